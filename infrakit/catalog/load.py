@@ -1,0 +1,196 @@
+"""Trees of blueprint files -> Catalog, and the precompiled catalogue that a zipapp carries.
+
+`blueprint_from` is total on a tree that passed schema/blueprint.schema.json; a user's blueprint goes the same way as ours.
+A checkout reads the YAML files, a zipapp one JSON file with the same trees: the result is equal.
+"""
+
+import json
+from typing import Any, Mapping
+
+from infrakit import resources
+from infrakit.catalog.model import (
+    Backup,
+    BackupDatabase,
+    Blueprint,
+    Catalog,
+    ContainerBlueprint,
+    DockerBlueprint,
+    FileBlueprint,
+    FileUse,
+    HostPath,
+    OidcBlueprint,
+    OptionBlueprint,
+    PortBlueprint,
+    RouteBlueprint,
+    SecretBlueprint,
+    SecretUse,
+    VolumeUse,
+)
+from infrakit.model import Health
+
+Tree = Mapping[str, Any]
+
+PASSWORD_LENGTH = 40
+PIDS = 100
+SIGN_IN = ("openid", "email", "profile")
+
+
+def load_catalog() -> Catalog:
+    """The catalogue: from the precompiled file where there is one, else from the YAML files."""
+    packed = resources.packed("catalog.json")
+    trees = json.loads(packed) if packed is not None else read_trees()
+    return catalog_from(trees)
+
+
+def read_trees() -> dict[str, Tree]:
+    """The plain trees of all blueprint files of the checkout, by name."""
+    from ruamel.yaml import YAML
+
+    reader = YAML(typ="safe", pure=True)
+    return {name: reader.load(resources.blueprint_source(name)) for name in resources.blueprint_names()}
+
+
+def catalog_json(trees: Mapping[str, Tree]) -> bytes:
+    """The bytes of catalog.json, made at build time: the trees by name, in the order of the names."""
+    ordered = {name: trees[name] for name in sorted(trees)}
+    return json.dumps(ordered, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def catalog_from(trees: Mapping[str, Tree]) -> Catalog:
+    return Catalog({name: blueprint_from(trees[name], document_name(name)) for name in sorted(trees)})
+
+
+def document_name(name: str) -> str:
+    """What positions and origins call the file of the catalogue service `name`."""
+    return f"blueprints/{name}.yaml"
+
+
+def blueprint_from(tree: Tree, document: str) -> Blueprint:
+    """`tree` as a Blueprint, with every default filled in."""
+    return Blueprint(
+        document=document,
+        name=tree["name"],
+        title=tree.get("title", tree["name"]),
+        summary=tree.get("summary", ""),
+        section=tree.get("section", "Apps"),
+        profiles=tuple(tree.get("profiles", ())),
+        requires=tuple(tree.get("requires", ())),
+        source=tree.get("source", ""),
+        backup=_backup(tree.get("backup", {})),
+        options=tuple(_option(name, value) for name, value in sorted(tree.get("options", {}).items())),
+        secrets=tuple(_secret(name, value) for name, value in sorted(tree.get("secrets", {}).items())),
+        containers=tuple(_container(name, value) for name, value in tree["containers"].items()),
+        files=tuple(_file(name, value) for name, value in sorted(tree.get("files", {}).items())),
+        route=_route(tree["route"], tree["name"]) if "route" in tree else None,
+        oidc=_oidc(tree["oidc"]) if "oidc" in tree else None,
+        placement=tree.get("placement", "host"),
+    )
+
+
+def _backup(tree: Tree) -> Backup:
+    databases = tuple(BackupDatabase(item["container"], item["name"]) for item in tree.get("databases", ()))
+    return Backup(tuple(tree.get("volumes", ())), databases, tree.get("note", ""))
+
+
+def _option(name: str, tree: Tree) -> OptionBlueprint:
+    default = tree["default"]
+    enum = tuple(tree.get("enum", ()))
+    return OptionBlueprint(name, tree["type"], default, enum, tree["description"], tree.get("example", default))
+
+
+def _secret(name: str, tree: Tree) -> SecretBlueprint:
+    kind = tree.get("kind", "password")
+    return SecretBlueprint(
+        name, kind, tree.get("length", PASSWORD_LENGTH), tree.get("shared", False), tree["description"]
+    )
+
+
+def _file(name: str, tree: Tree) -> FileBlueprint:
+    return FileBlueprint(name, tree["content"], tree.get("mode", "0644"))
+
+
+def _route(tree: Tree, service: str) -> RouteBlueprint:
+    return RouteBlueprint(
+        container=tree["container"],
+        port=tree["port"],
+        subdomain=tree.get("subdomain", service),
+        sign_in=tree.get("sign_in", "forward_auth"),
+        health_path=tree.get("health_path", ""),
+        identity_headers=tree.get("identity_headers", True),
+        stream=tree.get("stream", False),
+        allow=tuple(tree.get("allow", ("administrators",))),
+    )
+
+
+def _oidc(tree: Tree) -> OidcBlueprint:
+    return OidcBlueprint(
+        client_id=tree["client_id"],
+        secret=tree.get("secret", ""),
+        grant_types=tuple(tree.get("grant_types", ("authorization_code", "refresh_token"))),
+        redirects=tuple(tree["redirects"]),
+        scopes=tuple(tree.get("scopes", SIGN_IN)),
+    )
+
+
+def _container(name: str, tree: Tree) -> ContainerBlueprint:
+    take = tree.get
+    return ContainerBlueprint(
+        name=name,
+        image=tree["image"],
+        architectures=tuple(tree["architectures"]),
+        minimum_version=take("minimum_version", ""),
+        update=take("update", "never"),
+        entrypoint=_words(take("entrypoint")),
+        command=_words(take("command")),
+        user=take("user", ""),
+        working_dir=take("working_dir", ""),
+        environment=_pairs(take("environment", {})),
+        secrets=tuple(map(_secret_use, take("secrets", ()))),
+        volumes=tuple(VolumeUse(v["volume"], v["path"], v.get("read_only", False)) for v in take("volumes", ())),
+        files=tuple(FileUse(f["file"], f["path"]) for f in take("files", ())),
+        host_paths=tuple(HostPath(p["host"], p["path"], p.get("read_only", False)) for p in take("host_paths", ())),
+        tmpfs=tuple(take("tmpfs", ())),
+        writable_root=take("writable_root", False),
+        capabilities=tuple(take("capabilities", ())),
+        privileges=_pairs(take("privileges", {})),
+        ports=tuple(
+            PortBlueprint(p["port"], p.get("published", p["port"]), p.get("protocol", "tcp")) for p in take("ports", ())
+        ),
+        memory=take("memory", ""),
+        cpus=take("cpus", ""),
+        pids=take("pids", PIDS),
+        shm_size=take("shm_size", ""),
+        health=_health(take("health")),
+        one_shot=take("one_shot", False),
+        needs=_pairs(take("needs", {})),
+        internet=take("internet", False),
+        reaches=tuple(take("reaches", ())),
+        docker=_docker(take("docker")),
+        stop_grace_period_s=take("stop_grace_period_s", 10),
+        labels=_pairs(take("labels", {})),
+    )
+
+
+def _words(words: list[str] | None) -> tuple[str, ...] | None:
+    return None if words is None else tuple(words)
+
+
+def _pairs(tree: Mapping[str, Any]) -> tuple:
+    return tuple(sorted(tree.items()))
+
+
+def _secret_use(item: Any) -> SecretUse:
+    return SecretUse(item) if isinstance(item, str) else SecretUse(item["name"], item.get("target", ""))
+
+
+def _health(tree: Tree | None) -> Health | None:
+    return None if tree is None else Health(**{**tree, "test": tuple(tree["test"])})
+
+
+def _docker(tree: Tree | None) -> DockerBlueprint | None:
+    if tree is None:
+        return None
+    transport = tree.get("transport", "tcp")
+    return DockerBlueprint(
+        transport, tree.get("socket_volume_path", "/var/run"), tree.get("writes", False), tuple(tree["allow"])
+    )

@@ -1,0 +1,208 @@
+"""The words of a blueprint: what `load` hands to `resolve`.
+
+Fields are named as the keys of the file, so that (document, path) of a value is a path in that file; every default is filled in here.
+Mappings of the file become tuples of pairs, sorted by key; containers (in the file's order), secrets, options and files keep their key as `name`.
+Strings may still hold references (`${url.authentik}`): see references.py.
+"""
+
+from typing import Any, Mapping, NamedTuple
+
+from infrakit.model import Health
+
+Pairs = tuple[tuple[str, str], ...]
+
+UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def size_bytes(text: str) -> int:
+    """Bytes of a size, "256m" or a plain number; 0 for "". Units are powers of 1024, as Docker reads them."""
+    if not text or text.isdigit():
+        return int(text or 0)
+    return int(text[:-1]) * UNITS[text[-1].lower()]
+
+
+class BackupDatabase(NamedTuple):
+    """A PostgreSQL database to dump: in which container, under which name."""
+
+    container: str
+    name: str
+
+
+class Backup(NamedTuple):
+    """What must be saved to get the service back. `volumes` are named as in `volumes:` of the containers."""
+
+    volumes: tuple[str, ...] = ()
+    databases: tuple[BackupDatabase, ...] = ()
+    note: str = ""
+
+
+class OptionBlueprint(NamedTuple):
+    """services.<service>.options.<name>. type: string, integer, boolean or list; a value is used as text (a list joined by commas)."""
+
+    name: str
+    type: str
+    default: Any
+    enum: tuple[str, ...]
+    description: str
+    example: Any
+
+
+class SecretBlueprint(NamedTuple):
+    """kind: "password" (minted once) or "user" (only the user has it). `shared`: the same value on every host of the fleet."""
+
+    name: str
+    kind: str
+    length: int
+    shared: bool
+    description: str
+
+
+class SecretUse(NamedTuple):
+    name: str
+    target: str = ""
+
+
+class VolumeUse(NamedTuple):
+    volume: str
+    path: str
+    read_only: bool = False
+
+
+class FileUse(NamedTuple):
+    file: str
+    path: str
+
+
+class HostPath(NamedTuple):
+    host: str
+    path: str
+    read_only: bool = False
+
+
+class PortBlueprint(NamedTuple):
+    port: int
+    published: int
+    protocol: str = "tcp"
+
+
+class DockerBlueprint(NamedTuple):
+    """What a container may ask Docker, by exact method and path. transport: tcp or unix (a socket in a shared volume at `socket_volume_path`)."""
+
+    transport: str
+    socket_volume_path: str
+    writes: bool
+    allow: tuple[str, ...]
+
+
+class ContainerBlueprint(NamedTuple):
+    """`entrypoint` and `command` are None where the image's own is kept; `needs` pairs a container with healthy or completed."""
+
+    name: str
+    image: str
+    architectures: tuple[str, ...]
+    minimum_version: str
+    update: str
+    entrypoint: tuple[str, ...] | None
+    command: tuple[str, ...] | None
+    user: str
+    working_dir: str
+    environment: Pairs
+    secrets: tuple[SecretUse, ...]
+    volumes: tuple[VolumeUse, ...]
+    files: tuple[FileUse, ...]
+    host_paths: tuple[HostPath, ...]
+    tmpfs: tuple[str, ...]
+    writable_root: bool
+    capabilities: tuple[str, ...]
+    privileges: tuple[tuple[str, Any], ...]
+    ports: tuple[PortBlueprint, ...]
+    memory: str
+    cpus: str
+    pids: int
+    shm_size: str
+    health: Health | None
+    one_shot: bool
+    needs: Pairs
+    internet: bool
+    reaches: tuple[str, ...]
+    docker: DockerBlueprint | None
+    stop_grace_period_s: int
+    labels: Pairs
+
+    @property
+    def memory_bytes(self) -> int:
+        return size_bytes(self.memory)
+
+    @property
+    def shm_bytes(self) -> int:
+        return size_bytes(self.shm_size)
+
+
+class FileBlueprint(NamedTuple):
+    """A file of the tree at <service>/<name>. `mode` is text in octal, as in the file."""
+
+    name: str
+    content: str
+    mode: str
+
+    @property
+    def mode_bits(self) -> int:
+        return int(self.mode, 8)
+
+
+class RouteBlueprint(NamedTuple):
+    container: str
+    port: int
+    subdomain: str
+    sign_in: str
+    health_path: str
+    identity_headers: bool
+    stream: bool
+    allow: tuple[str, ...]
+
+
+class OidcBlueprint(NamedTuple):
+    """`secret` is "" for a public client; `redirects` are paths below the service's URL."""
+
+    client_id: str
+    secret: str
+    grant_types: tuple[str, ...]
+    redirects: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+class Blueprint(NamedTuple):
+    """One file. `document` is its name: "blueprints/<name>.yaml", or the user's own."""
+
+    document: str
+    name: str
+    title: str
+    summary: str
+    section: str
+    profiles: tuple[str, ...]
+    requires: tuple[str, ...]
+    source: str
+    backup: Backup
+    options: tuple[OptionBlueprint, ...]
+    secrets: tuple[SecretBlueprint, ...]
+    containers: tuple[ContainerBlueprint, ...]
+    files: tuple[FileBlueprint, ...]
+    route: RouteBlueprint | None
+    oidc: OidcBlueprint | None
+    placement: str
+
+    def container(self, name: str) -> ContainerBlueprint | None:
+        """The container called `name`, if there is one."""
+        return next((container for container in self.containers if container.name == name), None)
+
+    @property
+    def main(self) -> ContainerBlueprint:
+        """The container that carries the service's name, else the routed one, else the first."""
+        routed = self.container(self.route.container) if self.route is not None else None
+        return self.container(self.name) or routed or self.containers[0]
+
+
+class Catalog(NamedTuple):
+    """`blueprints` by name, in the order of the names."""
+
+    blueprints: Mapping[str, Blueprint]

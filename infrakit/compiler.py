@@ -1,0 +1,87 @@
+"""The pipeline: bytes of infrakit.yaml -> the decided fleet -> the files of each host.
+
+    parse -> check_schema -> bind -> check -> resolve -> judge -> emit
+
+Pure: it reads no file (blueprints of the user's own come through `read_blueprint`) and never sees a secret's value.
+Each stage gathers all its problems, then stops; later stages trust earlier ones.
+"""
+
+from typing import Callable, NamedTuple
+
+from infrakit import resources
+from infrakit.catalog import Catalog, load_catalog
+from infrakit.config import Config, Document, bind, check_schema, parse
+from infrakit.errors import ConfigurationInvalid, Position, Problem
+from infrakit.model import Fleet, Origin
+from infrakit.policy import judge
+from infrakit.resolve import checks, settle
+from infrakit.resolve.fleet import assemble
+from infrakit.resolve.own import own_blueprints
+from infrakit.resolve.routes import unreachable
+
+ReadBlueprint = Callable[[str], bytes]
+
+
+class Compiled(NamedTuple):
+    """What one file means: the fleet, what is worth knowing about it, and the documents that positions refer to."""
+
+    fleet: Fleet
+    warnings: tuple[Problem, ...]
+    locate: "Locator"
+
+
+class Locator:
+    """Origins and paths -> positions. Blueprints are parsed for it only when somebody asks about them."""
+
+    def __init__(self, document: Document, documents: dict[str, Document]) -> None:
+        self._document = document
+        self._documents = documents
+
+    def __call__(self, path: tuple, key: bool = False) -> Position:
+        """Where `path` of the user's file stands; the nearest thing above it where it was not written."""
+        return self._nearest(self._document, path, key)
+
+    def origin(self, origin: Origin) -> Position:
+        """Where the cause of a decision stands: in the user's file, or in a blueprint."""
+        if origin.document == self._document.name:
+            return self._nearest(self._document, origin.path, False)
+        if origin.document not in self._documents:
+            source = resources.text(origin.document).encode()
+            self._documents[origin.document] = parse(source, origin.document)
+        return self._nearest(self._documents[origin.document], origin.path, False)
+
+    @staticmethod
+    def _nearest(document: Document, path: tuple, key: bool) -> Position:
+        while path:
+            try:
+                return document.position(path, key)
+            except KeyError:
+                path, key = path[:-1], False
+        return Position(document.name, 1, 1)
+
+
+def load(source: bytes, name: str, read_blueprint: ReadBlueprint) -> Compiled:
+    """Everything up to the files. Raises ConfigurationInvalid with all problems of the first stage that has any."""
+    document = parse(source, name)
+    _stop(check_schema(document, resources.schema("infrakit")))
+    return decide(bind(document), document, load_catalog(), read_blueprint)
+
+
+def decide(config: Config, document: Document, catalog: Catalog, read_blueprint: ReadBlueprint) -> Compiled:
+    """A checked file and the catalogue -> the fleet."""
+    blueprints, documents, problems = own_blueprints(config, document, read_blueprint)
+    locate = Locator(document, documents)
+    problems += checks.run(config, catalog, locate)
+    warnings = _stop(problems)
+    world = settle(config, catalog, blueprints)
+    warnings += _stop(unreachable(world, locate))
+    fleet = assemble(world)
+    warnings += _stop(judge(fleet, locate.origin))
+    return Compiled(fleet, tuple(warnings), locate)
+
+
+def _stop(problems: list[Problem]) -> list[Problem]:
+    """The warnings among `problems`; raises where there is an error (with the warnings, in the order of the file)."""
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigurationInvalid(sorted(problems))
+    return list(problems)

@@ -1,0 +1,167 @@
+"""The user's file as typed values: what `bind` hands to `resolve`.
+
+Total on a checked document: every default is filled in, every list is a tuple, no string is left to interpret.
+`path` fields lead back to the user's file, for positions and traces.
+"""
+
+from typing import Mapping, NamedTuple
+
+Path = tuple[str | int, ...]
+
+
+class TlsConfig(NamedTuple):
+    """mode: acme, dns, internal, files, tunnel. `provider`: DNS provider (dns). `image`: a Caddy image with that provider."""
+
+    mode: str
+    provider: str
+    staging: bool
+    path: Path
+
+
+class UserConfig(NamedTuple):
+    username: str
+    title: str
+    email: str
+    path: Path
+
+
+class GroupConfig(NamedTuple):
+    """`members` are user names with their paths."""
+
+    name: str
+    members: tuple[tuple[str, Path], ...]
+    path: Path
+
+
+class AccessConfig(NamedTuple):
+    """`users` are the declared ones; `users_declared` says that access.users stands in the file (then members must be in it)."""
+
+    administrators: tuple[tuple[str, Path], ...]
+    groups: tuple[GroupConfig, ...]
+    users: tuple[UserConfig, ...]
+    users_declared: bool
+    path: Path
+
+
+class ServiceConfig(NamedTuple):
+    """services.<name>: what the user says about a catalogue service. None or () where nothing is said.
+
+    `enabled` None: as the profiles say. `allow` None: the catalogue's default. memory in bytes.
+    `container_images`/`environment` address the main container; `options` are those that the blueprint declares.
+    """
+
+    name: str
+    enabled: bool | None
+    allow: tuple[tuple[str, Path], ...] | None
+    public: bool
+    subdomain: str
+    image: str
+    memory_bytes: int
+    cpus: str
+    environment: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str], ...]
+    path: Path
+
+
+class OidcConfig(NamedTuple):
+    """apps.<name>.oidc: the app signs in by itself. `redirects` are paths below the app's URL."""
+
+    redirects: tuple[str, ...]
+    scopes: tuple[str, ...]
+    path: Path
+
+
+class SamlConfig(NamedTuple):
+    acs: str
+    audience: str
+    path: Path
+
+
+class AppConfig(NamedTuple):
+    """apps.<name>: an app of the user's own. `blueprint` names a file beside infrakit.yaml, then the rest may be empty.
+
+    `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files.
+    `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
+    `hosts` are fleet hosts ((): the core, or the only host). `health` is a path asked over HTTP, or "" for a TCP probe.
+    """
+
+    name: str
+    title: str
+    image: str
+    port: int
+    subdomain: str
+    allow: tuple[tuple[str, Path], ...] | None
+    public: bool
+    data: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    secrets: tuple[str, ...]
+    user_secrets: tuple[str, ...]
+    command: tuple[str, ...] | None
+    user: str
+    capabilities: tuple[str, ...]
+    writable: bool
+    internet: bool
+    health: str
+    memory_bytes: int
+    cpus: str
+    architectures: tuple[str, ...]
+    needs: tuple[tuple[str, Path], ...]
+    oidc: OidcConfig | None
+    saml: SamlConfig | None
+    hosts: tuple[tuple[str, Path], ...]
+    blueprint: str
+    grants: tuple[tuple[str, Path], ...]
+    path: Path
+
+
+class HostConfig(NamedTuple):
+    """hosts.<name>. A name may hold one range, edge-[001:250], which stands for that many hosts of the same kind.
+
+    `first`/`last`/`width` describe the range; `width` 0 means that there is none. `prefix`/`suffix` surround it.
+    memory in bytes (0: not said).
+    """
+
+    name: str
+    prefix: str
+    suffix: str
+    first: int
+    last: int
+    width: int
+    patterns: tuple[str, ...]
+    profiles: tuple[str, ...]
+    architecture: str
+    address: str
+    memory_bytes: int
+    path: Path
+
+
+class NetworkConfig(NamedTuple):
+    """`pool` is the address range that networks are cut from; `bind` are LAN addresses that Caddy listens on ((): all)."""
+
+    pool: str
+    bind: tuple[str, ...]
+    http_port: int
+    https_port: int
+    tunnel_port: int
+    fleet_port: int
+    path: Path
+
+
+class Config(NamedTuple):
+    """The whole file. `patterns`/`profiles` are those of the top level; `hosts` is () for one unnamed host."""
+
+    document: str
+    name: str
+    domain: str
+    timezone: str
+    contact: str
+    patterns: tuple[str, ...]
+    profiles: tuple[str, ...]
+    tls: TlsConfig
+    access: AccessConfig
+    services: tuple[ServiceConfig, ...]
+    apps: tuple[AppConfig, ...]
+    hosts: tuple[HostConfig, ...]
+    network: NetworkConfig
+    mirror: str
+    said: Mapping[Path, bool]

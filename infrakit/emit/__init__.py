@@ -1,0 +1,60 @@
+"""Deployment -> all files of a host's tree but secrets and manifest; and for each value in them, why it is what it is.
+
+One module per output, each with `emit(deployment) -> tuple[Artifact, ...]` and `trace(deployment, path) -> {leaf: Origin}`.
+Decides nothing, reads nothing, and never sees the user's file: the same Deployment gives the same bytes.
+"""
+
+from typing import NamedTuple
+
+from infrakit.emit import (
+    authentik, caddyfile, cloudflared, compose, environment_file, haproxy, review, service_files,
+)
+from infrakit.model import Artifact, Deployment, Origin
+
+CONFIGURATIONS = (caddyfile, authentik, haproxy, cloudflared, service_files)
+"""What containers read: made first, since Compose's labels carry a hash of it."""
+
+EMITTERS = (*CONFIGURATIONS, compose, environment_file, review)
+
+
+def emit(deployment: Deployment) -> tuple[Artifact, ...]:
+    """All artifacts, by path."""
+    read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
+    rest = (*compose.emit(deployment, read), *environment_file.emit(deployment), *review.emit(deployment))
+    return tuple(sorted(read + rest))
+
+
+def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
+    """Leaf -> Origin for the artifact at `path`: dotted paths in YAML and JSON, line numbers elsewhere.
+
+    Raises KeyError where the host has no such artifact.
+    """
+    for emitter in EMITTERS:
+        if any(artifact.path == path for artifact in emitter.emit(deployment)):
+            return emitter.trace(deployment, path)
+    raise KeyError(path)
+
+
+class Stencil(NamedTuple):
+    """The artifacts of a host whose name is a placeholder: printed once, then filled in for each host of a range."""
+
+    parts: tuple[tuple[str, int, list[bytes], Artifact], ...]
+
+    def named(self, name: str) -> tuple[Artifact, ...]:
+        """The artifacts of the host called `name`."""
+        value = name.encode()
+        return tuple([
+            artifact if len(parts) == 1 else Artifact(path, value.join(parts), mode) for path, mode, parts, artifact in self.parts
+        ])
+
+
+def stencil(deployment: Deployment, placeholder: str) -> Stencil:
+    """`deployment` printed once for all hosts that differ from it by name only.
+
+    Exact for names that start with a letter, hold a digit, and otherwise letters, digits and "-" like the placeholder:
+    every printer then treats both alike.
+    """
+    token = placeholder.encode()
+    return Stencil(tuple(
+        (artifact.path, artifact.mode, artifact.content.split(token), artifact) for artifact in emit(deployment)
+    ))

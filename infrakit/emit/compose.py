@@ -1,0 +1,164 @@
+"""Deployment, and the configuration files already made -> compose.yaml and services/<service>.yaml.
+
+Networks, secrets and volumes stand in compose.yaml only: Compose loads each included file without checking references,
+and a resource that both declare "conflicts with imported resource" as soon as the two differ (tried with 2.26; read in 5.x).
+A container's label carries a hash over the files that it reads, so that a changed file re-creates exactly its readers.
+"""
+
+from typing import Any, Mapping, Sequence
+
+from infrakit.emit.container import container_origin, container_tree
+from infrakit.emit.memo import Memo
+from infrakit.emit.yaml_text import leaves, to_yaml
+from infrakit.model import Artifact, Container, Deployment, Network, Origin, Service
+
+MAIN = "compose.yaml"
+HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
+WAY_OUT = "infrakit_default"
+PASS = "emit.compose"
+HASH_LENGTH = 16
+
+_services = Memo()
+_mains = Memo(16)
+
+
+def emit(deployment: Deployment, read: Sequence[Artifact] = ()) -> tuple[Artifact, ...]:
+    """`read`: the configuration files of the tree, for the hash labels."""
+    main = _mains.get((deployment.name, deployment.networks, deployment.secrets, *deployment.services), _main)
+    return (main, *(_services.get((service, *_readable(service, read)), _service) for service in deployment.services))
+
+
+def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
+    """Leaf -> Origin of one of the files above."""
+    if path == MAIN:
+        return _main_trace(deployment)
+    service = next(service for service in deployment.services if service_path(service) == path)
+    containers = {container.name: container for container in service.containers}
+    # A hash of any value: the label is a leaf, its value has no part in its origin.
+    tree = _service_tree(service, dict.fromkeys(containers, "x"))
+    found = {}
+    for name, body in tree["services"].items():
+        for leaf in leaves(body):
+            found[f"services.{name}.{leaf}"] = container_origin(containers[name], leaf, PASS)
+    return found
+
+
+def service_path(service: Service) -> str:
+    """Where the Compose file of `service` stands in the tree."""
+    return f"services/{service.name}.yaml"
+
+
+def _readable(service: Service, read: Sequence[Artifact]) -> list[Artifact]:
+    """Those files of the tree that a container of `service` mounts."""
+    sources = {mount.source for container in service.containers for mount in container.mounts if mount.kind == "file"}
+    return [artifact for artifact in read if _is_below(artifact.path, sources)] if sources else []
+
+
+def _is_below(path: str, sources: set[str]) -> bool:
+    """Whether `path`, or a folder above it, is one of `sources`."""
+    while path:
+        if path in sources:
+            return True
+        path = path.rpartition("/")[0]
+    return False
+
+
+def _service(service: Service, *read: Artifact) -> Artifact:
+    hashes = {container.name: _config_hash(container, read) for container in service.containers}
+    return Artifact(service_path(service), to_yaml(_service_tree(service, hashes), HEADING).encode())
+
+
+def _service_tree(service: Service, hashes: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "services": {
+            container.name: container_tree(container, service.profiles, hashes[container.name]) for container in service.containers
+        }
+    }
+
+
+def _config_hash(container: Container, read: Sequence[Artifact]) -> str:
+    """A short SHA-256 over names and contents of the files that `container` mounts; "" where there is none."""
+    sources = {mount.source for mount in container.mounts if mount.kind == "file"}
+    mounted = [artifact for artifact in read if _is_below(artifact.path, sources)] if sources else []
+    if not mounted:
+        return ""
+    digest = _sha256()
+    for artifact in sorted(mounted):
+        digest.update(b"%d %s %d " % (len(artifact.path), artifact.path.encode(), len(artifact.content)))
+        digest.update(artifact.content)
+    return digest.hexdigest()[:HASH_LENGTH]
+
+
+def _sha256() -> Any:
+    """The interpreter's own SHA-256 where it has one: `import hashlib` loads OpenSSL, a tenth of a whole compile."""
+    try:
+        from _sha2 import sha256
+    except ImportError:
+        try:
+            from _sha256 import sha256
+        except ImportError:
+            from hashlib import sha256
+    return sha256()
+
+
+def _main(name: str, networks: tuple[Network, ...], secrets: tuple, *services: Service) -> Artifact:
+    return Artifact(MAIN, to_yaml(_main_tree(name, networks, secrets, services), HEADING).encode())
+
+
+def _main_tree(name: str, networks: tuple[Network, ...], secrets: tuple, services: tuple[Service, ...]) -> dict[str, Any]:
+    tree: dict[str, Any] = {"name": name}
+    tree["include"] = [{"path": service_path(service), "project_directory": "."} for service in services]
+    if networks:
+        tree["networks"] = {network.name: _network(name, network) for network in networks}
+    volumes = _volumes(services)
+    if volumes:
+        tree["volumes"] = {volume: {} for volume in volumes}
+    mounted = sorted(_mounted_secrets(services))
+    if mounted:
+        tree["secrets"] = {secret: {"file": f"./secrets/{secret}"} for secret in mounted}
+    return tree
+
+
+def _mounted_secrets(services: Sequence[Service]) -> set[str]:
+    return {use.name for service in services for container in service.containers for use in container.secrets}
+
+
+def _volumes(services: Sequence[Service]) -> dict[str, Service]:
+    """Volume -> the service that owns it, by name."""
+    return dict(sorted({volume: service for service in services for volume in service.volumes}.items()))
+
+
+def _network(project: str, network: Network) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    if network.name == WAY_OUT:
+        # Compose would call it <project>_infrakit_default.
+        tree["name"] = f"{project}_default"
+    tree["driver"] = "bridge"
+    tree["internal"] = network.internal
+    if network.isolated:
+        tree["driver_opts"] = {"com.docker.network.bridge.enable_icc": "false"}
+    tree["ipam"] = {"config": [{"subnet": network.subnet}]}
+    return tree
+
+
+def _main_trace(deployment: Deployment) -> dict[str, Origin]:
+    services = deployment.services
+    tree = _main_tree(deployment.name, deployment.networks, deployment.secrets, services)
+    owners = {network.name: network.origin for network in deployment.networks}
+    volumes = {volume: service.origin for volume, service in _volumes(services).items()}
+    secrets = {secret.name: secret.origin for secret in deployment.secrets}
+    found = {}
+    for leaf in leaves(tree):
+        key, _, rest = leaf.partition(".")
+        first = rest.partition(".")[0]
+        if key == "name":
+            found[leaf] = Origin(deployment.origin.document, ("name",), PASS)
+        elif key == "include":
+            found[leaf] = services[int(first)].origin
+        elif key == "networks":
+            found[leaf] = owners[first]
+        elif key == "volumes":
+            found[leaf] = volumes[first]
+        else:
+            found[leaf] = secrets.get(first, deployment.origin)
+    return found

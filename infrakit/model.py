@@ -1,0 +1,326 @@
+"""The decided world: what `resolve` hands to `policy` and `emit`.
+
+Immutable, free of secret values, and complete: an emitter never decides.
+Named tuples, not dataclasses: creating a frozen dataclass costs about five times as much at start-up, and a Pi pays that on every call.
+Names of fields are the names of the keys of a blueprint wherever a value is passed through: a trace depends on it.
+"""
+
+from typing import Any, Mapping, NamedTuple, Sequence
+
+SECRETS_DIRECTORY = "/run/secrets"
+
+
+class Origin(NamedTuple):
+    """Why a value is what it is: the document and path of its cause, and the pass that took the decision.
+
+    `document` is the name of the user's file ("infrakit.yaml") or "blueprints/<name>.yaml" or a user's blueprint file;
+    `path` leads to the value in it, for instance ("services", "glances", "memory").
+    """
+
+    document: str
+    path: tuple[str | int, ...]
+    decided_by: str
+
+
+Origins = Mapping[str, Origin]
+"""Field (dotted: "environment.TZ") -> Origin. Look up by the longest prefix; "" is the whole object."""
+
+
+class Health(NamedTuple):
+    """A health check as Compose knows it; durations in seconds."""
+
+    test: tuple[str, ...]
+    interval_s: int = 30
+    timeout_s: int = 10
+    retries: int = 3
+    start_period_s: int = 30
+
+
+class Mount(NamedTuple):
+    """A named volume, a file of the tree, or a path of the host, at `path` in the container.
+
+    kind: "volume" (source is the volume's name), "file" (source is relative to the tree), "host" (source is an absolute path).
+    """
+
+    kind: str
+    source: str
+    path: str
+    read_only: bool = False
+
+
+class SecretMount(NamedTuple):
+    """A secret seen by a container as a file: /run/secrets/<name>, or `target` where a service wants another path."""
+
+    name: str
+    target: str = ""
+
+
+class Dependency(NamedTuple):
+    """condition: "service_healthy" or "service_completed_successfully"."""
+
+    container: str
+    condition: str
+
+
+class PublishedPort(NamedTuple):
+    """A port of the host. `address` "" means every address."""
+
+    address: str
+    port: int
+    container_port: int
+    protocol: str = "tcp"
+
+
+class DockerCall(NamedTuple):
+    """One allowed call of the Docker API; `path` may hold {id} (no slash) and {image} (with slashes)."""
+
+    method: str
+    path: str
+
+
+class SocketProxy(NamedTuple):
+    """What one consumer may ask Docker. transport: "tcp" (port 2375) or "unix" (a socket in a shared volume).
+
+    `writes` is true where the calls amount to root on the host; the review says so.
+    """
+
+    consumer: str
+    calls: tuple[DockerCall, ...]
+    transport: str
+    writes: bool
+    origin: Origin
+
+
+class Container(NamedTuple):
+    """One Compose service. `networks` are names of Network; memory in bytes."""
+
+    name: str
+    image: str
+    entrypoint: tuple[str, ...] | None
+    command: tuple[str, ...] | None
+    user: str
+    environment: tuple[tuple[str, str], ...]
+    secrets: tuple[SecretMount, ...]
+    mounts: tuple[Mount, ...]
+    tmpfs: tuple[str, ...]
+    read_only: bool
+    capabilities: tuple[str, ...]
+    privileges: tuple[tuple[str, Any], ...]
+    memory_bytes: int
+    cpus: str
+    pids: int
+    shm_bytes: int
+    health: Health | None
+    one_shot: bool
+    depends_on: tuple[Dependency, ...]
+    networks: tuple[str, ...]
+    ports: tuple[PublishedPort, ...]
+    extra_hosts: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+    stop_grace_period_s: int
+    watch: bool
+    origins: Origins
+    working_dir: str = ""
+
+
+class ConfigFile(NamedTuple):
+    """A file of the tree whose content a blueprint gives: `path` is relative to the tree."""
+
+    path: str
+    content: str
+    mode: int
+    origin: Origin
+
+
+class Service(NamedTuple):
+    """One blueprint, or one app, as it runs on one host. kind: "catalogue" or "app"."""
+
+    name: str
+    title: str
+    kind: str
+    profiles: tuple[str, ...]
+    containers: tuple[Container, ...]
+    files: tuple[ConfigFile, ...]
+    volumes: tuple[str, ...]
+    socket_proxies: tuple[SocketProxy, ...]
+    origin: Origin
+
+
+class Network(NamedTuple):
+    """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication is off)."""
+
+    name: str
+    subnet: str
+    internal: bool
+    isolated: bool
+    purpose: str
+    origin: Origin
+
+
+class Upstream(NamedTuple):
+    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own Caddy."""
+
+    address: str
+    remote: str = ""
+
+
+class Route(NamedTuple):
+    """One door: a host name, who may pass, and where it leads.
+
+    sign_in: "forward_auth" (Caddy asks Authentik), "application" (the service signs in by itself, through OIDC or SAML),
+             "provider" (Authentik's own pages), "public" (nobody is asked), "fleet" (only the core's Caddy, by client certificate).
+    `allow` names groups and users, empty where nobody needs to be asked.
+    """
+
+    service: str
+    title: str
+    hostname: str
+    upstreams: tuple[Upstream, ...]
+    sign_in: str
+    allow: tuple[str, ...]
+    health_path: str
+    identity_headers: bool
+    stream: bool
+    origins: Origins
+
+
+class OidcClient(NamedTuple):
+    """An application that signs in by itself. `secret` is the name of a SecretSpec, "" for a public client."""
+
+    client_id: str
+    secret: str
+    grant_types: tuple[str, ...]
+    redirect_uris: tuple[str, ...]
+    scopes: tuple[str, ...]
+    origin: Origin
+
+
+class SamlClient(NamedTuple):
+    acs_url: str
+    audience: str
+    origin: Origin
+
+
+class Application(NamedTuple):
+    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml."""
+
+    slug: str
+    title: str
+    section: str
+    url: str
+    allow: tuple[str, ...]
+    oidc: OidcClient | None
+    saml: SamlClient | None
+    origin: Origin
+
+
+class Group(NamedTuple):
+    name: str
+    superuser: bool
+    origin: Origin
+
+
+class User(NamedTuple):
+    username: str
+    title: str
+    email: str
+    groups: tuple[str, ...]
+    origin: Origin
+
+
+class Access(NamedTuple):
+    """Who there is, and what they may open. `absent` are slugs of catalogue services that are off."""
+
+    groups: tuple[Group, ...]
+    users: tuple[User, ...]
+    applications: tuple[Application, ...]
+    absent: tuple[str, ...]
+
+
+class Tls(NamedTuple):
+    """mode: acme, dns, internal, files or tunnel. `provider` is the DNS provider's name in Caddy (dns)."""
+
+    mode: str
+    provider: str
+    contact: str
+    origin: Origin
+
+
+class SecretSpec(NamedTuple):
+    """A secret by name. The value is minted, or given by the user, at the edge; it never enters the compiler.
+
+    kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made by openssl).
+    `shared` values are the same on every host of the fleet. `required_by` names containers.
+    """
+
+    name: str
+    kind: str
+    length: int
+    shared: bool
+    description: str
+    required_by: tuple[str, ...]
+    origin: Origin
+
+
+class Grant(NamedTuple):
+    """A dangerous capability that the operator allowed, for the review. `capability` as in policy/grants.py."""
+
+    service: str
+    container: str
+    capability: str
+    detail: str
+    origin: Origin
+
+
+class Door(NamedTuple):
+    """The ports that Caddy publishes, and the addresses it binds ("" is every address)."""
+
+    http_port: int
+    https_port: int
+    addresses: tuple[str, ...]
+    tunnel_port: int
+    fleet_port: int
+
+
+class Deployment(NamedTuple):
+    """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
+
+    `core` is the host that runs Authentik and Caddy for the fleet ("" where there is none). `shape` is equal for hosts that differ by name only.
+    """
+
+    host: str
+    name: str
+    domain: str
+    timezone: str
+    architecture: str
+    address: str
+    core: str
+    patterns: tuple[str, ...]
+    profiles: tuple[str, ...]
+    memory_bytes: int
+    tls: Tls
+    door: Door
+    services: tuple[Service, ...]
+    networks: tuple[Network, ...]
+    routes: tuple[Route, ...]
+    access: Access
+    secrets: tuple[SecretSpec, ...]
+    grants: tuple[Grant, ...]
+    shape: int
+    origin: Origin
+
+
+class Fleet(NamedTuple):
+    """All hosts. `deployments` may be a lazy sequence: iterate, do not copy."""
+
+    name: str
+    domain: str
+    deployments: Sequence[Deployment]
+
+
+class Artifact(NamedTuple):
+    """One file of a host's tree: relative path with '/', content, permission bits."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644

@@ -1,0 +1,100 @@
+"""Who there is, and what they may open: groups, users, and the portal's applications."""
+
+from infrakit.model import Access, Application, Group, OidcClient, Origin, Route, SamlClient, User
+from infrakit.resolve.routes import ADMINISTRATORS, hostname_of, url_of
+from infrakit.resolve.world import HostDraft, Placed, World
+
+
+def grant_access(world: World) -> World:
+    """Fill `access`: everybody whom the file names, and one application for every door that asks who comes."""
+    core = world.core_host()
+    if core is None:
+        return world
+    applications = _applications(world, core)
+    running = {placed.name for host in world.hosts for placed in host.placed}
+    absent = tuple(
+        name
+        for name, blueprint in world.catalog.blueprints.items()
+        if blueprint.route is not None and blueprint.route.sign_in != "provider" and name not in running
+    )
+    return world._replace(access=Access(_groups(world), _users(world), applications, absent))
+
+
+def _groups(world: World) -> tuple[Group, ...]:
+    access = world.config.access
+    groups = [Group(ADMINISTRATORS, True, world.origin((*access.path, "administrators"), "access"))]
+    groups += [Group(group.name, False, world.origin(group.path, "access")) for group in access.groups]
+    return tuple(sorted(groups))
+
+
+def _users(world: World) -> tuple[User, ...]:
+    """Everybody who is declared, or named as a member or an administrator, each once."""
+    access = world.config.access
+    declared = {user.username: user for user in access.users}
+    paths = {user.username: user.path for user in access.users}
+    groups: dict[str, list[str]] = {username: [] for username in declared}
+    memberships = [(ADMINISTRATORS, access.administrators), *((group.name, group.members) for group in access.groups)]
+    for group, members in memberships:
+        for username, path in members:
+            paths.setdefault(username, path)
+            found = groups.setdefault(username, [])
+            if group not in found:
+                found.append(group)
+    users = []
+    for username in sorted(groups):
+        known = declared.get(username)
+        title, email = (known.title, known.email) if known else ("", "")
+        origin = world.origin(paths[username], "access")
+        users.append(User(username, title or username, email, tuple(sorted(groups[username])), origin))
+    return tuple(users)
+
+
+def _applications(world: World, core: HostDraft) -> tuple[Application, ...]:
+    placed_by_hostname = {
+        hostname_of(world, host, placed): placed
+        for host in world.hosts
+        for placed in host.placed
+        if placed.blueprint.route is not None
+    }
+    found = []
+    for route in core.routes:
+        if route.sign_in in ("forward_auth", "application"):
+            found.append(_application(world, route, placed_by_hostname[route.hostname]))
+    return tuple(sorted(found))
+
+
+def _application(world: World, route: Route, placed: Placed) -> Application:
+    slug = placed.name
+    if placed.app is None and route.upstreams[0].remote:
+        slug = f"{slug}-{route.upstreams[0].remote}"
+    title = route.title if slug == placed.name else f"{route.title} ({route.upstreams[0].remote})"
+    url = url_of(world, route.hostname)
+    origin = route.origins[""]._replace(decided_by="access")
+    return Application(
+        slug=slug,
+        title=title,
+        section=placed.blueprint.section,
+        url=url,
+        allow=route.allow,
+        oidc=_oidc(placed, slug, url, origin),
+        saml=_saml(placed, url, origin),
+        origin=route.origins["allow"]._replace(decided_by="access"),
+    )
+
+
+def _oidc(placed: Placed, slug: str, url: str, origin: Origin) -> OidcClient | None:
+    spec = placed.blueprint.oidc
+    if spec is None:
+        return None
+    client_id = spec.client_id if slug == placed.name else f"{spec.client_id}-{slug}"
+    redirects = tuple(f"{url}{path}" for path in spec.redirects)
+    if placed.app is None:
+        origin = Origin(placed.blueprint.document, ("oidc",), "access")
+    return OidcClient(client_id, spec.secret, tuple(spec.grant_types), redirects, tuple(spec.scopes), origin)
+
+
+def _saml(placed: Placed, url: str, origin: Origin) -> SamlClient | None:
+    if placed.app is None or placed.app.saml is None:
+        return None
+    saml = placed.app.saml
+    return SamlClient(f"{url}{saml.acs}", saml.audience or url, origin._replace(path=saml.path))

@@ -1,0 +1,165 @@
+"""Blueprints with what the user says about them -> Services and their containers, every reference replaced."""
+
+from typing import Any
+
+from infrakit.catalog.references import substitute
+from infrakit.model import (
+    ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service,
+)
+from infrakit.resolve.references import References
+from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
+
+DEFAULT_MEMORY = 256 << 20
+CONDITIONS = {"healthy": "service_healthy", "completed": "service_completed_successfully"}
+
+COMPILED = {
+    DOOR: {"caddy": ("caddy", "/etc/caddy")},
+    SIGN_IN: {
+        "authentik": ("authentik/blueprints", "/blueprints/infrakit"),
+        "authentik-worker": ("authentik/blueprints", "/blueprints/infrakit"),
+    },
+    TUNNEL: {"cloudflared": ("cloudflared", "/etc/cloudflared")},
+}
+"""Folders of the tree that we compile: service -> container -> (folder, path in the container)."""
+
+
+def build_services(world: World) -> World:
+    """Instantiate every placed blueprint."""
+    return world._replace(hosts=tuple(_built(world, host) for host in world.hosts))
+
+
+def _built(world: World, host: HostDraft) -> HostDraft:
+    return host._replace(services=tuple(_service(world, host, placed) for placed in host.placed))
+
+
+def _service(world: World, host: HostDraft, placed: Placed) -> Service:
+    blueprint = placed.blueprint
+    table = References(world, host, placed)
+    containers = tuple(build_container(world, host, placed, spec, table) for spec in sorted(blueprint.containers))
+    files = tuple(
+        ConfigFile(
+            path=f"{blueprint.name}/{file.name}",
+            content=substitute(file.content, table.lookup),
+            mode=file.mode_bits,
+            origin=Origin(blueprint.document, ("files", file.name, "content"), "containers"),
+        )
+        for file in blueprint.files
+    )
+    volumes = {mount.source for container in containers for mount in container.mounts if mount.kind == "volume"}
+    return Service(
+        name=blueprint.name,
+        title=blueprint.title,
+        kind="catalogue" if placed.app is None else "app",
+        profiles=tuple(blueprint.profiles),
+        containers=containers,
+        files=files,
+        volumes=tuple(sorted(volumes)),
+        socket_proxies=(),
+        origin=placed.cause,
+    )
+
+
+def build_container(world: World, host: HostDraft, placed: Placed, spec, table: References) -> Container:
+    """One container of a blueprint (`spec`, catalog/model.py) as it runs on `host`."""
+    name = spec.name
+    lookup = table.for_container(name)
+    origins = {"": _base(world, placed, name)}
+    container = Container(
+        name=name,
+        image=spec.image,
+        entrypoint=_words(spec.entrypoint, lookup),
+        command=_words(spec.command, lookup),
+        user=spec.user,
+        environment=tuple((key, substitute(value, lookup)) for key, value in spec.environment),
+        secrets=tuple(SecretMount(*secret) for secret in spec.secrets),
+        mounts=_mounts(placed, name, spec),
+        tmpfs=tuple(spec.tmpfs),
+        read_only=not spec.writable_root,
+        capabilities=tuple(sorted(spec.capabilities)),
+        privileges=spec.privileges,
+        memory_bytes=spec.memory_bytes or DEFAULT_MEMORY,
+        cpus=spec.cpus,
+        pids=spec.pids,
+        shm_bytes=spec.shm_bytes,
+        health=_health(spec.health, lookup),
+        one_shot=spec.one_shot,
+        depends_on=tuple(Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs),
+        networks=host.membership.get(name, ()),
+        ports=_ports(host, placed, spec),
+        extra_hosts=(),
+        labels=spec.labels,
+        stop_grace_period_s=spec.stop_grace_period_s,
+        watch=spec.update == "automatic",
+        origins=origins,
+        working_dir=spec.working_dir,
+    )
+    if host.membership.get(name):
+        origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
+    return _overridden(world, placed, container) if spec is placed.blueprint.main else container
+
+
+def _base(world: World, placed: Placed, name: str) -> Origin:
+    if placed.app is not None and not placed.app.blueprint:
+        return world.origin(placed.app.path, "containers")
+    return Origin(placed.blueprint.document, ("containers", name), "containers")
+
+
+def _words(words, lookup) -> tuple[str, ...] | None:
+    return None if words is None else tuple(substitute(word, lookup) for word in words)
+
+
+def _health(spec: Health | None, lookup) -> Health | None:
+    if spec is None:
+        return None
+    return spec._replace(test=tuple(substitute(word, lookup) for word in spec.test))
+
+
+def _mounts(placed: Placed, name: str, spec) -> tuple[Mount, ...]:
+    service = placed.name
+    found = [Mount("volume", _volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
+    found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
+    found += [Mount("host", item.host, item.path, item.read_only) for item in spec.host_paths]
+    compiled = COMPILED.get(service, {}).get(name) if placed.app is None else None
+    if compiled is not None:
+        found.append(Mount("file", compiled[0], compiled[1], True))
+    if spec.docker is not None and spec.docker.transport == "unix":
+        found.append(Mount("volume", f"{name}-socket", spec.docker.socket_volume_path, False))
+    return tuple(sorted(found, key=lambda mount: mount.path))
+
+
+def _volume(service: str, volume: str) -> str:
+    return volume if volume.startswith(service) else f"{service}-{volume}"
+
+
+def _ports(host: HostDraft, placed: Placed, spec) -> tuple[PublishedPort, ...]:
+    """What the host's door says for Caddy; what a granted blueprint says for others."""
+    if placed.app is not None or placed.name != DOOR:
+        return tuple(PublishedPort("", item.published, item.port) for item in spec.ports)
+    door = host.door
+    pairs = [(door.http_port, 80, "tcp"), (door.https_port, 443, "tcp"), (door.https_port, 443, "udp")]
+    pairs += [(door.tunnel_port, door.tunnel_port, "tcp"), (door.fleet_port, door.fleet_port, "tcp")]
+    return tuple(
+        PublishedPort(address, published, inside, protocol)
+        for address in door.addresses or ("",)
+        for published, inside, protocol in pairs
+        if published
+    )
+
+
+def _overridden(world: World, placed: Placed, container: Container) -> Container:
+    """The user's word about the main container of a service, or of an app with a blueprint of its own."""
+    said: Any = placed.settings or placed.app
+    if said is None:
+        return container
+    changes: dict[str, Any] = {}
+    origins = dict(container.origins)
+    for field, value in (("image", said.image), ("memory_bytes", said.memory_bytes), ("cpus", said.cpus)):
+        key = "memory" if field == "memory_bytes" else field
+        if value:
+            changes[field] = value
+            origins[key] = world.origin((*said.path, key), "containers")
+    if said.environment:
+        changes["environment"] = tuple(sorted({**dict(container.environment), **dict(said.environment)}.items()))
+        for key, _ in said.environment:
+            origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
+    return container._replace(**changes, origins=origins) if changes else container

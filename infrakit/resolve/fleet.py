@@ -1,0 +1,108 @@
+"""The finished World -> Fleet: hosts as deployments, a range of equal hosts unfolded one by one as it is read."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from infrakit.config.model import HostConfig
+from infrakit.model import Deployment, Fleet, Grant, Tls
+from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
+
+DEFAULT_ARCHITECTURE = "amd64"
+
+
+class Deployments(Sequence):
+    """Deployments of all hosts, in the order of the file; those of a range share all that does not hold their name."""
+
+    def __init__(self, shapes: tuple[tuple[Deployment, Any], ...]) -> None:
+        self._shapes = shapes
+
+    def __len__(self) -> int:
+        return sum(config.last - config.first + 1 if config and config.width else 1 for _, config in self._shapes)
+
+    def __getitem__(self, index):
+        return tuple(self)[index]
+
+    def __iter__(self) -> Iterator[Deployment]:
+        for deployment, names in self.groups():
+            if names is None:
+                yield deployment
+                continue
+            named = [place for place, service in enumerate(deployment.services) if HOST_TOKEN in repr(service)]
+            for name in names:
+                services = list(deployment.services)
+                for place in named:
+                    services[place] = renamed(services[place], name)
+                yield deployment._replace(host=name, services=tuple(services))
+
+    def groups(self) -> Iterator[tuple[Deployment, Iterator[str] | None]]:
+        """(deployment, None) for a host; (deployment called HOST_TOKEN, the names) for a range of hosts."""
+        for deployment, config in self._shapes:
+            yield deployment, host_names(config) if config is not None and config.width else None
+
+    def shapes(self) -> tuple[Deployment, ...]:
+        """One deployment for each distinct shape: enough for every rule that does not look at names."""
+        return tuple(next(iter(Deployments((shape,)))) for shape in self._shapes)
+
+
+def host_names(config: HostConfig) -> Iterator[str]:
+    """The names that a range stands for: edge-[008:010] -> edge-008, edge-009, edge-010."""
+    for number in range(config.first, config.last + 1):
+        yield f"{config.prefix}{number:0{config.width}d}{config.suffix}"
+
+
+def renamed(value: Any, name: str) -> Any:
+    """`value` with the range's placeholder replaced by the name of one host, in every string below it."""
+    if isinstance(value, str):
+        return value.replace(HOST_TOKEN, name) if HOST_TOKEN in value else value
+    if isinstance(value, tuple):
+        items = [renamed(item, name) for item in value]
+        if all(new is old for new, old in zip(items, value)):
+            return value
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
+
+
+def assemble(world: World) -> Fleet:
+    """The Fleet that the rules judge and the emitters print."""
+    shapes = tuple(
+        (_deployment(world, host, number), host.config) for number, host in enumerate(world.hosts)
+    )
+    return Fleet(world.config.name, world.config.domain, Deployments(shapes))
+
+
+def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
+    config = world.config
+    profiles = {profile for service in host.services for profile in service.profiles}
+    is_core = host.name == world.core
+    return Deployment(
+        host=host.name,
+        name=config.name,
+        domain=config.domain,
+        timezone=config.timezone,
+        architecture=host.architecture or DEFAULT_ARCHITECTURE,
+        address=host.address,
+        core=world.core,
+        patterns=host.patterns,
+        profiles=tuple(sorted(profiles)),
+        memory_bytes=host.memory_bytes,
+        tls=Tls(config.tls.mode, config.tls.provider, config.contact, world.origin(config.tls.path, "tls")),
+        door=host.door,
+        services=host.services,
+        networks=host.networks,
+        routes=host.routes,
+        access=world.access if is_core else world.access._replace(groups=(), users=(), applications=(), absent=()),
+        secrets=host.secrets,
+        grants=_grants(world, host),
+        shape=number,
+        origin=host.origin,
+    )
+
+
+def _grants(world: World, host: HostDraft) -> tuple[Grant, ...]:
+    """What the operator allowed to the blueprints of others; policy/grants.py says whether it was enough."""
+    return tuple(
+        Grant(placed.name, "", capability, "", world.origin(path, "grants"))
+        for placed in host.placed
+        if placed.app is not None
+        for capability, path in placed.app.grants
+    )

@@ -1,0 +1,47 @@
+"""The user's apps -> blueprints: six lines as they stand, or a blueprint file of the user's own."""
+
+from typing import Any, Callable
+
+from infrakit.catalog import blueprint_from
+from infrakit.config import check_schema, parse, plain
+from infrakit.config.model import AppConfig, Config
+from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem
+from infrakit.resolve.apps import app_tree
+
+
+def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str], bytes]):
+    """(blueprints by app, documents by name, problems). A file that cannot be read or is wrong is a problem of its app."""
+    blueprints, documents, problems = {}, {}, []
+    for app in config.apps:
+        if not app.blueprint:
+            blueprints[app.name] = blueprint_from(app_tree(app), config.document)
+            continue
+        try:
+            own = _read(app, read_blueprint)
+        except ConfigurationInvalid as invalid:
+            problems += invalid.problems
+            continue
+        except InfraKitError as error:
+            position = document.position((*app.path, "blueprint"))
+            problems.append(Problem(position, error.message, "blueprint-unreadable", error.hint))
+            continue
+        documents[app.blueprint] = own
+        blueprint = blueprint_from(plain(own), app.blueprint)
+        if blueprint.name != app.name:
+            what = f"apps.{app.name}.blueprint: the file describes {blueprint.name}"
+            problems.append(Problem(
+                document.position((*app.path, "blueprint")), what, "blueprint-name",
+                "give the app the name that the blueprint has", related=own.position(("name",)),
+            ))
+        blueprints[app.name] = blueprint
+    return blueprints, documents, problems
+
+
+def _read(app: AppConfig, read_blueprint: Callable[[str], bytes]):
+    from infrakit import resources
+
+    own = parse(read_blueprint(app.blueprint), app.blueprint)
+    problems = check_schema(own, resources.schema("blueprint"))
+    if problems:
+        raise ConfigurationInvalid(problems)
+    return own

@@ -1,0 +1,83 @@
+"""What `${...}` means in a blueprint: a fixed table of names, no expressions."""
+
+from infrakit.model import SECRETS_DIRECTORY
+from infrakit.resolve.routes import hostname_of, url_of
+from infrakit.resolve.world import HostDraft, Placed, World
+
+SOCKET_PORT = 2375
+
+
+class References:
+    """The table for one service on one host. `lookup(name)` gives the value, or None where the name means nothing."""
+
+    def __init__(self, world: World, host: HostDraft, placed: Placed) -> None:
+        config = world.config
+        self._world, self._host, self._placed = world, host, placed
+        self._options = options_of(placed)
+        self._simple = {
+            "domain": config.domain,
+            "name": config.name,
+            "host": host.name,
+            "timezone": config.timezone,
+            "contact": config.contact,
+            "core": world.core,
+            "architecture": host.architecture,
+            "edge_tunnel_port": str(config.network.tunnel_port),
+            "agents": "dozzle-agent:7007" if host.has("dozzle-agent") else "",
+        }
+
+    def for_container(self, container: str):
+        """The lookup for the strings of one container."""
+
+        def lookup(name: str) -> str | None:
+            if name == "docker_host":
+                return f"tcp://{container}-socket:{SOCKET_PORT}"
+            return self.lookup(name)
+
+        return lookup
+
+    def lookup(self, name: str) -> str | None:
+        """The value of a reference, "" where it has none on this host, None where there is no such reference."""
+        if name in self._simple:
+            return self._simple[name]
+        if name in ("url", "hostname"):
+            return self._address(name, self._placed.name)
+        kind, _, rest = name.partition(".")
+        if kind in ("url", "hostname", "inside"):
+            return self._address(kind, rest)
+        if kind == "option":
+            return self._options.get(rest)
+        if kind == "secret":
+            return f"{SECRETS_DIRECTORY}/{rest}"
+        if kind == "subnet":
+            return next((network.subnet for network in self._host.networks if network.name == rest), "")
+        return None
+
+    def _address(self, kind: str, service: str) -> str:
+        """The address of a service, preferring this host; `inside` is by service name where both share the host."""
+        here = [self._host, *(host for host in self._world.hosts if host.name == self._world.core)]
+        for host in here:
+            for placed in host.placed:
+                if placed.name == service and placed.blueprint.route is not None:
+                    route = placed.blueprint.route
+                    if kind == "inside" and host is self._host:
+                        return f"http://{route.container}:{route.port}"
+                    hostname = hostname_of(self._world, host, placed)
+                    return hostname if kind == "hostname" else url_of(self._world, hostname)
+        return ""
+
+
+def options_of(placed: Placed) -> dict[str, str]:
+    """The options of a service as text: the user's where said, else the blueprint's default; a list joins with commas."""
+    values = {option.name: _text(option.default) for option in placed.blueprint.options}
+    if placed.settings is not None:
+        values.update(placed.settings.options)
+    return values
+
+
+def _text(value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return "" if value is None else str(value)

@@ -1,0 +1,147 @@
+"""Doors: the host name of every routed service, who may pass, and where it leads."""
+
+from infrakit.errors import Position, Problem
+from infrakit.model import Door, Origin, Route, Upstream
+from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Placed, World
+
+ADMINISTRATORS = "administrators"
+
+
+def open_doors(world: World) -> World:
+    """Give each routed service a host name and a Route; other hosts' services are reached through their own Caddy."""
+    hosts = []
+    remote: dict[str, Route] = {}
+    for host in world.hosts:
+        local, through_core = _routes_of(world, host)
+        for route in through_core:
+            remote[route.hostname] = _merged(remote.get(route.hostname), route)
+        hosts.append(host._replace(routes=local))
+    hosts = [_with_remote(world, host, remote) for host in hosts]
+    return world._replace(hosts=tuple(host._replace(door=_door(world, host)) for host in hosts))
+
+
+def hostname_of(world: World, host: HostDraft, placed: Placed) -> str:
+    """`<subdomain>.<domain>` at the core and for apps, `<subdomain>-<host>.<domain>` for a service of another host."""
+    subdomain = placed.blueprint.route.subdomain
+    if placed.settings is not None and placed.settings.subdomain:
+        subdomain = placed.settings.subdomain
+    if placed.app is None and world.core and host.name != world.core:
+        subdomain = f"{subdomain}-{host.name}"
+    return f"{subdomain}.{world.config.domain}"
+
+
+def url_of(world: World, hostname: str) -> str:
+    """The address that a browser uses; a tunnel always answers on 443."""
+    port = world.config.network.https_port
+    plain = port == 443 or world.config.tls.mode == "tunnel"
+    return f"https://{hostname}" if plain else f"https://{hostname}:{port}"
+
+
+def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
+    """(routes of this host's own Caddy, routes that the core's Caddy must have for this host)."""
+    here, at_core = [], []
+    for placed in host.placed:
+        if placed.blueprint.route is None:
+            continue
+        route = _route(world, host, placed)
+        if host.name == world.core or not world.core:
+            here.append(route)
+        elif host.address:
+            here.append(route._replace(sign_in="fleet", allow=()))
+            upstream = Upstream(_dial(host.address, world.config.network.fleet_port), host.name)
+            at_core.append(route._replace(upstreams=(upstream,)))
+    return tuple(here), tuple(at_core)
+
+
+def _dial(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _route(world: World, host: HostDraft, placed: Placed) -> Route:
+    spec = placed.blueprint.route
+    allow, allow_origin = _allow(world, placed)
+    public, public_origin = _public(world, placed)
+    base = Origin(placed.blueprint.document, ("route",), "routes")
+    if placed.app is not None and not placed.app.blueprint:
+        base = world.origin(placed.app.path, "routes")
+    origins = {"": base, "allow": allow_origin, "hostname": _hostname_origin(world, placed, base)}
+    if public:
+        origins["sign_in"] = public_origin
+    return Route(
+        service=placed.name,
+        title=placed.blueprint.title,
+        hostname=hostname_of(world, host, placed),
+        upstreams=(Upstream(f"{spec.container}:{spec.port}"),),
+        sign_in="public" if public else spec.sign_in,
+        allow=() if public or spec.sign_in == "provider" else allow,
+        health_path=spec.health_path,
+        identity_headers=spec.identity_headers and not public,
+        stream=spec.stream,
+        origins=origins,
+    )
+
+
+def _allow(world: World, placed: Placed) -> tuple[tuple[str, ...], Origin]:
+    said = placed.app or placed.settings
+    if said is not None and said.allow is not None:
+        return tuple(name for name, _ in said.allow), world.origin((*said.path, "allow"), "routes")
+    default = tuple(placed.blueprint.route.allow) or (ADMINISTRATORS,)
+    if placed.app is not None:
+        return default, world.origin(placed.app.path, "routes")
+    return default, Origin(placed.blueprint.document, ("route",), "routes")
+
+
+def _public(world: World, placed: Placed) -> tuple[bool, Origin]:
+    said = placed.app or placed.settings
+    if said is not None and said.public:
+        return True, world.origin((*said.path, "public"), "routes")
+    return False, placed.cause
+
+
+def _hostname_origin(world: World, placed: Placed, base: Origin) -> Origin:
+    said = placed.app or placed.settings
+    if said is not None and said.subdomain and (*said.path, "subdomain") in world.config.said:
+        return world.origin((*said.path, "subdomain"), "routes")
+    return base
+
+
+def _merged(first: Route | None, second: Route) -> Route:
+    """One door for an app on several hosts: the upstreams of all, in the order of the hosts."""
+    return second if first is None else first._replace(upstreams=first.upstreams + second.upstreams)
+
+
+def _with_remote(world: World, host: HostDraft, remote: dict[str, Route]) -> HostDraft:
+    """The core's routes, with those of the other hosts; a door that both have leads to both."""
+    if host.name != world.core or not remote:
+        return host
+    routes = {route.hostname: route for route in host.routes}
+    for hostname, route in remote.items():
+        routes[hostname] = _merged(routes.get(hostname), route)
+    return host._replace(routes=tuple(routes[name] for name in sorted(routes)))
+
+
+def _door(world: World, host: HostDraft) -> Door:
+    """The ports that this host's Caddy publishes: web at the core, the fleet's port elsewhere, the edge tunnel where asked."""
+    network = world.config.network
+    if not host.has(DOOR):
+        return Door(0, 0, (), 0, 0)
+    if world.core and host.name != world.core:
+        return Door(0, 0, (host.address,) if host.address else (), 0, network.fleet_port)
+    if world.config.tls.mode == "tunnel":
+        return Door(0, 0, (), 0, 0)
+    tunnel = network.tunnel_port if host.has(HUB) and any(other.has(HUB_AGENT) for other in world.hosts) else 0
+    return Door(network.http_port, network.https_port, network.bind, tunnel, 0)
+
+
+def unreachable(world: World, locate) -> list[Problem]:
+    """Hosts that serve pages but say no address: the core cannot lead anybody there."""
+    problems = []
+    for host in world.hosts:
+        if not world.core or host.name == world.core or host.address or host.config is None:
+            continue
+        names = [placed.name for placed in host.placed if placed.blueprint.route is not None]
+        if names:
+            position: Position = locate(host.config.path, key=True)
+            what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
+            problems.append(Problem(position, what, "address-missing", "add address: with the host's LAN address"))
+    return problems

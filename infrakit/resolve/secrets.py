@@ -1,0 +1,73 @@
+"""Which secrets there are, who reads them, and which of them Caddy needs for its certificates."""
+
+from infrakit.model import Container, Origin, SecretMount, SecretSpec, Service
+from infrakit.resolve.world import DOOR, HostDraft, World
+
+FLEET = ("fleet_ca", "fleet_certificate", "fleet_key")
+CADDY_SECRETS = {
+    "files": {"tls_certificate": "the certificate chain (PEM)", "tls_key": "the private key of the certificate (PEM)"},
+    "dns": {"dns_token": "the API token of the DNS provider"},
+}
+
+
+def gather_secrets(world: World) -> World:
+    """Name every secret of every host."""
+    return world._replace(hosts=tuple(_gathered(world, host) for host in world.hosts))
+
+
+def _gathered(world: World, host: HostDraft) -> HostDraft:
+    found: dict[str, SecretSpec] = {}
+    for placed in host.placed:
+        for spec in placed.blueprint.secrets:
+            origin = Origin(placed.blueprint.document, ("secrets", spec.name), "secrets")
+            if placed.app is not None and not placed.app.blueprint:
+                origin = world.origin(placed.app.path, "secrets")
+            found[spec.name] = SecretSpec(*spec, (), origin)
+    extra = _caddy_secrets(world, host)
+    found.update({spec.name: spec for spec in extra})
+    services = host.services
+    if extra:
+        mounts = tuple(SecretMount(spec.name, "") for spec in extra)
+        services = tuple(_with_secrets(service, mounts) if service.name == DOOR else service for service in services)
+    host = host._replace(services=services)
+    readers = _readers(host)
+    secrets = tuple(found[name]._replace(required_by=readers.get(name, ())) for name in sorted(found))
+    return host._replace(secrets=secrets)
+
+
+def _with_secrets(service: Service, mounts: tuple[SecretMount, ...]) -> Service:
+    def widened(container: Container) -> Container:
+        return container._replace(secrets=tuple(sorted({*container.secrets, *mounts})))
+
+    return service._replace(containers=tuple(
+        widened(container) if container.name == DOOR else container for container in service.containers
+    ))
+
+
+def _caddy_secrets(world: World, host: HostDraft) -> list[SecretSpec]:
+    if not host.has(DOOR):
+        return []
+    origin = world.origin(world.config.tls.path, "secrets")
+    wanted = [
+        SecretSpec(name, "user", 0, False, description, (), origin)
+        for name, description in CADDY_SECRETS.get(world.config.tls.mode, {}).items()
+        if host.name == world.core or not world.core
+    ]
+    leads_away = any(upstream.remote for route in host.routes for upstream in route.upstreams)
+    if leads_away or host.door.fleet_port:
+        origin = host.origin._replace(decided_by="secrets")
+        wanted += [
+            SecretSpec("fleet_ca", "fleet_ca", 0, True, "the certificate that all hosts of the fleet trust", (), origin),
+            SecretSpec("fleet_certificate", "fleet_certificate", 0, False, "this host's certificate", (), origin),
+            SecretSpec("fleet_key", "fleet_certificate", 0, False, "the key of this host's certificate", (), origin),
+        ]
+    return wanted
+
+
+def _readers(host: HostDraft) -> dict[str, tuple[str, ...]]:
+    readers: dict[str, list[str]] = {}
+    for service in host.services:
+        for container in service.containers:
+            for mount in container.secrets:
+                readers.setdefault(mount.name, []).append(container.name)
+    return {name: tuple(sorted(found)) for name, found in readers.items()}

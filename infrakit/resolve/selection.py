@@ -1,0 +1,75 @@
+"""Which services run on which host: profiles, the user's `enabled`, placement, and what a service requires."""
+
+from infrakit.model import Origin
+from infrakit.resolve.world import DOOR, TUNNEL, HostDraft, Placed, World
+
+
+def select_services(world: World) -> World:
+    """Place catalogue services by profile and the user's word, then apps, then what they require."""
+    settings = {service.name: service for service in world.config.services}
+    hosts = []
+    for host in world.hosts:
+        wanted = _wanted(world, host, settings)
+        placed = tuple(
+            Placed(blueprint, settings.get(name), None, wanted[name])
+            for name, blueprint in world.catalog.blueprints.items()
+            if name in wanted
+        )
+        hosts.append(host._replace(placed=placed + _apps(world, host)))
+    return world._replace(hosts=tuple(_with_requirements(world, host, settings) for host in hosts))
+
+
+def _wanted(world: World, host: HostDraft, settings: dict) -> dict[str, Origin]:
+    """Catalogue services of one host -> why. A name switched on by hand runs on the core, or on the only host."""
+    home = host.name == world.core or len(world.hosts) == 1
+    wanted = {}
+    for name, blueprint in world.catalog.blueprints.items():
+        setting = settings.get(name)
+        by_profile = bool(set(blueprint.profiles) & set(host.profiles))
+        if setting is not None and setting.enabled is not None:
+            if setting.enabled and (by_profile or home):
+                wanted[name] = world.origin((*setting.path, "enabled"), "selection")
+        elif by_profile and _fits(blueprint.placement, home=home):
+            wanted[name] = host.origin._replace(decided_by="selection")
+    if world.config.tls.mode == "tunnel" and home and TUNNEL in world.catalog.blueprints:
+        wanted.setdefault(TUNNEL, world.origin((*world.config.tls.path, "mode"), "selection"))
+    return wanted
+
+
+def _fits(placement: str, *, home: bool) -> bool:
+    return placement == "host" or (placement == "core") == home
+
+
+def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
+    """The user's apps on this host: those that name it, and on the core (or the first host) those that name none."""
+    home = host.name == (world.core or world.hosts[0].name)
+    return tuple(
+        Placed(world.blueprints[app.name], None, app, world.origin(app.path, "selection"))
+        for app in world.config.apps
+        if app.name in world.blueprints and (host.name in [name for name, _ in app.hosts] if app.hosts else home)
+    )
+
+
+def _with_requirements(world: World, host: HostDraft, settings: dict) -> HostDraft:
+    """Add what placed services require, unless the user switched it off; and a door where something is routed."""
+    placed = list(host.placed)
+    names = {item.name for item in placed}
+    queue = list(placed)
+    while queue:
+        item = queue.pop(0)
+        required = list(item.blueprint.requires)
+        if item.blueprint.route is not None and (host.address or host.name == world.core or not world.core):
+            required.append(DOOR)
+        for name in required:
+            if name in names or name not in world.catalog.blueprints or _is_off(settings, name):
+                continue
+            cause = item.cause._replace(decided_by="selection")
+            added = Placed(world.catalog.blueprints[name], settings.get(name), None, cause)
+            names.add(name)
+            placed.append(added)
+            queue.append(added)
+    return host._replace(placed=tuple(sorted(placed, key=lambda item: item.name)))
+
+
+def _is_off(settings: dict, name: str) -> bool:
+    return name in settings and settings[name].enabled is False

@@ -1,0 +1,82 @@
+"""What the passes hand on: the inputs, and the hosts as far as they are decided.
+
+A pass takes a World and gives a new one. Nothing here is visible outside `resolve`.
+"""
+
+from typing import Any, Mapping, NamedTuple
+
+from infrakit.config.model import AppConfig, Config, HostConfig, ServiceConfig
+from infrakit.errors import Problem
+from infrakit.model import Access, Door, Network, Origin, Route, SecretSpec, Service
+
+DOOR = "caddy"
+SIGN_IN = "authentik"
+TUNNEL = "cloudflared"
+PROXY_TEMPLATE = "socket-proxy"
+HUB = "portainer"
+HUB_AGENT = "portainer-edge-agent"
+
+HOST_TOKEN = "infrakit-host-name-of-a-range"
+"""Stands for the name of a host while a range of hosts is decided once; no user can name a host so (it is longer than a name may be)."""
+
+
+class Placed(NamedTuple):
+    """One blueprint on one host, with what the user says about it. `cause` is why it is here."""
+
+    blueprint: Any
+    settings: ServiceConfig | None
+    app: AppConfig | None
+    cause: Origin
+
+    @property
+    def name(self) -> str:
+        return self.blueprint.name
+
+
+class HostDraft(NamedTuple):
+    """One host, or one range of equal hosts, as far as it is decided. `membership`: container -> names of networks."""
+
+    name: str
+    config: HostConfig | None
+    patterns: tuple[str, ...]
+    profiles: tuple[str, ...]
+    architecture: str
+    address: str
+    memory_bytes: int
+    origin: Origin
+    placed: tuple[Placed, ...] = ()
+    routes: tuple[Route, ...] = ()
+    networks: tuple[Network, ...] = ()
+    membership: Mapping[str, tuple[str, ...]] = {}
+    services: tuple[Service, ...] = ()
+    secrets: tuple[SecretSpec, ...] = ()
+    door: Door = Door(0, 0, (), 0, 0)
+
+    def has(self, name: str) -> bool:
+        """Whether the service `name` runs here."""
+        return any(placed.blueprint.name == name for placed in self.placed)
+
+
+class World(NamedTuple):
+    """Inputs first, decisions after. `blueprints`: the user's apps as blueprints, by name."""
+
+    config: Config
+    catalog: Any
+    blueprints: Mapping[str, Any]
+    hosts: tuple[HostDraft, ...] = ()
+    core: str = ""
+    access: Access = Access((), (), (), ())
+    problems: tuple[Problem, ...] = ()
+
+    def origin(self, path: tuple, decided_by: str) -> Origin:
+        """A decision whose cause stands in the user's file at `path`."""
+        return Origin(self.config.document, path, decided_by)
+
+    def core_host(self) -> HostDraft | None:
+        """The host that runs Authentik for the fleet, if there is one."""
+        return next((host for host in self.hosts if host.name == self.core), None)
+
+
+def blueprint_origin(blueprint: Any, path: tuple, decided_by: str) -> Origin:
+    """A decision whose cause is a line of a blueprint."""
+    return Origin(blueprint.document, path, decided_by)
