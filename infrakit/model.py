@@ -244,6 +244,7 @@ class Tls(NamedTuple):
     provider: str
     contact: str
     origin: Origin
+    staging: bool = False
 
 
 class SecretSpec(NamedTuple):

@@ -6,21 +6,31 @@ Decides nothing, reads nothing, and never sees the user's file: the same Deploym
 
 from typing import NamedTuple
 
-from infrakit.emit import (
-    authentik, caddyfile, cloudflared, compose, environment_file, haproxy, review, service_files,
-)
+from importlib import import_module
+
+from infrakit.emit import cloudflared, compose, environment_file, haproxy, service_files
 from infrakit.model import Artifact, Deployment, Origin
 
-CONFIGURATIONS = (caddyfile, authentik, haproxy, cloudflared, service_files)
+
+def _present(name):
+    """TEMPORARY until all emitters are written."""
+    try:
+        return (import_module(f"infrakit.emit.{name}"),)
+    except ModuleNotFoundError:
+        return ()
+
+
+CONFIGURATIONS = (*_present("caddyfile"), *_present("authentik"), haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
-EMITTERS = (*CONFIGURATIONS, compose, environment_file, review)
+EMITTERS = (*CONFIGURATIONS, compose, environment_file, *_present("review"))
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     """All artifacts, by path."""
     read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
-    rest = (*compose.emit(deployment, read), *environment_file.emit(deployment), *review.emit(deployment))
+    rest = (*compose.emit(deployment, read), *environment_file.emit(deployment))
+    rest += tuple(artifact for emitter in _present("review") for artifact in emitter.emit(deployment))
     return tuple(sorted(read + rest))
 
 

@@ -10,6 +10,7 @@ from infrakit.emit.memo import Memo
 from infrakit.model import Artifact, Deployment, DockerCall, Origin, SocketProxy
 
 PORT = 2375
+HEALTH_PORT = 2376
 DOCKER_SOCKET = "/var/run/docker.sock"
 PROXY_SOCKET = "/run/proxy/docker.sock"
 PASS = "emit.haproxy"
@@ -21,6 +22,9 @@ _METHOD = re.compile(r"[A-Z]+", re.ASCII).fullmatch
 
 STREAMS = re.compile(r"/(events|logs|stats|attach|attach/ws|wait|start|create|push|build|load|get|export|archive|prune)$").search
 """Ends of paths whose answers may be silent, or take, for long."""
+
+UPGRADES = re.compile(r"/(attach|attach/ws|exec/\{id\}/start|session|grpc)$").search
+"""Calls that turn the connection into a raw stream; for a consumer without them, nothing may."""
 
 LONG = "7d"
 SHORT = "60s"
@@ -65,6 +69,7 @@ def configuration(proxy: SocketProxy) -> str:
         _section("global", ["log stdout format raw local0 info", "maxconn 200", "nbthread 1", "hard-stop-after 3s"]),
         _section("defaults", _defaults()),
         _section("frontend docker", _frontend(proxy, streams)),
+        _section("frontend health", _health()),
         _backend("dockerd", SHORT, []),
     ]
     if streams:
@@ -85,19 +90,26 @@ def _defaults() -> list[str]:
 def _frontend(proxy: SocketProxy, streams: list[DockerCall]) -> list[str]:
     # HTTP/1 only: a second protocol on the same port would be a second parser to trust.
     if proxy.transport == "unix":
-        lines = [f"bind unix@{PROXY_SOCKET} mode 666 proto h1", f"bind 127.0.0.1:{PORT} proto h1"]
+        lines = [f"bind unix@{PROXY_SOCKET} mode 666 proto h1"]
     else:
         lines = [f"bind :{PORT} proto h1"]
     if streams:
         lines.append(f"timeout client {LONG}")
     # Hostile spellings first; then what is listed; then nothing.
     lines.append("http-request deny deny_status 403 if { path -m sub '%' '//' '..' ';' '\\' }")
-    lines.append("http-request allow if { src 127.0.0.1 } { method GET HEAD } { path '/_ping' }")
+    if not any(UPGRADES(call.path) for call in proxy.calls):
+        lines.append("http-request del-header Upgrade")
     lines += [f"http-request allow if {_condition(call)}" for call in proxy.calls]
     lines.append("http-request deny deny_status 403")
     lines += [f"use_backend dockerd_streams if {_condition(call)}" for call in streams]
     lines.append("default_backend dockerd")
     return lines
+
+
+def _health() -> list[str]:
+    """The health check of the container asks here whether the engine answers, whatever the consumer may ask."""
+    lines = [f"bind 127.0.0.1:{HEALTH_PORT} proto h1", "http-request deny deny_status 403 unless { method GET } { path '/_ping' }"]
+    return [*lines, "default_backend dockerd"]
 
 
 def _condition(call: DockerCall) -> str:

@@ -85,7 +85,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         patterns=host.patterns,
         profiles=tuple(sorted(profiles)),
         memory_bytes=host.memory_bytes,
-        tls=Tls(config.tls.mode, config.tls.provider, config.contact, world.origin(config.tls.path, "tls")),
+        tls=Tls(config.tls.mode, config.tls.provider, config.contact, world.origin(config.tls.path, "tls"), config.tls.staging),
         door=host.door,
         services=host.services,
         networks=host.networks,

@@ -2,8 +2,9 @@
 
 from typing import Any, Callable
 
+from infrakit import resources
 from infrakit.catalog import blueprint_from
-from infrakit.config import check_schema, parse, plain
+from infrakit.config import check_schema, parse
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem
 from infrakit.resolve.apps import app_tree
@@ -26,7 +27,7 @@ def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str]
             problems.append(Problem(position, error.message, "blueprint-unreadable", error.hint))
             continue
         documents[app.blueprint] = own
-        blueprint = blueprint_from(plain(own), app.blueprint)
+        blueprint = blueprint_from(own.values, app.blueprint)
         if blueprint.name != app.name:
             what = f"apps.{app.name}.blueprint: the file describes {blueprint.name}"
             problems.append(Problem(
@@ -38,8 +39,6 @@ def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str]
 
 
 def _read(app: AppConfig, read_blueprint: Callable[[str], bytes]):
-    from infrakit import resources
-
     own = parse(read_blueprint(app.blueprint), app.blueprint)
     problems = check_schema(own, resources.schema("blueprint"))
     if problems:

@@ -1,0 +1,165 @@
+"""A checked Document -> Config: every default filled in, every list a tuple, nothing left to interpret."""
+
+from typing import Any
+
+from infrakit.config.check import leaves
+from infrakit.config.document import Document, Path
+from infrakit.config.model import (
+    AccessConfig, AppConfig, Config, GroupConfig, HostConfig, NetworkConfig, OidcConfig, SamlConfig, ServiceConfig,
+    TlsConfig, UserConfig,
+)
+
+UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+DEFAULT_SCOPES = ("openid", "email", "profile")
+
+
+def bind(document: Document) -> Config:
+    """The whole file, typed. Only for a document that `check_schema` found no problem in."""
+    values = document.values
+    images = values.get("images", {})
+    return Config(
+        document=document.name,
+        name=values.get("name", "infrakit"),
+        domain=values["domain"],
+        timezone=values.get("timezone", "UTC"),
+        contact=values.get("contact", ""),
+        patterns=_several(values.get("pattern", [])),
+        profiles=tuple(values.get("profiles", ())),
+        tls=_tls(values.get("tls", {})),
+        access=_access(values.get("access", {})),
+        services=tuple(_service(name, item) for name, item in sorted(values.get("services", {}).items())),
+        apps=tuple(_app(name, item) for name, item in sorted(values.get("apps", {}).items())),
+        hosts=tuple(_host(name, item) for name, item in values.get("hosts", {}).items()),
+        network=_network(values.get("network", {})),
+        mirror=images.get("mirror", ""),
+        said={path: True for path, _ in leaves(document.root)},
+    )
+
+
+def size_bytes(text: str) -> int:
+    """"256m" -> 268435456; 0 where nothing is said."""
+    return int(text[:-1]) * UNITS[text[-1].lower()] if text else 0
+
+
+def _several(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _named(values: list[str], path: Path) -> tuple[tuple[str, Path], ...]:
+    return tuple((value, (*path, index)) for index, value in enumerate(values))
+
+
+def _pairs(values: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(values.items()))
+
+
+def _tls(values: dict[str, Any]) -> TlsConfig:
+    return TlsConfig(values.get("mode", "acme"), values.get("provider", ""), values.get("staging", False), ("tls",))
+
+
+def _access(values: dict[str, Any]) -> AccessConfig:
+    path = ("access",)
+    groups = tuple(
+        GroupConfig(name, _named(members, (*path, "groups", name)), (*path, "groups", name))
+        for name, members in sorted(values.get("groups", {}).items())
+    )
+    users = tuple(
+        UserConfig(name, item.get("name", ""), item.get("email", ""), (*path, "users", name))
+        for name, item in sorted(values.get("users", {}).items())
+    )
+    administrators = _named(values.get("administrators", []), (*path, "administrators"))
+    return AccessConfig(administrators, groups, users, "users" in values, path)
+
+
+def _service(name: str, values: dict[str, Any]) -> ServiceConfig:
+    path = ("services", name)
+    return ServiceConfig(
+        name=name,
+        enabled=values.get("enabled"),
+        allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
+        public=values.get("public", False),
+        subdomain=values.get("subdomain", ""),
+        image=values.get("image", ""),
+        memory_bytes=size_bytes(values.get("memory", "")),
+        cpus=values.get("cpus", ""),
+        environment=_pairs(values.get("environment", {})),
+        options=tuple(sorted((key, _option(value)) for key, value in values.get("options", {}).items())),
+        path=path,
+    )
+
+
+def _option(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else value
+
+
+def _app(name: str, values: dict[str, Any]) -> AppConfig:
+    path = ("apps", name)
+    return AppConfig(
+        name=name,
+        title=values.get("title", ""),
+        image=values.get("image", ""),
+        port=values.get("port", 0),
+        subdomain=values.get("subdomain", ""),
+        allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
+        public=values.get("public", False),
+        data=tuple(values.get("data", ())),
+        environment=_pairs(values.get("environment", {})),
+        secrets=tuple(values.get("secrets", ())),
+        user_secrets=tuple(values.get("user_secrets", ())),
+        command=tuple(values["command"]) if "command" in values else None,
+        user=values.get("user", ""),
+        capabilities=tuple(values.get("capabilities", ())),
+        writable=values.get("writable", False),
+        internet=values.get("internet", False),
+        health=values.get("health", ""),
+        memory_bytes=size_bytes(values.get("memory", "")),
+        cpus=values.get("cpus", ""),
+        architectures=tuple(values.get("architectures", ())),
+        needs=_named(values.get("needs", []), (*path, "needs")),
+        oidc=_oidc(values["oidc"], path) if "oidc" in values else None,
+        saml=_saml(values["saml"], path) if "saml" in values else None,
+        hosts=_named(values.get("hosts", []), (*path, "hosts")),
+        blueprint=values.get("blueprint", ""),
+        grants=_named(values.get("grants", []), (*path, "grants")),
+        path=path,
+    )
+
+
+def _oidc(values: dict[str, Any], path: Path) -> OidcConfig:
+    return OidcConfig(tuple(values["redirects"]), tuple(values.get("scopes", DEFAULT_SCOPES)), (*path, "oidc"))
+
+
+def _saml(values: dict[str, Any], path: Path) -> SamlConfig:
+    return SamlConfig(values["acs"], values.get("audience", ""), (*path, "saml"))
+
+
+def _host(name: str, values: dict[str, Any]) -> HostConfig:
+    prefix, bracket, rest = name.partition("[")
+    numbers, _, suffix = rest.partition("]")
+    first, _, last = numbers.partition(":")
+    return HostConfig(
+        name=name,
+        prefix=prefix,
+        suffix=suffix,
+        first=int(first or 0),
+        last=int(last or 0),
+        width=len(first) if bracket else 0,
+        patterns=_several(values.get("pattern", [])),
+        profiles=tuple(values.get("profiles", ())),
+        architecture=values.get("architecture", "amd64"),
+        address=values.get("address", ""),
+        memory_bytes=size_bytes(values.get("memory", "")),
+        path=("hosts", name),
+    )
+
+
+def _network(values: dict[str, Any]) -> NetworkConfig:
+    return NetworkConfig(
+        pool=values.get("pool", "172.30.0.0/16"),
+        bind=tuple(values.get("bind", ())),
+        http_port=values.get("http_port", 80),
+        https_port=values.get("https_port", 443),
+        tunnel_port=values.get("tunnel_port", 8000),
+        fleet_port=values.get("fleet_port", 8443),
+        path=("network",),
+    )

@@ -1,0 +1,247 @@
+"""Document x schema -> problems, in the order of the file, and the document's typed values.
+
+The schema decides the type of every scalar: where a string is wanted, the text stays what the user typed (0123, no, 1e3).
+A value that may be secret is never repeated in a message.
+"""
+
+import re
+from typing import Any, Iterator, Mapping
+
+from infrakit.config.document import Document, Node, Path
+from infrakit.errors import Problem
+
+Schema = Mapping[str, Any]
+SECRET_WORDS = ("password", "secret", "token", "key")
+NAMES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
+
+
+def check_schema(document: Document, schema: Schema) -> list[Problem]:
+    """All problems of the document against its schema; `document.values` holds the typed values after."""
+    checker = _Checker(document, schema)
+    document.values = checker.value(document.root, schema, ())
+    return sorted(checker.problems)
+
+
+class _Checker:
+    def __init__(self, document: Document, schema: Schema) -> None:
+        self.document = document
+        self.root = schema
+        self.problems: list[Problem] = []
+
+    def say(self, node: Node, path: Path, what: str, code: str, hint: str = "") -> None:
+        """One problem at `node`."""
+        name = dotted(path)
+        text = f"{name}: {what}" if name else what
+        self.problems.append(Problem(self.document.at(node), text, code, hint))
+
+    def value(self, node: Node, schema: Schema, path: Path) -> Any:
+        """The typed value of `node`, as far as it fits."""
+        while "$ref" in schema:
+            schema = {**self._resolved(schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
+        if "oneOf" in schema:
+            return self._one_of(node, schema, path)
+        kind = schema.get("type")
+        if node.kind == "map":
+            if kind != "object":
+                return self._wrong_kind(node, schema, path)
+            return self._object(node, schema, path)
+        if node.kind == "list":
+            if kind != "array":
+                return self._wrong_kind(node, schema, path)
+            return self._array(node, schema, path)
+        return self._scalar(node, schema, path)
+
+    def _resolved(self, reference: str) -> Schema:
+        schema: Any = self.root
+        for step in reference.removeprefix("#/").split("/"):
+            schema = schema[step]
+        return schema
+
+    def _one_of(self, node: Node, schema: Schema, path: Path) -> Any:
+        """The alternative whose shape fits the node; its problems are the user's."""
+        wanted = {"map": "object", "list": "array"}.get(node.kind)
+        for alternative in schema["oneOf"]:
+            resolved = self._resolved(alternative["$ref"]) if "$ref" in alternative else alternative
+            kind = resolved.get("type")
+            if kind == wanted or (wanted is None and kind not in ("object", "array")):
+                return self.value(node, resolved, path)
+        return self._wrong_kind(node, schema, path)
+
+    def _wrong_kind(self, node: Node, schema: Schema, path: Path) -> None:
+        wanted = NAMES.get(schema.get("type", ""), "another kind of value")
+        if "oneOf" in schema:
+            wanted = " or ".join(NAMES[self._kind_of(alternative)] for alternative in schema["oneOf"])
+        found = {"map": "a mapping", "list": "a list", "scalar": "a single value"}[node.kind]
+        if node.kind == "scalar" and node.plain and node.value in ("", "~", "null"):
+            found = "nothing"
+        self.say(node, path, f"{found} where {wanted} is wanted", "wrong-kind", _example(schema))
+
+    def _kind_of(self, schema: Schema) -> str:
+        return (self._resolved(schema["$ref"]) if "$ref" in schema else schema)["type"]
+
+    def _object(self, node: Node, schema: Schema, path: Path) -> dict[str, Any]:
+        known = schema.get("properties", {})
+        extra = schema.get("additionalProperties", False)
+        pattern = schema.get("propertyNames", {}).get("pattern")
+        found = {}
+        for key, child in node.value:
+            name = key.value
+            if name in known:
+                found[name] = self.value(child, known[name], (*path, name))
+            elif extra is False:
+                self._unknown(key, name, known, path, schema)
+            elif pattern is not None and not (re.search(pattern, name) and len(name) <= 253):
+                hint = schema["propertyNames"].get("x-hint", "")
+                self.say(key, (*path, name), "this name cannot be used", schema["propertyNames"].get("x-code", "name"), hint)
+            else:
+                found[name] = self.value(child, extra, (*path, name))
+        for name in schema.get("required", ()):
+            if not any(key.value == name for key, _ in node.value):
+                hint = _example(known.get(name, {}))
+                self.say(node, path, f"{name} is missing", "missing-key", f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": "))
+        return found
+
+    def _unknown(self, key: Node, name: str, known: Schema, path: Path, schema: Schema) -> None:
+        later = schema.get("x-later", {})
+        if name in later:
+            self.say(key, (*path, name), later[name], "not-yet", "remove it for now")
+            return
+        close = nearest(name, known)
+        hint = f"did you mean {close}?" if close else f"known here: {', '.join(sorted(known))}"
+        self.say(key, (*path, name), "there is no such key", "unknown-key", hint)
+
+    def _array(self, node: Node, schema: Schema, path: Path) -> list[Any]:
+        items = [self.value(child, schema.get("items", {}), (*path, index)) for index, child in enumerate(node.value)]
+        if len(items) < schema.get("minItems", 0):
+            self.say(node, path, "an empty list", "empty-list", _example(schema))
+        if len(items) > schema.get("maxItems", len(items)):
+            self.say(node, path, f"more than {schema['maxItems']} items", "too-many-items")
+        if schema.get("uniqueItems"):
+            seen: list[Any] = []
+            for child, item in zip(node.value, items):
+                if item in seen:
+                    self.say(child, path, "the same item twice", "duplicate-item", "keep one of the two")
+                seen.append(item)
+        return items
+
+    def _scalar(self, node: Node, schema: Schema, path: Path) -> Any:
+        kind = schema.get("type")
+        empty = node.plain and node.value in ("", "~", "null")
+        if kind in ("object", "array") or empty:
+            return self._wrong_kind(node, schema, path)
+        if kind == "integer":
+            return self._integer(node, schema, path)
+        if kind == "boolean":
+            return self._boolean(node, schema, path)
+        if kind is None:
+            return self._free(node)
+        return self._string(node, schema, path)
+
+    @staticmethod
+    def _free(node: Node) -> Any:
+        """A scalar whose schema says no type (an option's default): YAML 1.2's core types."""
+        if node.plain and node.value in ("true", "false"):
+            return node.value == "true"
+        if node.plain and re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
+            return int(node.value)
+        return node.value
+
+    def _integer(self, node: Node, schema: Schema, path: Path) -> int | None:
+        if not node.plain or not re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
+            return self._bad(node, schema, path, f"{self._shown(node, path)} is not a whole number", "not-a-number")
+        number = int(node.value)
+        low, high = schema.get("minimum", number), schema.get("maximum", number)
+        if not low <= number <= high:
+            return self._bad(node, schema, path, f"{number} is not between {low} and {high}", "out-of-range")
+        if "enum" in schema and number not in schema["enum"]:
+            choices = " or ".join(str(item) for item in schema["enum"])
+            return self._bad(node, schema, path, f"{number} is not {choices}", schema.get("x-code", "unknown-value"))
+        return number
+
+    def _boolean(self, node: Node, schema: Schema, path: Path) -> bool | None:
+        if not node.plain or node.value not in ("true", "false"):
+            return self._bad(node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", "write true or false")
+        return node.value == "true"
+
+    def _string(self, node: Node, schema: Schema, path: Path) -> str | None:
+        text = node.value
+        if "enum" in schema and text not in schema["enum"]:
+            close = nearest(text, schema["enum"])
+            hint = schema.get("x-values", {}).get(text) or (f"did you mean {close}?" if close else f"one of: {', '.join(schema['enum'])}")
+            return self._bad(node, schema, path, f"{self._shown(node, path)} is not known here", "unknown-value", hint)
+        if len(text) < schema.get("minLength", 0):
+            return self._bad(node, schema, path, "empty", "empty-value")
+        if len(text) > schema.get("maxLength", 4096):
+            return self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
+        if "pattern" in schema and not re.search(schema["pattern"], text):
+            what = schema.get("x-problem", "does not have the right form")
+            return self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"))
+        return text
+
+    def _bad(self, node: Node, schema: Schema, path: Path, what: str, code: str, hint: str = "") -> None:
+        self.say(node, path, what, code, hint or schema.get("x-hint") or _example(schema))
+
+    @staticmethod
+    def _shown(node: Node, path: Path) -> str:
+        """The value as it may be repeated: not where its key speaks of a secret, and never at length."""
+        words = [str(step).lower() for step in path]
+        if any(secret in word for word in words for secret in SECRET_WORDS):
+            return "the value"
+        text = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
+        return text or "an empty text"
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: ("services", "glances", "allow", 0) -> services.glances.allow[0]."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _example(schema: Schema) -> str:
+    examples = schema.get("examples") or ([schema["default"]] if schema.get("default") not in (None, "", [], {}) else [])
+    if not examples:
+        return ""
+    return f"for instance {_flow(examples[0])}"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line, as YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def nearest(word: str, known: Any) -> str:
+    """The known word that a typo of `word` most likely meant, or ""."""
+    word = word[:40]
+    ranked = sorted((distance(word.lower(), str(name)), str(name)) for name in known)
+    limit = 1 if len(word) < 5 else 2 if len(word) < 9 else 3
+    return ranked[0][1] if ranked and ranked[0][0] <= limit else ""
+
+
+def distance(first: str, second: str) -> int:
+    """Edits (insert, delete, replace, swap two neighbours) that turn one word into the other."""
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(second, 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if older and j > 1 and a == second[j - 2] and first[i - 2] == b:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+    return row[-1]
+
+
+def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """Every scalar below `node`, with its path."""
+    if node.kind == "scalar":
+        yield path, node
+        return
+    children = ((key.value, child) for key, child in node.value) if node.kind == "map" else enumerate(node.value)
+    for step, child in children:
+        yield from leaves(child, (*path, step))

@@ -1,0 +1,49 @@
+"""A parsed file: nodes with places, before any schema gave them a type."""
+
+from typing import Any
+
+from infrakit.errors import Position
+
+Path = tuple[str | int, ...]
+
+
+class Node:
+    """kind: "scalar" (value: the text as typed), "list" (value: nodes) or "map" (value: pairs of nodes).
+
+    `plain` is true for a scalar without quotes: only such a one can be a number or a truth value.
+    """
+
+    __slots__ = ("kind", "value", "line", "column", "plain")
+
+    def __init__(self, kind: str, value: Any, line: int, column: int, plain: bool) -> None:
+        self.kind = kind
+        self.value = value
+        self.line = line
+        self.column = column
+        self.plain = plain
+
+
+class Document:
+    """A file called `name`. `values` are typed by the schema it was checked against, None until then."""
+
+    def __init__(self, name: str, root: Node) -> None:
+        self.name = name
+        self.root = root
+        self.values: Any = None
+
+    def at(self, node: Node) -> Position:
+        return Position(self.name, node.line, node.column)
+
+    def position(self, path: Path, key: bool = False) -> Position:
+        """Where the value at `path` stands, or its key. KeyError where there is none."""
+        node, label = self.root, self.root
+        for step in path:
+            if node.kind == "map":
+                label, node = next(((k, v) for k, v in node.value if k.value == step), (None, None))
+                if node is None:
+                    raise KeyError(path)
+            elif node.kind == "list" and isinstance(step, int) and step < len(node.value):
+                node = label = node.value[step]
+            else:
+                raise KeyError(path)
+        return self.at(label if key else node)

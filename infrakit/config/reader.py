@@ -1,0 +1,196 @@
+"""Bytes of a YAML file -> Document: every scalar as the user typed it, every key and value with its place.
+
+Works on ruamel.yaml's event stream and refuses, with a place, whatever a hostile or broken file may hold:
+no anchors, aliases, tags or second documents; sizes, depth and counts are limited; a key stands once.
+Source of the limits: what a YAML loader was seen to do with such files (alias bombs, deep nesting, huge numbers).
+"""
+
+import sys
+
+from infrakit.config.document import Document, Node
+from infrakit.errors import ConfigurationInvalid, Position, Problem
+
+MAXIMUM_BYTES = 256 * 1024
+MAXIMUM_DEPTH = 32
+MAXIMUM_NODES = 5000
+BREAKS = {"\u0085": "next line", "\u2028": "line separator", "\u2029": "paragraph separator", "\ufeff": "byte order mark"}
+
+
+def parse(source: bytes, name: str) -> Document:
+    """The document in `source`. Raises ConfigurationInvalid with every problem that can be known."""
+    text = _decoded(source, name)
+    composer = _Composer(name)
+    root = composer.compose(text)
+    if composer.problems:
+        raise ConfigurationInvalid(composer.problems)
+    return Document(name, root)
+
+
+def _decoded(source: bytes, name: str) -> str:
+    if len(source) > MAXIMUM_BYTES:
+        what = f"the file has {len(source)} bytes, more than {MAXIMUM_BYTES}"
+        raise ConfigurationInvalid([Problem(Position(name, 1, 1), what, "file-too-large", "split it, or use ranges of hosts")])
+    try:
+        text = source.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = source[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        problem = Problem(Position(name, line, column), "not valid UTF-8", "not-utf8", "save the file as UTF-8")
+        raise ConfigurationInvalid([problem]) from None
+    text = text.removeprefix("\ufeff")
+    if text.isprintable() or not _unusual(text):
+        return text
+    problems = []
+    for number, line in enumerate(text.split("\n"), 1):
+        for column, character in enumerate(line, 1):
+            if _refused(character) and not (character == "\r" and column == len(line)):
+                shown = BREAKS.get(character, f"control character U+{ord(character):04X}")
+                problems.append(Problem(
+                    Position(name, number, column), f"{shown} in the file", "control-character", "delete this character"
+                ))
+    if problems:
+        raise ConfigurationInvalid(problems[:100])
+    return text
+
+
+def _unusual(text: str) -> bool:
+    return any(_refused(character) for character in set(text))
+
+
+def _refused(character: str) -> bool:
+    return (character < " " and character not in "\n") or "\x7f" <= character <= "\x9f" or character in BREAKS
+
+
+class _Composer:
+    """Events -> nodes, with a stack of its own: no depth of the input can exhaust the interpreter's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[Problem] = []
+
+    def compose(self, text: str) -> Node:
+        events, errors = _events()
+        empty = Node("map", [], 1, 1, True)
+        try:
+            return self._composed(events(text)) or empty
+        except errors.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self._refuse(mark, _plain(error.problem or error.context or "not YAML"), "yaml-syntax", "check quotes, colons and indentation")
+        except errors.YAMLError as error:
+            self._refuse(None, _plain(str(error)), "yaml-syntax", "")
+        except (TypeError, AssertionError, ValueError, IndexError, AttributeError, RecursionError, NotImplementedError):
+            self._refuse(None, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
+        return empty
+
+    def _refuse(self, mark, what: str, code: str, hint: str, related: Position | None = None) -> None:
+        position = Position(self.name, mark.line + 1, mark.column + 1) if mark else Position(self.name, 1, 1)
+        self.problems.append(Problem(position, what, code, hint, related=related))
+
+    def _composed(self, source) -> Node | None:
+        root: Node | None = None
+        stack: list[list] = []
+        nodes = documents = 0
+        while True:
+            event = source.get_event()
+            kind = type(event).__name__
+            mark = event.start_mark
+            if kind == "StreamEndEvent":
+                return root
+            if kind == "DocumentStartEvent":
+                documents += 1
+                if documents > 1:
+                    self._refuse(mark, "a second document", "yaml-documents", "keep one document in the file")
+                    return root
+                continue
+            if kind in ("StreamStartEvent", "DocumentEndEvent"):
+                continue
+            if kind in ("MappingEndEvent", "SequenceEndEvent"):
+                node = self._closed(stack.pop())
+            else:
+                nodes += 1
+                if nodes > MAXIMUM_NODES:
+                    self._refuse(mark, f"more than {MAXIMUM_NODES} values", "yaml-nodes", "use ranges of hosts, or split the file")
+                    return root
+                node = self._opened(event, kind, mark)
+                if kind != "ScalarEvent" and kind != "AliasEvent":
+                    if len(stack) >= MAXIMUM_DEPTH:
+                        self._refuse(mark, f"nested more than {MAXIMUM_DEPTH} deep", "yaml-depth", "")
+                        return root
+                    stack.append([node, []])
+                    continue
+            if stack:
+                stack[-1][1].append(node)
+            else:
+                root = node
+
+    def _opened(self, event, kind: str, mark) -> Node:
+        line, column = mark.line + 1, mark.column + 1
+        if kind == "AliasEvent":
+            self._refuse(mark, f"the alias *{event.anchor}", "yaml-alias", "write the value out")
+            return Node("scalar", "", line, column, False)
+        if event.anchor:
+            self._refuse(mark, f"the anchor &{event.anchor}", "yaml-anchor", "write the value out where it is needed")
+        if event.ctag is not None and str(event.ctag):
+            self._refuse(mark, f"the tag {event.ctag}", "yaml-tag", "remove the tag")
+        if kind == "ScalarEvent":
+            return Node("scalar", event.value, line, column, event.style is None)
+        return Node("map" if kind == "MappingStartEvent" else "list", [], line, column, False)
+
+    def _closed(self, opened: list) -> Node:
+        node, items = opened
+        if node.kind == "list":
+            node.value = items
+            return node
+        seen: dict[str, Node] = {}
+        for key, value in zip(items[::2], items[1::2]):
+            if key.kind != "scalar":
+                self.problems.append(Problem(Position(self.name, key.line, key.column), "a key that is not a word", "yaml-key", ""))
+                continue
+            if key.value in seen:
+                first = seen[key.value]
+                self.problems.append(Problem(
+                    Position(self.name, key.line, key.column), f"the key {key.value} stands twice", "duplicate-key",
+                    "keep one of the two", related=Position(self.name, first.line, first.column),
+                ))
+                continue
+            seen[key.value] = key
+            node.value.append((key, value))
+        return node
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _events():
+    """(a function text -> ruamel.yaml's event source, its errors module).
+
+    Imports the scanner and the parser only: `import ruamel.yaml` itself costs two starts of the interpreter.
+    """
+    if "ruamel.yaml" not in sys.modules:
+        import ruamel
+        from importlib.machinery import PathFinder
+        from importlib.util import module_from_spec
+
+        sys.modules["ruamel.yaml"] = module_from_spec(PathFinder.find_spec("ruamel.yaml", ruamel.__path__))
+        try:
+            from ruamel.yaml import error, parser, reader, scanner
+        finally:
+            # Whoever wants the whole package later imports it afresh: it would miss its submodules otherwise.
+            for module in [name for name in sys.modules if name.startswith("ruamel.yaml")]:
+                del sys.modules[module]
+    else:
+        from ruamel.yaml import error, parser, reader, scanner
+
+    class Events(reader.Reader, scanner.Scanner, parser.Parser):
+        processing_version = (1, 2)
+        comment_handling = None
+
+        def __init__(self, text: str) -> None:
+            self._resolver = self
+            reader.Reader.__init__(self, text, loader=self)
+            scanner.Scanner.__init__(self, loader=self)
+            parser.Parser.__init__(self, loader=self)
+
+    return Events, error

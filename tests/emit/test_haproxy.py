@@ -1,0 +1,71 @@
+"""The compiled socket proxy, as text and as HAProxy reads it. What it lets through in earnest: tests/runtime/test_socket_proxy.py."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from infrakit.emit import haproxy
+from tests.emit.deployments import deployment, everything, proxy, service
+
+WRITER_CALLS = ("POST /containers/create", "POST /exec/{id}/start", "DELETE /containers/{id}", "POST /images/create")
+
+
+def test_each_consumer_gets_a_file_of_its_own():
+    host = deployment(service("a", socket_proxies=(proxy("one"), proxy("two"))))
+
+    assert [artifact.path for artifact in haproxy.emit(host)] == ["socket-proxy/one.cfg", "socket-proxy/two.cfg"]
+
+
+def test_everything_is_denied_but_what_is_listed():
+    text = haproxy.configuration(proxy(calls=("GET /containers/{id}/json",)))
+    rules = [line.strip() for line in text.splitlines() if "http-request" in line and "timeout" not in line]
+
+    assert rules == [
+        "http-request deny deny_status 403 if { path -m sub '%' '//' '..' ';' '\\' }",
+        "http-request del-header Upgrade",
+        r"http-request allow if { method GET } { path -m reg '^(/v1\.[0-9][0-9]?)?/containers/[A-Za-z0-9][A-Za-z0-9_.-]*/json$' }",
+        "http-request deny deny_status 403",
+        "http-request deny deny_status 403 unless { method GET } { path '/_ping' }",
+    ]
+
+
+def test_only_streams_may_stay_silent_for_days():
+    quiet = haproxy.configuration(proxy(calls=("GET /version",)))
+    streaming = haproxy.configuration(proxy(calls=("GET /version", "GET /events")))
+
+    assert "7d" not in quiet
+    assert re.search(r"use_backend dockerd_streams if .*/events", streaming)
+    assert not re.search(r"use_backend dockerd_streams if .*/version", streaming)
+
+
+@pytest.mark.parametrize("call", ["GET /a b", "GET /a'", "get /a", "GET a", "GET /{name}", "GET /a\n", "GET /a$", "GET /(a|b)", "GET /a%2f"])
+def test_a_call_that_is_no_plain_path_is_refused(call):
+    method, _, path = call.partition(" ")
+
+    with pytest.raises(ValueError, match="not a call"):
+        haproxy.configuration(proxy(calls=())._replace(calls=(haproxy.DockerCall(method, path),)))
+
+
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+@pytest.mark.parametrize("transport", ["tcp", "unix"])
+@pytest.mark.parametrize("calls", [(), ("GET /_ping",), WRITER_CALLS], ids=["none", "ping", "writer"])
+def test_haproxy_accepts_it_without_a_warning(tmp_path, transport, calls):
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(haproxy.configuration(proxy(calls=calls, transport=transport)).replace("/run/proxy", str(tmp_path)))
+
+    done = subprocess.run(["haproxy", "-c", "-f", str(file)], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stdout + done.stderr
+
+
+def test_every_line_has_a_cause():
+    host = everything()
+    lines = haproxy.configuration(host.services[0].socket_proxies[0]).splitlines()
+    causes = haproxy.trace(host, "socket-proxy/reader.cfg")
+
+    assert set(causes) == {str(number) for number, line in enumerate(lines, 1) if line.strip()}
+    allowed = next(number for number, line in enumerate(lines, 1) if "/containers/json" in line)
+    assert causes[str(allowed)].path == ("containers", "reader", "docker", "allow")

@@ -1,0 +1,117 @@
+"""A real dockerd of the test's own, with one running container, and HAProxy in front of it; all below one folder."""
+
+import http.client
+import io
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+needs_engine = pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not shutil.which("dockerd") or not shutil.which("haproxy"),
+    reason="needs root on x86-64, dockerd and haproxy",
+)
+
+# write(1, "hello\n", 6); then pause() for ever: the whole program of the test image, as no registry can be reached.
+MACHINE_CODE = bytes.fromhex("b801000000" "bf01000000" "488d3514000000" "ba06000000" "0f05" "b822000000" "0f05" "ebf7" "0000000000") + b"hello\n"
+
+
+def program() -> bytes:
+    """A static x86-64 ELF file with the code above."""
+    base, header = 0x400000, 64 + 56
+    size = header + len(MACHINE_CODE)
+    elf = b"\x7fELF\x02\x01\x01" + bytes(9) + bytes.fromhex("02003e0001000000")
+    elf += (base + header).to_bytes(8, "little") + (64).to_bytes(8, "little") + bytes(12) + bytes.fromhex("4000380001000000" "00000000")
+    elf = elf[:64]
+    segment = bytes.fromhex("0100000005000000") + bytes(8) + base.to_bytes(8, "little") * 2 + size.to_bytes(8, "little") * 2 + (0x1000).to_bytes(8, "little")
+    return elf + segment + MACHINE_CODE
+
+
+class Engine:
+    """dockerd's socket, and the name of a container that runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "docker.sock"
+        self.container = "target"
+
+    def docker(self, *words: str, feed: bytes = b"") -> str:
+        done = subprocess.run(["docker", "-H", f"unix://{self.socket}", *words], input=feed, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+
+@contextmanager
+def engine(folder: Path):
+    """Start dockerd below `folder` (no bridge, no firewall rules), run the target container, stop both."""
+    words = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid", "-H", f"unix://{folder}/docker.sock"]
+    words += ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
+    with open(folder / "dockerd.log", "wb") as log:
+        running = subprocess.Popen(words, stdout=log, stderr=log)
+    made = Engine(folder)
+    try:
+        wait_for(made.socket)
+        image = io.BytesIO()
+        with tarfile.open(fileobj=image, mode="w") as archive:
+            entry = tarfile.TarInfo("hello")
+            entry.size, entry.mode = len(program()), 0o755
+            archive.addfile(entry, io.BytesIO(program()))
+        made.docker("import", "-", "example/target:1", feed=image.getvalue())
+        made.docker("run", "-d", "--name", made.container, "--network", "none", "example/target:1", "/hello")
+        yield made
+        made.docker("rm", "-f", made.container)
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.wait(30)
+
+
+@contextmanager
+def guarded(made: Engine, folder: Path, configuration: str):
+    """HAProxy with a compiled configuration, moved to a socket of the test's own; yields that socket."""
+    front = folder / "front.sock"
+    text = configuration.replace("/var/run/docker.sock", str(made.socket)).replace("127.0.0.1:2376", f"unix@{folder}/health.sock")
+    text = text.replace("unix@/run/proxy/docker.sock", f"unix@{front}").replace("bind :2375", f"bind unix@{front}")
+    (folder / "haproxy.cfg").write_text(text)
+    with open(folder / "haproxy.log", "wb") as log:
+        running = subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=log)
+    try:
+        wait_for(front)
+        yield front
+    finally:
+        running.kill()
+        running.wait(10)
+
+
+def wait_for(path: Path, limit_s: float = 30) -> None:
+    """Until something listens on the socket at `path`."""
+    end = time.monotonic() + limit_s
+    while True:
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                return probe.connect(str(path))
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+def ask(front: Path, request: bytes) -> tuple[int, bool]:
+    """Send raw bytes; the answer's status (0: connection closed), and whether dockerd itself gave the answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(front))
+        connection.sendall(request)
+        try:
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+        except (http.client.HTTPException, ConnectionError):
+            return 0, False
+        # dockerd never says 403, and puts its name on each 400; HAProxy refuses with nothing else.
+        return answer.status, "Docker" in (answer.getheader("Server") or "") or answer.status not in (400, 403)

@@ -1,0 +1,257 @@
+"""Real HAProxy with each compiled configuration before a real dockerd: only the listed calls come through.
+
+What a consumer may do is read from its blueprint, and each call below names the entry that would allow it:
+nothing here knows how the configuration says it.
+"""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from infrakit.emit.haproxy import configuration
+from infrakit.model import DockerCall, Origin, SocketProxy
+from tests.runtime.engine import ask, engine, guarded, needs_engine
+
+pytestmark = needs_engine
+
+CALLS = """
+GET /_ping                                          | GET /_ping
+HEAD /_ping                                         | HEAD /_ping
+GET /v1.41/_ping                                    | GET /_ping
+GET /version                                        | GET /version
+GET /v1.24/version?x=/containers/json               | GET /version
+GET /info                                           | GET /info
+GET /events?since=0&until=1                         | GET /events
+GET /system/df                                      | GET /system/df
+GET /containers/json                                | GET /containers/json
+GET /v1.41/containers/json?all=1&filters=%7B%7D     | GET /containers/json
+GET /containers/target/json                         | GET /containers/{id}/json
+GET /v1.40/containers/target/json?size=1            | GET /containers/{id}/json
+GET /containers/target/logs?stdout=1                | GET /containers/{id}/logs
+GET /containers/target/stats?stream=0               | GET /containers/{id}/stats
+GET /containers/target/top                          | GET /containers/{id}/top
+GET /containers/target/changes                      | GET /containers/{id}/changes
+GET /containers/target/export                       | GET /containers/{id}/export
+GET /containers/target/archive?path=/hello          | GET /containers/{id}/archive
+HEAD /containers/target/archive?path=/hello         | HEAD /containers/{id}/archive
+PUT /containers/nobody/archive?path=/               | PUT /containers/{id}/archive
+GET /containers/target/attach/ws?stdin=1            | GET /containers/{id}/attach/ws
+POST /containers/nobody/attach                      | POST /containers/{id}/attach
+POST /containers/nobody/resize?h=1&w=1              | POST /containers/{id}/resize
+POST /containers/nobody/exec                        | POST /containers/{id}/exec
+POST /exec/nobody/start                             | POST /exec/{id}/start
+GET /exec/nobody/json                               | GET /exec/{id}/json
+POST /containers/create                             | POST /containers/create
+POST /containers/nobody/start                       | POST /containers/{id}/start
+POST /containers/nobody/stop                        | POST /containers/{id}/stop
+POST /containers/nobody/restart                     | POST /containers/{id}/restart
+POST /containers/nobody/kill                        | POST /containers/{id}/kill
+POST /containers/nobody/rename?name=x               | POST /containers/{id}/rename
+POST /containers/nobody/update                      | POST /containers/{id}/update
+POST /containers/nobody/wait                        | POST /containers/{id}/wait
+DELETE /containers/nobody                           | DELETE /containers/{id}
+GET /images/json                                    | GET /images/json
+GET /images/example/target:1/json                   | GET /images/{image}/json
+GET /images/example/target:1/history                | GET /images/{image}/history
+GET /images/example/target:1/get                    | GET /images/{image}/get
+POST /images/create?fromImage=::                    | POST /images/create
+DELETE /images/no/body                              | DELETE /images/{image}
+POST /build?dockerfile=                             | POST /build
+POST /commit?container=nobody                       | POST /commit
+GET /volumes                                        | GET /volumes
+POST /volumes/create                                | POST /volumes/create
+DELETE /volumes/nobody                              | DELETE /volumes/{id}
+GET /networks                                       | GET /networks
+GET /networks/none                                  | GET /networks/{id}
+POST /networks/nobody/connect                       | POST /networks/{id}/connect
+POST /networks/nobody/disconnect                    | POST /networks/{id}/disconnect
+GET /swarm                                          | GET /swarm
+GET /secrets                                        | GET /secrets
+POST /session                                       | POST /session
+POST /auth                                          | POST /auth
+GET /plugins                                        | GET /plugins
+"""
+
+TRICKS = """
+get /_ping
+HEAD /containers/json
+HEAD /version
+GETX /containers/json
+OPTIONS /containers/json
+TRACE /version
+PATCH /containers/json
+CONNECT /containers/json
+POST /containers/json
+PUT /containers/target/json
+DELETE /containers/target/json
+POST /version
+GET //containers/json
+GET /containers//json
+GET /containers/target//json
+GET /containers/../info
+GET /v1.41/../containers/target/archive?path=/hello
+GET /containers/target/json/../archive?path=/hello
+GET /images/../containers/target/export
+GET /images/x/../../containers/target/json
+GET /images/..;/containers/json
+GET /containers/./json
+GET /containers/%2e%2e/info
+GET /containers/target%2fjson
+GET /containers/target%2Farchive?path=/hello
+GET /%63ontainers/json
+GET /containers/json%00
+GET /containers/json/
+GET /containers/json;x=1
+GET /containers/json#x
+GET /containers/target/json/archive
+GET /containers/.target/json
+GET /containers/a/b/json
+GET /v1.41/v1.41/containers/json
+GET /v1/containers/json
+GET /v1.411/containers/json
+GET /v2.0/containers/json
+GET /V1.41/containers/json
+GET /Containers/json
+GET /containers\\json
+GET /_ping/containers/json
+GET /_pingx
+GET /x/_ping
+GET _ping
+GET *
+GET http:/containers/json
+GET http://x//containers/json
+GET http://x/containers/../info
+GET ?/_ping
+"""
+
+HEADERS = "Host: docker\r\nConnection: close\r\n"
+WEBSOCKET = "Host: docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: http://x\r\n"
+
+
+def consumers() -> dict[str, dict]:
+    """Container -> its `docker` entry, for every blueprint that has one."""
+    found = {}
+    for path in sorted((Path(__file__).parents[2] / "blueprints").glob("*.yaml")):
+        for name, container in YAML(typ="safe", pure=True).load(path.read_text())["containers"].items():
+            if "docker" in container:
+                found[name] = container["docker"]
+    return found
+
+
+def compiled(consumer: str, calls, transport: str) -> str:
+    listed = tuple(sorted(DockerCall(*call.split(" ", 1)) for call in calls))
+    return configuration(SocketProxy(consumer, listed, transport, False, Origin("x", (), "x")))
+
+
+def rows() -> list[tuple[str, str]]:
+    """(request line, the entry that allows it) of the table above."""
+    return [tuple(part.strip() for part in line.split("|")) for line in CALLS.strip().splitlines()]
+
+
+def request(line: str) -> bytes:
+    method, target = line.split(" ", 1)
+    if target.endswith("attach/ws?stdin=1"):
+        return f"{method} {target} HTTP/1.1\r\n{WEBSOCKET}\r\n".encode()
+    body = "" if method in ("GET", "HEAD") else "Content-Length: 0\r\n"
+    return f"{method} {target} HTTP/1.1\r\n{HEADERS}{body}\r\n".encode()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    with engine(tmp_path_factory.mktemp("engine")) as made:
+        yield made
+
+
+def test_the_engine_itself_answers_every_call_of_the_table(real):
+    silent = [line for line, _ in rows() if not ask(real.socket, request(line))[1]]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("consumer", consumers())
+def test_only_listed_calls_pass(real, tmp_path, consumer):
+    spec = consumers()[consumer]
+    with guarded(real, tmp_path, compiled(consumer, spec["allow"], spec["transport"])) as front:
+        passed = {line: ask(front, request(line)) for line, _ in rows()}
+
+    wrong = {line: passed[line] for line, entry in rows() if passed[line][1] != (entry in spec["allow"])}
+    assert wrong == {}
+    assert set(spec["allow"]) & {entry for _, entry in rows()}
+
+
+@pytest.mark.parametrize("consumer", consumers())
+def test_no_spelling_gets_around_the_list(real, tmp_path, consumer):
+    spec = consumers()[consumer]
+    with guarded(real, tmp_path, compiled(consumer, spec["allow"], spec["transport"])) as front:
+        passed = [line for line in TRICKS.strip().splitlines() if ask(front, request(line))[1]]
+
+    assert passed == []
+
+
+def test_hostile_bytes_reach_no_unlisted_call(real, tmp_path):
+    smuggled = b"GET /containers/json HTTP/1.1\r\nHost: x\r\n\r\n"
+    attempts = [
+        b"GET /_ping HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        b"GET /containers/json\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /containers/json HTTP/0.9\r\n\r\n",
+        b"GET  /containers/json HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET\t/containers/json HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /containers/json HTTP/1.1\r\nHost: x\r\nX-HTTP-Method-Override: GET\r\nContent-Length: 0\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /containers/json HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+    ]
+    with guarded(real, tmp_path, compiled("ping", ["GET /_ping", "HEAD /_ping"], "tcp")) as front:
+        answers = [whole_answer(front, attempt) for attempt in attempts]
+
+    assert not any(b"target" in answer for answer in answers)
+
+
+def whole_answer(front: Path, sent: bytes) -> bytes:
+    """Everything that comes back within a second."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1)
+        connection.connect(str(front))
+        connection.sendall(sent)
+        found = b""
+        try:
+            while part := connection.recv(65536):
+                found += part
+        except (TimeoutError, ConnectionError):
+            pass
+        return found
+
+
+def test_an_upgrade_is_a_raw_stream_only_where_it_is_listed(real, tmp_path):
+    calls = ["POST /containers/{id}/exec", "POST /exec/{id}/start"]
+    start = "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
+    with guarded(real, tmp_path, compiled("shell", calls, "unix")) as front:
+        made = post(front, "/containers/target/exec", {"AttachStdout": True, "Cmd": ["/hello"]})
+        identity = json.loads(made[made.index(b"{"):made.rindex(b"}") + 1])["Id"]
+        body = json.dumps({"Detach": False, "Tty": True})
+        answer = whole_answer(front, f"POST /exec/{identity}/start HTTP/1.1\r\n{start}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    assert answer.startswith(b"HTTP/1.1 101")
+    assert b"hello" in answer
+
+
+def post(front: Path, target: str, value: dict) -> bytes:
+    body = json.dumps(value)
+    headers = f"{HEADERS}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return whole_answer(front, f"POST {target} HTTP/1.1\r\n{headers}\r\n{body}".encode())
+
+
+def test_a_stream_stays_open_and_delivers(real, tmp_path):
+    with guarded(real, tmp_path, compiled("logs", ["GET /containers/{id}/logs"], "tcp")) as front:
+        answer = whole_answer(front, b"GET /containers/target/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert b"hello" in answer
+
+
+def test_the_health_check_asks_the_engine_and_nothing_else(real, tmp_path):
+    with guarded(real, tmp_path, compiled("none", [], "tcp")):
+        answers = [ask(tmp_path / "health.sock", request(line)) for line in ("GET /_ping", "GET /version", "GET /containers/json", "POST /_ping")]
+
+    assert answers == [(200, True), (403, False), (403, False), (403, False)]
