@@ -60,3 +60,15 @@ def source(path: str) -> bytes:
 def _read(path: str) -> bytes:
     """Bytes of a file beside this module; the loader knows how, inside a zip too."""
     return __loader__.get_data(path)
+
+
+def schema(name: str) -> dict:
+    """The JSON Schema called `name`, parsed."""
+    import json
+
+    return json.loads(schema_source(name))
+
+
+def text(document: str) -> bytes:
+    """The YAML text behind a document's name, for positions: "blueprints/<name>.yaml"."""
+    return blueprint_source(document.removeprefix("blueprints/").removesuffix(".yaml"))

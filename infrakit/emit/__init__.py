@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from importlib import import_module
 
-from infrakit.emit import cloudflared, compose, environment_file, haproxy, service_files
+from infrakit.emit import authentik, caddyfile, cloudflared, compose, environment_file, haproxy, service_files
 from infrakit.model import Artifact, Deployment, Origin
 
 
@@ -20,7 +20,7 @@ def _present(name):
         return ()
 
 
-CONFIGURATIONS = (*_present("caddyfile"), *_present("authentik"), haproxy, cloudflared, service_files)
+CONFIGURATIONS = (caddyfile, authentik, haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
 EMITTERS = (*CONFIGURATIONS, compose, environment_file, *_present("review"))

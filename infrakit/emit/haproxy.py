@@ -2,9 +2,8 @@
 
 Denies by default. A call passes if its method is equal and its raw path matches as a whole; nothing is decoded or tidied first,
 and a path that dockerd might read differently (`%`, `//`, `..`, `;`, a backslash) is refused. For HAProxy 2.6 to 3.2.
+An allowed `exec/{id}/start` takes input from HAProxy 3.0 on; 2.6 drops `Upgrade` from a request with a body (both tried).
 """
-
-import re
 
 from infrakit.emit.memo import Memo
 from infrakit.model import Artifact, Deployment, DockerCall, Origin, SocketProxy
@@ -17,13 +16,12 @@ PASS = "emit.haproxy"
 
 VERSION = r"(/v1\.[0-9][0-9]?)?"
 PLACEHOLDERS = {"{id}": "[A-Za-z0-9][A-Za-z0-9_.-]*", "{image}": "[A-Za-z0-9][A-Za-z0-9_./:@-]*"}
-_CALL = re.compile(r"/(?:[A-Za-z0-9_./-]|\{id\}|\{image\})*", re.ASCII).fullmatch
-_METHOD = re.compile(r"[A-Z]+", re.ASCII).fullmatch
+_PATH = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
 
-STREAMS = re.compile(r"/(events|logs|stats|attach|attach/ws|wait|start|create|push|build|load|get|export|archive|prune)$").search
-"""Ends of paths whose answers may be silent, or take, for long."""
+STREAMS = frozenset("events logs stats attach ws wait start create push build load get export archive prune".split())
+"""Last words of paths whose answers may be silent, or take, for long."""
 
-UPGRADES = re.compile(r"/(attach|attach/ws|exec/\{id\}/start|session|grpc)$").search
+UPGRADES = ("/attach", "/attach/ws", "/exec/{id}/start", "/session", "/grpc")
 """Calls that turn the connection into a raw stream; for a consumer without them, nothing may."""
 
 LONG = "7d"
@@ -62,7 +60,7 @@ def _artifact(proxy: SocketProxy) -> Artifact:
 
 def configuration(proxy: SocketProxy) -> str:
     """The whole file."""
-    streams = [call for call in proxy.calls if STREAMS(call.path)]
+    streams = [call for call in proxy.calls if call.path.rpartition("/")[2] in STREAMS]
     sections = [
         _section("# Compiled by InfraKit: change infrakit.yaml or the blueprint, not this file.", []),
         # One thread and few connections: the engine may give a container no more than 1024 open files.
@@ -84,7 +82,8 @@ def _section(title: str, lines: list[str]) -> str:
 
 def _defaults() -> list[str]:
     lines = ["mode http", "log global", "option httplog", "option dontlog-normal"]
-    return [*lines, "timeout connect 5s", "timeout http-request 10s", "timeout http-keep-alive 60s", f"timeout client {SHORT}", f"timeout server {SHORT}"]
+    lines += ["timeout connect 5s", "timeout http-request 10s", "timeout http-keep-alive 60s"]
+    return [*lines, f"timeout client {SHORT}", f"timeout server {SHORT}"]
 
 
 def _frontend(proxy: SocketProxy, streams: list[DockerCall]) -> list[str]:
@@ -97,7 +96,7 @@ def _frontend(proxy: SocketProxy, streams: list[DockerCall]) -> list[str]:
         lines.append(f"timeout client {LONG}")
     # Hostile spellings first; then what is listed; then nothing.
     lines.append("http-request deny deny_status 403 if { path -m sub '%' '//' '..' ';' '\\' }")
-    if not any(UPGRADES(call.path) for call in proxy.calls):
+    if not any(call.path.endswith(UPGRADES) for call in proxy.calls):
         lines.append("http-request del-header Upgrade")
     lines += [f"http-request allow if {_condition(call)}" for call in proxy.calls]
     lines.append("http-request deny deny_status 403")
@@ -114,7 +113,8 @@ def _health() -> list[str]:
 
 def _condition(call: DockerCall) -> str:
     """An HAProxy condition for exactly this call. Single quotes: HAProxy reads nothing inside them."""
-    if not _METHOD(call.method) or not _CALL(call.path):
+    bare = call.path.replace("{id}", "").replace("{image}", "")
+    if not (call.method.isascii() and call.method.isalpha() and call.method.isupper() and bare[:1] == "/" and _PATH.issuperset(bare)):
         raise ValueError(f"not a call of Docker's API: {call.method} {call.path}")
     pattern = call.path.replace(".", r"\.")
     for placeholder, expression in PLACEHOLDERS.items():

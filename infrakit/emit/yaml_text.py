@@ -4,14 +4,16 @@ Any string comes out as exactly that string: plain where no reader could see any
 Walks with a stack of its own, so that depth is no limit. Proved equal by re-reading (tests/emit/test_yaml_text.py).
 """
 
-import re
 from typing import Any, Iterator, NamedTuple
 
 LONGEST_SIMPLE_KEY = 1000
 """YAML promises keys of up to 1024 characters without the `? ` form."""
 
-_PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@+=-]|[: ](?=[A-Za-z0-9_./@+=-]))*", re.ASCII).fullmatch
-_PLAIN_IN_FLOW = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII).fullmatch
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FIRST = frozenset(_LETTERS + "_/")
+_SAFE = frozenset(_LETTERS + "0123456789_./@+=-: ")
+_SAFE_IN_FLOW = frozenset(_LETTERS + "0123456789_./-")
+_UNSAFE_PAIRS = ("::", ": ", " :", "  ")
 _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 """What a YAML 1.1 or 1.2 reader takes for something else than a string; all others of those start with no letter."""
 _LONGEST_WORD = 5
@@ -119,15 +121,21 @@ def _inline(value: Any) -> str:
 
 def scalar(text: str) -> str:
     """A string as YAML, plain or in double quotes."""
-    if _PLAIN(text) and (len(text) > _LONGEST_WORD or text.lower() not in _WORDS):
-        printed = text
-    else:
-        printed = quoted(text)
+    printed = text if _is_plain(text) else quoted(text)
     if len(_texts) >= _MEMO_SIZE:
         _texts.clear()
     if len(text) <= 200:
         _texts[text] = printed
     return printed
+
+
+def _is_plain(text: str) -> bool:
+    """Whether every reader takes the bare text for exactly this string. No pattern: compiling one costs more than all its uses."""
+    if not _SAFE.issuperset(text) or text[:1] not in _FIRST:
+        return False
+    if (":" in text or " " in text) and (text[-1] in ": " or any([pair in text for pair in _UNSAFE_PAIRS])):
+        return False
+    return len(text) > _LONGEST_WORD or text.lower() not in _WORDS
 
 
 def quoted(text: str) -> str:
@@ -156,7 +164,7 @@ def _flow(value: Any) -> str:
     if kind is dict:
         return f"{{{', '.join([f'{_flow(key)}: {_flow(item)}' for key, item in value.items()])}}}"
     if isinstance(value, str):
-        return value if _PLAIN_IN_FLOW(value) and value.lower() not in _WORDS else quoted(value)
+        return value if _SAFE_IN_FLOW.issuperset(value) and _is_plain(value) else quoted(value)
     return _inline(value)
 
 

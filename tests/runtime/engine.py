@@ -20,8 +20,12 @@ needs_engine = pytest.mark.skipif(
     reason="needs root on x86-64, dockerd and haproxy",
 )
 
-# write(1, "hello\n", 6); then pause() for ever: the whole program of the test image, as no registry can be reached.
-MACHINE_CODE = bytes.fromhex("b801000000" "bf01000000" "488d3514000000" "ba06000000" "0f05" "b822000000" "0f05" "ebf7" "0000000000") + b"hello\n"
+# Prints "hello", then waits for ever; called with any argument it ends well at once. The whole program of the test image.
+# write(1, "hello\n", 6); if (argc == 1) for (;;) pause(); exit(0)
+MACHINE_CODE = bytes.fromhex(
+    "b801000000" "bf01000000" "488d351e000000" "ba06000000" "0f05" "58" "ffc8" "7509" "b822000000" "0f05" "ebf7" "b83c000000" "31ff" "0f05"
+) + b"hello\n"
+IMAGE = "example/target:1"
 
 
 def program() -> bytes:
@@ -63,11 +67,14 @@ def engine(folder: Path):
             entry = tarfile.TarInfo("hello")
             entry.size, entry.mode = len(program()), 0o755
             archive.addfile(entry, io.BytesIO(program()))
-        made.docker("import", "-", "example/target:1", feed=image.getvalue())
-        made.docker("run", "-d", "--name", made.container, "--network", "none", "example/target:1", "/hello")
+        made.docker("import", "-", IMAGE, feed=image.getvalue())
+        made.docker("run", "-d", "--name", made.container, "--network", "none", IMAGE, "/hello")
         yield made
-        made.docker("rm", "-f", made.container)
     finally:
+        left = made.docker("ps", "-aq").split()
+        if left:
+            made.docker("rm", "-f", *left)
+        made.docker("network", "prune", "-f")
         running.send_signal(signal.SIGTERM)
         running.wait(30)
 

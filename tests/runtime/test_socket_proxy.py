@@ -224,17 +224,26 @@ def whole_answer(front: Path, sent: bytes) -> bytes:
         return found
 
 
-def test_an_upgrade_is_a_raw_stream_only_where_it_is_listed(real, tmp_path):
+def test_a_listed_shell_answers(real, tmp_path):
+    """HAProxy 2.6 drops `Upgrade` from a request with a body, and dockerd answers one way only; 3.0 passes it on (101)."""
     calls = ["POST /containers/{id}/exec", "POST /exec/{id}/start"]
     start = "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
     with guarded(real, tmp_path, compiled("shell", calls, "unix")) as front:
         made = post(front, "/containers/target/exec", {"AttachStdout": True, "Cmd": ["/hello"]})
         identity = json.loads(made[made.index(b"{"):made.rindex(b"}") + 1])["Id"]
-        body = json.dumps({"Detach": False, "Tty": True})
+        body = json.dumps({"Detach": False, "Tty": False})
         answer = whole_answer(front, f"POST /exec/{identity}/start HTTP/1.1\r\n{start}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
-    assert answer.startswith(b"HTTP/1.1 101")
-    assert b"hello" in answer
+    assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
+    assert b"hello\n" in answer
+
+
+def test_a_websocket_opens_only_where_it_is_listed(real, tmp_path):
+    line = "GET /containers/target/attach/ws?stdin=1"
+    for calls, status in ((["GET /containers/{id}/attach/ws"], 101), (["GET /containers/{id}/json"], 403)):
+        (tmp_path / str(status)).mkdir()
+        with guarded(real, tmp_path / str(status), compiled("shell", calls, "tcp")) as front:
+            assert ask(front, request(line))[0] == status
 
 
 def post(front: Path, target: str, value: dict) -> bytes:

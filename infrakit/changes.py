@@ -1,0 +1,52 @@
+"""What a compile changed, in the words of a person: two descriptions of a host -> lines.
+
+The files stay a pure function of their inputs; the comparison is against what the manifest of the last compile says.
+"""
+
+from typing import Any, Mapping
+
+from infrakit.model import Deployment
+
+Facts = Mapping[str, Mapping[str, str]]
+KINDS = (("services", "service"), ("doors", "door"), ("ports", "port"), ("mounts", "mount"), ("grants", "grant"))
+
+
+def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
+    """A host in a few plain mappings: what runs, the doors and who may pass, ports, mounts of the host, grants."""
+    containers = [container for service in deployment.services for container in service.containers]
+    return {
+        "services": {service.name: ", ".join(item.image for item in service.containers) for service in deployment.services},
+        "doors": {route.hostname: _who(route) for route in deployment.routes},
+        "ports": {
+            f"{port.address or '*'}:{port.port}/{port.protocol}": container.name
+            for container in containers
+            for port in container.ports
+        },
+        "mounts": {
+            f"{container.name} {mount.path}": f"{mount.kind} {mount.source}" for container in containers for mount in container.mounts
+        },
+        "grants": {f"{grant.service} {grant.capability}": "granted" for grant in deployment.grants},
+    }
+
+
+def _who(route) -> str:
+    if route.sign_in == "public":
+        return "everybody, without sign-in"
+    return ", ".join(route.allow) or route.sign_in
+
+
+def compare(before: Any, after: Facts) -> list[str]:
+    """Lines such as "+ service wiki" and "~ door a.example.org: family, was administrators", in the order of KINDS."""
+    if not isinstance(before, dict):
+        before = {}
+    lines = []
+    for key, noun in KINDS:
+        old, new = before.get(key, {}), after.get(key, {})
+        for name in sorted({*old, *new}):
+            if name not in old:
+                lines.append(f"+ {noun} {name}: {new[name]}")
+            elif name not in new:
+                lines.append(f"- {noun} {name}")
+            elif old[name] != new[name]:
+                lines.append(f"~ {noun} {name}: {new[name]}, was {old[name]}")
+    return lines

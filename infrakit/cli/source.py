@@ -1,0 +1,52 @@
+"""The user's file, or an embedded example -> the decided fleet."""
+
+import os
+from typing import Callable, NamedTuple
+
+from infrakit.compiler import Compiled, load
+from infrakit.errors import UsageProblem
+from infrakit.system.files import read_input
+
+FILE = "infrakit.yaml"
+EXAMPLES = ("full", "edge", "monitoring", "hybrid")
+
+
+class Source(NamedTuple):
+    """`path` is "" for an example; `name` is what messages call it; `blueprints` grows as they are read."""
+
+    path: str
+    name: str
+    content: bytes
+    read_blueprint: Callable[[str], bytes]
+    blueprints: list[str]
+
+
+def find(file: str | None, example: str | None) -> Source:
+    """-f FILE, --example NAME, or infrakit.yaml in this folder."""
+    if example:
+        from infrakit import resources
+
+        return Source("", f"{example}.yaml", resources.example_source(example), _no_blueprint, [])
+    path = file or FILE
+    if not file and not os.path.exists(path):
+        raise UsageProblem(f"there is no {FILE} in this folder", "infrakit init writes one; -f names another")
+    folder = os.path.dirname(path)
+
+    blueprints: list[str] = []
+
+    def read_blueprint(name: str) -> bytes:
+        blueprints.append(name)
+        if ".." in name.split("/") or name.startswith("/"):
+            raise UsageProblem(f"{name} is not below the folder of {FILE}")
+        return read_input(os.path.join(folder, name))
+
+    return Source(path, os.path.basename(path) if not file else file, read_input(path), read_blueprint, blueprints)
+
+
+def compiled(source: Source) -> Compiled:
+    """The decided fleet. Raises ConfigurationInvalid."""
+    return load(source.content, source.name, source.read_blueprint)
+
+
+def _no_blueprint(name: str) -> bytes:
+    raise UsageProblem(f"{name}: an example has no files beside it")

@@ -1,0 +1,155 @@
+"""A Route -> its site in the Caddyfile: certificates, stripped headers, sign-in, and where it leads."""
+
+from infrakit.emit.caddy_text import Directive, Live, directive
+from infrakit.model import SECRETS_DIRECTORY, Deployment, Origin, Route, Upstream
+
+PASS = "emit.caddyfile"
+OUTPOST = "authentik:9000"
+OUTPOST_PATH = "/outpost.goauthentik.io"
+DOOR_HEADER = "X-InfraKit-Door"
+FLEET_DOMAIN = "fleet.infrakit.internal"
+FIRST_HOP = 8101
+STRIP = "no_forged_identity"
+HEADERS = "browser_headers"
+
+# What Authentik's outpost says about who comes; spelled as upstream documents it.
+IDENTITY = tuple(f"X-Authentik-{name}" for name in (
+    "Username", "Groups", "Entitlements", "Email", "Name", "Uid", "Jwt",
+    "Meta-Jwks", "Meta-Outpost", "Meta-Provider", "Meta-App", "Meta-Version",
+))
+
+# Names under which backends believe a proxy. "*x*" is any header that holds x: all spellings, with _ or - or mixed.
+# Source: GHSA-7r4p-vjf4-gxv4 and GHSA-f59h-q822-g45g, and 39 requests tried against Caddy 2.11.7.
+FORGEABLE = (
+    "*authentik*", "Remote-*", "Remote_*", "X-Remote-*", "X_Remote_*", "X-Forwarded-User*", "X-Forwarded-Email*",
+    "X-Forwarded-Groups*", "X-Forwarded-Preferred-*", "X-Forwarded-Access-*", "X-Auth-*", "X_Auth_*", "X-WebAuth-*",
+    "X-Real-*", "X_Real_*", "X-Original-*", "X-Rewrite-*", "X-InfraKit-*",
+)
+
+
+def door_site(deployment: Deployment, route: Route) -> Directive:
+    """One door of this host."""
+    origins = route.origins
+    steps = [directive("import", STRIP)]
+    if route.sign_in == "forward_auth":
+        allowed = origins["allow"]
+        headers = directive("copy_headers", *IDENTITY)
+        steps += [
+            directive("reverse_proxy", f"{OUTPOST_PATH}/*", OUTPOST, origin=allowed),
+            directive("forward_auth", OUTPOST, block=(directive("uri", f"{OUTPOST_PATH}/auth/caddy"), headers), origin=allowed),
+        ]
+        if not route.identity_headers:
+            steps.append(directive("request_header", "-*authentik*"))
+    steps.append(_proxy(deployment, route))
+    block = [*_certificate(deployment), directive("import", HEADERS), directive("route", block=tuple(steps))]
+    return directive(route.hostname, block=tuple(block), origin=origins["hostname"])
+
+
+def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
+    """What only the core's Caddy may open, with its client certificate; it says by a header which door it means."""
+    steps = []
+    for number, route in enumerate(routes):
+        name = f"@door{number}"
+        steps.append(directive(name, "header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"]))
+        proxied = _target(route, (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}")))
+        inside = directive("reverse_proxy", *(upstream.address for upstream in route.upstreams), block=proxied)
+        steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
+    steps.append(directive("handle", block=(directive("abort"),)))
+    trust = directive("trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca")
+    client = directive("client_auth", block=(directive("mode", "require_and_verify"), trust))
+    tls = directive("tls", f"{SECRETS_DIRECTORY}/fleet_certificate", f"{SECRETS_DIRECTORY}/fleet_key", block=(client,))
+    return directive(f"https://:{deployment.door.fleet_port}", block=(tls, *steps))
+
+
+def hops(deployment: Deployment) -> list[Directive]:
+    """Loopback sites that speak to other hosts for a door with several upstreams: Caddy mixes no plain and secure ones."""
+    return [
+        directive(
+            f"http://:{port}",
+            block=(directive("bind", "127.0.0.1"), _remote(route, upstream)),
+            origin=route.origins[""],
+        )
+        for port, route, upstream in _hop_list(deployment)
+    ]
+
+
+def _hop_list(deployment: Deployment) -> list[tuple[int, Route, Upstream]]:
+    remote = [
+        (route, upstream)
+        for route in deployment.routes
+        if len(route.upstreams) > 1
+        for upstream in route.upstreams
+        if upstream.remote
+    ]
+    return [(FIRST_HOP + number, route, upstream) for number, (route, upstream) in enumerate(remote)]
+
+
+def _certificate(deployment: Deployment) -> tuple[Directive, ...]:
+    tls = deployment.tls
+    if tls.mode == "files":
+        names = (f"{SECRETS_DIRECTORY}/tls_certificate", f"{SECRETS_DIRECTORY}/tls_key")
+        return (directive("tls", *names, origin=tls.origin),)
+    if tls.mode == "dns":
+        provider = directive("dns", tls.provider, Live(f"{{file.{SECRETS_DIRECTORY}/dns_token}}"))
+        return (directive("tls", block=(provider,), origin=tls.origin),)
+    return ()
+
+
+def snippets(deployment: Deployment) -> list[Directive]:
+    """What every door has in common: no identity from the client, and headers for the browser."""
+    strip = tuple(directive("request_header", f"-{name}") for name in FORGEABLE)
+    headers = [
+        directive("-Server"),
+        directive("X-Content-Type-Options", "nosniff"),
+        directive("?Referrer-Policy", "strict-origin-when-cross-origin"),
+        directive("?X-Frame-Options", "SAMEORIGIN"),
+    ]
+    if deployment.tls.mode != "internal":
+        headers.append(directive("Strict-Transport-Security", "max-age=31536000"))
+    browser = directive("header", block=tuple(headers))
+    return [directive(f"({STRIP})", block=strip), directive(f"({HEADERS})", block=(browser,))]
+
+
+def _proxy(deployment: Deployment, route: Route) -> Directive:
+    if len(route.upstreams) == 1:
+        upstream = route.upstreams[0]
+        if upstream.remote:
+            return _remote(route, upstream)
+        return directive("reverse_proxy", upstream.address, block=_target(route) or None, origin=route.origins[""])
+    hop_ports = {upstream: port for port, owner, upstream in _hop_list(deployment) if owner is route}
+    addresses = [
+        f"127.0.0.1:{hop_ports[upstream]}" if upstream.remote else upstream.address for upstream in route.upstreams
+    ]
+    balance = (
+        directive("lb_policy", "cookie", "infrakit_upstream") if route.stream else directive("lb_policy", "round_robin"),
+        directive("lb_try_duration", "5s"),
+        directive("fail_duration", "30s"),
+        directive("health_uri", route.health_path or "/"),
+        directive("health_interval", "15s"),
+        directive("health_timeout", "5s"),
+        directive("health_headers", block=(directive("Host", route.hostname),)),
+    )
+    return directive("reverse_proxy", *addresses, block=balance + _target(route), origin=route.origins[""])
+
+
+def _target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, ...]:
+    if not route.stream:
+        return more
+    return (*more, directive("flush_interval", "-1"), directive("stream_close_delay", "5m"))
+
+
+def _remote(route: Route, upstream: Upstream) -> Directive:
+    """To another host's Caddy: both show a certificate of the fleet; the name that is checked is the host's."""
+    name = f"{upstream.remote}.{FLEET_DOMAIN}"
+    pair = (f"{SECRETS_DIRECTORY}/fleet_certificate", f"{SECRETS_DIRECTORY}/fleet_key")
+    transport = (
+        directive("tls_server_name", name),
+        directive("tls_client_auth", *pair),
+        directive("tls_trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca"),
+    )
+    block = (
+        directive("header_up", "Host", name),
+        directive("header_up", DOOR_HEADER, route.hostname),
+        directive("transport", "http", block=transport),
+    )
+    return directive("reverse_proxy", f"https://{upstream.address}", block=_target(route, block), origin=route.origins[""])

@@ -1,0 +1,49 @@
+"""Fleet -> Problems: the promises, checked on every compile whatever the catalogue or a blueprint of the user's says.
+
+A rule looks at one Deployment and trusts nobody. Hosts of one shape are judged once.
+"""
+
+from typing import Callable
+
+from infrakit.errors import Position, Problem
+from infrakit.model import Deployment, Fleet, Origin
+from infrakit.policy.containers import adopted, checked, limited, pinned, read_only
+from infrakit.policy.doors import only_caddy_publishes, signed_in
+from infrakit.policy.grants import granted
+from infrakit.policy.neighbours import separated
+from infrakit.policy.secrets import secrets_as_files
+from infrakit.policy.sockets import socket_kept
+from infrakit.policy.updates import databases_left_alone
+
+Rule = Callable[[Deployment], "list[Broken]"]
+
+RULES = (
+    only_caddy_publishes,
+    signed_in,
+    socket_kept,
+    secrets_as_files,
+    checked,
+    limited,
+    read_only,
+    adopted,
+    pinned,
+    databases_left_alone,
+    separated,
+    granted,
+)
+
+
+def judge(fleet: Fleet, locate: Callable[[Origin], Position]) -> list[Problem]:
+    """What breaks a promise, with its place. `locate` turns an origin into a position."""
+    problems = []
+    for deployment in shapes_of(fleet):
+        for rule in RULES:
+            for broken in rule(deployment):
+                problems.append(Problem(locate(broken.origin), broken.what, broken.code, broken.hint))
+    return problems
+
+
+def shapes_of(fleet: Fleet) -> tuple[Deployment, ...]:
+    """One host of each shape."""
+    shapes = getattr(fleet.deployments, "shapes", None)
+    return shapes() if shapes else tuple(fleet.deployments)

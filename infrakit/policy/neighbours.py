@@ -1,0 +1,35 @@
+"""Who reaches whom inside."""
+
+from infrakit.model import Container, Deployment
+from infrakit.policy.broken import Broken, containers, origin_of
+
+DOOR = "caddy"
+
+
+def reachable(deployment: Deployment) -> set[tuple[str, str]]:
+    """Ordered pairs of containers that share a network whose members can talk to each other."""
+    open_networks = {network.name for network in deployment.networks if not network.isolated}
+    members: dict[str, list[str]] = {}
+    for _, container in containers(deployment):
+        for network in container.networks:
+            if network in open_networks:
+                members.setdefault(network, []).append(container.name)
+    return {(one, other) for names in members.values() for one in names for other in names if one != other}
+
+
+def separated(deployment: Deployment) -> list[Broken]:
+    """No container reaches another service's backend port, but Caddy, and who the blueprints say."""
+    owner = {container.name: service.name for service, container in containers(deployment)}
+    by_name: dict[str, Container] = {container.name: container for _, container in containers(deployment)}
+    backends = {upstream.address.partition(":")[0] for route in deployment.routes for upstream in route.upstreams if not upstream.remote}
+    found = []
+    for one, other in sorted(reachable(deployment)):
+        if other not in backends or owner[one] == owner[other] or one == DOOR:
+            continue
+        shared = set(by_name[one].networks) & set(by_name[other].networks)
+        if all(name.startswith(("signin_", "link_", "monitoring_network")) for name in shared if name != "infrakit_default"):
+            continue
+        found.append(Broken(
+            origin_of(by_name[one], "networks"), f"{one} could reach {other} around sign-in", "neighbour",
+        ))
+    return found

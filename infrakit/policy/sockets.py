@@ -1,0 +1,24 @@
+"""Docker's socket is root on the host."""
+
+from infrakit.model import Deployment
+from infrakit.policy.broken import Broken, containers, origin_of
+
+SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/var/run", "/run", "/")
+
+
+def socket_kept(deployment: Deployment) -> list[Broken]:
+    """No container mounts Docker's socket but the socket proxies."""
+    proxies = {f"{proxy.consumer}-socket" for service in deployment.services for proxy in service.socket_proxies}
+    return [
+        Broken(origin_of(container, "host_paths"), f"{container.name} would get Docker's socket", "docker-socket",
+               "list the calls that it needs under docker: it gets a socket proxy of its own")
+        for _, container in containers(deployment)
+        if container.name not in proxies
+        for mount in container.mounts
+        if mount.kind == "host" and _reaches_socket(mount.source)
+    ]
+
+
+def _reaches_socket(path: str) -> bool:
+    clean = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+    return clean in SOCKETS

@@ -1,0 +1,42 @@
+"""Config x Catalog -> Problems: what the schema cannot see, before anything is decided.
+
+Each check names both places where two are involved. All of them run; a later one does not rely on an earlier one.
+"""
+
+from typing import Any, Callable
+
+from infrakit.config.model import Config
+from infrakit.errors import Position, Problem
+from infrakit.resolve.checks.access import known_people
+from infrakit.resolve.checks.apps import app_names, apps_complete, needs_known, saml_or_oidc
+from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
+from infrakit.resolve.checks.names import hostnames
+from infrakit.resolve.checks.network import pool_apart, ports_apart
+from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
+from infrakit.resolve.checks.tls import tls_complete
+
+Locate = Callable[..., Position]
+
+CHECKS = (
+    services_known,
+    options_known,
+    versions_high_enough,
+    known_people,
+    app_names,
+    apps_complete,
+    saml_or_oidc,
+    needs_known,
+    hostnames,
+    hosts_distinct,
+    one_core,
+    architectures,
+    memory_fits,
+    ports_apart,
+    pool_apart,
+    tls_complete,
+)
+
+
+def run(config: Config, catalog: Any, locate: Locate) -> list[Problem]:
+    """All problems of all checks."""
+    return [problem for check in CHECKS for problem in check(config, catalog, locate)]

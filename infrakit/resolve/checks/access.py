@@ -1,0 +1,52 @@
+"""Groups and users: whoever is named exists."""
+
+from infrakit.config.check import nearest
+from infrakit.errors import Problem
+from infrakit.resolve.routes import ADMINISTRATORS
+
+
+def known_people(config, catalog, locate) -> list[Problem]:
+    """Members, and whoever may open something, are groups or users of the file."""
+    access = config.access
+    declared = {user.username for user in access.users}
+    memberships = [("access.administrators", access.administrators)]
+    memberships += [(f"access.groups.{group.name}", group.members) for group in access.groups]
+    users = set(declared)
+    found = []
+    for where, members in memberships:
+        for name, path in members:
+            if access.users_declared and name not in declared:
+                found.append(_unknown(f"{where}: there is no user {name}", name, declared, locate(path), "unknown-user"))
+            users.add(name)
+    groups = {group.name for group in access.groups} | {ADMINISTRATORS}
+    for group in access.groups:
+        if group.name in users:
+            what = f"access.groups.{group.name}: a user has the same name"
+            related = next((path for _, members in memberships for name, path in members if name == group.name), None)
+            related = related or ("access", "users", group.name)
+            found.append(Problem(locate(group.path, key=True), what, "name-clash", "rename one of the two", related=locate(related, key=True)))
+        if group.name == ADMINISTRATORS:
+            what = "access.groups.administrators: this group has a key of its own"
+            found.append(Problem(locate(group.path, key=True), what, "name-clash", "write access.administrators"))
+    for kind, items in (("services", config.services), ("apps", config.apps)):
+        for item in items:
+            for name, path in item.allow or ():
+                if name not in groups and name not in users:
+                    what = f"{kind}.{item.name}.allow: there is no group or user {name}"
+                    found.append(_unknown(what, name, groups | users, locate(path), "unknown-group"))
+            if item.public and item.allow is not None:
+                what = f"{kind}.{item.name}.public: everybody, and yet only some may come in"
+                found.append(Problem(
+                    locate((*item.path, "public"), key=True), what, "public-and-allow", "remove one of the two",
+                    related=locate((*item.path, "allow"), key=True),
+                ))
+            elif item.public:
+                what = f"{kind}.{item.name}.public: anybody who reaches this address may open it"
+                found.append(Problem(locate((*item.path, "public"), key=True), what, "public", "remove it unless you mean it", "warning"))
+    return found
+
+
+def _unknown(what: str, name: str, known: set[str], position, code: str) -> Problem:
+    close = nearest(name, sorted(known))
+    hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(known)) or 'nobody yet'}"
+    return Problem(position, what, code, hint)

@@ -1,0 +1,102 @@
+"""apps.*: names of their own, everything that an app needs, no circles."""
+
+from infrakit.config.check import nearest
+from infrakit.errors import Problem
+
+RESERVED = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
+"""Slugs that Authentik keeps for itself."""
+
+
+def app_names(config, catalog, locate) -> list[Problem]:
+    """An app has no name of the catalogue's, nor one that Authentik or a container of the catalogue has."""
+    containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
+    found = []
+    for app in config.apps:
+        position = locate(app.path, key=True)
+        if app.name in catalog.blueprints:
+            what, hint = f"apps.{app.name}: the catalogue has a service of this name", f"configure it under services.{app.name}, or rename the app"
+        elif app.name in containers or app.name.endswith("-socket"):
+            what, hint = f"apps.{app.name}: a container of the catalogue has this name", "rename the app"
+        elif app.name in RESERVED:
+            what, hint = f"apps.{app.name}: Authentik keeps this name for itself", "rename the app"
+        else:
+            continue
+        found.append(Problem(position, what, "app-name", hint))
+    return found
+
+
+def apps_complete(config, catalog, locate) -> list[Problem]:
+    """An app says an image (with a version) or a blueprint, and what needs a page has a port."""
+    found = []
+    for app in config.apps:
+        position = locate(app.path, key=True)
+        if not app.image and not app.blueprint:
+            found.append(Problem(position, f"apps.{app.name}: image is missing", "missing-key", "add image: ghcr.io/owner/name:1.2"))
+        if app.image and "@" not in app.image:
+            tag = app.image.rpartition("/")[2].partition(":")[2]
+            if tag in ("", "latest"):
+                what = f"apps.{app.name}.image: {'the tag latest' if tag else 'no tag'}"
+                found.append(Problem(locate((*app.path, "image")), what, "image-not-pinned", "name a version, so that it changes when you say so"))
+        if app.port or app.blueprint:
+            continue
+        for key in ("allow", "public", "subdomain", "health", "oidc", "saml"):
+            if any(path[:3] == (*app.path, key) for path in config.said):
+                what = f"apps.{app.name}.{key}: the app has no port to serve a page on"
+                found.append(Problem(locate((*app.path, key), key=True), what, "no-port", "add port: 3000, or remove it"))
+    return found
+
+
+def saml_or_oidc(config, catalog, locate) -> list[Problem]:
+    """An app signs in one way; one that everybody may open, none."""
+    found = []
+    for app in config.apps:
+        ways = [key for key, said in (("oidc", app.oidc), ("saml", app.saml), ("public", app.public)) if said]
+        if len(ways) > 1:
+            what = f"apps.{app.name}.{ways[1]}: the app has {ways[0]} already"
+            found.append(Problem(
+                locate((*app.path, ways[1]), key=True), what, "two-ways-to-sign-in", "keep one of the two",
+                related=locate((*app.path, ways[0]), key=True),
+            ))
+    return found
+
+
+def needs_known(config, catalog, locate) -> list[Problem]:
+    """What an app needs exists, and no app needs itself, not even by way of others."""
+    apps = {app.name: app for app in config.apps}
+    known = {*apps, *catalog.blueprints}
+    found = []
+    for app in config.apps:
+        for name, path in app.needs:
+            if name not in known:
+                close = nearest(name, sorted(known))
+                hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(apps))}"
+                found.append(Problem(locate(path), f"apps.{app.name}.needs: there is no app or service {name}", "unknown-need", hint))
+    for circle in _circles(apps):
+        first, second = apps[circle[0]], apps[circle[1 % len(circle)]]
+        what = f"apps.{first.name}.needs: a circle: {' -> '.join((*circle, circle[0]))}"
+        related = locate((*second.path, "needs"), key=True) if len(circle) > 1 else None
+        found.append(Problem(locate((*first.path, "needs"), key=True), what, "circle", "remove one of these needs", related=related))
+    return found
+
+
+def _circles(apps: dict) -> list[tuple[str, ...]]:
+    """Each circle of needs once, starting with its first name."""
+    circles: set[tuple[str, ...]] = set()
+    done: set[str] = set()
+    for start in sorted(apps):
+        path: list[str] = []
+        stack = [(start, False)]
+        while stack:
+            name, leaving = stack.pop()
+            if leaving:
+                path.pop()
+                done.add(name)
+            elif name in path:
+                circle = path[path.index(name) :]
+                least = circle.index(min(circle))
+                circles.add(tuple(circle[least:] + circle[:least]))
+            elif name in apps and name not in done:
+                path.append(name)
+                stack.append((name, True))
+                stack += [(need, False) for need, _ in reversed(apps[name].needs)]
+    return sorted(circles)

@@ -1,0 +1,127 @@
+"""hosts.*: distinct machines, one core, images for their architecture, and enough memory."""
+
+from infrakit.errors import Problem
+from infrakit.resolve.patterns import profiles_of
+
+MEBIBYTE = 1 << 20
+
+
+def hosts_distinct(config, catalog, locate) -> list[Problem]:
+    """No two hosts have an address or a name in common, a range runs forward, and apps name hosts that exist."""
+    found = []
+    addresses: dict[str, tuple] = {}
+    names: dict[str, tuple] = {}
+    for host in config.hosts:
+        if host.address and host.address in addresses:
+            what = f"hosts.{host.name}.address: {host.address} is another host's"
+            found.append(Problem(
+                locate((*host.path, "address")), what, "same-address", "give each host its own",
+                related=locate(addresses[host.address]),
+            ))
+        addresses.setdefault(host.address, (*host.path, "address"))
+        if host.width:
+            found += _range(host, locate)
+        for name in _span(host):
+            if name in names:
+                what = f"hosts.{host.name}: {name} is there already"
+                found.append(Problem(locate(host.path, key=True), what, "same-host", "names of ranges may not overlap", related=locate(names[name], key=True)))
+                break
+            names[name] = host.path
+    listed = {host.name: host for host in config.hosts}
+    for app in config.apps:
+        for name, path in app.hosts:
+            if name not in listed:
+                hint = f"one of: {', '.join(listed)}" if listed else "add hosts: to the file"
+                found.append(Problem(locate(path), f"apps.{app.name}.hosts: there is no host {name}", "unknown-host", hint))
+            elif listed[name].width:
+                what = f"apps.{app.name}.hosts: {name} is a range, whose hosts have no address"
+                found.append(Problem(locate(path), what, "range-app", "give the host an entry of its own", related=locate(listed[name].path, key=True)))
+    return found
+
+
+def _range(host, locate) -> list[Problem]:
+    position = locate(host.path, key=True)
+    if host.last < host.first:
+        return [Problem(position, f"hosts.{host.name}: the range runs backwards", "range", f"write [{host.last}:{host.first}]")]
+    if host.address:
+        return [Problem(locate((*host.path, "address")), f"hosts.{host.name}.address: one address for a range of hosts", "range", "remove it")]
+    return []
+
+
+def _span(host):
+    """Names of a host, or of a range (bounded, the range is at most 99999)."""
+    if not host.width:
+        return [host.name]
+    return [f"{host.prefix}{number:0{host.width}d}{host.suffix}" for number in range(host.first, host.last + 1)]
+
+
+def one_core(config, catalog, locate) -> list[Problem]:
+    """At most one host has sign-in; every host says what it is for; a file without hosts says so itself."""
+    found = []
+    cores = [host for host in config.hosts if "identity" in profiles_of(host.patterns, host.profiles, alone=False)]
+    for host in cores[1:]:
+        found.append(Problem(
+            locate(host.path, key=True), f"hosts.{host.name}: a second host with sign-in", "two-cores",
+            "give it the patterns edge and monitoring; the first one signs in for all", related=locate(cores[0].path, key=True),
+        ))
+    for host in cores:
+        if host.width:
+            found.append(Problem(locate(host.path, key=True), f"hosts.{host.name}: a range cannot be the core", "two-cores", "give the core an entry of its own"))
+    for host in config.hosts:
+        if not host.patterns and not host.profiles:
+            found.append(Problem(locate(host.path, key=True), f"hosts.{host.name}: pattern is missing", "missing-key", "add pattern: edge"))
+    top = ("pattern",) if config.patterns else ("profiles",)
+    if config.hosts and (config.patterns or config.profiles):
+        found.append(Problem(
+            locate(top, key=True), f"{top[0]}: each host says its own", "pattern-and-hosts", "move it below the host",
+            related=locate(("hosts",), key=True),
+        ))
+    if not config.hosts and not config.patterns and not config.profiles:
+        found.append(Problem(locate(("version",), key=True), "pattern is missing", "missing-key", "add pattern: full"))
+    return found
+
+
+def architectures(config, catalog, locate) -> list[Problem]:
+    """Every image of a host is published for its architecture."""
+    found = []
+    off = {service.name for service in config.services if service.enabled is False}
+    images = {service.name for service in config.services if service.image}
+    for host in config.hosts:
+        profiles = set(profiles_of(host.patterns, host.profiles, alone=False))
+        for blueprint in catalog.blueprints.values():
+            if not profiles & set(blueprint.profiles) or blueprint.name in off | images:
+                continue
+            for container in blueprint.containers:
+                if host.architecture not in container.architectures:
+                    what = f"hosts.{host.name}.architecture: {container.image} is not published for {host.architecture}"
+                    hint = f"switch services.{blueprint.name} off, or name an image of your own there"
+                    found.append(Problem(locate((*host.path, "architecture")), what, "no-image", hint))
+        for app in config.apps:
+            wanted = next((path for name, path in app.hosts if name == host.name), None)
+            if wanted and app.architectures and host.architecture not in app.architectures:
+                what = f"apps.{app.name}.hosts: its image is not published for {host.architecture}"
+                found.append(Problem(locate(wanted), what, "no-image", "", related=locate((*host.path, "architecture"))))
+    return found
+
+
+def memory_fits(config, catalog, locate) -> list[Problem]:
+    """The limits of what a host runs do not add up to more than its memory."""
+    found = []
+    said = {service.name: service for service in config.services}
+    for host in config.hosts:
+        if not host.memory_bytes:
+            continue
+        profiles = set(profiles_of(host.patterns, host.profiles, alone=False))
+        total = 0
+        for blueprint in catalog.blueprints.values():
+            setting = said.get(blueprint.name)
+            if not profiles & set(blueprint.profiles) or (setting and setting.enabled is False):
+                continue
+            for container in blueprint.containers:
+                own = setting.memory_bytes if setting and container is blueprint.main else 0
+                total += own or container.memory_bytes
+        total += sum(app.memory_bytes or 256 * MEBIBYTE for app in config.apps if host.name in [name for name, _ in app.hosts])
+        if total > host.memory_bytes:
+            what = f"hosts.{host.name}.memory: what runs there may use {total // MEBIBYTE}m"
+            found.append(Problem(locate((*host.path, "memory")), what, "memory", "lower limits under services, or move something"))
+    return found

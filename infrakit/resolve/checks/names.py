@@ -1,0 +1,31 @@
+"""Host names: every door has its own."""
+
+from infrakit.errors import Problem
+
+
+def hostnames(config, catalog, locate) -> list[Problem]:
+    """No two doors have the same name; both places are named."""
+    taken: dict[str, tuple[str, tuple]] = {}
+    found = []
+    said = {service.name: service for service in config.services}
+    doors = []
+    for name, blueprint in catalog.blueprints.items():
+        setting = said.get(name)
+        if blueprint.route is None or (setting is not None and setting.enabled is False):
+            continue
+        path = (*setting.path, "subdomain") if setting and setting.subdomain else ()
+        doors.append((setting.subdomain if path else blueprint.route.subdomain, f"services.{name}", path))
+    for app in config.apps:
+        path = (*app.path, "subdomain") if app.subdomain else app.path
+        if app.port or app.blueprint:
+            doors.append((app.subdomain or app.name, f"apps.{app.name}", path))
+    for subdomain, owner, path in doors:
+        if subdomain not in taken:
+            taken[subdomain] = (owner, path)
+            continue
+        other, other_path = taken[subdomain]
+        place = path or other_path
+        what = f"{owner}: {subdomain}.{config.domain} is the address of {other}"
+        related = locate(other_path) if other_path and path else None
+        found.append(Problem(locate(place), what, "same-hostname", "give one of them another subdomain", related=related))
+    return found

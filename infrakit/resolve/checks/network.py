@@ -1,0 +1,49 @@
+"""network: ports and addresses that do not collide."""
+
+from infrakit.errors import Problem
+
+PORTS = ("http_port", "https_port", "tunnel_port", "fleet_port")
+
+
+def ports_apart(config, catalog, locate) -> list[Problem]:
+    """Caddy listens on each port for one thing."""
+    found = []
+    taken: dict[int, str] = {}
+    for key in PORTS:
+        port = getattr(config.network, key)
+        if port in taken:
+            said = ("network", key) if ("network", key) in config.said else ("network", taken[port])
+            other = ("network", taken[port])
+            related = locate(other) if other in config.said and other != said else None
+            what = f"network.{key}: {port} is also {taken[port]}"
+            found.append(Problem(locate(said), what, "same-port", "choose another port", related=related))
+        taken.setdefault(port, key)
+    return found
+
+
+def pool_apart(config, catalog, locate) -> list[Problem]:
+    """No machine of the user's has an address inside the range of the containers."""
+    base, length = _range(config.network.pool)
+    found = []
+    places = [((*host.path, "address"), f"hosts.{host.name}.address", host.address) for host in config.hosts]
+    places += [(("network", "bind", number), "network.bind", address) for number, address in enumerate(config.network.bind)]
+    for path, name, address in places:
+        number = _number(address)
+        if number is not None and number >> (32 - length) == base >> (32 - length):
+            said = ("network", "pool")
+            related = locate(said) if said in config.said else None
+            what = f"{name}: {address} lies in {config.network.pool}, the containers' range"
+            found.append(Problem(locate(path), what, "subnet-overlap", "choose another network.pool, for instance 10.213.0.0/16", related=related))
+    return found
+
+
+def _range(pool: str) -> tuple[int, int]:
+    address, _, length = pool.partition("/")
+    return _number(address) or 0, int(length)
+
+
+def _number(address: str) -> int | None:
+    parts = address.split(".")
+    if len(parts) != 4 or not all(part.isdigit() and part.isascii() for part in parts):
+        return None
+    return int(parts[0]) << 24 | int(parts[1]) << 16 | int(parts[2]) << 8 | int(parts[3])

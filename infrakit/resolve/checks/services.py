@@ -1,0 +1,93 @@
+"""services.*: names and options that exist, images that are new enough."""
+
+import re
+
+from infrakit.config.check import nearest
+from infrakit.errors import Problem
+
+
+def services_known(config, catalog, locate) -> list[Problem]:
+    """Every name under services is in the catalogue, and what is switched off is not opened to anybody."""
+    found = []
+    for service in config.services:
+        if service.name not in catalog.blueprints:
+            close = nearest(service.name, catalog.blueprints)
+            hint = f"did you mean {close}?" if close else "infrakit catalog list names them; your own go under apps"
+            found.append(Problem(locate(service.path, key=True), f"services.{service.name}: there is no such service", "unknown-service", hint))
+            continue
+        route = catalog.blueprints[service.name].route
+        for key, said in (("allow", service.allow is not None), ("public", service.public), ("subdomain", bool(service.subdomain))):
+            path = (*service.path, key)
+            if said and service.enabled is False:
+                what = f"services.{service.name}.{key}: the service is off"
+                found.append(Problem(
+                    locate(path, key=True), what, "service-off", "remove one of the two",
+                    related=locate((*service.path, "enabled"), key=True),
+                ))
+            elif said and route is None:
+                what = f"services.{service.name}.{key}: the service has no page"
+                found.append(Problem(locate(path, key=True), what, "no-door", "remove it"))
+        if service.public and service.name == "authentik":
+            found.append(Problem(locate((*service.path, "public"), key=True), "services.authentik.public: it asks everybody itself", "no-door", "remove it"))
+        if service.enabled is False and service.name in ("authentik", "caddy") and any(app.port and not app.public for app in config.apps):
+            what = f"services.{service.name}.enabled: apps need it for sign-in"
+            found.append(Problem(locate((*service.path, "enabled")), what, "needed", "leave it on, or make the apps public"))
+    return found
+
+
+def options_known(config, catalog, locate) -> list[Problem]:
+    """Options are those that the blueprint declares, of its type and among its values."""
+    found = []
+    for service in config.services:
+        blueprint = catalog.blueprints.get(service.name)
+        known = {option.name: option for option in blueprint.options} if blueprint else {}
+        for name, value in service.options if blueprint else ():
+            path = (*service.path, "options", name)
+            if name not in known:
+                close = nearest(name, known)
+                hint = f"did you mean {close}?" if close else f"it has: {', '.join(sorted(known)) or 'none'}"
+                what = f"services.{service.name}.options.{name}: there is no such option"
+                found.append(Problem(locate(path, key=True), what, "unknown-option", hint))
+                continue
+            wrong = _wrong(known[name], value)
+            if wrong:
+                what = f"services.{service.name}.options.{name}: {value} is not {wrong}"
+                found.append(Problem(locate(path), what, "option-value", f"for instance {known[name].example}"))
+    return found
+
+
+def _wrong(option, value: str) -> str:
+    """What the value should have been, or "" where it is right."""
+    if option.enum and value not in [str(item) for item in option.enum]:
+        return f"one of {', '.join(str(item) for item in option.enum)}"
+    if option.type == "integer" and not re.fullmatch("-?[0-9]{1,12}", value):
+        return "a whole number"
+    if option.type == "boolean" and value not in ("true", "false"):
+        return "true or false"
+    return ""
+
+
+def versions_high_enough(config, catalog, locate) -> list[Problem]:
+    """An image of the user's choice is not below the version that closed a known hole, and names a version at all."""
+    found = []
+    for service in config.services:
+        blueprint = catalog.blueprints.get(service.name)
+        if blueprint is None or not service.image or "@" in service.image:
+            continue
+        path = (*service.path, "image")
+        tag = service.image.rpartition("/")[2].partition(":")[2]
+        if tag in ("", "latest"):
+            what = f"services.{service.name}.image: {'the tag latest' if tag else 'no tag'}"
+            found.append(Problem(locate(path), what, "image-not-pinned", "name a version, so that it changes when you say so"))
+            continue
+        floor = blueprint.main.minimum_version
+        version = _version(tag)
+        if floor and version and version < _version(floor):
+            what = f"services.{service.name}.image: {tag} has known holes, {floor} is the first without them"
+            found.append(Problem(locate(path), what, "version-too-old", f"use {floor} or newer"))
+    return found
+
+
+def _version(tag: str) -> tuple[int, ...]:
+    match = re.match("v?([0-9]{1,6}(?:[.][0-9]{1,6}){0,3})", tag)
+    return tuple(int(part) for part in match.group(1).split(".")) if match else ()

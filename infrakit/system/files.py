@@ -1,0 +1,94 @@
+"""Bytes <-> files, so that a reader, or a run after a kill, sees the old content or the new, never a part.
+
+Every write checks what the kernel says, follows no link at its last step, and has the mode that we give, whatever the umask.
+Errors of the machine (no space, read-only, not permitted) become MachineUnfit with the path.
+"""
+
+import os
+from contextlib import contextmanager
+from typing import Iterator
+
+from infrakit.errors import MachineUnfit, UsageProblem
+
+TEMPORARY = ".infrakit.tmp"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_REMEDIES = {28: "free some space and run again", 30: "choose another folder with -o", 13: "choose a folder of your own with -o"}
+
+
+@contextmanager
+def plain_errors(what: str) -> Iterator[None]:
+    """OSError inside -> MachineUnfit: "cannot WHAT: PATH: reason"."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{os.fspath(error.filename)}: " if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        raise MachineUnfit(f"cannot {what}: {place}{reason}", _REMEDIES.get(error.errno or 0, "")) from None
+
+
+def read(path: str) -> bytes | None:
+    """The content of a regular file, or None where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        size = os.fstat(descriptor).st_size
+        content = os.read(descriptor, size + 1)
+        while True:
+            more = os.read(descriptor, 1 << 20)
+            if not more:
+                return content
+            content += more
+    finally:
+        os.close(descriptor)
+
+
+def read_input(path: str) -> bytes:
+    """A file that the user named. UsageProblem where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageProblem(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def write_new(path: str, content: bytes, mode: int) -> None:
+    """Create (or empty) `path` and write all of `content`; for files that nobody can see yet."""
+    descriptor = os.open(path, _NEW, mode)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` at `path` by one rename."""
+    temporary = os.path.join(os.path.dirname(path), TEMPORARY)
+    try:
+        write_new(temporary, content, mode)
+        os.chmod(temporary, mode)
+        os.rename(temporary, path)
+    except OSError:
+        remove(temporary)
+        raise
+
+
+def remove(path: str) -> None:
+    """Unlink `path` where it is."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+
+
+def sync(folder: str) -> None:
+    """Flush what was written below `folder` to the disk: one call for the file system that holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.sync()

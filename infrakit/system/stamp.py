@@ -1,0 +1,93 @@
+"""A compile that changed nothing -> the same answer, without parsing anything.
+
+The stamp, written after a whole compile, names every input and output with its SHA-256, and every secret that was missing.
+`unchanged` believes it only where all of that still holds. Imported by __main__ before anything else: it must stay light.
+"""
+
+import os
+from typing import Any
+
+from infrakit.system.digest import hex_digest
+
+NAME = ".infrakit.stamp"
+MOST_FILES = 300
+
+
+def write(output: str, found: Any, example: str | None, report: Any) -> None:
+    """Remember this compile, where it is small, of a file, and whole."""
+    from infrakit.system.files import remove, replace
+
+    path = os.path.join(output, NAME)
+    if example or report.edited or report.warnings or report.files > MOST_FILES or found.blueprints:
+        remove(path)
+        return
+    lines = [build(), f"{hex_digest(found.content)} {found.path}"]
+    for host in report.hosts:
+        folder = os.path.join(output, host)
+        for name in _files(folder):
+            with open(os.path.join(folder, name), "rb") as file:
+                lines.append(f"{hex_digest(file.read())} {host}/{name}")
+    for state in report.secrets:
+        sign = "-" if state.state in ("missing", "not minted") else "+"
+        lines.append(f"{sign} {state.host}/secrets/{state.name}")
+    lines.append("= " + report.summary().partition(": ")[2].rpartition(", ")[0] + ", nothing changed")
+    lines += [f"! {line}" for line in report.talk()]
+    content = "\n".join(lines).encode("utf-8", "surrogateescape")
+    before = None
+    try:
+        with open(path, "rb") as file:
+            before = file.read()
+    except OSError:
+        pass
+    if before != content:
+        replace(path, content)
+
+
+def _files(folder: str) -> list[str]:
+    """manifest.json, and what it lists."""
+    import json
+
+    with open(os.path.join(folder, "manifest.json"), "rb") as file:
+        return ["manifest.json", *json.load(file)["files"]]
+
+
+def build() -> str:
+    """What made the stamp: another InfraKit must not believe it."""
+    from infrakit import VERSION
+
+    loader = globals().get("__loader__")
+    archive = getattr(loader, "archive", None) or os.environ.get("INFRAKIT_ARCHIVE", "")
+    if archive:
+        status = os.stat(archive)
+        return f"infrakit {VERSION} {status.st_size} {status.st_mtime_ns}"
+    return ""
+
+
+def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
+    """(the summary, lines of talk) of the last compile where it would come out the same, else None."""
+    try:
+        with open(os.path.join(output, NAME), "rb") as stream:
+            lines = stream.read().decode("utf-8", "surrogateescape").split("\n")
+        made = build()
+        if not made or lines[0] != made or lines[1] != f"{_digest(file)} {file}":
+            return None
+        summary, talk = "", []
+        for line in lines[2:]:
+            sign, _, rest = line.partition(" ")
+            if sign == "=":
+                summary = f"{output}: {rest}"
+            elif sign == "!":
+                talk.append(rest)
+            elif sign in "+-":
+                if os.path.lexists(os.path.join(output, rest)) != (sign == "+"):
+                    return None
+            elif _digest(os.path.join(output, rest)) != sign:
+                return None
+        return summary, talk
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb", 0) as file:
+        return hex_digest(file.read())

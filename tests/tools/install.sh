@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs, as root on a Debian-like machine, what the tests of the outputs need: an engine, Compose 2, HAProxy, yamllint.
+# Compose comes from the next Debian where this one has only version 1. Running it again changes nothing.
+set -eu
+
+NEXT_SUITE=trixie
+PLUGINS=/usr/local/lib/docker/cli-plugins
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+install_packages() {
+    missing=
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+    done
+    [ -z "$missing" ] && return
+    apt-get update -q
+    # shellcheck disable=SC2086 -- a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+}
+
+has_compose() {
+    docker compose version --short 2>/dev/null | grep -Eq '^v?([2-9]|[1-9][0-9])\.'
+}
+
+# A package from the next suite without adding that suite to the machine's own sources.
+install_compose() {
+    has_compose && return
+    if apt-cache policy docker-compose-v2 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+        install_packages docker-compose-v2
+        has_compose && return
+    fi
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    mirror=$(sed -n 's,^\(deb \(\[[^]]*\] \)\?\|URIs: \)\(https\?://[^ ]*/debian\)\/\?\( .*\|$\),\3,p' \
+        /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+    echo "deb [signed-by=$KEYRING] ${mirror:-http://deb.debian.org/debian} $NEXT_SUITE main" > "$folder/sources.list"
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    chmod 755 "$folder"
+    set -- -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root
+    apt-get "$@" update -q
+    (cd "$folder" && apt-get "$@" download -q docker-compose)
+    dpkg-deb -x "$folder"/docker-compose_*.deb "$folder/unpacked"
+    install -D -m 755 "$folder/unpacked/usr/libexec/docker/cli-plugins/docker-compose" "$PLUGINS/docker-compose"
+    has_compose
+}
+
+install_packages docker.io haproxy yamllint
+install_compose
+docker compose version
+haproxy -v | head -n 1
