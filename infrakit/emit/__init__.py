@@ -6,32 +6,27 @@ Decides nothing, reads nothing, and never sees the user's file: the same Deploym
 
 from typing import NamedTuple
 
-from importlib import import_module
-
 from infrakit.emit import authentik, caddyfile, cloudflared, compose, environment_file, haproxy, service_files
 from infrakit.model import Artifact, Deployment, Origin
 
-
-def _present(name):
-    """TEMPORARY until all emitters are written."""
-    try:
-        return (import_module(f"infrakit.emit.{name}"),)
-    except ModuleNotFoundError:
-        return ()
-
+try:
+    from infrakit.emit import review
+except ImportError:
+    REVIEWS = ()  # until emit/review.py is there: then a plain import, and this goes
+else:
+    REVIEWS = (review,)
 
 CONFIGURATIONS = (caddyfile, authentik, haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
-EMITTERS = (*CONFIGURATIONS, compose, environment_file, *_present("review"))
+EMITTERS = (*CONFIGURATIONS, compose, environment_file, *REVIEWS)
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     """All artifacts, by path."""
     read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
-    rest = (*compose.emit(deployment, read), *environment_file.emit(deployment))
-    rest += tuple(artifact for emitter in _present("review") for artifact in emitter.emit(deployment))
-    return tuple(sorted(read + rest))
+    rest = tuple(artifact for emitter in (environment_file, *REVIEWS) for artifact in emitter.emit(deployment))
+    return tuple(sorted(read + compose.emit(deployment, read) + rest))
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,15 @@ def test_a_secret_that_is_mounted_is_declared(name):
     mounted = {use.name for service in host.services for container in service.containers for use in container.secrets}
 
     assert mounted <= {secret.name for secret in host.secrets}
+
+
+@every_host
+def test_a_secret_that_a_file_names_is_seen_by_a_reader_of_that_file(name):
+    containers = [container for service in HOSTS[name].services for container in service.containers]
+    for artifact in emit.emit(HOSTS[name]):
+        readers = [each for each in containers if any(mount.kind == "file" and artifact.path.startswith(mount.source) for mount in each.mounts)]
+        for secret in set(re.findall(r"/run/secrets/([A-Za-z0-9_.-]+)", artifact.content.decode())) if readers else ():
+            assert any(use.name == secret for each in readers for use in each.secrets), f"{artifact.path}: {secret}"
 
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="the Compose schema is not here")

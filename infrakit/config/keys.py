@@ -1,0 +1,67 @@
+"""A key of infrakit.yaml -> what the schema says about it; the reference manual is made of this."""
+
+from typing import Any, Iterator, Mapping
+
+from infrakit.config.check import nearest
+from infrakit.errors import UsageProblem
+
+Schema = Mapping[str, Any]
+MAPPED = "*"
+
+
+def key_facts(schema: Schema, key: str) -> dict[str, Any]:
+    """Type, description, default, examples and the keys below of e.g. "services.glances.memory" or "services.*.memory"."""
+    found: Schema = schema
+    walked: list[str] = []
+    for step in key.split("."):
+        found = _below(found, step, walked)
+        walked.append(step)
+    return {
+        "key": key,
+        "type": _type(found),
+        "description": found.get("description", ""),
+        "default": found.get("default"),
+        "examples": found.get("examples", []),
+        "values": found.get("enum", []),
+        "keys": sorted(_object(found).get("properties", {})),
+    }
+
+
+def all_keys(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every key with its schema, in the order of the schema; a name of the user's own is "*"."""
+    described = _object(schema)
+    for name, value in described.get("properties", {}).items():
+        yield f"{prefix}{name}", value
+        yield from all_keys(value, f"{prefix}{name}.")
+    extra = described.get("additionalProperties")
+    if isinstance(extra, dict):
+        yield f"{prefix}{MAPPED}", extra
+        yield from all_keys(extra, f"{prefix}{MAPPED}.")
+
+
+def _below(schema: Schema, step: str, walked: list[str]) -> Schema:
+    described = _object(schema)
+    known = described.get("properties", {})
+    if step in known:
+        return known[step]
+    extra = described.get("additionalProperties")
+    if isinstance(extra, dict) and step:
+        return extra
+    where = ".".join(walked) or "infrakit.yaml"
+    close = nearest(step, known)
+    hint = f"did you mean {close}?" if close else f"known there: {', '.join(sorted(known)) or 'nothing'}"
+    raise UsageProblem(f"there is no key {step} in {where}", hint)
+
+
+def _object(schema: Schema) -> Schema:
+    return next((item for item in schema.get("oneOf", ()) if item.get("type") == "object"), schema)
+
+
+def _type(schema: Schema) -> str:
+    if "oneOf" in schema:
+        return " or ".join(_type(item) for item in schema["oneOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if schema.get("type") == "object":
+        return "mapping"
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(schema.get("type", ""), "any value")
