@@ -1,0 +1,147 @@
+"""A checkout -> dist/infrakit.pyz, dist/install.py and dist/SHA256SUMS, the same bytes wherever it is built.
+
+Stages pure wheels and our package, precompiles the catalogue and the schemas, lets shiv make the archive, gives it our own
+__main__, and writes it anew with sorted names, fixed times and fixed modes. Runs in the build's virtual environment.
+"""
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.join(ROOT, "infrakit", "packaging")
+WORK = os.path.join(ROOT, ".build")
+STAGE = os.path.join(WORK, "stage")
+DIST = os.path.join(ROOT, "dist")
+PURE = (
+    "--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py",
+    "--abi", "none", "--python-version", "3.11", "--disable-pip-version-check", "--quiet",
+)
+EPOCH = (1980, 1, 1, 0, 0, 0)
+UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
+
+
+def main() -> None:
+    """Build all three files."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    os.makedirs(STAGE)
+    pip = [sys.executable, "-m", "pip", "install", *PURE, "--target", STAGE]
+    subprocess.run([*pip, "-r", os.path.join(HERE, "runtime.txt")], check=True)
+    _strip(STAGE)
+    _own_package()
+    _data()
+    os.makedirs(DIST, exist_ok=True)
+    archive = os.path.join(DIST, "infrakit.pyz")
+    _archive(archive)
+    _install_script(archive)
+    _checksums()
+
+
+def _strip(folder: str) -> None:
+    """Drop what the program does not read; the licences of others come along in one file."""
+    licences = []
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(place, name)
+            if ".dist-info" in place and name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
+                with open(path, encoding="utf-8") as file:
+                    owner = place[len(folder) + 1 :].split(".dist-info")[0]
+                    licences.append(f"{owner}\n{'=' * len(owner)}\n{file.read().strip()}\n")
+            if name in UNUSED or name.endswith((".pyi", ".so", ".exe")):
+                os.unlink(path)
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(".dist-info") or entry == "bin":
+            shutil.rmtree(os.path.join(folder, entry))
+    with open(os.path.join(folder, "LICENSES.txt"), "w", encoding="utf-8") as file:
+        file.write("\n".join(licences))
+
+
+def _own_package() -> None:
+    """The files of infrakit/ that git knows, but for the build itself."""
+    listed = subprocess.run(["git", "ls-files", "-z", "infrakit"], cwd=ROOT, check=True, capture_output=True).stdout
+    for name in listed.decode().split("\0"):
+        if not name or name.startswith("infrakit/packaging/") or name == "infrakit/__main__.py":
+            continue
+        target = os.path.join(STAGE, name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(os.path.join(ROOT, name), target)
+    # A namespace package would be looked for in every folder of the path.
+    with open(os.path.join(STAGE, "ruamel", "__init__.py"), "w", encoding="utf-8"):
+        pass
+
+
+def _data() -> None:
+    """What the zipapp reads instead of the checkout's schema/ and blueprints/."""
+    sys.path.insert(0, ROOT)
+    from infrakit.catalog import catalog_json, read_trees
+
+    data = os.path.join(STAGE, "infrakit", "data")
+    os.makedirs(os.path.join(data, "blueprints"))
+    with open(os.path.join(data, "catalog.json"), "wb") as file:
+        file.write(catalog_json(read_trees()))
+    for folder in ("schema", "blueprints"):
+        for name in sorted(os.listdir(os.path.join(ROOT, folder))):
+            target = os.path.join(data, "blueprints", name) if folder == "blueprints" else os.path.join(data, name)
+            shutil.copyfile(os.path.join(ROOT, folder, name), target)
+
+
+def _archive(path: str) -> None:
+    """shiv's archive with our __main__ instead of its bootstrap, which would unpack everything at the first start."""
+    made = os.path.join(WORK, "shiv.pyz")
+    shiv = [sys.executable, "-m", "shiv", "--reproducible", "--site-packages", STAGE, "-e", "infrakit.cli:main", "-o", made]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
+    subprocess.run([*shiv, "-p", "/usr/bin/env python3"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    members = {}
+    with zipfile.ZipFile(made) as archive:
+        for name in archive.namelist():
+            if name.startswith("site-packages/") and not name.endswith("/"):
+                members[name] = archive.read(name)
+    build = hashlib.sha256()
+    for name in sorted(members):
+        build.update(name.encode() + b"\0" + hashlib.sha256(members[name]).digest())
+    from infrakit import VERSION
+
+    with open(os.path.join(HERE, "zip_main.py"), encoding="utf-8") as file:
+        main_text = file.read().replace("@VERSION@", VERSION).replace("@BUILD@", build.hexdigest()[:16])
+    members["__main__.py"] = main_text.encode()
+    with open(path, "wb") as file:
+        file.write(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.external_attr = 0o100644 << 16
+            entry.create_system = 3
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, members[name], compresslevel=9)
+    os.chmod(path, 0o755)
+
+
+def _install_script(archive: str) -> None:
+    with open(archive, "rb") as file:
+        content = file.read()
+    with open(os.path.join(HERE, "install_main.py"), encoding="utf-8") as file:
+        text = file.read()
+    encoded = base64.encodebytes(content).decode().strip()
+    text = text.replace("@SHA256@", hashlib.sha256(content).hexdigest()).replace("@ZIPAPP@", encoded)
+    with open(os.path.join(DIST, "install.py"), "w", encoding="ascii") as file:
+        file.write(text)
+    os.chmod(os.path.join(DIST, "install.py"), 0o755)
+
+
+def _checksums() -> None:
+    lines = []
+    for name in ("infrakit.pyz", "install.py"):
+        with open(os.path.join(DIST, name), "rb") as file:
+            lines.append(f"{hashlib.sha256(file.read()).hexdigest()}  {name}\n")
+    with open(os.path.join(DIST, "SHA256SUMS"), "w", encoding="ascii") as file:
+        file.writelines(lines)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    main()
