@@ -41,6 +41,8 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
             tree[key] = [_literal(word) for word in words]
     if container.user:
         tree["user"] = _literal(container.user)
+    if container.working_dir:
+        tree["working_dir"] = _literal(container.working_dir)
     if container.environment:
         tree["environment"] = {key: _literal(value) for key, value in container.environment}
     tree.update(_reach(container, privileges))

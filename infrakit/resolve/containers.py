@@ -10,6 +10,8 @@ from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
 DEFAULT_MEMORY = 256 << 20
+# Docker refuses more than the host has, and the smallest have one.
+DEFAULT_CPUS = "1.0"
 CONDITIONS = {"healthy": "service_healthy", "completed": "service_completed_successfully"}
 
 COMPILED = {
@@ -78,7 +80,7 @@ def build_container(world: World, host: HostDraft, placed: Placed, spec, table: 
         capabilities=tuple(sorted(spec.capabilities)),
         privileges=spec.privileges,
         memory_bytes=spec.memory_bytes or DEFAULT_MEMORY,
-        cpus=spec.cpus,
+        cpus=spec.cpus or DEFAULT_CPUS,
         pids=spec.pids,
         shm_bytes=spec.shm_bytes,
         health=_health(spec.health, lookup),

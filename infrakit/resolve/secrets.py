@@ -1,9 +1,9 @@
 """Which secrets there are, who reads them, and which of them Caddy needs for its certificates."""
 
-from infrakit.model import Container, Origin, SecretMount, SecretSpec, Service
+from infrakit.model import Container, Origin, SecretMount, SecretSpec
 from infrakit.resolve.world import DOOR, HostDraft, World
 
-FLEET = ("fleet_ca", "fleet_certificate", "fleet_key")
+WORKER = "authentik-worker"
 CADDY_SECRETS = {
     "files": {"tls_certificate": "the certificate chain (PEM)", "tls_key": "the private key of the certificate (PEM)"},
     "dns": {"dns_token": "the API token of the DNS provider"},
@@ -23,25 +23,42 @@ def _gathered(world: World, host: HostDraft) -> HostDraft:
             if placed.app is not None and not placed.app.blueprint:
                 origin = world.origin(placed.app.path, "secrets")
             found[spec.name] = SecretSpec(*spec, (), origin)
+    for spec in _client_secrets(world):
+        if host.name == world.core or spec.name in found:
+            found[spec.name] = spec
     extra = _caddy_secrets(world, host)
     found.update({spec.name: spec for spec in extra})
-    services = host.services
-    if extra:
-        mounts = tuple(SecretMount(spec.name, "") for spec in extra)
-        services = tuple(_with_secrets(service, mounts) if service.name == DOOR else service for service in services)
-    host = host._replace(services=services)
+    host = _mounted(host, DOOR, extra)
+    if host.name == world.core:
+        host = _mounted(host, WORKER, _client_secrets(world))
     readers = _readers(host)
     secrets = tuple(found[name]._replace(required_by=readers.get(name, ())) for name in sorted(found))
     return host._replace(secrets=secrets)
 
 
-def _with_secrets(service: Service, mounts: tuple[SecretMount, ...]) -> Service:
+def _mounted(host: HostDraft, name: str, specs: list[SecretSpec]) -> HostDraft:
+    """`host` with these secrets in the container called `name`."""
+    mounts = {SecretMount(spec.name, "") for spec in specs}
+
     def widened(container: Container) -> Container:
+        if container.name != name or not mounts:
+            return container
         return container._replace(secrets=tuple(sorted({*container.secrets, *mounts})))
 
-    return service._replace(containers=tuple(
-        widened(container) if container.name == DOOR else container for container in service.containers
-    ))
+    services = tuple(
+        service._replace(containers=tuple(widened(container) for container in service.containers))
+        for service in host.services
+    )
+    return host._replace(services=services)
+
+
+def _client_secrets(world: World) -> list[SecretSpec]:
+    """Client secrets of OIDC: read by the service, wherever it runs, and by the worker that applies our blueprint."""
+    return [
+        SecretSpec(item.oidc.secret, "password", 60, True, f"OIDC client secret of {item.title}", (), item.oidc.origin)
+        for item in world.access.applications
+        if item.oidc is not None and item.oidc.secret
+    ]
 
 
 def _caddy_secrets(world: World, host: HostDraft) -> list[SecretSpec]:
