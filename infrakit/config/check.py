@@ -148,7 +148,7 @@ class _Checker:
 
     def _integer(self, node: Node, schema: Schema, path: Path) -> int | None:
         if not node.plain or not re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
-            return self._bad(node, schema, path, f"{self._shown(node, path)} is not a whole number", "not-a-number")
+            return self._bad(node, schema, path, f"{self._shown(node, path)} is not a whole number", "not-a-number", self._unquoted(node))
         number = int(node.value)
         low, high = schema.get("minimum", number), schema.get("maximum", number)
         if not low <= number <= high:
@@ -160,7 +160,8 @@ class _Checker:
 
     def _boolean(self, node: Node, schema: Schema, path: Path) -> bool | None:
         if not node.plain or node.value not in ("true", "false"):
-            return self._bad(node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", "write true or false")
+            hint = self._unquoted(node) or "write true or false"
+            return self._bad(node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", hint)
         return node.value == "true"
 
     def _string(self, node: Node, schema: Schema, path: Path) -> str | None:
@@ -182,13 +183,17 @@ class _Checker:
         self.say(node, path, what, code, hint or schema.get("x-hint") or _example(schema))
 
     @staticmethod
+    def _unquoted(node: Node) -> str:
+        return "" if node.plain else "in quotes it is text: write it without"
+
+    @staticmethod
     def _shown(node: Node, path: Path) -> str:
         """The value as it may be repeated: not where its key speaks of a secret, and never at length."""
         words = [str(step).lower() for step in path]
         if any(secret in word for word in words for secret in SECRET_WORDS):
             return "the value"
         text = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
-        return text or "an empty text"
+        return (text if node.plain else f'"{text}"') if text else "an empty text"
 
 
 def dotted(path: Path) -> str:

@@ -13,7 +13,7 @@ from infrakit.errors import ConfigurationInvalid, Position, Problem
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_NODES = 5000
-BREAKS = {"\u0085": "next line", "\u2028": "line separator", "\u2029": "paragraph separator", "\ufeff": "byte order mark"}
+BREAKS = {"\t": "tab", "\u0085": "next line", "\u2028": "line separator", "\u2029": "paragraph separator", "\ufeff": "byte order mark"}
 
 
 def parse(source: bytes, name: str) -> Document:
@@ -46,9 +46,8 @@ def _decoded(source: bytes, name: str) -> str:
         for column, character in enumerate(line, 1):
             if _refused(character) and not (character == "\r" and column == len(line)):
                 shown = BREAKS.get(character, f"control character U+{ord(character):04X}")
-                problems.append(Problem(
-                    Position(name, number, column), f"{shown} in the file", "control-character", "delete this character"
-                ))
+                hint = "indent with spaces" if character == "\t" else "delete this character"
+                problems.append(Problem(Position(name, number, column), f"{shown} in the file", "control-character", hint))
     if problems:
         raise ConfigurationInvalid(problems[:100])
     return text
@@ -132,7 +131,8 @@ class _Composer:
         if event.anchor:
             self._refuse(mark, f"the anchor &{event.anchor}", "yaml-anchor", "write the value out where it is needed")
         if event.ctag is not None and str(event.ctag):
-            self._refuse(mark, f"the tag {event.ctag}", "yaml-tag", "remove the tag")
+            tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
+            self._refuse(mark, f"the tag {tag}", "yaml-tag", "remove the tag")
         if kind == "ScalarEvent":
             return Node("scalar", event.value, line, column, event.style is None)
         return Node("map" if kind == "MappingStartEvent" else "list", [], line, column, False)
@@ -154,6 +154,9 @@ class _Composer:
                     "keep one of the two", related=Position(self.name, first.line, first.column),
                 ))
                 continue
+            if value.kind == "scalar" and value.plain and not value.value:
+                # Nothing was written: ruamel.yaml puts it at the start of the next line.
+                value.line, value.column = key.line, key.column
             seen[key.value] = key
             node.value.append((key, value))
         return node

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs, as root on a Debian-like machine, what the tests of the outputs need: an engine, Compose 2, HAProxy, yamllint.
+# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, yamllint, strace, valgrind.
 # Compose comes from the next Debian where this one has only version 1. Running it again changes nothing.
 set -eu
 
@@ -33,7 +33,8 @@ install_compose() {
     trap 'rm -rf "$folder"' EXIT
     mirror=$(sed -n 's,^\(deb \(\[[^]]*\] \)\?\|URIs: \)\(https\?://[^ ]*/debian\)\/\?\( .*\|$\),\3,p' \
         /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-    echo "deb [signed-by=$KEYRING] ${mirror:-http://deb.debian.org/debian} $NEXT_SUITE main" > "$folder/sources.list"
+    [ -n "$mirror" ] || { echo "no Debian mirror among this machine's apt sources" >&2; return 1; }
+    echo "deb [signed-by=$KEYRING] $mirror $NEXT_SUITE main" > "$folder/sources.list"
     mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
     chmod 755 "$folder"
     set -- -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
@@ -45,7 +46,7 @@ install_compose() {
     has_compose
 }
 
-install_packages docker.io haproxy yamllint
+install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv
 install_compose
 docker compose version
 haproxy -v | head -n 1

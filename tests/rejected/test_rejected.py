@@ -1,0 +1,38 @@
+"""Every mistake of this folder: NAME.yaml -> the exact text of NAME.txt. INFRAKIT_UPDATE=1 writes the texts anew, for review."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from infrakit.compiler import load
+from infrakit.errors import ConfigurationInvalid, UsageProblem
+
+HERE = Path(__file__).parent
+CASES = sorted(path.stem for path in HERE.glob("*.yaml"))
+
+
+def no_blueprint(name: str) -> bytes:
+    raise UsageProblem(f"{name}: no such file or directory")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_mistake_is_named_with_its_place(case):
+    source = (HERE / f"{case}.yaml").read_bytes()
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(source, "infrakit.yaml", no_blueprint)
+    text = "\n".join(problem.text() for problem in refused.value.problems) + "\n"
+    expected = HERE / f"{case}.txt"
+    if os.environ.get("INFRAKIT_UPDATE"):
+        expected.write_text(text, encoding="utf-8")
+    assert text == expected.read_text(encoding="utf-8")
+
+
+def test_there_are_at_least_eighty():
+    assert len(CASES) >= 80
+
+
+def test_no_message_has_a_control_character():
+    for path in HERE.glob("*.txt"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert line.isprintable(), path
