@@ -40,7 +40,7 @@ class _Checker:
             schema = {**self._resolved(schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
         if "oneOf" in schema:
             return self._one_of(node, schema, path)
-        kind = schema.get("type")
+        kind = _kind(schema)
         if node.kind == "map":
             if kind != "object":
                 return self._wrong_kind(node, schema, path)
@@ -62,13 +62,13 @@ class _Checker:
         wanted = {"map": "object", "list": "array"}.get(node.kind)
         for alternative in schema["oneOf"]:
             resolved = self._resolved(alternative["$ref"]) if "$ref" in alternative else alternative
-            kind = resolved.get("type")
+            kind = _kind(resolved)
             if kind == wanted or (wanted is None and kind not in ("object", "array")):
                 return self.value(node, resolved, path)
         return self._wrong_kind(node, schema, path)
 
     def _wrong_kind(self, node: Node, schema: Schema, path: Path) -> None:
-        wanted = NAMES.get(schema.get("type", ""), "another kind of value")
+        wanted = NAMES.get(_kind(schema), "another kind of value")
         if "oneOf" in schema:
             wanted = " or ".join(NAMES[self._kind_of(alternative)] for alternative in schema["oneOf"])
         found = {"map": "a mapping", "list": "a list", "scalar": "a single value"}[node.kind]
@@ -77,7 +77,7 @@ class _Checker:
         self.say(node, path, f"{found} where {wanted} is wanted", "wrong-kind", _example(schema))
 
     def _kind_of(self, schema: Schema) -> str:
-        return (self._resolved(schema["$ref"]) if "$ref" in schema else schema)["type"]
+        return _kind(self._resolved(schema["$ref"]) if "$ref" in schema else schema)
 
     def _object(self, node: Node, schema: Schema, path: Path) -> dict[str, Any]:
         known = schema.get("properties", {})
@@ -125,7 +125,7 @@ class _Checker:
         return items
 
     def _scalar(self, node: Node, schema: Schema, path: Path) -> Any:
-        kind = schema.get("type")
+        kind = _kind(schema)
         empty = node.plain and node.value in ("", "~", "null")
         if kind in ("object", "array") or empty:
             return self._wrong_kind(node, schema, path)
@@ -194,6 +194,12 @@ class _Checker:
             return "the value"
         text = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
         return (text if node.plain else f'"{text}"') if text else "an empty text"
+
+
+def _kind(schema: Schema) -> str | None:
+    """The type that we read a value as. A list of types is for editors: its first is ours ("0.5" and 0.5 are the same text)."""
+    kind = schema.get("type")
+    return kind[0] if isinstance(kind, list) else kind
 
 
 def dotted(path: Path) -> str:

@@ -64,4 +64,6 @@ def _type(schema: Schema) -> str:
         return f"list of {_type(schema.get('items', {}))}"
     if schema.get("type") == "object":
         return "mapping"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(schema.get("type", ""), "any value")
+    kind = schema.get("type", "")
+    first = kind[0] if isinstance(kind, list) else kind
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(first, "any value")
