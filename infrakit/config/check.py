@@ -41,6 +41,8 @@ class _Checker:
         if "oneOf" in schema:
             return self._one_of(node, schema, path)
         kind = _kind(schema)
+        if kind is None:
+            return self._free(node)
         if node.kind == "map":
             if kind != "object":
                 return self._wrong_kind(node, schema, path)
@@ -133,13 +135,14 @@ class _Checker:
             return self._integer(node, schema, path)
         if kind == "boolean":
             return self._boolean(node, schema, path)
-        if kind is None:
-            return self._free(node)
         return self._string(node, schema, path)
 
-    @staticmethod
-    def _free(node: Node) -> Any:
-        """A scalar whose schema says no type (an option's default): YAML 1.2's core types."""
+    def _free(self, node: Node) -> Any:
+        """A value whose schema says no type (an option's default): YAML 1.2's core types."""
+        if node.kind == "map":
+            return {key.value: self._free(child) for key, child in node.value}
+        if node.kind == "list":
+            return [self._free(child) for child in node.value]
         if node.plain and node.value in ("true", "false"):
             return node.value == "true"
         if node.plain and re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
