@@ -11,7 +11,7 @@ from infrakit.cli.talk import result, result_json
 def command(shell, as_json):
     from click.shell_completion import get_completion_class
 
-    from infrakit.cli import program
+    from infrakit.cli.program import program
 
     script = get_completion_class(shell)(program, {}, "infrakit", "_INFRAKIT_COMPLETE").source_template
     names = {"complete_func": "_infrakit_completion", "complete_var": "_INFRAKIT_COMPLETE", "prog_name": "infrakit"}

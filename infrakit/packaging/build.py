@@ -63,7 +63,7 @@ def _strip(folder: str) -> None:
 
 def _own_package() -> None:
     """The files of infrakit/ that git knows, but for the build itself."""
-    listed = subprocess.run(["git", "ls-files", "-z", "infrakit"], cwd=ROOT, check=True, capture_output=True).stdout
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "infrakit"], cwd=ROOT, check=True, capture_output=True).stdout
     for name in listed.decode().split("\0"):
         if not name or name.startswith("infrakit/packaging/") or name == "infrakit/__main__.py":
             continue
@@ -106,9 +106,13 @@ def _archive(path: str) -> None:
         build.update(name.encode() + b"\0" + hashlib.sha256(members[name]).digest())
     from infrakit import VERSION
 
-    with open(os.path.join(HERE, "zip_main.py"), encoding="utf-8") as file:
-        main_text = file.read().replace("@VERSION@", VERSION).replace("@BUILD@", build.hexdigest()[:16])
-    members["__main__.py"] = main_text.encode()
+    for name, source in (("__main__.py", "zip_main.py"), ("infrakit_start.py", "zip_start.py")):
+        with open(os.path.join(HERE, source), encoding="utf-8") as file:
+            text = file.read()
+        build.update(text.encode())
+        members[name] = text.replace("@VERSION@", VERSION)
+    for name in ("__main__.py", "infrakit_start.py"):
+        members[name] = members[name].replace("@BUILD@", build.hexdigest()[:16]).encode()
     with open(path, "wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -116,7 +120,8 @@ def _archive(path: str) -> None:
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = 0o100644 << 16
             entry.create_system = 3
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            stored = name == "__main__.py"  # read at every start
+            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(entry, members[name], compresslevel=9)
     os.chmod(path, 0o755)
 

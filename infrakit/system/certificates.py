@@ -4,7 +4,6 @@ The authority's key stays on the machine that compiles, in the folder `.fleet` b
 """
 
 import os
-import subprocess
 from typing import Iterable
 
 from infrakit.errors import MachineUnfit
@@ -49,6 +48,8 @@ def mint_certificates(folder: str, host: str, others: Iterable[str]) -> list[str
 
 def _openssl(*words: str) -> None:
     """Run openssl; keys go through files that only we can read, never through arguments."""
+    import subprocess
+
     before = os.umask(0o077)
     try:
         done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)

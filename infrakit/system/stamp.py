@@ -5,7 +5,6 @@ The stamp, written after a whole compile, names every input and output with its 
 """
 
 import os
-from typing import Any
 
 from infrakit.system.digest import hex_digest
 
@@ -13,8 +12,9 @@ NAME = ".infrakit.stamp"
 MOST_FILES = 300
 
 
-def write(output: str, found: Any, example: str | None, report: Any) -> None:
-    """Remember this compile, where it is small, of a file, and whole."""
+def write(output: str, found, example: str | None, report) -> None:
+    """Remember this compile (a Source and a Report), where it is small, of a file, and whole."""
+    from infrakit.errors import printable
     from infrakit.system.files import remove, replace
 
     path = os.path.join(output, NAME)
@@ -31,7 +31,7 @@ def write(output: str, found: Any, example: str | None, report: Any) -> None:
         sign = "-" if state.state in ("missing", "not minted") else "+"
         lines.append(f"{sign} {state.host}/secrets/{state.name}")
     lines.append("= " + report.summary().partition(": ")[2].rpartition(", ")[0] + ", nothing changed")
-    lines += [f"! {line}" for line in report.talk()]
+    lines += [f"! {printable(line)}" for line in report.talk()]
     content = "\n".join(lines).encode("utf-8", "surrogateescape")
     before = None
     try:
@@ -52,15 +52,8 @@ def _files(folder: str) -> list[str]:
 
 
 def build() -> str:
-    """What made the stamp: another InfraKit must not believe it."""
-    from infrakit import VERSION
-
-    loader = globals().get("__loader__")
-    archive = getattr(loader, "archive", None) or os.environ.get("INFRAKIT_ARCHIVE", "")
-    if archive:
-        status = os.stat(archive)
-        return f"infrakit {VERSION} {status.st_size} {status.st_mtime_ns}"
-    return ""
+    """What made the stamp: another InfraKit must not believe it. "" in a checkout, whose code may change at any time."""
+    return getattr(__loader__, "build", "")
 
 
 def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:

@@ -1,0 +1,65 @@
+"""The words of the command line -> one verb: a click group that imports a verb's module only when it is called."""
+
+import click
+
+from infrakit import VERSION
+from infrakit.cli.talk import say
+from infrakit.errors import EXIT_CONFIGURATION, EXIT_OK
+
+VERBS = {
+    "init": "Write a commented infrakit.yaml to start from.",
+    "validate": "Check infrakit.yaml and say everything that is wrong with it.",
+    "compile": "Write what would run on each host, for review.",
+    "explain": "Say what a key means, or why a value of a compiled file is what it is.",
+    "schema": "Print the JSON Schema of infrakit.yaml or of a blueprint.",
+    "catalog": "List the services that InfraKit knows, or show one.",
+    "secrets": "Set the secrets that only you have, and list all of them.",
+    "completion": "Print a completion script for bash, zsh or fish.",
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when the verb is called."""
+
+    def list_commands(self, context):
+        return list(VERBS)
+
+    def get_command(self, context, name):
+        if name not in VERBS:
+            return None
+        return __import__(f"infrakit.cli.{name}", fromlist=["command"]).command
+
+    def resolve_command(self, context, arguments):
+        name = arguments[0] if arguments else ""
+        if name and not name.startswith("-") and name not in VERBS:
+            from infrakit.config.check import nearest
+
+            close = nearest(name, VERBS)
+            context.fail(f"there is no verb {name}" + (f"; did you mean {close}?" if close else ""))
+        return super().resolve_command(context, arguments)
+
+    def format_commands(self, context, formatter):
+        """The list of verbs, without importing one of them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, subcommand_metavar="VERB ...", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="infrakit", message="%(prog)s %(version)s")
+def program():
+    """One file, infrakit.yaml, compiled into what runs on your machines."""
+
+
+def run(words: list[str]) -> int:
+    """The exit code of the verb; what is wrong with the call is said here."""
+    try:
+        code = program.main(args=words, prog_name="infrakit", standalone_mode=False)
+        return code if isinstance(code, int) else EXIT_OK
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        say(f"infrakit: error: {error.format_message()}")
+        say("  hint: infrakit --help, or infrakit VERB --help")
+        return EXIT_CONFIGURATION

@@ -1,0 +1,171 @@
+"""The zipapp after its __main__: imports our modules from the zip, and keeps their code objects in one file for the next start.
+
+Nothing is unpacked. The cache is written after the answer, by one rename; where that fails, the next start is as slow as this one.
+Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (what the cache held), START (our own code), ZIP (the zip's importer).
+"""
+
+import marshal
+import os
+import sys
+import time
+from zlib import crc32
+
+PACKAGES = ("infrakit", "click", "ruamel")
+PREFIX = "site-packages"
+OLD_S = 30 * 86400
+
+
+class Modules:
+    """Finds and loads our modules: (is a package, code as bytes) by name, from the cache, else from the zip."""
+
+    build = "@BUILD@"
+
+    def __init__(self, archive, known):
+        self.archive = archive
+        self.known = known
+        self.fresh = {}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in PACKAGES:
+            return None
+        entry = self.known.get(name) or self.fresh.get(name) or self._compiled(name)
+        if entry is None:
+            return None
+        place = self._place(name)
+        spec = Spec(name, self, origin=place + "/__init__.py" if entry[0] else place + ".py")
+        spec.has_location = True
+        if entry[0]:
+            spec.submodule_search_locations = [place]
+        return spec
+
+    def _place(self, name):
+        return "%s/%s/%s" % (self.archive, PREFIX, name.replace(".", "/"))
+
+    def _compiled(self, name):
+        place = self._place(name)
+        for is_package, file in ((False, place + ".py"), (True, place + "/__init__.py")):
+            try:
+                source = ZIP.get_data(file)
+            except OSError:
+                continue
+            self.fresh[name] = (is_package, marshal.dumps(compile(source, file, "exec", dont_inherit=True)))
+            return self.fresh[name]
+        return None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(self.get_code(module.__spec__.name), module.__dict__)
+
+    def _entry(self, name):
+        return self.known.get(name) or self.fresh[name]
+
+    def is_package(self, name):
+        return self._entry(name)[0]
+
+    def get_code(self, name):
+        return marshal.loads(self._entry(name)[1])
+
+    def get_source(self, name):
+        place = self._place(name)
+        return ZIP.get_data(place + "/__init__.py" if self.is_package(name) else place + ".py").decode()
+
+    def get_data(self, path):
+        return ZIP.get_data(path)
+
+
+def write_cache(modules):
+    """Keep what had to be compiled."""
+    folder = os.path.dirname(CACHE)
+    temporary = "%s.%d" % (CACHE, os.getpid())
+    content = marshal.dumps({**modules.known, **modules.fresh, "infrakit_start": START})
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        status = os.lstat(folder)
+        if status.st_mode & 0o170022 != 0o040000 or status.st_uid != os.geteuid():
+            return
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            whole = b"%08x" % crc32(content) + content
+            if os.write(descriptor, whole) != len(whole):
+                raise OSError
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, CACHE)
+        forget_old(folder)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+
+
+def forget_old(folder):
+    """Remove what other builds, and runs that were killed, left here long ago."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.startswith("code-") and os.lstat(path).st_mtime < time.time() - OLD_S:
+            os.unlink(path)
+
+
+def unchanged(words):
+    """Whether a plain `compile` would change nothing; then its answer is given here."""
+    file, output, rest = "infrakit.yaml", "build", words[1:]
+    while rest:
+        if len(rest) > 1 and rest[0] in ("-f", "--file"):
+            file = rest[1]
+        elif len(rest) > 1 and rest[0] in ("-o", "--output"):
+            output = rest[1]
+        else:
+            return False
+        rest = rest[2:]
+    from infrakit.system.stamp import unchanged
+
+    found = unchanged(file, output)
+    if found is None:
+        return False
+    sys.stdout.write(found[0] + "\n")
+    for line in found[1]:
+        sys.stderr.write(line + "\n")
+    return True
+
+
+def only_standard_library(places):
+    """sys.path without PYTHONPATH, the user's and the machine's packages: nothing may stand in for what we carry."""
+    library = os.path.dirname(os.__file__)
+    inside = library + os.sep
+    return [
+        place for place in places
+        if place == ARCHIVE or place == library or place.endswith(".zip") and os.path.dirname(place) == os.path.dirname(library)
+        or place.startswith(inside) and not place.startswith((inside + "site-packages", inside + "dist-packages"))
+        or os.path.basename(place) == "lib-dynload"
+    ]
+
+
+def run(words):
+    """The exit code."""
+    sys.path[:] = only_standard_library(sys.path)
+    modules = Modules(ARCHIVE, KNOWN)
+    sys.meta_path.insert(0, modules)
+    sys.dont_write_bytecode = True
+    try:
+        if words[:1] == ["compile"] and unchanged(words):
+            return 0
+        from infrakit.cli import main
+
+        return main(words)
+    finally:
+        if CACHE and (modules.fresh or "infrakit_start" not in KNOWN):
+            sys.stdout.flush()
+            write_cache(modules)
+
+
+Spec = type(sys.__spec__)
+try:
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    code = 1
+sys.exit(code)

@@ -1,0 +1,125 @@
+"""The other verbs, from the built zipapp."""
+
+import json
+import subprocess
+
+import pytest
+
+FILE = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: tunnel}\n"
+
+
+def test_version(infrakit):
+    done = infrakit("--version")
+    assert done.returncode == 0 and done.stdout.startswith("infrakit 0.")
+
+
+def test_help_names_every_verb(infrakit):
+    text = infrakit("--help").stdout
+    assert all(verb in text for verb in ("init", "validate", "compile", "explain", "schema", "catalog", "secrets", "completion"))
+
+
+def test_a_mistyped_verb_is_guessed(infrakit):
+    done = infrakit("compil")
+    assert done.returncode == 2 and "did you mean compile?" in done.stderr
+
+
+def test_init_writes_a_file_that_compiles_and_overwrites_nothing(infrakit, tmp_path):
+    words = ("init", "--domain", "lab.example.org", "--pattern", "full", "--tls", "internal", "--admin", "alice")
+    assert infrakit(*words).returncode == 0
+    text = (tmp_path / "infrakit.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=./.infrakit/infrakit.schema.json\n")
+    json.loads((tmp_path / ".infrakit/infrakit.schema.json").read_text())
+    assert infrakit("validate").stdout == "infrakit.yaml is right: 1 host\n"
+    again = infrakit(*words)
+    assert again.returncode == 2 and "is there already" in again.stderr
+    assert (tmp_path / "infrakit.yaml").read_text() == text
+
+
+def test_init_without_a_terminal_wants_flags(infrakit):
+    done = infrakit("init", feed="")
+    assert done.returncode == 2 and "domain is not said" in done.stderr
+
+
+def test_explain_a_key(infrakit):
+    assert "Most memory" in infrakit("explain", "services.glances.memory").stdout
+    wrong = infrakit("explain", "services.glances.memroy")
+    assert wrong.returncode == 2 and "did you mean memory?" in wrong.stderr
+
+
+@pytest.mark.parametrize("what,cause", [
+    ("compose.yaml:services.glances.image", "blueprints/glances.yaml:"),
+    ("compose.yaml:services.wiki.image", "full.yaml:"),
+    ("compose.yaml:name", "full.yaml:"),
+    ("caddy/Caddyfile:3", "full.yaml:"),
+])
+def test_explain_a_value(infrakit, what, cause):
+    done = infrakit("explain", what, "--example", "full")
+    assert done.returncode == 0 and f"because of {cause}" in done.stdout and "decided by" in done.stdout, done
+
+
+def test_a_value_of_the_users_leads_to_its_line(infrakit, tmp_path):
+    (tmp_path / "infrakit.yaml").write_text("version: 1\ndomain: home.example.org\npattern: full\nservices:\n  glances:\n    environment:\n      TZ: here\n")
+    found = json.loads(infrakit("explain", "services/glances.yaml:services.glances.environment.TZ", "--json").stdout)
+    assert found["cause"] == "infrakit.yaml:7:11" and found["decided_by"]
+
+
+def test_schema_is_json(infrakit):
+    for name in ("infrakit", "blueprint"):
+        assert json.loads(infrakit("schema", name).stdout)["type"] == "object"
+
+
+def test_catalog(infrakit):
+    assert "glances" in infrakit("catalog", "list").stdout
+    assert json.loads(infrakit("catalog", "show", "glances", "--json").stdout)["architectures"] == ["amd64", "arm64"]
+    assert "did you mean glances?" in infrakit("catalog", "show", "glance").stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(infrakit, shell):
+    done = infrakit("completion", shell)
+    assert done.returncode == 0 and "_INFRAKIT_COMPLETE" in done.stdout
+
+
+def test_bash_accepts_the_completion(infrakit):
+    script = infrakit("completion", "bash").stdout
+    assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).returncode == 0
+
+
+def test_a_secret_of_the_users_is_missing_until_it_is_set(infrakit, tmp_path):
+    (tmp_path / "infrakit.yaml").write_text(FILE)
+    assert "missing secret for infrakit: tunnel_token" in infrakit("compile").stderr
+    assert "missing secret" in infrakit("compile").stderr, "also where nothing changed"
+    assert infrakit("secrets", "set", "tunnel_token", feed="abc\n").returncode == 0
+    assert (tmp_path / "build/infrakit/secrets/tunnel_token").read_text() == "abc"
+    assert "missing secret" not in infrakit("compile").stderr
+    listed = infrakit("secrets", "list").stdout
+    assert "infrakit: tunnel_token: set; read by cloudflared" in listed and "abc" not in listed
+
+
+def test_an_unknown_secret_is_guessed(infrakit, tmp_path):
+    (tmp_path / "infrakit.yaml").write_text(FILE)
+    done = infrakit("secrets", "set", "tunel_token", feed="abc")
+    assert done.returncode == 2 and "did you mean tunnel_token?" in done.stderr
+
+
+def test_a_closed_pipe_is_no_traceback(pyz, tmp_path):
+    import sys
+
+    done = subprocess.run(f"{sys.executable} {pyz} schema | head -c 10", shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_a_blueprint_of_the_users_is_refused_until_it_is_granted(infrakit, tmp_path):
+    digest = "a" * 64
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nsource: me\ncontainers:\n  own:\n"
+        f"    image: ghcr.io/me/own@sha256:{digest}\n    architectures: [amd64]\n    memory: 64m\n"
+        "    privileges: {pid: host}\n    health: {test: [CMD, 'true']}\n"
+    )
+    base = "version: 1\ndomain: home.example.org\npattern: full\napps:\n  own:\n    blueprint: ./own.yaml\n"
+    (tmp_path / "infrakit.yaml").write_text(base)
+    refused = infrakit("compile")
+    assert refused.returncode == 2 and "own.yaml:8:23: error: own asks for pid: host" in refused.stderr, refused.stderr
+    (tmp_path / "infrakit.yaml").write_text(base + "    grants: [pid]\n")
+    assert infrakit("compile").returncode == 0
+    assert "pid" in (tmp_path / "build/infrakit/REVIEW.md").read_text()
