@@ -44,10 +44,15 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=Verbs, subcommand_metavar="VERB ...", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    help="One file, infrakit.yaml, compiled into what runs on your machines.",
+    subcommand_metavar="VERB ...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(VERSION, prog_name="infrakit", message="%(prog)s %(version)s")
 def program():
-    """One file, infrakit.yaml, compiled into what runs on your machines."""
+    pass
 
 
 def run(words: list[str]) -> int:

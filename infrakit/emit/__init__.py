@@ -6,26 +6,19 @@ Decides nothing, reads nothing, and never sees the user's file: the same Deploym
 
 from typing import NamedTuple
 
-from infrakit.emit import authentik, caddyfile, cloudflared, compose, environment_file, haproxy, service_files
+from infrakit.emit import authentik, caddyfile, cloudflared, compose, environment_file, haproxy, review, service_files
 from infrakit.model import Artifact, Deployment, Origin
-
-try:
-    from infrakit.emit import review
-except ImportError:
-    REVIEWS = ()  # until emit/review.py is there: then a plain import, and this goes
-else:
-    REVIEWS = (review,)
 
 CONFIGURATIONS = (caddyfile, authentik, haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
-EMITTERS = (*CONFIGURATIONS, compose, environment_file, *REVIEWS)
+EMITTERS = (*CONFIGURATIONS, compose, environment_file, review)
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     """All artifacts, by path."""
     read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
-    rest = tuple(artifact for emitter in (environment_file, *REVIEWS) for artifact in emitter.emit(deployment))
+    rest = tuple(artifact for emitter in (environment_file, review) for artifact in emitter.emit(deployment))
     return tuple(sorted(read + compose.emit(deployment, read) + rest))
 
 

