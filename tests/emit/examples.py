@@ -8,6 +8,7 @@ from infrakit.config import bind, check_schema, parse
 from infrakit.model import Deployment
 from infrakit.resolve import settle
 from infrakit.resolve.fleet import assemble
+from infrakit.resolve.own import own_blueprints
 
 FOLDER = Path(__file__).parents[2] / "infrakit/examples"
 NAMES = ("full", "edge", "monitoring", "hybrid")
@@ -27,7 +28,9 @@ def deployments(name: str, tls: str = "") -> list[Deployment]:
         lines = [line for line in lines if not line.startswith("tls:")] + [f"tls: {TLS[tls]}"]
     document = parse("\n".join(lines).encode(), "infrakit.yaml")
     assert check_schema(document, resources.schema("infrakit")) == []
-    return list(assemble(settle(bind(document), load_catalog(), {})).deployments)
+    config = bind(document)
+    blueprints, _, _ = own_blueprints(config, document, lambda name: b"")
+    return list(assemble(settle(config, load_catalog(), blueprints)).deployments)
 
 
 def hosts() -> dict[str, Deployment]:

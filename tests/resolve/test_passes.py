@@ -1,0 +1,116 @@
+"""Decisions: what runs where, under which name, on which network."""
+
+import pytest
+
+from infrakit.compiler import load
+from infrakit.resolve.networks import _subnets
+
+FLEET = """version: 1
+domain: home.example.org
+hosts:
+  core: {pattern: full, address: 192.168.1.10}
+  shed: {pattern: [edge, monitoring], address: 192.168.1.31}
+  edge-[001:250]: {pattern: edge}
+"""
+ONE = "version: 1\ndomain: home.example.org\npattern: full\n"
+
+
+def fleet(text):
+    return list(load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments)
+
+
+def names(deployment):
+    return {service.name for service in deployment.services}
+
+
+def test_a_range_stands_for_that_many_hosts():
+    found = fleet(FLEET)
+    assert [host.host for host in found[:4]] == ["core", "shed", "edge-001", "edge-002"] and len(found) == 252
+    assert found[-1].host == "edge-250"
+    texts = repr(found[5].services)
+    assert "edge-004" in texts and "edge-003" not in texts and "infrakit-host-name" not in texts
+
+
+def test_hosts_of_a_range_share_what_does_not_hold_their_name():
+    found = fleet(FLEET)
+    assert found[3].networks is found[4].networks
+    assert any(one is other for one in found[3].services for other in found[4].services)
+
+
+def test_the_core_signs_in_for_all():
+    core, shed = fleet(FLEET)[:2]
+    assert "authentik" in names(core) and "authentik" not in names(shed)
+    assert {route.hostname for route in core.routes if route.upstreams[0].remote} == {"dozzle-shed.home.example.org", "glances-shed.home.example.org"}
+    assert all(route.sign_in == "fleet" for route in shed.routes)
+
+
+def test_an_edge_host_opens_no_door():
+    edge = fleet(FLEET)[2]
+    assert names(edge) == {"portainer-edge-agent", "watchtower"} and not edge.routes
+    assert not [port for service in edge.services for item in service.containers for port in item.ports]
+
+
+def test_the_edge_tunnel_opens_only_where_an_edge_host_needs_it():
+    assert fleet(FLEET)[0].door.tunnel_port == 8000
+    assert fleet(ONE)[0].door.tunnel_port == 0
+
+
+def test_a_lone_monitoring_host_brings_its_own_sign_in():
+    found = fleet(ONE.replace("full", "monitoring"))[0]
+    assert {"authentik", "caddy", "dozzle", "glances"} == names(found)
+
+
+def test_a_tunnel_publishes_nothing():
+    found = fleet(ONE + "tls: {mode: tunnel}\n")[0]
+    assert "cloudflared" in names(found)
+    assert not [port for service in found.services for item in service.containers for port in item.ports]
+
+
+def test_an_app_on_two_hosts_has_one_door_with_two_upstreams():
+    core = fleet(FLEET + "apps: {wiki: {image: 'x/y:1', port: 80, hosts: [core, shed]}}\n")[0]
+    route = next(route for route in core.routes if route.service == "wiki")
+    assert [upstream.address for upstream in route.upstreams] == ["wiki:80", "192.168.1.31:8443"]
+
+
+def test_the_mirror_stands_before_every_image():
+    found = fleet(ONE + "images: {mirror: 'registry.lan:5000/'}\n")[0]
+    images = [item.image for service in found.services for item in service.containers]
+    assert all(image.startswith("registry.lan:5000/") and image.count("registry.lan") == 1 for image in images)
+    assert "registry.lan:5000/docker.io/library/caddy:2.11.4" in images
+
+
+def test_a_service_switched_off_is_absent_from_the_portal():
+    core = fleet(ONE + "services: {guacamole: {enabled: false}}\n")[0]
+    assert "guacamole" in core.access.absent and "glances" not in core.access.absent
+
+
+def test_another_port_is_in_every_address():
+    core = fleet(ONE + "network: {https_port: 4443}\n")[0]
+    assert all(application.url.endswith(":4443") for application in core.access.applications)
+
+
+@pytest.mark.parametrize("extra", ["aaa", "zzz", "door_wiki"])
+def test_a_new_network_leaves_the_others_where_they_are(extra):
+    before = [f"door_{letter}" for letter in "bcdefgh"]
+    old, new = _subnets("172.30.0.0/16", before), _subnets("172.30.0.0/16", sorted([*before, extra]))
+    assert all(new[name] == old[name] for name in before)
+
+
+def test_no_two_networks_share_a_subnet():
+    names = ["infrakit_default", *(f"n{number}" for number in range(300))]
+    found = _subnets("10.20.0.0/18", sorted(names))
+    assert len(set(found.values())) == len(names)
+
+
+def test_client_secrets_reach_the_worker_and_the_service():
+    core = fleet(ONE)[0]
+    spec = next(spec for spec in core.secrets if spec.name == "portainer_client_secret")
+    assert "authentik-worker" in spec.required_by
+
+
+def test_an_oidc_app_shares_a_network_with_authentik_and_has_its_secret():
+    core = fleet(ONE + "apps: {wiki: {image: 'x/y:1', port: 80, oidc: {redirects: [/cb]}}}\n")[0]
+    wiki = next(item for service in core.services for item in service.containers if item.name == "wiki")
+    assert "signin_wiki" in wiki.networks and ("wiki_client_secret", "") in wiki.secrets
+    application = next(item for item in core.access.applications if item.slug == "wiki")
+    assert application.oidc.redirect_uris == ("https://wiki.home.example.org/cb",)
