@@ -1,0 +1,52 @@
+"""README.md is in step with the code. INFRAKIT_UPDATE=1 writes its generated parts anew."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from infrakit.cli.program import VERBS
+from infrakit.compiler import load
+from infrakit.policy import RULES
+from infrakit.resolve import PASSES
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def first_line(function) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0]
+
+
+def generated() -> dict[str, str]:
+    return {
+        "verbs": "| verb | |\n| --- | --- |\n" + "".join(f"| `{verb}` | {text} |\n" for verb, text in VERBS.items()),
+        "passes": "".join(f"1. `{item.__name__}`: {first_line(item)}\n" for item in PASSES),
+        "rules": "".join(f"- {first_line(item)}\n" for item in RULES),
+    }
+
+
+@pytest.mark.parametrize("name", ["verbs", "passes", "rules"])
+def test_a_generated_part_is_current(name):
+    pattern = re.compile(f"(<!-- {name} -->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
+    text = README.read_text(encoding="utf-8")
+    if os.environ.get("INFRAKIT_UPDATE"):
+        text = pattern.sub(lambda match: match.group(1) + generated()[name] + match.group(3), text)
+        README.write_text(text, encoding="utf-8")
+    found = pattern.search(text)
+    assert found and found.group(2) == generated()[name]
+
+
+@pytest.mark.parametrize("source", re.findall("```yaml\n(# infrakit.yaml\n.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+def test_an_example_compiles(source):
+    assert len(load(source.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments)
+
+
+def test_every_folder_of_the_map_exists():
+    for name in re.findall("^\\| `([a-z/.]+)`", README.read_text(encoding="utf-8"), re.MULTILINE):
+        assert (README.parent / name).exists() or name in VERBS
+
+
+def test_the_two_commands_are_what_ci_runs():
+    text = (README.parent / ".ci/run").read_text()
+    assert "./build.sh\n" in text and "./build.sh test\n" in text
