@@ -11,7 +11,7 @@ from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, UsageProblem
 from infrakit.model import Deployment
 from infrakit.resolve.world import HOST_TOKEN
 from infrakit.system import secrets, stamp, tree
-from infrakit.system.files import plain_errors, remove, sync
+from infrakit.system.files import locked, plain_errors, sync
 
 
 def compile_file(
@@ -27,19 +27,35 @@ def compile_file(
         if check or diff:
             return report.finish_check(list(plans), show_diff=diff, as_json=as_json)
         os.makedirs(output, exist_ok=True)
-        folders = []
-        for deployment, plan in plans:
-            tree.carry_out(plan)
-            report.written(deployment, plan)
-            folders.append((deployment, plan.folder))
-        if not host:
-            _remove_departed(compiled.fleet, output, force, report)
-        _settle_secrets(folders, report, mint=not no_secrets)
-        if report.changed:
-            sync(output)
-        stamp.write(output, found, example, report)
+        with locked(output):
+            folders = _write_trees(plans, compiled.fleet, output, None if host else force, report)
+            _settle_secrets(folders, report, mint=not no_secrets)
+            if report.changed:
+                sync(output)
+            stamp.write(output, found, example, report)
     report.finish(as_json=as_json)
     return EXIT_DIFFERENCES if report.edited else EXIT_OK
+
+
+def _write_trees(plans, fleet, output: str, force_departed: bool | None, report: Report) -> list[tuple[Deployment, str]]:
+    """Stage every host, then put all in place. `force_departed` None: hosts that are not in `plans` are none of our business."""
+    staged, folders = [], []
+    try:
+        for deployment, plan in plans:
+            staged.append(tree.stage(plan))
+            report.written(deployment, plan)
+            folders.append((deployment, plan.folder))
+        if report.changed:
+            sync(output)
+    except BaseException:
+        for item in filter(None, staged):
+            tree.abandon(item)
+        raise
+    for item in filter(None, staged):
+        tree.commit(item)
+    if force_departed is not None:
+        _remove_departed(fleet, output, force_departed, report)
+    return folders
 
 
 def _plans(fleet, output: str, host: str | None, force: bool, report: Report) -> Iterator[tuple[Deployment, tree.TreePlan]]:
@@ -80,12 +96,9 @@ def _remove_departed(fleet, output: str, force: bool, report: Report) -> None:
         if old.get("infrakit") != 1:
             continue
         plan = tree.plan_tree(folder, (), {"infrakit": 1, "host": name, "facts": {}}, force=force)
-        tree.carry_out(plan)
-        remove(os.path.join(folder, tree.MANIFEST))
+        tree.clear(plan)
         report.departed(name, plan)
-        try:
-            os.rmdir(folder)
-        except OSError:
+        if os.path.lexists(folder):
             report.note(f"{folder}: the host has left the file; what is not ours, and its secrets, stay there")
 
 

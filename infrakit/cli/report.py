@@ -46,7 +46,7 @@ class Report:
     def departed(self, host: str, plan: TreePlan) -> None:
         """The tree of a host that has left the file."""
         self._count(plan)
-        self.lines.append((host, "- host"))
+        self.lines.append((host, f"- host {host}"))
 
     def note(self, text: str) -> None:
         """Something to know at the end."""
@@ -120,7 +120,7 @@ class Report:
         elif not show_diff:
             for host, line in self.lines:
                 result(f"{host}: {line}")
-            result(self.summary().replace("added", "to add").replace("changed", "to change").replace("nothing to change", "nothing to change"))
+            result(self.summary().replace("added", "to add").replace("changed", "to change"))
             for line in self.talk():
                 say(line)
         return EXIT_DIFFERENCES if differs else EXIT_OK

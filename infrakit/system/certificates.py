@@ -15,7 +15,7 @@ DAYS = "3650"
 
 def mint_certificates(folder: str, host: str, others: Iterable[str]) -> list[str]:
     """fleet_ca, fleet_certificate and fleet_key of one host. Raises MachineUnfit where openssl is missing or fails."""
-    from infrakit.system.secrets import FOLDER, store
+    from infrakit.system.secrets import store
 
     home = os.path.join(os.path.dirname(folder), ".fleet")
     os.makedirs(home, mode=0o700, exist_ok=True)
@@ -35,12 +35,11 @@ def mint_certificates(folder: str, host: str, others: Iterable[str]) -> list[str
         "x509", "-req", "-in", f"{pair}.csr", "-CA", authority, "-CAkey", authority_key, "-CAcreateserial",
         "-copy_extensions", "copy", "-days", DAYS, "-out", f"{pair}.pem",
     )
-    made = []
-    for name, source in (("fleet_ca", authority), ("fleet_key", f"{pair}.key"), ("fleet_certificate", f"{pair}.pem")):
-        if not os.path.exists(os.path.join(folder, FOLDER, name)):
-            with open(source, "rb") as file:
-                store(folder, name, file.read())
-            made.append(name)
+    # All three or none: a key and a certificate of two runs would not fit each other. The certificate comes last.
+    made = ["fleet_ca", "fleet_key", "fleet_certificate"]
+    for name, source in zip(made, (authority, f"{pair}.key", f"{pair}.pem")):
+        with open(source, "rb") as file:
+            store(folder, name, file.read())
     for suffix in (".key", ".csr", ".pem"):
         os.unlink(pair + suffix)
     return made

@@ -1,0 +1,120 @@
+"""What is in dist/: pure Python, the same bytes from any clone, Python and umask, and a script that carries it all."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAD = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+
+
+def pythons() -> list[str]:
+    """Every Python of this machine that InfraKit supports, ours first; one of each minor version."""
+    found = {sys.version_info[1]: sys.executable}
+    places = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")) + [Path("/usr/bin/python3")]
+    for path in places:
+        if path.exists():
+            version = subprocess.run([path, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True).stdout
+            major, minor = (int(part) for part in version.split())
+            if major == 3 and minor >= 10:
+                found.setdefault(minor, str(path))
+    return [found[minor] for minor in sorted(found)]
+
+
+def test_no_compiled_code_and_not_too_big(pyz):
+    with zipfile.ZipFile(pyz) as archive:
+        names = archive.namelist()
+    assert not [name for name in names if name.endswith((".so", ".pyc", ".pyd"))]
+    assert pyz.stat().st_size < 1_300_000
+    assert "site-packages/LICENSES.txt" in names
+
+
+def test_checksums_are_those_of_the_files(pyz):
+    for line in (pyz.parent / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((pyz.parent / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.slow
+def test_two_clones_two_pythons_two_umasks_one_archive(tmp_path):
+    sums = set()
+    for number, (python, umask) in enumerate([(pythons()[0], 0o077), (pythons()[-1], 0o000)]):
+        clone = tmp_path / f"clone {number}"
+        subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+        subprocess.run(
+            [clone / "build.sh"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, umask=umask,
+            env={**os.environ, "PYTHON": python, "LC_ALL": "C" if number else "C.UTF-8", "TZ": f"Etc/GMT+{number}"},
+        )
+        sums.add((clone / "dist" / "SHA256SUMS").read_text())
+        shutil.rmtree(clone)
+    assert len(sums) == 1
+
+
+@pytest.mark.slow
+def test_same_input_same_bytes_in_any_surroundings(pyz, tmp_path):
+    surroundings = [
+        {"python": python, "environment": {}, "umask": 0o022} for python in pythons()
+    ] + [
+        {"environment": {"PYTHONHASHSEED": "0"}, "umask": 0o000},
+        {"environment": {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Kathmandu"}, "umask": 0o077},
+        {"environment": {"PYTHONHASHSEED": "4242", "LC_ALL": "tr_TR.UTF-8", "TZ": "America/St_Johns"}, "umask": 0o022},
+        {"environment": {"PYTHONPATH": str(ROOT)}, "umask": 0o022, "checkout": True},
+    ]
+    outputs = set()
+    for number, how in enumerate(surroundings):
+        place = tmp_path / f"folder {number}"
+        place.mkdir()
+        program = ["-m", "infrakit"] if how.get("checkout") else [str(pyz)]
+        for example in ("full", "hybrid"):
+            subprocess.run(
+                [how.get("python", sys.executable), *program, "compile", "--example", example, "--no-secrets", "-o", example],
+                cwd=place, env={**HEAD, **how["environment"]}, umask=how["umask"], check=True, capture_output=True,
+            )
+        outputs.add(fingerprint(place))
+    assert len(outputs) == 1
+
+
+def fingerprint(folder: Path) -> str:
+    """One digest of all paths, modes and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        digest.update(f"{path.relative_to(folder)} {path.stat().st_mode:o} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def test_the_install_script_runs_from_a_pipe_with_arguments(pyz, tmp_path):
+    script = (pyz.parent / "install.py").read_bytes()
+    for home in (str(tmp_path), "/nonexistent"):
+        run = subprocess.run(
+            [sys.executable, "-", "catalog", "show", "caddy"], input=script, capture_output=True, cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": home},
+        )
+        assert run.returncode == 0 and b"caddy" in run.stdout, run.stderr
+
+
+def test_a_truncated_install_script_runs_nothing(pyz, tmp_path):
+    script = (pyz.parent / "install.py").read_bytes()
+    tail = len(script) - len(b'"""\nmain()\n')
+    lengths = [*range(0, 2200, 40), *range(2200, tail, 40_000), *range(tail, len(script) - 1)]
+    for length in lengths:
+        run = subprocess.run(
+            [sys.executable, "-", "compile", "--example", "edge"], input=script[:length], capture_output=True, cwd=tmp_path, env=HEAD
+        )
+        assert not run.stdout and not list(tmp_path.iterdir()), f"ran after {length} of {len(script)} bytes"
+
+
+def test_a_damaged_install_script_says_so(pyz, tmp_path):
+    script = (pyz.parent / "install.py").read_text()
+    middle = len(script) // 2
+    changed = "A" if script[middle] != "A" else "B"
+    run = subprocess.run(
+        [sys.executable, "-", "--version"], input=script[:middle] + changed + script[middle + 1 :], capture_output=True, text=True, env=HEAD
+    )
+    assert run.returncode != 0 and "damaged" in run.stderr and not run.stdout

@@ -1,0 +1,221 @@
+"""The zipapp starts wherever it is put and whoever calls it, and believes no cache but its caller's own."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+BAD = b"raise SystemExit('planted code ran')\n"
+
+
+def start(pyz, *words, user=None, cwd="/", **environment):
+    """Run the zipapp with this environment and nothing else."""
+    return subprocess.run(
+        [sys.executable, str(pyz), *words], cwd=cwd, env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True, text=True, user=user, timeout=60,
+    )
+
+
+def healthy(run) -> bool:
+    """Whether `schema` answered, and nothing was complained about."""
+    return run.returncode == 0 and '"$schema"' in run.stdout and not run.stderr
+
+
+@pytest.fixture
+def carried(pyz, tmp_path):
+    """A copy of the zipapp that everybody may read, beside an empty folder of nobody's."""
+    for folder in [tmp_path, *tmp_path.parents]:
+        if folder.owner() == Path.home().owner() and folder != Path("/") and not folder.stat().st_mode & 0o005:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    copy = tmp_path / "infrakit.pyz"
+    shutil.copy(pyz, copy)
+    copy.chmod(0o644)
+    return copy
+
+
+@pytest.fixture
+def user():
+    """Whom to run as: nobody where we are root, so that permissions mean something."""
+    return NOBODY if os.geteuid() == 0 else None
+
+
+def home(tmp_path, user, mode=0o700):
+    """A home folder of the caller's."""
+    place = tmp_path / "home"
+    place.mkdir()
+    if user:
+        os.chown(place, user, user)
+    place.chmod(mode)
+    return place
+
+
+def cache(place):
+    """The one file of code in a home's cache."""
+    found = list((place / ".cache" / "infrakit").glob("code-*"))
+    assert len(found) == 1
+    return found[0]
+
+
+def test_without_a_home(carried, user):
+    assert healthy(start(carried, "schema", user=user))
+
+
+@pytest.mark.parametrize("value", ["/nonexistent", "relative", "", "/dev/null", "/proc"])
+def test_with_a_home_that_is_no_home(carried, user, value):
+    assert healthy(start(carried, "schema", user=user, HOME=value))
+
+
+def test_with_a_home_that_cannot_be_written(carried, tmp_path, user):
+    assert healthy(start(carried, "schema", user=user, HOME=str(home(tmp_path, user, 0o500))))
+
+
+def test_a_second_start_uses_what_the_first_one_kept(carried, tmp_path, user):
+    place = home(tmp_path, user)
+    assert healthy(start(carried, "schema", user=user, HOME=str(place), XDG_CACHE_HOME=str(place / ".cache")))
+    if os.geteuid() == 0 and user is None:
+        return
+    kept = cache(place)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600 and stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    before = kept.stat().st_mtime_ns
+    assert healthy(start(carried, "schema", user=user, HOME=str(place)))
+    assert cache(place).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text"])
+def test_a_damaged_cache_is_not_used_and_made_again(carried, tmp_path, user, damage):
+    place = home(tmp_path, user)
+    start(carried, "schema", user=user, HOME=str(place))
+    kept = cache(place)
+    whole = kept.read_bytes()
+    flipped = whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:]
+    kept.write_bytes({"empty": b"", "cut": whole[:-9], "flipped": flipped, "text": b"no cache at all"}[damage])
+    assert healthy(start(carried, "schema", user=user, HOME=str(place)))
+    assert kept.read_bytes() == whole
+
+
+@as_root
+@pytest.mark.parametrize("doubt", ["owner", "mode", "link", "hard link", "folder's mode", "folder's owner", "pipe"])
+def test_a_cache_that_somebody_else_could_have_written_is_not_believed(carried, tmp_path, doubt):
+    place = home(tmp_path, NOBODY)
+    start(carried, "schema", user=NOBODY, HOME=str(place))
+    kept = cache(place)
+    poison(kept)
+    if doubt == "owner":
+        os.chown(kept, 1234, 1234)
+    elif doubt == "mode":
+        kept.chmod(0o622)
+    elif doubt == "link":
+        kept.rename(tmp_path / "elsewhere")
+        kept.symlink_to(tmp_path / "elsewhere")
+    elif doubt == "hard link":
+        os.link(kept, kept.parent / "second")
+    elif doubt == "folder's mode":
+        kept.parent.chmod(0o770)
+    elif doubt == "folder's owner":
+        os.chown(kept.parent, 1234, 1234)
+        kept.parent.chmod(0o777)
+    elif doubt == "pipe":
+        kept.unlink()
+        os.mkfifo(kept)
+        os.chown(kept, NOBODY, NOBODY)
+    run = start(carried, "schema", user=NOBODY, HOME=str(place))
+    assert healthy(run), run.stdout[:200] + run.stderr
+
+
+def poison(kept):
+    """Put code of our own into a cache, with a checksum that fits."""
+    import marshal
+    from zlib import crc32
+
+    entries = marshal.loads(kept.read_bytes()[8:])
+    entries["infrakit_start"] = (False, marshal.dumps(compile(BAD, "planted", "exec")))
+    content = marshal.dumps(entries)
+    kept.write_bytes(b"%08x" % crc32(content) + content)
+
+
+@as_root
+def test_root_uses_no_folder_of_somebody_elses(carried, tmp_path):
+    place = home(tmp_path, NOBODY)
+    assert healthy(start(carried, "schema", HOME=str(place), XDG_CACHE_HOME=str(place / ".cache"), SUDO_USER="nobody"))
+    assert not list(place.iterdir())
+
+
+@pytest.mark.parametrize("name", ["click.py", "json.py", "os.py", "infrakit.py", "marshal.py", "ruamel.py", "_sha2.py", "re.py"])
+def test_neither_pythonpath_nor_the_working_folder_brings_code_in(carried, tmp_path, user, name):
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    if name not in ("os.py", "re.py", "marshal.py"):  # those are imported by Python itself, before any of our code
+        (trap / name).write_bytes(BAD)
+    (trap / "difflib.py").write_bytes(BAD)
+    run = start(carried, "catalog", "list", user=user, cwd=trap, PYTHONPATH=f"{trap}{os.pathsep}")
+    assert run.returncode == 0 and "authentik" in run.stdout, run.stderr
+
+
+def test_variables_of_shiv_steer_nothing(carried, tmp_path, user):
+    variables = {"SHIV_ROOT": str(tmp_path), "SHIV_ENTRY_POINT": "os:abort", "SHIV_INTERPRETER": "1", "SHIV_FORCE_EXTRACT": "1"}
+    before = sorted(os.listdir(tmp_path))
+    assert healthy(start(carried, "schema", user=user, **variables))
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@as_root
+def test_from_a_stick_that_is_read_only_and_runs_no_programs(carried, tmp_path):
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec,nosuid,size=4m", "tmpfs", stick], check=True)
+    try:
+        shutil.copy(carried, stick / "other name.pyz")
+        (stick / "other name.pyz").chmod(0o444)
+        subprocess.run(["mount", "-o", "remount,ro", stick], check=True)
+        assert healthy(start(stick / "other name.pyz", "schema", user=NOBODY))
+    finally:
+        subprocess.run(["umount", "-l", stick], check=True)
+
+
+@as_root
+def test_with_a_full_disk_under_the_cache(carried, tmp_path):
+    place = tmp_path / "home"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=777", "tmpfs", place], check=True)
+    try:
+        assert healthy(start(carried, "schema", user=NOBODY, HOME=str(place)))
+        assert not [path for path in place.rglob("*") if path.is_file()]
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_killed_and_crowded_first_starts_leave_a_cache_that_works(carried, tmp_path, user):
+    place = home(tmp_path, user)
+    words = [sys.executable, str(carried), "schema"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(place)}
+    for wait_ms in range(20, 220, 10):
+        run = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user)
+        try:
+            run.wait(wait_ms / 1000)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+    crowd = [subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, user=user) for _ in range(8)]
+    assert all(b'"$schema"' in run.communicate()[0] for run in crowd)
+    assert healthy(start(carried, "schema", user=user, HOME=str(place)))
+
+
+def test_a_reader_that_leaves_early_is_no_error(carried, user):
+    command = f"{sys.executable} {carried} schema | head -n 1"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, user=user, env={"PATH": os.environ["PATH"]})
+    assert run.stdout == "{\n" and not run.stderr
+
+
+def test_version_is_answered_without_importing_anything(carried, user):
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", str(carried), "--version"], capture_output=True, text=True, user=user,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert run.stdout.startswith("infrakit ")
+    assert not any(name in run.stderr for name in ("click", "typing", "hashlib", " re\n", "infrakit."))
