@@ -5,9 +5,10 @@ The files stay a pure function of their inputs; the comparison is against what t
 
 from typing import Any, Mapping
 
-from infrakit.model import Deployment
+from infrakit.model import Deployment, Route
 
 Facts = Mapping[str, Mapping[str, str]]
+PUBLIC = "everybody, without sign-in"
 KINDS = (("services", "service"), ("doors", "door"), ("ports", "port"), ("mounts", "mount"), ("grants", "grant"))
 
 
@@ -25,28 +26,39 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
         "mounts": {
             f"{container.name} {mount.path}": f"{mount.kind} {mount.source}" for container in containers for mount in container.mounts
         },
-        "grants": {f"{grant.service} {grant.capability}": "granted" for grant in deployment.grants},
+        "grants": {f"{grant.service} {grant.capability}": grant.detail or "granted" for grant in deployment.grants},
     }
 
 
-def _who(route) -> str:
+def _who(route: Route) -> str:
     if route.sign_in == "public":
-        return "everybody, without sign-in"
-    return ", ".join(route.allow) or route.sign_in
+        return PUBLIC
+    if route.sign_in == "provider":
+        return "everybody, to sign in"
+    return ", ".join(route.allow) or "the core's Caddy"
 
 
 def compare(before: Any, after: Facts) -> list[str]:
-    """Lines such as "+ service wiki" and "~ door a.example.org: family, was administrators", in the order of KINDS."""
+    """Lines such as "+ service wiki: its image", "~ door a.example.org: family, was administrators" and "! grant wiki ports: granted".
+
+    In the order of KINDS. `before` comes from a manifest that anybody may have edited: what is no mapping counts as empty.
+    """
     if not isinstance(before, dict):
         before = {}
     lines = []
     for key, noun in KINDS:
-        old, new = before.get(key, {}), after.get(key, {})
+        old, new = before.get(key), after.get(key, {})
+        old = old if isinstance(old, dict) else {}
         for name in sorted({*old, *new}):
             if name not in old:
-                lines.append(f"+ {noun} {name}: {new[name]}")
+                lines.append(f"{_sign('+', key, new[name])} {noun} {name}: {new[name]}")
             elif name not in new:
                 lines.append(f"- {noun} {name}")
             elif old[name] != new[name]:
-                lines.append(f"~ {noun} {name}: {new[name]}, was {old[name]}")
+                lines.append(f"{_sign('~', key, new[name])} {noun} {name}: {new[name]}, was {old[name]}")
     return lines
+
+
+def _sign(usual: str, key: str, value: str) -> str:
+    """"!" before what a person must think about: a grant, a public door, a path of the host."""
+    return "!" if key == "grants" or value == PUBLIC or (key == "mounts" and value.startswith("host ")) else usual

@@ -46,7 +46,7 @@ class Locator:
         if origin.document == self._document.name:
             return self._nearest(self._document, origin.path, False)
         if origin.document not in self._documents:
-            source = resources.text(origin.document)
+            source = resources.source(origin.document)
             self._documents[origin.document] = parse(source, origin.document)
         return self._nearest(self._documents[origin.document], origin.path, False)
 

@@ -46,13 +46,8 @@ def example_source(name: str) -> bytes:
     return _read(os.path.join(_PACKAGE, "examples", f"{name}.yaml"))
 
 
-def text(document: str) -> str:
-    """What the document of a catalogue Origin says: "blueprints/<name>.yaml" -> its text."""
-    return source(document).decode("utf-8")
-
-
 def source(path: str) -> bytes:
-    """A file by its path in the checkout; a built package keeps schemas directly in data/, blueprints in data/blueprints/."""
+    """A file by its path in the checkout, which is also what origins call it ("blueprints/glances.yaml"); a built package keeps schemas directly in data/, blueprints in data/blueprints/."""
     carried = packed(path[len("schema/") :] if path.startswith("schema/") else path)
     return carried if carried is not None else _read(os.path.join(_CHECKOUT, *path.split("/")))
 
@@ -60,15 +55,3 @@ def source(path: str) -> bytes:
 def _read(path: str) -> bytes:
     """Bytes of a file beside this module; the loader knows how, inside a zip too."""
     return __loader__.get_data(path)
-
-
-def schema(name: str) -> dict:
-    """The JSON Schema called `name`, parsed."""
-    import json
-
-    return json.loads(schema_source(name))
-
-
-def text(document: str) -> bytes:
-    """The YAML text behind a document's name, for positions: "blueprints/<name>.yaml"."""
-    return blueprint_source(document.removeprefix("blueprints/").removesuffix(".yaml"))

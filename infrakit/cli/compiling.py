@@ -25,7 +25,7 @@ def compile_file(
     with plain_errors("compile"):
         plans = _plans(compiled.fleet, output, host, force, report)
         if check or diff:
-            return report.finish_check(list(plans), show_diff=diff, as_json=as_json)
+            return report.finish_check(plans, show_diff=diff, as_json=as_json)
         os.makedirs(output, exist_ok=True)
         with locked(output):
             folders = _write_trees(plans, compiled.fleet, output, None if host else force, report)

@@ -1,6 +1,6 @@
 """What `compile` says at its end: what changed in the words of a person, what stays, and which secrets are missing."""
 
-from typing import Any
+from typing import Any, Iterable
 
 from infrakit.cli.talk import problem_json, result, result_json, say, say_problems
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, Problem
@@ -9,6 +9,7 @@ from infrakit.system.secrets import SecretState
 from infrakit.system.tree import TreePlan
 
 MOST_LINES = 60
+MOST_HOSTS = 4
 
 
 class Report:
@@ -71,9 +72,15 @@ class Report:
         """The lines after the summary, which a run that changes nothing repeats."""
         lines = [f"{path}: edited by hand, left as it is (--force overwrites it)" for path in self.edited]
         lines += self.notes
+        wanted: dict[str, list[SecretState]] = {}
         for state in self.missing():
             if state.spec.kind == "user":
-                lines.append(f"missing secret for {state.host}: {state.name}, {state.spec.description} (infrakit secrets set {state.name})")
+                wanted.setdefault(state.name, []).append(state)
+        for name, states in wanted.items():
+            hosts = ", ".join(state.host for state in states[:MOST_HOSTS])
+            more = f" and {len(states) - MOST_HOSTS} more" if len(states) > MOST_HOSTS else ""
+            description = states[0].spec.description.rstrip(".")
+            lines.append(f"missing secret for {hosts}{more}: {name}, {description} (infrakit secrets set {name})")
         return lines[:MOST_LINES]
 
     def finish(self, *, as_json: bool) -> None:
@@ -107,7 +114,7 @@ class Report:
             "warnings": [problem_json(item) for item in self.warnings],
         }
 
-    def finish_check(self, plans: list[tuple[Deployment, TreePlan]], *, show_diff: bool, as_json: bool) -> int:
+    def finish_check(self, plans: Iterable[tuple[Deployment, TreePlan]], *, show_diff: bool, as_json: bool) -> int:
         """Say what would change, and write nothing."""
         for deployment, plan in plans:
             self.written(deployment, plan)

@@ -11,6 +11,7 @@ from infrakit.config.document import Document, Node, Path
 from infrakit.errors import Problem
 
 Schema = Mapping[str, Any]
+MANY_NAMES = 60
 SECRET_WORDS = ("password", "secret", "token", "key")
 NAMES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
 
@@ -230,15 +231,29 @@ def _flow(value: Any) -> str:
 
 
 def nearest(word: str, known: Any) -> str:
-    """The known word that a typo of `word` most likely meant, or ""."""
-    word = word[:40]
-    ranked = sorted((distance(word.lower(), str(name)), str(name)) for name in known)
+    """The known word that a typo of `word` most likely meant, or "".
+
+    Among very many words only the neighbours in the alphabet are looked at: a file may hold thousands of unknown names.
+    """
+    word = word[:40].lower()
     limit = 1 if len(word) < 5 else 2 if len(word) < 9 else 3
-    return ranked[0][1] if ranked and ranked[0][0] <= limit else ""
+    names = [name for name in map(str, known) if abs(len(name) - len(word)) <= limit]
+    if len(names) > MANY_NAMES:
+        from bisect import bisect_left
+
+        names.sort()
+        place = bisect_left(names, word)
+        names = names[max(0, place - 6) : place + 6]
+    best = min(((distance(word, name), name) for name in names), default=(limit + 1, ""))
+    return best[1] if best[0] <= limit else ""
 
 
 def distance(first: str, second: str) -> int:
     """Edits (insert, delete, replace, swap two neighbours) that turn one word into the other."""
+    while first and second and first[-1] == second[-1]:
+        first, second = first[:-1], second[:-1]
+    while first and second and first[0] == second[0]:
+        first, second = first[1:], second[1:]
     before: list[int] = []
     row = list(range(len(second) + 1))
     for i, a in enumerate(first, 1):

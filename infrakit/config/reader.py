@@ -58,7 +58,12 @@ def _unusual(text: str) -> bool:
 
 
 def _refused(character: str) -> bool:
-    return (character < " " and character not in "\n") or "\x7f" <= character <= "\x9f" or character in BREAKS
+    return (character != "\n" and _unprintable(character)) or character in BREAKS
+
+
+def _unprintable(character: str) -> bool:
+    """Controls, halves of a character, and what is no character: none of them can stand in a file, or be sent anywhere."""
+    return (character < " ") or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff"
 
 
 class _Composer:
@@ -69,7 +74,7 @@ class _Composer:
         self.problems: list[Problem] = []
 
     def compose(self, text: str) -> Node:
-        events, errors = _events()
+        events, errors = _ENGINE or _events()
         empty = Node("map", [], 1, 1, True)
         try:
             return self._composed(events(text)) or empty
@@ -134,8 +139,16 @@ class _Composer:
             tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
             self._refuse(mark, f"the tag {tag}", "yaml-tag", "remove the tag")
         if kind == "ScalarEvent":
+            if not event.value.isprintable():
+                self._check_escapes(event.value, mark)
             return Node("scalar", event.value, line, column, event.style is None)
         return Node("map" if kind == "MappingStartEvent" else "list", [], line, column, False)
+
+    def _check_escapes(self, text: str, mark) -> None:
+        """A text in double quotes can spell characters ("\\0") that the file itself may not hold; line breaks and tabs may stay."""
+        bad = next((character for character in text if character not in "\n\t" and _unprintable(character)), None)
+        if bad is not None:
+            self._refuse(mark, f"the text holds the control character U+{ord(bad):04X}", "control-character", "write it without this escape")
 
     def _closed(self, opened: list) -> Node:
         node, items = opened
@@ -160,6 +173,9 @@ class _Composer:
             seen[key.value] = key
             node.value.append((key, value))
         return node
+
+
+_ENGINE: list = []  # what _events() found: importing it again for each file would cost more than reading the file
 
 
 def _plain(text: str) -> str:
@@ -196,4 +212,5 @@ def _events():
             scanner.Scanner.__init__(self, loader=self)
             parser.Parser.__init__(self, loader=self)
 
+    _ENGINE.extend((Events, error))
     return Events, error

@@ -8,6 +8,7 @@ OUTPOST = "authentik:9000"
 OUTPOST_PATH = "/outpost.goauthentik.io"
 DOOR_HEADER = "X-InfraKit-Door"
 FLEET_DOMAIN = "fleet.infrakit.internal"
+CLIENT_NAME = Live("{http.request.tls.client.san.dns_names.0}")
 FIRST_HOP = 8101
 STRIP = "no_forged_identity"
 HEADERS = "browser_headers"
@@ -24,7 +25,11 @@ FORGEABLE = (
     "*authentik*", "Remote-*", "Remote_*", "X-Remote-*", "X_Remote_*", "X-Forwarded-User*", "X-Forwarded-Email*",
     "X-Forwarded-Groups*", "X-Forwarded-Preferred-*", "X-Forwarded-Access-*", "X-Auth-*", "X_Auth_*", "X-WebAuth-*",
     "X-Real-*", "X_Real_*", "X-Original-*", "X-Rewrite-*", "X-InfraKit-*",
+    # Which door is meant: behind a trusted proxy Caddy would pass the client's word on, and the outpost decides by it.
+    "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Forwarded-Method", "Forwarded",
 )
+# A header that the client's `Connection` names ends at the proxy: so would what the outpost says about who comes.
+HOP_BY_HOP = "(?i)x-[^,]*"
 
 
 def door_site(deployment: Deployment, route: Route) -> Directive:
@@ -47,10 +52,12 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
 
 def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
     """What only the core's Caddy may open, with its client certificate; it says by a header which door it means."""
+    core = directive("vars", CLIENT_NAME, f"{deployment.core}.{FLEET_DOMAIN}")
     steps = []
     for number, route in enumerate(routes):
         name = f"@door{number}"
-        steps.append(directive(name, "header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"]))
+        said = directive("header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"])
+        steps.append(directive(name, block=(said, core), origin=route.origins["hostname"]))
         proxied = _target(route, (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}")))
         inside = directive("reverse_proxy", *(upstream.address for upstream in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
@@ -71,6 +78,11 @@ def hops(deployment: Deployment) -> list[Directive]:
         )
         for port, route, upstream in _hop_list(deployment)
     ]
+
+
+def hop_ports(deployment: Deployment) -> list[int]:
+    """Where the loopback sites listen."""
+    return [port for port, _, _ in _hop_list(deployment)]
 
 
 def _hop_list(deployment: Deployment) -> list[tuple[int, Route, Upstream]]:
@@ -98,6 +110,7 @@ def _certificate(deployment: Deployment) -> tuple[Directive, ...]:
 def snippets(deployment: Deployment) -> list[Directive]:
     """What every door has in common: no identity from the client, and headers for the browser."""
     strip = tuple(directive("request_header", f"-{name}") for name in FORGEABLE)
+    strip += (directive("request_header", "Connection", HOP_BY_HOP, ""),)
     headers = [
         directive("-Server"),
         directive("X-Content-Type-Options", "nosniff"),

@@ -4,7 +4,7 @@ Decides nothing: host names, who may pass and where a door leads are settled in 
 Every route loses the identity headers of the client, in every spelling, before anything looks at the request.
 """
 
-from infrakit.emit.caddy_doors import PASS, door_site, fleet_site, hops, snippets
+from infrakit.emit.caddy_doors import PASS, door_site, fleet_site, hop_ports, hops, snippets
 from infrakit.emit.caddy_text import Directive, Live, directive, lines
 from infrakit.model import Artifact, Deployment, Origin
 
@@ -87,7 +87,7 @@ def _global(deployment: Deployment) -> Directive:
 
 
 def _servers(deployment: Deployment) -> list[Directive]:
-    """Whose word about the client's address counts: the tunnel's, or the core's behind its client certificate."""
+    """Whose word about the client's address counts: the tunnel's, the core's behind its client certificate, our own."""
     servers = []
     tunnel = next((network for network in deployment.networks if network.name == "door_cloudflared"), None)
     if tunnel is not None:
@@ -100,6 +100,9 @@ def _servers(deployment: Deployment) -> list[Directive]:
     if deployment.door.fleet_port:
         anyone = (directive("trusted_proxies", "static", "0.0.0.0/0", "::/0"),)
         servers.append(directive("servers", f":{deployment.door.fleet_port}", block=anyone))
+    for port in hop_ports(deployment):
+        ourselves = (directive("trusted_proxies", "static", "127.0.0.1/32"),)
+        servers.append(directive("servers", f"127.0.0.1:{port}", block=ourselves))
     return servers
 
 

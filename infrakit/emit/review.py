@@ -1,18 +1,17 @@
-"""Deployment -> REVIEW.md and review.html: doors, who may enter, privileges, secrets by name, images, mounts, a picture.
+"""Deployment -> REVIEW.md and review.html: what runs, who may enter, what is dangerous, secrets by name, a picture.
 
 Holds no secret and needs nothing but itself: no script, no font, no address outside. Every text of the user's is escaped.
 """
 
-from infrakit.emit.review_facts import Cell, Section, headline, sections
+from infrakit.emit.review_facts import Cell, Section, Table, Word, headline, sections
+from infrakit.emit.review_html import page, visible
 from infrakit.emit.review_picture import picture
-from infrakit.emit.review_style import STYLE
 from infrakit.model import Artifact, Deployment, Origin
 
 PASS = "emit.review"
 MARKDOWN = "REVIEW.md"
 PAGE = "review.html"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_SPECIAL = frozenset("\\`*_{}[]<>()#+!|~&$")
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#+!|~&$@"})
 
 Line = tuple[str, Origin]
 
@@ -34,82 +33,50 @@ def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
 
 
 def _joined(lines: list[Line]) -> bytes:
-    return ("\n".join(line for line, _ in lines) + "\n").encode()
+    return ("\n".join([line for line, _ in lines]) + "\n").encode()
+
+
+def _page(deployment: Deployment, found: tuple[Section, ...]) -> list[Line]:
+    return page(deployment, found, picture(deployment))
 
 
 def _markdown(deployment: Deployment, found: tuple[Section, ...]) -> list[Line]:
     top = deployment.origin
-    lines: list[Line] = [(f"# {_plain(deployment.name)} on {_plain(deployment.host)}", top), ("", top)]
-    lines += [(_plain(headline(deployment)), top), ("", top)]
+    lines: list[Line] = [(f"# {_plain(deployment.name)} on {_plain(deployment.host)}", top), ("", top), (_plain(headline(deployment)), top)]
     for section in found:
-        lines += [(f"## {section.title}", top), ("", top)]
-        if section.intro:
-            lines += [(section.intro, top), ("", top)]
-        if not section.rows:
-            lines += [(section.empty, top), ("", top)]
-            continue
-        lines.append((f"| {' | '.join(section.columns)} |", top))
-        lines.append((f"|{' --- |' * len(section.columns)}", top))
-        lines += [(f"| {' | '.join(_markdown_cell(cell) for cell in row.cells)} |", row.origin) for row in section.rows]
-        lines.append(("", top))
-    return lines[:-1]
+        lines += [("", top), (f"## {section.title}", top)]
+        if section.intro and section.tables:
+            lines += [("", top), (_plain(section.intro), top)]
+        if not section.tables:
+            lines += [("", top), (_plain(section.empty), top)]
+        for table in section.tables:
+            lines += _markdown_table(table)
+    return lines
+
+
+def _markdown_table(table: Table) -> list[Line]:
+    top = table.origin
+    lines: list[Line] = [("", top)]
+    if table.title:
+        lines += [(f"### {_plain(table.title)}", top), ("", top)]
+    lines.append((f"| {' | '.join(table.columns)} |", top))
+    lines.append((f"|{' --- |' * len(table.columns)}", top))
+    lines += [(f"| {' | '.join([_markdown_cell(cell) for cell in row.cells])} |", row.origin) for row in table.rows]
+    return lines
 
 
 def _markdown_cell(cell: Cell) -> str:
-    return f"**{_plain(cell.text)}**" if cell.danger else _plain(cell.text)
+    return "<br>".join([_markdown_word(word) for word in cell.words])
+
+
+def _markdown_word(word: Word) -> str:
+    text = _plain(word.text)
+    return f"**{text}**" if word.danger and text else text
 
 
 def _plain(text: str) -> str:
-    """`text` as Markdown that says exactly it."""
-    return "".join(f"\\{c}" if c in _SPECIAL else c if c.isprintable() else f"\\\\u{ord(c):04x}" for c in text)
-
-
-def _page(deployment: Deployment, found: tuple[Section, ...]) -> list[Line]:
-    top = deployment.origin
-    title = f"{_html(deployment.name)} on {_html(deployment.host)}"
-    lines: list[Line] = [(line, top) for line in (
-        "<!doctype html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        f"<title>{title}</title>",
-        f"<style>{STYLE}</style>",
-        "</head>",
-        "<body>",
-        f"<header><p>InfraKit review</p><h1>{_html(deployment.name)} <span>on</span> {_html(deployment.host)}</h1>",
-        f"<p>{_html(headline(deployment))}</p></header>",
-        "<main>",
-    )]
-    lines += [(line, top) for line in picture(deployment, _html)]
-    for section in found:
-        lines += _section(section, top)
-    return [*lines, ("</main>", top), ("</body>", top), ("</html>", top)]
-
-
-def _section(section: Section, top: Origin) -> list[Line]:
-    lines: list[Line] = [("<section>", top), (f"<h2>{section.title}</h2>", top)]
-    if section.intro:
-        lines.append((f"<p>{_html(section.intro)}</p>", top))
-    if not section.rows:
-        return [*lines, (f'<p class="none">{_html(section.empty)}</p>', top), ("</section>", top)]
-    heads = "".join(f'<th scope="col">{_html(column)}</th>' for column in section.columns)
-    lines.append((f"<table><thead><tr>{heads}</tr></thead><tbody>", top))
-    for row in section.rows:
-        cells = "".join(_html_cell(column, cell) for column, cell in zip(section.columns, row.cells))
-        lines.append((f"<tr>{cells}</tr>", row.origin))
-    return [*lines, ("</tbody></table>", top), ("</section>", top)]
-
-
-def _html_cell(column: str, cell: Cell) -> str:
-    text = f"<strong>{_html(cell.text)}</strong>" if cell.danger else _html(cell.text)
-    return f'<td data-label="{_html(column)}">{text}</td>'
-
-
-def _html(text: str) -> str:
-    """`text` for HTML, in an element or in a quoted attribute."""
-    if not ("&" in text or "<" in text or ">" in text or '"' in text):
-        return text
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    """`text` as Markdown that says exactly it: no mark-up, and no address that a viewer would turn into a link."""
+    text = visible(text).translate(_SPECIAL)
+    if "://" in text or "www." in text:
+        return text.replace("://", "\\:\\/\\/").replace("www.", "www\\.")
+    return text

@@ -1,22 +1,45 @@
-"""Deployment -> sections of rows: what a person must see before saying yes, before it becomes Markdown or HTML."""
+"""Deployment -> sections of tables: what a person must see before saying yes, before it becomes Markdown or HTML.
 
-from typing import NamedTuple
+Plain words only: nothing here is escaped, and nothing depends on how long a text is (a host's name may still be a placeholder).
+"""
 
-from infrakit.model import Container, Deployment, Origin, Route, Service
+from typing import Any, NamedTuple
+
+from infrakit.model import Container, Deployment, Mount, Network, Origin, PublishedPort, Route, SocketProxy
 
 MEBIBYTE = 1 << 20
 ROOT = "root on the host"
+READS = "reads only"
+EVERYBODY = "everybody, without sign-in"
+DOCKER_SOCKET = "docker.sock"
 
 
-class Cell(NamedTuple):
-    """`danger` is printed in red words."""
+class Word(NamedTuple):
+    """A piece of text. `danger` is printed in red words; `code` in letters of one width."""
 
     text: str
     danger: bool = False
+    code: bool = False
+
+
+class Cell(NamedTuple):
+    """Words below each other; `origin` None is the row's."""
+
+    words: tuple[Word, ...]
+    origin: Origin | None = None
 
 
 class Row(NamedTuple):
     cells: tuple[Cell, ...]
+    origin: Origin
+
+
+class Table(NamedTuple):
+    """`title` is "" where the section has one table only."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
     origin: Origin
 
 
@@ -25,136 +48,245 @@ class Section(NamedTuple):
 
     title: str
     intro: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    tables: tuple[Table, ...]
     empty: str
 
 
 def sections(deployment: Deployment) -> tuple[Section, ...]:
     """All of them, in the order in which a careful person asks."""
     return (
-        _doors(deployment), _ports(deployment), _dangers(deployment), _docker(deployment), _secrets(deployment),
-        _containers(deployment), _mounts(deployment), _networks(deployment),
+        _first(deployment), _doors(deployment), _ports(deployment), _services(deployment),
+        _docker(deployment), _grants(deployment), _networks(deployment), _secrets(deployment),
     )
 
 
 def headline(deployment: Deployment) -> str:
     """One sentence about the host."""
-    containers = sum(len(service.containers) for service in deployment.services)
-    memory = sum(item.memory_bytes for service in deployment.services for item in service.containers) // MEBIBYTE
-    return f"{len(deployment.services)} services in {containers} containers, {memory} MiB of memory at most, {deployment.architecture}"
+    found = _all(deployment)
+    memory = sum(item.memory_bytes for item in found) // MEBIBYTE
+    return f"{_count(len(deployment.services), 'service')} in {_count(len(found), 'container')}, {memory} MiB of memory at most, {deployment.architecture}"
 
 
-def who(route: Route) -> Cell:
-    """Who may pass a door."""
+def who(route: Route) -> Word:
+    """Who may pass a door, in few words."""
     if route.sign_in == "public":
-        return Cell("everybody, without sign-in", True)
+        return Word(EVERYBODY, True)
     if route.sign_in == "provider":
-        return Cell("everybody, to sign in")
+        return Word("everybody, to sign in")
     if route.sign_in == "fleet":
-        return Cell("only the core's Caddy, by certificate")
-    return Cell(", ".join(route.allow) or "nobody")
+        return Word("only the core's Caddy, by certificate")
+    return Word(", ".join(route.allow) or "nobody")
 
 
-def _row(origin: Origin, *cells) -> Row:
-    return Row(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells), origin)
+def power(proxy: SocketProxy) -> Word:
+    """What the calls of a socket proxy amount to."""
+    return Word(ROOT, True) if proxy.writes else Word(READS)
+
+
+def asks_docker_directly(container: Container, proxies: tuple[SocketProxy, ...]) -> bool:
+    """Whether a container has Docker's socket without being a socket proxy."""
+    if not any(_is_docker(mount) for mount in container.mounts):
+        return False
+    return all(container.name != f"{proxy.consumer}-socket" for proxy in proxies)
+
+
+def _first(deployment: Deployment) -> Section:
+    """What is red on the rest of the page and not part of every host, and what is left to do."""
+    rows = [_row(_of(route.origins, "allow"), Word(EVERYBODY, True), Word(route.hostname)) for route in deployment.routes if route.sign_in == "public"]
+    rows += [_row(grant.origin, Word(f"granted: {grant.capability}", True), Word(grant.container or grant.service)) for grant in deployment.grants]
+    for service in deployment.services:
+        rows += [_row(proxy.origin, Word(ROOT, True), Word(f"{proxy.consumer}, by what it may ask Docker")) for proxy in service.socket_proxies if proxy.writes]
+        rows += [
+            _row(container.origins[""], Word(ROOT, True), Word(f"{container.name}, with Docker's socket and no proxy"))
+            for container in service.containers
+            if asks_docker_directly(container, service.socket_proxies)
+        ]
+    rows += [_row(spec.origin, Word("to do"), Word(f"infrakit secrets set {spec.name}", code=True)) for spec in deployment.secrets if spec.kind == "user"]
+    return _section("Look here first", "", ("What", "Where"), rows, "Nothing stands out.", deployment)
 
 
 def _doors(deployment: Deployment) -> Section:
-    rows = tuple(
-        _row(route.origins.get("allow", route.origins[""]), route.hostname, who(route), _leads(route)) for route in deployment.routes
-    )
-    return Section("Doors", "Every address that somebody can open, and who may.", ("Address", "Who may pass", "Leads to"), rows, "This host has no door.")
+    rows = [
+        Row((
+            Cell((Word(route.hostname, code=True),), _of(route.origins, "hostname")),
+            Cell(_who_by_name(deployment, route), _of(route.origins, "allow")),
+            Cell(_leads(route), _of(route.origins, "upstreams")),
+            Cell((Word(_asked(route)),), _of(route.origins, "sign_in")),
+        ), route.origins[""])
+        for route in deployment.routes
+    ]
+    columns = ("Address", "Who may pass", "Leads to", "Who asks")
+    return _section("Doors", "Every address that somebody can open, and who may.", columns, rows, "This host has no door.", deployment)
 
 
-def _leads(route: Route) -> str:
-    return ", ".join(f"{item.address} ({item.remote})" if item.remote else item.address for item in route.upstreams)
+def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:
+    """Groups with the people in them, and people."""
+    if route.sign_in not in ("forward_auth", "application") or not route.allow:
+        return (who(route),)
+    groups = {group.name for group in deployment.access.groups}
+    words = []
+    for name in route.allow:
+        members = ", ".join(user.username for user in deployment.access.users if name in user.groups)
+        words.append(Word(f"{name}: {members or 'nobody yet'}" if name in groups else name))
+    return tuple(words)
+
+
+def _leads(route: Route) -> tuple[Word, ...]:
+    places = [f"{item.address}, Caddy of {item.remote}" if item.remote else item.address for item in route.upstreams]
+    return (Word(route.title), *[Word(place, code=True) for place in places])
+
+
+def _asked(route: Route) -> str:
+    return {
+        "forward_auth": "Caddy asks Authentik", "application": "the service itself, by Authentik", "provider": "Authentik's own pages",
+        "public": "nobody", "fleet": "the core has asked already",
+    }.get(route.sign_in, route.sign_in)
 
 
 def _ports(deployment: Deployment) -> Section:
-    rows = tuple(
-        _row(container.origins.get("ports", container.origins[""]), f"{port.address or 'every address'}:{port.port}", port.protocol,
-             Cell(container.name, container.name != "caddy"))
+    rows = [
+        _row(_of(container.origins, "ports"), Word(_address(port), code=True), Word(f"{port.container_port}/{port.protocol}", code=True),
+             Word(container.name, container.name != "caddy"))
         for container in _all(deployment)
         for port in container.ports
-    )
-    return Section("Open ports", "What answers from outside the host.", ("Address and port", "Protocol", "Container"), rows, "Nothing on this host answers from outside.")
-
-
-def _dangers(deployment: Deployment) -> Section:
-    rows = [
-        _row(grant.origin, grant.service, Cell(f"granted: {grant.capability}", True), "you allowed it in infrakit.yaml")
-        for grant in deployment.grants
     ]
-    for container in _all(deployment):
-        origin = container.origins[""]
-        rows += [_row(origin, container.name, Cell(name, True), "Linux capability") for name in container.capabilities]
-        rows += [_row(origin, container.name, Cell(f"{name}: {value}", True), "shares it with the host") for name, value in container.privileges]
-        rows += [
-            _row(origin, container.name, Cell(f"reads {mount.source}" if mount.read_only else f"writes {mount.source}", True), "path of the host")
-            for mount in container.mounts
-            if mount.kind == "host"
-        ]
-        if not container.read_only:
-            rows.append(_row(origin, container.name, Cell("writable root file system", True), ""))
-    return Section("Privileges", "What goes beyond a closed container.", ("Container", "Privilege", "Why"), tuple(rows), "No container has any.")
+    columns = ("Port of the host", "Port in the container", "Container")
+    return _section("Published ports", "What answers from outside the host.", columns, rows, "Nothing on this host answers from outside.", deployment)
+
+
+def _address(port: PublishedPort) -> str:
+    if not port.address:
+        return f"every address, {port.port}"
+    return f"[{port.address}]:{port.port}" if ":" in port.address else f"{port.address}:{port.port}"
+
+
+def _services(deployment: Deployment) -> Section:
+    columns = ("Container", "Image", "At most", "User", "Mounts", "Powers")
+    tables = tuple(
+        Table(service.title, columns, tuple(_container(item) for item in service.containers), service.origin)
+        for service in deployment.services
+        if service.containers
+    )
+    return Section("Services", "What runs, from which image, and what each container sees of the host.", tables, "This host runs nothing.")
+
+
+def _container(container: Container) -> Row:
+    origins = container.origins
+    memory = Word(f"{container.memory_bytes // MEBIBYTE} MiB") if container.memory_bytes else Word("no limit", True)
+    user = container.user or "the image's own"
+    root = container.user.partition(":")[0] in ("0", "root")
+    updates = (Word("updated by Watchtower"),) if container.watch else ()
+    return Row((
+        Cell((Word(container.name), *updates)),
+        Cell((Word(container.image, code=True),), _of(origins, "image")),
+        Cell((memory,), _of(origins, "memory")),
+        Cell((Word(user), *([Word("root inside")] if root else [])), _of(origins, "user")),
+        Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), _of(origins, "mounts")),
+        Cell(_beyond(container)),
+    ), origins[""])
+
+
+def _mount(mount: Mount) -> Word:
+    # A socket mounted read-only can be written to all the same, so nothing is promised for it.
+    suffix = ", read only" if mount.read_only and not _is_docker(mount) else ""
+    kind = "host path" if mount.kind == "host" else mount.kind
+    return Word(f"{kind} {mount.source} at {mount.path}{suffix}", mount.kind == "host")
+
+
+def _beyond(container: Container) -> tuple[Word, ...]:
+    words = [Word(f"capability {name}", True) for name in container.capabilities]
+    words += [Word(f"{name}: {_value(value)}", True) for name, value in container.privileges]
+    if not container.read_only:
+        words.append(Word("may change its own root file system"))
+    return tuple(words) or (Word("none"),)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _docker(deployment: Deployment) -> Section:
-    rows = tuple(
-        _row(proxy.origin, proxy.consumer, Cell(ROOT, True) if proxy.writes else Cell("reads only"),
-             ", ".join(f"{call.method} {call.path}" for call in proxy.calls))
+    rows = [
+        Row((Cell((Word(proxy.consumer),)), Cell((power(proxy),)), Cell(tuple(_calls(proxy)))), proxy.origin)
         for service in deployment.services
         for proxy in service.socket_proxies
-    )
-    intro = "Each consumer has a proxy of its own that lets exactly these calls pass."
-    return Section("What may ask Docker", intro, ("Consumer", "Power", "Calls"), rows, "Nothing asks Docker.")
-
-
-def _secrets(deployment: Deployment) -> Section:
-    rows = tuple(
-        _row(spec.origin, spec.name, Cell(f"yours: infrakit secrets set {spec.name}", True) if spec.kind == "user" else Cell("minted"),
-             ", ".join(spec.required_by) or "nobody", spec.description)
-        for spec in deployment.secrets
-    )
-    return Section("Secrets by name", "Files that containers read; no value stands in any compiled file.", ("Name", "Where from", "Read by", "What"), rows, "This host has none.")
-
-
-def _containers(deployment: Deployment) -> Section:
-    rows = tuple(
-        _row(container.origins.get("image", container.origins[""]), service.title, container.name, container.image,
-             f"{container.memory_bytes // MEBIBYTE} MiB", container.user or "the image's", "itself" if container.watch else "when you say so")
+    ]
+    rows += [
+        _row(container.origins[""], Word(container.name), Word(ROOT, True), Word("everything: it has Docker's socket itself", True))
         for service in deployment.services
         for container in service.containers
-    )
-    columns = ("Service", "Container", "Image", "Memory", "User", "Changes by")
-    return Section("Containers", "", columns, rows, "This host runs nothing.")
+        if asks_docker_directly(container, service.socket_proxies)
+    ]
+    intro = "Each consumer has a socket proxy of its own that lets exactly these calls pass."
+    return _section("What may ask Docker", intro, ("Consumer", "Power", "May ask"), rows, "Nothing asks Docker.", deployment)
 
 
-def _mounts(deployment: Deployment) -> Section:
-    rows = tuple(
-        _row(container.origins[""], container.name, Cell(f"{mount.kind} {mount.source}", mount.kind == "host"), mount.path,
-             "read" if mount.read_only else "read and write")
-        for container in _all(deployment)
-        for mount in container.mounts
-    )
-    return Section("Mounts", "", ("Container", "What", "Path in the container", "May"), rows, "No container mounts anything.")
+def _calls(proxy: SocketProxy) -> list[Word]:
+    """One word per method, with its paths."""
+    paths: dict[str, list[str]] = {}
+    for call in proxy.calls:
+        paths.setdefault(call.method, []).append(call.path)
+    return [Word(f"{method} {', '.join(found)}", code=True) for method, found in paths.items()]
+
+
+def _grants(deployment: Deployment) -> Section:
+    rows = [_row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail)) for grant in deployment.grants]
+    intro = "What InfraKit refuses unless you allow it."
+    return _section("Granted by you", intro, ("Container", "Granted", "What it is"), rows, "You granted nothing dangerous.", deployment)
 
 
 def _networks(deployment: Deployment) -> Section:
-    members = {network.name: [item.name for item in _all(deployment) if network.name in item.networks] for network in deployment.networks}
-    rows = tuple(
-        _row(network.origin, network.name, network.subnet, "no way out" if network.internal else "leads out", ", ".join(members[network.name]), network.purpose)
+    members: dict[str, list[str]] = {}
+    for container in _all(deployment):
+        for name in container.networks:
+            members.setdefault(name, []).append(container.name)
+    rows = [
+        _row(network.origin, Word(network.name, code=True), Word(", ".join(members.get(network.name, ())) or "nobody"), Word(network.purpose),
+             Word(f"{network.subnet}, {_way_out(network)}"))
         for network in deployment.networks
-    )
-    return Section("Networks", "Containers reach only those that share a network with them.", ("Network", "Subnet", "", "Members", "For"), rows, "There are none.")
+    ]
+    intro = "Containers reach only those that share a network with them."
+    return _section("Networks", intro, ("Network", "Members", "For", "Subnet"), rows, "There are none.", deployment)
+
+
+def _way_out(network: Network) -> str:
+    out = "no way out" if network.internal else "leads out"
+    return f"{out}, members cannot reach each other" if network.isolated else out
+
+
+def _secrets(deployment: Deployment) -> Section:
+    rows = [
+        _row(spec.origin, Word(spec.name, code=True), Word(", ".join(spec.required_by) or "nobody"),
+             Word(f"only you have it: infrakit secrets set {spec.name}", True) if spec.kind == "user" else Word("minted, same on every host" if spec.shared else "minted"),
+             Word(spec.description))
+        for spec in deployment.secrets
+    ]
+    intro = "Files that containers read. No value stands on this page or in any compiled file."
+    return _section("Secrets by name", intro, ("Name", "Read by", "Where from", "What"), rows, "This host has none.", deployment)
+
+
+def _section(title: str, intro: str, columns: tuple[str, ...], rows: list[Row], empty: str, deployment: Deployment) -> Section:
+    return Section(title, intro, (Table("", columns, tuple(rows), deployment.origin),) if rows else (), empty)
+
+
+def _row(origin: Origin, *words: Word) -> Row:
+    """One word a cell."""
+    return Row(tuple(Cell((word,)) for word in words), origin)
+
+
+def _of(origins: Any, field: str) -> Origin:
+    return origins.get(field) or origins[""]
+
+
+def _is_docker(mount: Mount) -> bool:
+    return mount.kind == "host" and mount.source.endswith(DOCKER_SOCKET)
 
 
 def _all(deployment: Deployment) -> list[Container]:
     return [container for service in deployment.services for container in service.containers]
 
 
-def services_by_door(deployment: Deployment) -> list[tuple[Service, Route | None]]:
-    """Services in the order of their names, each with its first door."""
-    doors = {route.service: route for route in reversed(deployment.routes) if not route.upstreams[0].remote}
-    return [(service, doors.get(service.name)) for service in deployment.services]
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

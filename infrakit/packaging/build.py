@@ -84,6 +84,12 @@ def _data() -> None:
     os.makedirs(os.path.join(data, "blueprints"))
     with open(os.path.join(data, "catalog.json"), "wb") as file:
         file.write(catalog_json(read_trees()))
+    from click.testing import CliRunner
+
+    from infrakit.cli.program import program
+
+    with open(os.path.join(data, "help.txt"), "w", encoding="utf-8") as file:
+        file.write(CliRunner(env={"COLUMNS": "80"}).invoke(program, ["--help"], prog_name="infrakit").output)
     for folder in ("schema", "blueprints"):
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
             target = os.path.join(data, "blueprints", name) if folder == "blueprints" else os.path.join(data, name)

@@ -7,6 +7,7 @@ from typing import Callable
 
 from infrakit.errors import Position, Problem
 from infrakit.model import Deployment, Fleet, Origin
+from infrakit.policy.belongings import clients_kept, doors_kept, files_kept, named_apart, secrets_kept, volumes_kept
 from infrakit.policy.containers import adopted, checked, limited, pinned, read_only
 from infrakit.policy.doors import only_caddy_publishes, signed_in
 from infrakit.policy.grants import granted
@@ -29,6 +30,12 @@ RULES = (
     pinned,
     databases_left_alone,
     separated,
+    named_apart,
+    secrets_kept,
+    clients_kept,
+    volumes_kept,
+    files_kept,
+    doors_kept,
     granted,
 )
 

@@ -20,6 +20,7 @@ def only_caddy_publishes(deployment: Deployment) -> list[Broken]:
 def signed_in(deployment: Deployment) -> list[Broken]:
     """Every route has sign-in unless the file says public."""
     asks = any(service.name == "authentik" for service in deployment.services)
+    by_themselves = {item.url.removeprefix("https://").partition(":")[0] for item in deployment.access.applications if item.oidc or item.saml}
     found = []
     for route in deployment.routes:
         if route.sign_in in ("forward_auth", "application") and not asks:
@@ -31,6 +32,10 @@ def signed_in(deployment: Deployment) -> list[Broken]:
             found.append(Broken(route.origins["allow"], f"nobody may open {route.hostname}", "nobody-allowed"))
         elif route.sign_in not in ("forward_auth", "application", "provider", "public", "fleet"):
             found.append(Broken(route.origins[""], f"{route.hostname}: no such way to sign in", "no-sign-in"))
+        elif route.sign_in == "application" and route.hostname not in by_themselves:
+            found.append(Broken(route.origins[""], f"{route.hostname} says that it asks who comes, and has neither OIDC nor SAML", "no-sign-in"))
+        elif route.sign_in == "fleet" and deployment.host == deployment.core:
+            found.append(Broken(route.origins[""], f"{route.hostname} would ask nobody but other hosts", "no-sign-in"))
         elif route.sign_in == "provider" and route.service != "authentik":
             found.append(Broken(route.origins[""], f"{route.hostname} would not ask who comes", "no-sign-in"))
     return found

@@ -1,5 +1,6 @@
 """Dangerous capabilities of apps and of blueprints of the user's own: refused unless infrakit.yaml grants them."""
 
+import re
 from typing import Iterator
 
 from infrakit.model import Container, Deployment, Service
@@ -18,6 +19,7 @@ CAPABILITIES = {
     "pid": "the host's processes",
     "ports": "ports that anybody can reach",
     "privileged": "everything: it is root on the host",
+    "reach": "another service, around its sign-in",
     "root_user": "to run as root in its container",
     "runtime": "a container runtime of its own choice",
     "security_opt": "to drop the confinement of containers",
@@ -33,7 +35,8 @@ def granted(deployment: Deployment) -> list[Broken]:
     """A dangerous capability of an app stands in its grants."""
     found = []
     for service, container in containers(deployment):
-        if service.kind != "app" or container.name.endswith("-socket"):
+        # A proxy is ours where its consumer asked for one; a container that is only called like one is not.
+        if service.kind != "app" or container.name in {f"{proxy.consumer}-socket" for proxy in service.socket_proxies}:
             continue
         for capability, detail, field in dangers(service, container):
             if not has_grant(deployment, service, capability):
@@ -71,7 +74,10 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
         yield "docker_api", "Docker's API", "docker"
     if own_file and not container.read_only:
         yield "writable_root", "a writable root", "writable_root"
-    if own_file and container.user.partition(":")[0] in ("0", "root"):
+    if own_file and container.user and not container.user.partition(":")[0].strip("0").isdigit():
         yield "root_user", f"the user {container.user}", "user"
-    if own_file and "@sha256:" not in container.image:
+    for network in container.networks if own_file else ():
+        if network.startswith(f"link_{container.name}_"):
+            yield "reach", network.removeprefix(f"link_{container.name}_"), "reaches"
+    if own_file and not re.search("@sha256:[0-9a-f]{64}\\Z", container.image):
         yield "unpinned_image", container.image, "image"

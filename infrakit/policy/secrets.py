@@ -5,7 +5,9 @@ import re
 from infrakit.model import Deployment
 from infrakit.policy.broken import Broken, containers, origin_of
 
-_SECRET = re.compile(r"(^|_)(PASSWORD|PASSWD|SECRET|SECRET_KEY|TOKEN|API_KEY|PRIVATE_KEY|ACCESS_KEY)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|(^|_)PASS|(SECRET|API|PRIVATE|ACCESS|JWT|SIGNING|ENCRYPTION|MASTER)_?KEY)$", re.IGNORECASE
+)
 
 
 def secrets_as_files(deployment: Deployment) -> list[Broken]:

@@ -20,5 +20,10 @@ def socket_kept(deployment: Deployment) -> list[Broken]:
 
 
 def _reaches_socket(path: str) -> bool:
-    clean = "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
-    return clean in SOCKETS
+    clean: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            clean = clean[:-1]
+        elif part not in ("", "."):
+            clean.append(part)
+    return "/" + "/".join(clean) in SOCKETS

@@ -27,7 +27,8 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "health": {"test": health_test(app), "start_period_s": 60},
     }
     if app.command is not None:
-        container["command"] = list(app.command)
+        # A word of the user's is no reference of a blueprint's.
+        container["command"] = [word.replace("${", "$${") for word in app.command]
     if app.user:
         container["user"] = app.user
     if app.cpus:

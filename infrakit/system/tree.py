@@ -7,6 +7,7 @@ about to put in place, so that the next one knows its own half-done work from so
 
 import json
 import os
+from functools import lru_cache
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from infrakit.errors import InfraKitError
@@ -53,7 +54,7 @@ def read_manifest(folder: str, name: str = MANIFEST) -> Mapping[str, Any]:
 def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, Any], *, force: bool) -> TreePlan:
     """Compare `artifacts` with what is on the disk. `about` goes into the manifest."""
     artifacts = tuple(artifacts)
-    digests = {artifact.path: hex_digest(artifact.content) for artifact in artifacts}
+    digests = {artifact.path: _digest(artifact.content) for artifact in artifacts}
     manifest = manifest_bytes(about, artifacts, digests)
     if os.path.islink(folder):
         raise _linked(folder)
@@ -83,9 +84,20 @@ def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, An
 
 
 def manifest_bytes(about: Mapping[str, Any], artifacts: Iterable[Artifact], digests: Mapping[str, str]) -> bytes:
-    """manifest.json: what the tree is, and path, SHA-256 and mode of every file."""
-    files = {item.path: {"mode": f"{item.mode:04o}", "sha256": digests[item.path]} for item in artifacts}
-    return json.dumps({**about, "files": files}, indent=1, sort_keys=True).encode() + b"\n"
+    """manifest.json: what the tree is, and path, SHA-256 and mode of every file, a line each."""
+    files = ",\n".join(
+        f'  {json.dumps(item.path)}: {{"mode": "{item.mode:04o}", "sha256": "{digests[item.path]}"}}' for item in sorted(artifacts)
+    )
+    parts = {key: json.dumps(value, sort_keys=True) for key, value in about.items()}
+    parts["files"] = f"{{\n{files}\n }}" if files else "{}"
+    lines = ",\n".join(f' "{key}": {parts[key]}' for key in sorted(parts))
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+@lru_cache(maxsize=64)
+def _digest(content: bytes) -> str:
+    """Hosts of one kind share most of their files, as the same objects."""
+    return hex_digest(content)
 
 
 class Staged(NamedTuple):

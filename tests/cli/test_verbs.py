@@ -18,6 +18,15 @@ def test_help_names_every_verb(infrakit):
     assert all(verb in text for verb in ("init", "validate", "compile", "explain", "schema", "catalog", "secrets", "completion"))
 
 
+def test_the_help_that_was_written_down_is_what_click_says(infrakit):
+    from click.testing import CliRunner
+
+    from infrakit.cli.program import program
+
+    said = CliRunner(env={"COLUMNS": "80"}).invoke(program, ["--help"], prog_name="infrakit").output
+    assert infrakit("--help").stdout == infrakit("-h").stdout == said
+
+
 def test_a_mistyped_verb_is_guessed(infrakit):
     done = infrakit("compil")
     assert done.returncode == 2 and "did you mean compile?" in done.stderr
@@ -113,13 +122,13 @@ def test_a_blueprint_of_the_users_is_refused_until_it_is_granted(infrakit, tmp_p
     digest = "a" * 64
     (tmp_path / "own.yaml").write_text(
         "name: own\nsource: me\ncontainers:\n  own:\n"
-        f"    image: ghcr.io/me/own@sha256:{digest}\n    architectures: [amd64]\n    memory: 64m\n"
+        f"    image: ghcr.io/me/own@sha256:{digest}\n    architectures: [amd64]\n    memory: 64m\n    user: '1000:1000'\n"
         "    privileges: {pid: host}\n    health: {test: [CMD, 'true']}\n"
     )
     base = "version: 1\ndomain: home.example.org\npattern: full\napps:\n  own:\n    blueprint: ./own.yaml\n"
     (tmp_path / "infrakit.yaml").write_text(base)
     refused = infrakit("compile")
-    assert refused.returncode == 2 and "own.yaml:8:23: error: own asks for pid: host" in refused.stderr, refused.stderr
+    assert refused.returncode == 2 and "own.yaml:9:23: error: own asks for pid: host" in refused.stderr, refused.stderr
     (tmp_path / "infrakit.yaml").write_text(base + "    grants: [pid]\n")
     assert infrakit("compile").returncode == 0
     assert "pid" in (tmp_path / "build/infrakit/REVIEW.md").read_text()

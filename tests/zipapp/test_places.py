@@ -5,19 +5,22 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+PYTHON = "/usr/bin/python3" if os.geteuid() == 0 and os.path.exists("/usr/bin/python3") else sys.executable
+"""Ours may stand in a folder that only root can look into."""
 BAD = b"raise SystemExit('planted code ran')\n"
 
 
 def start(pyz, *words, user=None, cwd="/", **environment):
     """Run the zipapp with this environment and nothing else."""
     return subprocess.run(
-        [sys.executable, str(pyz), *words], cwd=cwd, env={"PATH": os.environ["PATH"], **environment},
+        [PYTHON, str(pyz), *words], cwd=cwd, env={"PATH": os.environ["PATH"], **environment},
         capture_output=True, text=True, user=user, timeout=60,
     )
 
@@ -28,11 +31,17 @@ def healthy(run) -> bool:
 
 
 @pytest.fixture
+def tmp_path():
+    """A folder that everybody may look into; pytest's own is the caller's alone."""
+    place = Path(tempfile.mkdtemp(prefix="infrakit-places-"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture
 def carried(pyz, tmp_path):
-    """A copy of the zipapp that everybody may read, beside an empty folder of nobody's."""
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder.owner() == Path.home().owner() and folder != Path("/") and not folder.stat().st_mode & 0o005:
-            folder.chmod(folder.stat().st_mode | 0o055)
+    """A copy of the zipapp that everybody may read."""
     copy = tmp_path / "infrakit.pyz"
     shutil.copy(pyz, copy)
     copy.chmod(0o644)
@@ -192,7 +201,7 @@ def test_with_a_full_disk_under_the_cache(carried, tmp_path):
 
 def test_killed_and_crowded_first_starts_leave_a_cache_that_works(carried, tmp_path, user):
     place = home(tmp_path, user)
-    words = [sys.executable, str(carried), "schema"]
+    words = [PYTHON, str(carried), "schema"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(place)}
     for wait_ms in range(20, 220, 10):
         run = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user)
@@ -207,14 +216,14 @@ def test_killed_and_crowded_first_starts_leave_a_cache_that_works(carried, tmp_p
 
 
 def test_a_reader_that_leaves_early_is_no_error(carried, user):
-    command = f"{sys.executable} {carried} schema | head -n 1"
+    command = f"{PYTHON} {carried} schema | head -n 1"
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, user=user, env={"PATH": os.environ["PATH"]})
     assert run.stdout == "{\n" and not run.stderr
 
 
 def test_version_is_answered_without_importing_anything(carried, user):
     run = subprocess.run(
-        [sys.executable, "-X", "importtime", str(carried), "--version"], capture_output=True, text=True, user=user,
+        [PYTHON, "-X", "importtime", str(carried), "--version"], capture_output=True, text=True, user=user,
         env={"PATH": os.environ["PATH"]},
     )
     assert run.stdout.startswith("infrakit ")

@@ -8,10 +8,12 @@ from typing import Any, Callable
 from infrakit.config.model import Config
 from infrakit.errors import Position, Problem
 from infrakit.resolve.checks.access import known_people
-from infrakit.resolve.checks.apps import app_names, apps_complete, needs_known, saml_or_oidc
+from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
 from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
 from infrakit.resolve.checks.names import hostnames
 from infrakit.resolve.checks.network import pool_apart, ports_apart
+from infrakit.resolve.checks.own import own_fits
+from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
 
@@ -24,8 +26,10 @@ CHECKS = (
     known_people,
     app_names,
     apps_complete,
+    data_apart,
     saml_or_oidc,
     needs_known,
+    secrets_apart,
     hostnames,
     hosts_distinct,
     one_core,
@@ -37,6 +41,7 @@ CHECKS = (
 )
 
 
-def run(config: Config, catalog: Any, locate: Locate) -> list[Problem]:
-    """All problems of all checks."""
-    return [problem for check in CHECKS for problem in check(config, catalog, locate)]
+def run(config: Config, catalog: Any, locate: Any, blueprints: dict | None = None) -> list[Problem]:
+    """All problems of all checks; `blueprints` are those of the apps, by name."""
+    found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
+    return found + own_fits(config, catalog, blueprints or {}, locate)

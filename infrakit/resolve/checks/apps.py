@@ -2,9 +2,16 @@
 
 from infrakit.config.check import nearest
 from infrakit.errors import Problem
+from infrakit.resolve.apps import volume_name
 
 RESERVED = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
 """Slugs that Authentik keeps for itself."""
+
+KEPT_EMPTY = ("dev", "proc", "sys", "tmp")
+"""Folders of a container that a volume would hide."""
+
+FOLDERS = ("secrets", "services")
+"""Folders of the output that are not a service's."""
 
 
 def app_names(config, catalog, locate) -> list[Problem]:
@@ -17,6 +24,8 @@ def app_names(config, catalog, locate) -> list[Problem]:
             what, hint = f"apps.{app.name}: the catalogue has a service of this name", f"configure it under services.{app.name}, or rename the app"
         elif app.name in containers or app.name.endswith("-socket"):
             what, hint = f"apps.{app.name}: a container of the catalogue has this name", "rename the app"
+        elif app.name in FOLDERS:
+            what, hint = f"apps.{app.name}: a folder of the output has this name", "rename the app"
         elif app.name in RESERVED:
             what, hint = f"apps.{app.name}: Authentik keeps this name for itself", "rename the app"
         else:
@@ -43,6 +52,23 @@ def apps_complete(config, catalog, locate) -> list[Problem]:
             if any(path[:3] == (*app.path, key) for path in config.said):
                 what = f"apps.{app.name}.{key}: the app has no port to serve a page on"
                 found.append(Problem(locate((*app.path, key), key=True), what, "no-port", "add port: 3000, or remove it"))
+    return found
+
+
+def data_apart(config, catalog, locate) -> list[Problem]:
+    """Each path that an app keeps has a volume of its own, and hides nothing that we put there."""
+    found = []
+    for app in config.apps:
+        taken: dict[str, tuple] = {}
+        for number, path in enumerate(app.data):
+            place = (*app.path, "data", number)
+            parts = [part for part in path.split("/") if part]
+            if not parts or parts[0] in KEPT_EMPTY or parts[:2] == ["run", "secrets"] or {".", ".."} & set(parts):
+                found.append(Problem(locate(place), f"apps.{app.name}.data: {path} cannot be kept", "data-path", "name a folder of the app's own, for instance /data"))
+            elif volume_name(path) in taken:
+                what = f"apps.{app.name}.data: {path} would have the same volume as another path"
+                found.append(Problem(locate(place), what, "same-volume", "keep the folder above both", related=locate(taken[volume_name(path)])))
+            taken.setdefault(volume_name(path), place)
     return found
 
 

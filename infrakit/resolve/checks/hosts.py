@@ -4,6 +4,7 @@ from infrakit.errors import Problem
 from infrakit.resolve.patterns import profiles_of
 
 MEBIBYTE = 1 << 20
+MOST_HOSTS = 20_000
 
 
 def hosts_distinct(config, catalog, locate) -> list[Problem]:
@@ -11,7 +12,12 @@ def hosts_distinct(config, catalog, locate) -> list[Problem]:
     found = []
     addresses: dict[str, tuple] = {}
     names: dict[str, tuple] = {}
+    total = 0
     for host in config.hosts:
+        total += host.last - host.first + 1 if host.width else 1
+        if total > MOST_HOSTS:
+            what = f"hosts.{host.name}: more than {MOST_HOSTS} hosts in one file"
+            return [*found, Problem(locate(host.path, key=True), what, "too-many-hosts", "split the fleet over several files")]
         if host.address and host.address in addresses:
             what = f"hosts.{host.name}.address: {host.address} is another host's"
             found.append(Problem(

@@ -15,6 +15,7 @@ def hostnames(config, catalog, locate) -> list[Problem]:
             continue
         path = (*setting.path, "subdomain") if setting and setting.subdomain else ()
         doors.append((setting.subdomain if path else blueprint.route.subdomain, f"services.{name}", path))
+    doors += _doors_elsewhere(config, doors)
     for app in config.apps:
         path = (*app.path, "subdomain") if app.subdomain else app.path
         if app.port or app.blueprint:
@@ -29,3 +30,23 @@ def hostnames(config, catalog, locate) -> list[Problem]:
         related = locate(other_path) if other_path and path else None
         found.append(Problem(locate(place), what, "same-hostname", "give one of them another subdomain", related=related))
     return found
+
+
+def _doors_elsewhere(config, doors: list) -> list:
+    """The same services on other hosts: <subdomain>-<host>. A range takes the names of apps that look like one of its hosts."""
+    names = [app.subdomain or app.name for app in config.apps]
+    return [
+        (name, f"{owner} on {host.name}", path)
+        for subdomain, owner, path in doors
+        for name in sorted(set(names))
+        if name.startswith(f"{subdomain}-")
+        for host in config.hosts
+        if _is_host(name[len(subdomain) + 1 :], host)
+    ]
+
+
+def _is_host(name: str, host) -> bool:
+    if not host.width:
+        return name == host.name
+    number = name[len(host.prefix) : len(name) - len(host.suffix)]
+    return name == f"{host.prefix}{number}{host.suffix}" and number.isdigit() and host.first <= int(number) <= host.last

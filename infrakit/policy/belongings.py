@@ -1,0 +1,107 @@
+"""What belongs to one service stays with it: its name, its secrets, its volumes, its files, its door."""
+
+import re
+
+from infrakit.model import Container, Deployment, Mount, SecretSpec, Service
+from infrakit.policy.broken import Broken, containers, origin_of
+
+CATALOGUE = "blueprints/"
+WORKER = "authentik-worker"
+
+
+def named_apart(deployment: Deployment) -> list[Broken]:
+    """No two containers have the same name."""
+    seen: set[str] = set()
+    found = []
+    for _, container in containers(deployment):
+        if container.name in seen:
+            found.append(Broken(container.origins[""], f"there are two containers called {container.name}", "same-container", "rename one of them"))
+        seen.add(container.name)
+    return found
+
+
+def secrets_kept(deployment: Deployment) -> list[Broken]:
+    """No app reads a secret of another service, and no app replaces one."""
+    specs = {spec.name: spec for spec in deployment.secrets}
+    clients = {item.oidc.secret for item in deployment.access.applications if item.oidc is not None}
+    found = []
+    for service, container in containers(deployment):
+        for mount in container.secrets:
+            spec = specs.get(mount.name)
+            if spec is None:
+                what, code = f"{container.name} reads the secret {mount.name}, which nobody has", "unknown-secret"
+            elif not _may_read(service, container, spec, mount.name in clients):
+                what, code = f"{container.name} reads the secret {mount.name}, which belongs to another service", "foreign-secret"
+            else:
+                continue
+            found.append(Broken(origin_of(container, "secrets"), what, code, "choose another name, and say it under secrets"))
+    return found
+
+
+def _may_read(service: Service, container: Container, spec: SecretSpec, of_client: bool) -> bool:
+    by_user = spec.origin.document == service.origin.document and spec.origin.path[:1] == ("apps",)
+    if service.kind == "app":
+        return by_user or spec.origin.document == container.origins[""].document != service.origin.document
+    if container.name == WORKER and of_client:
+        return True
+    # The selection of a service always goes back to the user's file, and so do the secrets of Caddy.
+    return not by_user and (spec.origin.document.startswith(CATALOGUE) or spec.origin.document == service.origin.document)
+
+
+def clients_kept(deployment: Deployment) -> list[Broken]:
+    """No two applications sign in as the same client, or with the same secret."""
+    seen: dict[str, str] = {}
+    found = []
+    for item in deployment.access.applications:
+        if item.oidc is None:
+            continue
+        own = [f"the client {item.oidc.client_id}", *([f"the secret {item.oidc.secret}"] if item.oidc.secret else [])]
+        for name in own:
+            other = seen.setdefault(name, item.slug)
+            if other != item.slug:
+                found.append(Broken(item.oidc.origin, f"{item.slug} would sign in as {other}: {name}", "same-client", "give it one of its own"))
+    return found
+
+
+def volumes_kept(deployment: Deployment) -> list[Broken]:
+    """No volume is shared between services."""
+    owner: dict[str, str] = {}
+    found = []
+    for service, container in containers(deployment):
+        for mount in container.mounts:
+            if mount.kind != "volume":
+                continue
+            other = owner.setdefault(mount.source, service.name)
+            foreign = service.kind == "app" and not mount.source.startswith(f"{service.name}-") and not mount.source.endswith("-socket")
+            if other != service.name or foreign:
+                what = f"{container.name}: the volume {mount.source} belongs to {other if other != service.name else 'another service'}"
+                found.append(Broken(origin_of(container, "volumes"), what, "foreign-volume", "rename the app, or its volume"))
+    return found
+
+
+def files_kept(deployment: Deployment) -> list[Broken]:
+    """An app mounts no file of the tree but its own."""
+    return [
+        Broken(origin_of(container, "files"), f"{container.name} would mount {mount.source}", "foreign-file", "declare the file under files")
+        for service, container in containers(deployment)
+        if service.kind == "app"
+        for mount in container.mounts
+        if mount.kind == "file" and not _own_file(service, mount)
+    ]
+
+
+def _own_file(service: Service, mount: Mount) -> bool:
+    proxies = {f"socket-proxy/{proxy.consumer}.cfg" for proxy in service.socket_proxies}
+    return mount.source in proxies or mount.source in {file.path for file in service.files}
+
+
+def doors_kept(deployment: Deployment) -> list[Broken]:
+    """A door leads to the service that it is called after."""
+    own = {service.name: {container.name for container in service.containers} for service in deployment.services}
+    return [
+        Broken(route.origins[""], f"{route.hostname} would lead to {upstream.address}, which is not of {route.service}", "foreign-door",
+               "name a container of the same blueprint")
+        for route in deployment.routes
+        for upstream in route.upstreams
+        if not upstream.remote and re.split(r":(?=[0-9]+\Z)", upstream.address)[0] not in own.get(route.service, ())
+    ]

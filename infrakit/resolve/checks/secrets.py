@@ -1,0 +1,34 @@
+"""secrets and user_secrets of apps -> Problems: a name means one thing."""
+
+from infrakit.errors import Problem
+from infrakit.resolve.apps import oidc_secret
+
+OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key")
+"""Secrets of Caddy."""
+
+
+def secrets_apart(config, catalog, locate) -> list[Problem]:
+    """No app takes the name of a service's secret; apps may share one that both mint, or both ask for."""
+    owner: dict[str, tuple] = {name: ("services.caddy", "", None) for name in OURS}
+    for service, blueprint in catalog.blueprints.items():
+        names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
+        owner |= {name: (f"services.{service}", "", None) for name in names}
+    found = []
+    for name, app, kind, path in _said(config):
+        other, other_kind, other_path = owner.setdefault(name, (f"apps.{app.name}", kind, path))
+        if other == f"apps.{app.name}" or kind and kind == other_kind:
+            continue
+        what = f"apps.{app.name}: the secret {name} is one of {other}"
+        found.append(Problem(locate(path), what, "secret-name", "choose another name", related=locate(other_path) if other_path else None))
+    return found
+
+
+def _said(config) -> list[tuple]:
+    """(name, app, kind, path) of every secret of every app; the one of an OIDC client is nobody else's."""
+    found = []
+    for app in config.apps:
+        found += [(name, app, "minted", (*app.path, "secrets", number)) for number, name in enumerate(app.secrets)]
+        found += [(name, app, "asked", (*app.path, "user_secrets", number)) for number, name in enumerate(app.user_secrets)]
+        if app.oidc is not None:
+            found.append((oidc_secret(app.name), app, "", (*app.path, "oidc")))
+    return found

@@ -1,0 +1,103 @@
+"""python3 -m tests.benchmarks.run: what InfraKit costs beside its peers, all in one run, as ratios. A report, not a gate.
+
+Each round measures every call once, one after the other; the median of the ratios within a round is printed, so that a busy
+machine slows both sides alike.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.benchmarks.bare import ROOT, bare_python, drop_caches, environment, example
+
+ROUNDS = 11
+FLEET = "version: 1\ndomain: fleet.example.org\nhosts:\n  edge-[00001:{last:05}]: {{pattern: edge, architecture: arm64}}\n"
+
+
+def measure(words, folder: Path) -> tuple[float, float, float]:
+    """(CPU seconds, wall seconds, peak MiB) of one call."""
+    started = time.perf_counter()
+    with open(os.devnull, "wb") as nothing:
+        run = subprocess.Popen(words, cwd=folder, env=environment(folder), stdout=nothing, stderr=nothing)
+        _, status, usage = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode not in (0, 6):
+        raise SystemExit(f"{words}: exit code {run.returncode}")
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def starts(python: str, pyz: str, folder: Path) -> None:
+    """Small calls beside a bare Python, and beside Compose reading what we wrote."""
+    file = folder / "infrakit.yaml"
+    text = example("full")
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for number in range(ROUNDS):
+        (folder / "infrakit.yaml").write_text(text.replace("family", f"family{number}"))
+        calls = {
+            "bare python3 -c pass": [python, "-c", "pass"],
+            "--version": [python, pyz, "--version"],
+            "--help": [python, pyz, "--help"],
+            "compile, changed": [python, pyz, "compile"],
+            "compile, unchanged": [python, pyz, "compile"],
+        }
+        if shutil.which("docker"):
+            calls["docker compose config -q"] = ["docker", "compose", "-f", "build/homelab/compose.yaml", "config", "-q"]
+        calls["compile, no cache"] = [python, pyz, "compile", "--example", "full", "--no-secrets", "-o", "first"]
+        for name, words in calls.items():
+            if name == "compile, no cache":
+                drop_caches(folder)
+            found.setdefault(name, []).append(measure(words, folder))
+        for words in ([python, pyz, "--help"], [python, pyz, "compile", "--check", "-f", str(file)]):
+            measure(words, folder)
+    bare = found["bare python3 -c pass"]
+    print(f"{'':28}{'CPU':>8}{'wall':>8}{'MiB':>8}   (bare python3 -c pass = 1: {1000 * bare[0][0]:.1f} ms)")
+    for name, rows in found.items():
+        cpu, wall = (statistics.median(row[kind] / base[kind] for row, base in zip(rows, bare)) for kind in (0, 1))
+        print(f"{name:28}{cpu:8.2f}{wall:8.2f}{max(row[2] for row in rows):8.1f}")
+    if "docker compose config -q" in found:
+        pairs = zip(found["compile, changed"], found["docker compose config -q"])
+        print(f"compile / docker compose config -q, wall: {statistics.median(ours[1] / theirs[1] for ours, theirs in pairs):.2f}")
+
+
+def fleets(python: str, pyz: str, folder: Path, large: int) -> None:
+    """Computing per host, and writing beside cp -r of the result."""
+    per_host = {}
+    for last in (100, large):
+        (folder / f"fleet{last}.yaml").write_text(FLEET.format(last=last))
+        words = [python, pyz, "compile", "-f", f"fleet{last}.yaml", "-o", "none", "--check"]
+        base = min(measure([python, pyz, "compile", "-f", "one.yaml", "-o", "none", "--check"], folder)[0] for _ in range(5))
+        rows = [measure(words, folder) for _ in range(5)]
+        per_host[last] = (min(row[0] for row in rows) - base) / (last - 1) * 1e6
+        print(f"{last} hosts: {per_host[last]:.0f} µs of computing per host, {max(row[2] for row in rows):.1f} MiB")
+    print(f"per host at {large} / at 100: {per_host[large] / per_host[100]:.2f}")
+    ratios = []
+    for _ in range(3):
+        ours = measure([python, pyz, "compile", "-f", f"fleet{large}.yaml", "-o", "fleet", "--no-secrets"], folder)
+        theirs = measure(["cp", "-r", "fleet", "copy"], folder)
+        ratios.append((ours[0] / theirs[0], ours[1] / theirs[1], ours[2]))
+        shutil.rmtree(folder / "fleet")
+        shutil.rmtree(folder / "copy")
+    cpu, wall, peak = (statistics.median(column) for column in zip(*ratios))
+    print(f"compile {large} hosts with writing / cp -r of the result: CPU {cpu:.2f}, wall {wall:.2f}, {peak:.1f} MiB")
+
+
+def main() -> None:
+    """Measure, in a folder of our own."""
+    pyz = str(ROOT / "dist" / "infrakit.pyz")
+    large = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        python = bare_python(folder)
+        (folder / "one.yaml").write_text(FLEET.format(last=1))
+        starts(python, pyz, folder)
+        fleets(python, pyz, folder, large)
+    print(f"zipapp: {os.path.getsize(pyz) / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

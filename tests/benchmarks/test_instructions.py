@@ -1,0 +1,83 @@
+"""Gates on work done, counted by valgrind in instructions, as a ratio to a bare `python3 -c pass`. Never seconds.
+
+The limits stand about a tenth above what was measured; raise one only with a reason in the commit.
+"""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.benchmarks.bare import bare_python, drop_caches, environment, example
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed"),
+]
+
+
+class Meter:
+    """Counts the instructions of calls in one folder."""
+
+    def __init__(self, folder, pyz):
+        self.folder = folder
+        self.python = bare_python(folder)
+        self.pyz = str(pyz)
+        self.bare = self._count("-c", "pass")
+
+    def _count(self, *words):
+        run = subprocess.run(
+            ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", self.python, *words],
+            cwd=self.folder, env=environment(self.folder), capture_output=True, text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        return int(re.search(r"I\s+refs:\s+([\d,]+)", run.stderr)[1].replace(",", ""))
+
+    def ratio(self, *words):
+        return self._count(self.pyz, *words) / self.bare
+
+    def run(self, *words):
+        subprocess.run([self.python, self.pyz, *words], cwd=self.folder, env=environment(self.folder), check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def meter(pyz, tmp_path_factory):
+    meter = Meter(tmp_path_factory.mktemp("instructions"), pyz)
+    (meter.folder / "infrakit.yaml").write_text(example("full"))
+    for words in (["--help"], ["compile"], ["compile", "--check"]):
+        meter.run(*words)
+    return meter
+
+
+def test_version(meter):
+    assert meter.ratio("--version") < 2.4
+
+
+def test_help(meter):
+    assert meter.ratio("--help") < 6.7
+
+
+def test_compile_of_a_changed_file(meter):
+    (meter.folder / "infrakit.yaml").write_text(example("full").replace("family", "friends"))
+    assert meter.ratio("compile") < 11.5
+
+
+def test_compile_of_an_unchanged_file(meter):
+    meter.run("compile")
+    assert meter.ratio("compile") < 3.0
+
+
+def test_first_start_ever(meter):
+    drop_caches(meter.folder)
+    assert meter.ratio("compile", "--example", "full", "--no-secrets", "-o", "first") < 29
+
+
+def test_compile_imports_nothing_heavy(meter):
+    run = subprocess.run(
+        [meter.python, "-X", "importtime", meter.pyz, "compile", "--check"], cwd=meter.folder, env=environment(meter.folder),
+        capture_output=True, text=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if line.startswith("import time:")}
+    heavy = {"click", "dataclasses", "hashlib", "_hashlib", "importlib.metadata", "inspect", "jsonschema", "pathlib", "subprocess", "tempfile"}
+    assert not imported & heavy

@@ -1,0 +1,148 @@
+"""A blueprint of the user's own: each way to take what was not given is refused, and a grant lets exactly one thing pass."""
+
+import pytest
+
+from infrakit.catalog import load_catalog
+from infrakit.compiler import Locator, load
+from infrakit.config import bind, parse
+from infrakit.errors import ConfigurationInvalid
+from infrakit.resolve.checks.own import own_fits
+from infrakit.resolve.own import own_blueprints
+
+DIGEST = "a" * 64
+SECOND = f"""  NAME:
+    image: docker.io/example/own:1@sha256:{DIGEST}
+    architectures: [amd64, arm64, armhf]
+    memory: 64m
+    user: "1000:1000"
+    health: {{test: [CMD, /check]}}
+    privileges: {{privileged: true}}
+"""
+
+
+def own(line="", top="", second="", route="route: {container: own, port: 80}", name="own", image=f"docker.io/example/own:1@sha256:{DIGEST}", user="1000:1000"):
+    """A small, honest blueprint, with what a test adds to it."""
+    return f"""name: {name}
+title: Own
+summary: An app.
+section: Apps
+profiles: []
+source: the test
+{top}
+containers:
+  {name}:
+    image: {image}
+    architectures: [amd64, arm64, armhf]
+    memory: 64m
+    user: "{user}"
+    health: {{test: [CMD, /check]}}
+{"    " + line if line else ""}
+{second}
+{route.replace("own", name)}
+"""
+
+
+def codes(blueprint: str, keys: str = "", name: str = "own") -> set[str]:
+    """Codes of the problems of a file with this blueprint; `keys` are more keys of the app."""
+    source = f"version: 1\ndomain: home.example.org\npattern: full\naccess: {{groups: {{family: [bob]}}}}\napps:\n  {name}: {{blueprint: ./own.yaml, allow: [family]{keys}}}\n"
+    try:
+        load(source.encode(), "infrakit.yaml", lambda _: blueprint.encode())
+    except ConfigurationInvalid as refused:
+        return {problem.code for problem in refused.problems}
+    return set()
+
+
+def test_an_honest_blueprint_passes():
+    assert codes(own()) == set()
+
+
+DANGERS = [
+    ("cap_add", dict(line="capabilities: [SYS_ADMIN]")),
+    ("cgroup_parent", dict(line="privileges: {cgroup_parent: /x}")),
+    ("devices", dict(line="privileges: {devices: [/dev/kmem]}")),
+    ("docker_api", dict(line="docker: {transport: tcp, allow: [GET /_ping]}")),
+    ("extra_hosts", dict(line="privileges: {extra_hosts: ['auth.home.example.org:192.168.1.9']}")),
+    ("host_path", dict(line="host_paths: [{host: /etc, path: /etc}]")),
+    ("ipc", dict(line="privileges: {ipc: host}")),
+    ("labels", dict(line="labels: {com.centurylinklabs.watchtower.enable: 'true'}")),
+    ("network", dict(line="privileges: {network: host}")),
+    ("pid", dict(line="privileges: {pid: host}")),
+    ("ports", dict(line="ports: [{port: 22}]")),
+    ("privileged", dict(line="privileges: {privileged: true}")),
+    ("root_user", dict(user="0:0")),
+    ("root_user", dict(user="000:1000")),
+    ("runtime", dict(line="privileges: {runtime: other}")),
+    ("security_opt", dict(line="privileges: {security_opt: [seccomp=unconfined]}")),
+    ("sysctls", dict(line="privileges: {sysctls: {kernel.x: '1'}}")),
+    ("unpinned_image", dict(image="docker.io/example/own:1")),
+    ("unpinned_image", dict(image="docker.io/example/own:1@sha256:short")),
+    ("userns", dict(line="privileges: {userns: host}")),
+    ("writable_root", dict(line="writable_root: true")),
+]
+
+
+@pytest.mark.parametrize("capability,changes", DANGERS)
+def test_a_dangerous_capability_needs_its_grant(capability, changes):
+    assert codes(own(**changes)) == {"not-granted"}
+    assert codes(own(**changes), f", grants: [{capability}]") == set()
+
+
+@pytest.mark.parametrize("code,changes", [
+    ("not-granted", dict(second=SECOND.replace("NAME", "helper-socket"))),
+    ("same-container", dict(second=SECOND.replace("NAME", "caddy"))),
+    ("same-container", dict(line="docker: {transport: tcp, allow: [GET /_ping]}", second=SECOND.replace("NAME", "own-socket"))),
+    ("foreign-secret", dict(line="secrets: [authentik_secret_key]")),
+    ("foreign-secret", dict(line="secrets: [authentik_secret_key]", top="secrets: {authentik_secret_key: {description: Mine.}}")),
+    ("unknown-secret", dict(line="secrets: [nobody_has_it]")),
+    ("not-granted", dict(line="reaches: [portainer]")),
+    ("foreign-door", dict(route="route: {container: authentik-database, port: 5432}")),
+    ("foreign-file", dict(line="files: [{file: ../secrets/authentik_secret_key, path: /x}]")),
+    ("foreign-file", dict(line="files: [{file: ../caddy/Caddyfile, path: /x}]")),
+    ("no-sign-in", dict(route="route: {container: own, port: 80, sign_in: application}")),
+    ("no-sign-in", dict(route="route: {container: own, port: 80, sign_in: provider}")),
+    ("same-client", dict(top="oidc: {client_id: portainer, secret: '', redirects: [/]}")),
+    ("same-client", dict(top="oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}")),
+    ("secret-in-environment", dict(line="environment: {PGPASSWORD: hunter2}")),
+])
+def test_what_belongs_to_others_is_refused(code, changes):
+    assert code in codes(own(**changes))
+
+
+@pytest.mark.parametrize("path", ["/var/run/docker.sock", "/run/docker.sock", "/var/x/../run/docker.sock", "//run/./docker.sock", "/", "/run"])
+def test_no_grant_gives_the_socket_itself(path):
+    assert "docker-socket" in codes(own(f"host_paths: [{{host: {path}, path: /x}}]"), ", grants: [host_path]")
+
+
+def test_a_name_that_begins_like_a_service_opens_no_volume_of_it():
+    blueprint = own("volumes: [{volume: portainer-data, path: /data}]", name="port")
+    assert "foreign-volume" in codes(blueprint, name="port")
+
+
+def test_what_the_operator_grants_may_be_reached():
+    assert codes(own("reaches: [glances]"), ", grants: [reach]") == set()
+
+
+@pytest.mark.parametrize("code,changes", [
+    ("container-name", dict(second=SECOND.replace("NAME", "helper-socket"))),
+    ("unknown-container", dict(line="needs: {authentik-database: healthy}")),
+    ("unknown-container", dict(route="route: {container: authentik-database, port: 5432}")),
+    ("unknown-service", dict(top="requires: [nothing]")),
+    ("unknown-file", dict(line="files: [{file: ../secrets/authentik_secret_key, path: /x}]")),
+    ("unknown-secret", dict(line="secrets: [authentik_secret_key]")),
+    ("unknown-reference", dict(line="environment: {A: '${secret.authentik_secret_key}'}")),
+    ("unknown-reference", dict(line="environment: {A: '${nothing}'}")),
+    ("unknown-reference", dict(line="command: ['${']")),
+    ("no-sign-in", dict(route="route: {container: own, port: 80, sign_in: application}")),
+    ("client-id", dict(top="oidc: {client_id: portainer, secret: '', redirects: [/]}")),
+    ("unknown-secret", dict(top="oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}")),
+])
+def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):
+    text = own(**changes).encode()
+    source = b"version: 1\ndomain: home.example.org\npattern: full\napps: {own: {blueprint: ./own.yaml}}\n"
+    document = parse(source, "infrakit.yaml")
+    config = bind(document)
+    blueprints, documents, problems = own_blueprints(config, document, lambda _: text)
+    assert problems == []
+    found = own_fits(config, load_catalog(), blueprints, Locator(document, documents))
+    assert code in {problem.code for problem in found}
+    assert all(problem.position.document == "./own.yaml" and problem.position.line > 6 for problem in found)
