@@ -12,7 +12,7 @@ PATH = "caddy/Caddyfile"
 HEADING = "# Compiled by InfraKit: change infrakit.yaml, not this file."
 ADMIN = "unix//run/caddy/admin.sock|0600"
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
-EDGE_TUNNEL = "portainer:8000"
+EDGE_TUNNEL = "portainer"
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
@@ -128,7 +128,7 @@ def _edge_tunnel(deployment: Deployment) -> Directive:
     )
     block = (
         directive("@agent", block=wanted),
-        directive("reverse_proxy", "@agent", EDGE_TUNNEL),
+        directive("reverse_proxy", "@agent", f"{EDGE_TUNNEL}:{deployment.door.tunnel_port}"),
         directive("abort"),
     )
     return directive(f"http://:{deployment.door.tunnel_port}", block=(directive("route", block=block),))

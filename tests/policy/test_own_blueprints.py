@@ -2,9 +2,10 @@
 
 import pytest
 
+from infrakit import resources
 from infrakit.catalog import load_catalog
 from infrakit.compiler import Locator, load
-from infrakit.config import bind, parse
+from infrakit.config import bind, check_schema, parse
 from infrakit.errors import ConfigurationInvalid
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.own import own_blueprints
@@ -140,6 +141,7 @@ def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):
     text = own(**changes).encode()
     source = b"version: 1\ndomain: home.example.org\npattern: full\napps: {own: {blueprint: ./own.yaml}}\n"
     document = parse(source, "infrakit.yaml")
+    assert check_schema(document, resources.schema("infrakit")) == []
     config = bind(document)
     blueprints, documents, problems = own_blueprints(config, document, lambda _: text)
     assert problems == []

@@ -9,6 +9,7 @@ from infrakit.catalog.references import is_known, references
 from infrakit.errors import Problem
 from infrakit.model import Origin
 
+
 def own_fits(config, catalog, blueprints, locate) -> list[Problem]:
     """All problems of all blueprints of apps."""
     found = []

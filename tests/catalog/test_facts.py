@@ -1,0 +1,88 @@
+"""What upstream demands of a service, each held by one test: a change of a blueprint that forgets it fails here."""
+
+import subprocess
+
+import pytest
+
+from infrakit.catalog import load_catalog, substitute
+from infrakit.emit.haproxy import HEALTH_PORT
+
+CATALOG = load_catalog().blueprints
+CONTAINERS = [container for blueprint in CATALOG.values() for container in blueprint.containers]
+SCRIPTS = [file for blueprint in CATALOG.values() for file in blueprint.files if file.name.endswith(".sh")]
+POSTGRES = [container for container in CONTAINERS if "/postgres:" in container.image and not container.one_shot]
+
+
+def container(service, name):
+    return CATALOG[service].container(name)
+
+
+def test_no_secret_stands_in_an_environment():
+    """A value may only lead to a file: by *_FILE, or by Authentik's file://."""
+    for item in CONTAINERS:
+        for key, value in item.environment:
+            assert "${secret." not in value or key.endswith("_FILE") or value.startswith("file://"), (item.name, key)
+
+
+def test_a_reference_to_a_secret_names_one_that_the_container_reads():
+    for item in CONTAINERS:
+        words = [*(value for _, value in item.environment), *(item.entrypoint or ()), *(item.command or ())]
+        read = {use.name for use in item.secrets}
+        named = {part.partition("}")[0] for word in words for part in word.split("${secret.")[1:]}
+        assert named <= read, item.name
+
+
+@pytest.mark.parametrize("name", ["authentik", "authentik-worker"])
+def test_authentik_is_never_left_for_the_first_visitor_to_set_up(name):
+    script = container("authentik", name).entrypoint[2]
+    assert script.index('test -n "$AUTHENTIK_BOOTSTRAP_PASSWORD"') < script.index("exec ")
+    assert container("authentik", name).docker is None
+
+
+def test_server_and_worker_of_authentik_have_the_same_settings():
+    server, worker = container("authentik", "authentik"), container("authentik", "authentik-worker")
+    same = ("image", "environment", "secrets", "volumes", "user", "shm_size")
+    assert [getattr(server, field) for field in same] == [getattr(worker, field) for field in same]
+
+
+def test_guacamole_signs_in_by_the_implicit_flow_without_a_secret():
+    oidc = CATALOG["guacamole"].oidc
+    assert (oidc.grant_types, oidc.secret) == (("implicit",), "")
+
+
+def test_the_page_of_guacamole_waits_for_its_default_login_to_be_replaced():
+    assert dict(container("guacamole", "guacamole").needs)["guacamole-prepare"] == "completed"
+
+
+def test_images_that_work_together_have_one_version():
+    versions = {item.name: item.image.rpartition(":")[2] for item in CONTAINERS}
+    assert versions["guacamole"] == versions["guacd"] == versions["guacamole-schema"]
+    assert versions["portainer"] == versions["portainer-agent"] == versions["portainer-edge-agent"]
+    assert versions["dozzle"] == versions["dozzle-agent"]
+
+
+def test_databases_and_doors_are_never_updated_by_themselves():
+    automatic = {item.name for item in CONTAINERS if item.update == "automatic"}
+    assert automatic == {"cloudflared", "dozzle", "dozzle-agent", "glances"}
+
+
+def test_databases_keep_their_data_in_a_volume_and_get_time_to_stop():
+    for item in POSTGRES:
+        assert "/var/lib/postgresql/data" in [use.path for use in item.volumes]
+        assert item.stop_grace_period_s >= 60
+
+
+def test_the_health_check_of_a_socket_proxy_asks_the_port_that_its_configuration_opens():
+    assert f"http://127.0.0.1:{HEALTH_PORT}/_ping" in container("socket-proxy", "socket-proxy").health.test
+
+
+def test_agents_that_dial_a_fixed_socket_get_it_in_a_volume():
+    for name in ("portainer-agent", "portainer-edge-agent"):
+        docker = container(name, name).docker
+        assert (docker.transport, docker.socket_volume_path) == ("unix", "/var/run")
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.name)
+def test_a_script_can_be_read_by_a_shell(file):
+    checked = subprocess.run(["sh", "-n"], input=substitute(file.content, lambda name: name), text=True)
+    assert checked.returncode == 0
