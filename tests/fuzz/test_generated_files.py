@@ -1,0 +1,42 @@
+"""10,000 generated files: each compiles or is refused with places. None ends in a traceback, a hang, or without memory."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.fuzz.files import generated
+
+ROOT = Path(__file__).parents[2]
+FILES = 10_000
+WORKERS = 2
+IN_ZIPAPP = 24
+
+
+def test_ten_thousand_files_are_compiled_or_refused():
+    share = FILES // WORKERS
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.fuzz.worker", str(number * share), str((number + 1) * share)],
+            cwd=ROOT, env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(WORKERS)
+    ]
+    results = []
+    for process in started:
+        out, err = process.communicate(timeout=900)
+        assert process.returncode == 0, err[-3000:]
+        results.append(json.loads(out))
+    wrong = {seed: text for result in results for seed, text in result["wrong"].items()}
+    assert not wrong, f"{len(wrong)} files, for instance seed {min(wrong, key=int)}:\n{wrong[min(wrong, key=int)]}"
+    assert sum(result["compiled"] + result["refused"] for result in results) == FILES
+    assert sum(result["compiled"] for result in results) > FILES // 100
+
+
+def test_the_zipapp_says_the_same_without_a_traceback(infrakit, tmp_path):
+    for seed in range(FILES, FILES + IN_ZIPAPP):
+        (tmp_path / "infrakit.yaml").write_bytes(generated(seed))
+        done = infrakit("validate")
+        assert done.returncode in (0, 2), (seed, done.stderr)
+        assert "Traceback" not in done.stderr, (seed, done.stderr)
