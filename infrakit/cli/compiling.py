@@ -74,7 +74,7 @@ def _plans(fleet, output: str, host: str | None, force: bool, report: Report) ->
             else:
                 artifacts, one = emit(deployment), deployment
             folder = os.path.join(output, name)
-            about = {"infrakit": 1, "host": name, "facts": facts}
+            about = {"infrakit": 1, "project": fleet.name, "host": name, "facts": facts}
             plan = tree.plan_tree(folder, artifacts, about, force=force)
             if not plan.fresh and plan.manifest_changes:
                 report.facts(name, compare(tree.read_manifest(folder).get("facts"), facts))
@@ -84,7 +84,7 @@ def _plans(fleet, output: str, host: str | None, force: bool, report: Report) ->
 
 
 def _remove_departed(fleet, output: str, force: bool, report: Report) -> None:
-    """Trees of hosts that have left the file: our files go; secrets, and what was edited by hand, stay."""
+    """Trees of hosts that have left the file, of this project only: our files go; secrets, and what was edited by hand, stay."""
     names = set()
     for deployment, range_names in fleet.deployments.groups():
         names.update([deployment.host] if range_names is None else range_names)
@@ -93,9 +93,9 @@ def _remove_departed(fleet, output: str, force: bool, report: Report) -> None:
     for name in others:
         folder = os.path.join(output, name)
         old = tree.read_manifest(folder)
-        if old.get("infrakit") != 1:
+        if old.get("infrakit") != 1 or old.get("project") != fleet.name:
             continue
-        plan = tree.plan_tree(folder, (), {"infrakit": 1, "host": name, "facts": {}}, force=force)
+        plan = tree.plan_tree(folder, (), {"infrakit": 1, "project": fleet.name, "host": name, "facts": {}}, force=force)
         tree.clear(plan)
         report.departed(name, plan)
         if os.path.lexists(folder):

@@ -1,8 +1,10 @@
 """A Python with nothing installed, an environment with nothing in it, and the calls that are measured."""
 
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,9 +29,10 @@ def example(name: str) -> str:
     return (ROOT / "infrakit" / "examples" / f"{name}.yaml").read_text()
 
 
-def drop_caches(folder: Path) -> None:
-    """As before the first start ever: no cache of ours."""
-    places = [folder / ".cache" / "infrakit"] if os.geteuid() else [Path("/var/cache/infrakit")]
-    for place in places:
-        for path in place.glob("code-*"):
-            path.unlink()
+def drop_caches(folder: Path, pyz: str) -> None:
+    """As before the first start ever of this build."""
+    with zipfile.ZipFile(pyz) as archive:
+        build = re.search(r'build = "(\w+)"', archive.read("infrakit_start.py").decode())[1]
+    place = folder / ".cache" / "infrakit" if os.geteuid() else Path("/var/cache/infrakit")
+    for path in place.glob(f"code-{build}-*"):
+        path.unlink()

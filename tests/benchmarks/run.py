@@ -50,7 +50,7 @@ def starts(python: str, pyz: str, folder: Path) -> None:
         calls["compile, no cache"] = [python, pyz, "compile", "--example", "full", "--no-secrets", "-o", "first"]
         for name, words in calls.items():
             if name == "compile, no cache":
-                drop_caches(folder)
+                drop_caches(folder, pyz)
             found.setdefault(name, []).append(measure(words, folder))
         for words in ([python, pyz, "--help"], [python, pyz, "compile", "--check", "-f", str(file)]):
             measure(words, folder)

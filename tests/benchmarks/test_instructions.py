@@ -34,19 +34,21 @@ class Meter:
         assert run.returncode == 0, run.stderr
         return int(re.search(r"I\s+refs:\s+([\d,]+)", run.stderr)[1].replace(",", ""))
 
-    def ratio(self, *words):
+    def ratio(self, *words, warm=True):
+        if warm:  # now, not once for all tests: root's cache is one for the whole machine
+            self.run(*(["compile", "--check", "--example", "full"] if words[0] == "compile" else words), may_differ=True)
         return self._count(self.pyz, *words) / self.bare
 
-    def run(self, *words):
-        subprocess.run([self.python, self.pyz, *words], cwd=self.folder, env=environment(self.folder), check=True, capture_output=True)
+    def run(self, *words, may_differ=False):
+        run = subprocess.run([self.python, self.pyz, *words], cwd=self.folder, env=environment(self.folder), capture_output=True)
+        assert run.returncode in ((0, 6) if may_differ else (0,)), run.stderr
 
 
 @pytest.fixture(scope="module")
 def meter(pyz, tmp_path_factory):
     meter = Meter(tmp_path_factory.mktemp("instructions"), pyz)
     (meter.folder / "infrakit.yaml").write_text(example("full"))
-    for words in (["--help"], ["compile"], ["compile", "--check"]):
-        meter.run(*words)
+    meter.run("compile")
     return meter
 
 
@@ -69,8 +71,8 @@ def test_compile_of_an_unchanged_file(meter):
 
 
 def test_first_start_ever(meter):
-    drop_caches(meter.folder)
-    assert meter.ratio("compile", "--example", "full", "--no-secrets", "-o", "first") < 34
+    drop_caches(meter.folder, meter.pyz)
+    assert meter.ratio("compile", "--example", "full", "--no-secrets", "-o", "first", warm=False) < 34
 
 
 def test_compile_imports_nothing_heavy(meter):

@@ -130,6 +130,13 @@ def test_a_host_that_left_the_file_loses_its_tree_but_not_its_secrets(infrakit, 
     assert [path.name for path in (compiled_folder / "b").iterdir()] == ["secrets"]
 
 
+def test_two_projects_share_a_folder_in_peace(infrakit, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(THREE_LINES + f"name: {name}\n")
+        assert infrakit("compile", "-f", f"{name}.yaml").returncode == 0
+    assert (tmp_path / "build/one/compose.yaml").exists() and (tmp_path / "build/two/compose.yaml").exists()
+
+
 def test_a_link_in_the_tree_is_not_followed(infrakit, tmp_path):
     folder = compiled(infrakit, tmp_path)
     outside = tmp_path / "outside"
@@ -173,3 +180,16 @@ def test_the_fleet_shares_one_authority_and_each_host_has_its_own_key(infrakit, 
     assert (build / "core/secrets/fleet_ca").read_bytes() == (build / "shed/secrets/fleet_ca").read_bytes()
     assert (build / "core/secrets/fleet_key").read_bytes() != (build / "shed/secrets/fleet_key").read_bytes()
     assert not (build / "cabin/secrets").exists()
+
+
+def test_the_quick_reading_of_the_call_is_clicks():
+    """plain.py reads the words of a plain compile; click's declaration stays the definition."""
+    from infrakit.cli.compile import command
+    from infrakit.cli.plain import FLAGS, VALUES, compile_options
+
+    declared = {word: option.name for option in command.params for word in option.opts}
+    assert declared == {**VALUES, **FLAGS}
+    for words in ([], ["-f", "x", "--check"], ["-o", "y", "--host", "h", "--json"], ["--example", "full", "--force", "--no-secrets", "--diff"]):
+        assert compile_options(words) == command.make_context("compile", list(words)).params
+    for words in (["-fx"], ["--output=y"], ["-f"], ["--example", "none"], ["--", "x"], ["--help"]):
+        assert compile_options(words) is None
