@@ -71,7 +71,7 @@ def decide(config: Config, document: Document, catalog: Catalog, read_blueprint:
     """A checked file and the catalogue -> the fleet."""
     blueprints, documents, problems = own_blueprints(config, document, read_blueprint)
     locate = Locator(document, documents)
-    problems += checks.run(config, catalog, locate)
+    problems += checks.run(config, catalog, locate, blueprints)
     warnings = _stop(problems)
     world = settle(config, catalog, blueprints)
     warnings += _stop(unreachable(world, locate))
@@ -83,5 +83,5 @@ def decide(config: Config, document: Document, catalog: Catalog, read_blueprint:
 def _stop(problems: list[Problem]) -> list[Problem]:
     """The warnings among `problems`; raises where there is an error (with the warnings, in the order of the file)."""
     if any(problem.severity == "error" for problem in problems):
-        raise ConfigurationInvalid(sorted(problems))
+        raise ConfigurationInvalid(sorted(problems, key=lambda problem: problem.position))
     return list(problems)

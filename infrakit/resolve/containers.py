@@ -130,7 +130,7 @@ def _mounts(placed: Placed, name: str, spec) -> tuple[Mount, ...]:
 
 
 def _volume(service: str, volume: str) -> str:
-    return volume if volume.startswith(service) else f"{service}-{volume}"
+    return volume if volume.startswith(f"{service}-") else f"{service}-{volume}"
 
 
 def _ports(host: HostDraft, placed: Placed, spec) -> tuple[PublishedPort, ...]:
