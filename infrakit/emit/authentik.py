@@ -16,6 +16,10 @@ EMBEDDED = "goauthentik.io/outposts/embedded"
 VALIDITY = "hours=5"
 """Guacamole refuses tokens that live longer than five hours."""
 
+MOST_ALLOWED = 8
+"""As many names as `allow` takes (schema/infrakit.schema.json)."""
+USER_SLOTS = 100
+
 CONSENT = "Default - Provider authorization flow (implicit consent)"
 INVALIDATION = "Default - Provider invalidation flow"
 OAUTH_SCOPES = "System - OAuth2 Provider - Scopes"
@@ -122,9 +126,7 @@ def _application(application: Application, groups: set[str]) -> list[tuple[Entry
             "policy_engine_mode": "any",
         },
     }
-    bindings = [
-        (_binding(application, order, name, groups), application.origin) for order, name in enumerate(application.allow)
-    ]
+    bindings = [(entry, application.origin) for entry in _bindings(application, groups)]
     cause = (application.oidc or application.saml or application).origin
     return [(provider, cause), (entry, application.origin), *bindings]
 
@@ -186,14 +188,25 @@ def _saml(client) -> Entry:
     }
 
 
-def _binding(application: Application, order: int, name: str, groups: set[str]) -> Entry:
-    kind = "group" if name in groups else "user"
-    return {
-        "model": "authentik_policies.policybinding",
-        "state": "present",
-        "identifiers": {"target": Tagged("!KeyOf", f"application-{application.slug}"), "order": order},
-        "attrs": {kind: Tagged("!KeyOf", f"{kind}-{name}"), "enabled": True},
-    }
+def _bindings(application: Application, groups: set[str]) -> list[Entry]:
+    """Who may open it, in slots of a fixed number; an unused slot is emptied, or whoever was in it before would stay.
+
+    Groups and users have slots of their own: Authentik updates a binding partially, and one that held both a group and a
+    user would let the group in (read in its importer and its policy model).
+    """
+    entries = []
+    for kind, first in (("group", 0), ("user", USER_SLOTS)):
+        names = [name for name in application.allow if (name in groups) == (kind == "group")]
+        for slot in range(MOST_ALLOWED):
+            entry: Entry = {
+                "model": "authentik_policies.policybinding",
+                "state": "present" if slot < len(names) else "absent",
+                "identifiers": {"target": Tagged("!KeyOf", f"application-{application.slug}"), "order": first + slot},
+            }
+            if slot < len(names):
+                entry["attrs"] = {kind: Tagged("!KeyOf", f"{kind}-{names[slot]}"), "enabled": True}
+            entries.append(entry)
+    return entries
 
 
 def _absent(slugs: tuple[str, ...], deployment: Deployment) -> list[tuple[Entry, Origin]]:

@@ -150,7 +150,7 @@ def test_every_application_has_bindings_of_its_own(name):
     found = entries(HOSTS[name])
     bound = {}
     for entry in found:
-        if entry["model"] == "authentik_policies.policybinding":
+        if entry["model"] == "authentik_policies.policybinding" and entry["state"] == "present":
             assert len({"group", "user", "policy"} & set(entry["attrs"])) == 1
             bound.setdefault(entry["identifiers"]["target"].value, []).append(entry["identifiers"]["order"])
     for entry in found:
@@ -176,6 +176,27 @@ def test_redirects_say_their_type_and_public_clients_their_flow():
             assert all(set(uri) == {"matching_mode", "url", "redirect_uri_type"} for uri in entry["attrs"]["redirect_uris"])
             assert entry["attrs"]["grant_types"]
             assert ("client_secret" in entry["attrs"]) == (entry["attrs"]["client_type"] == "confidential")
+
+
+def test_who_is_no_longer_allowed_loses_the_binding():
+    """Every slot of an application is written, used or emptied, and a slot never changes its kind."""
+    before, after = ({
+        entry["identifiers"]["order"]: (entry["state"], *sorted(entry.get("attrs", {})))
+        for entry in entries(list(load(APPS.replace("[family, guests, dave]", allow).encode(), "infrakit.yaml", lambda name: b"").fleet.deployments)[0])
+        if entry["model"].endswith("policybinding") and entry["identifiers"]["target"].value == "application-wiki"
+    } for allow in ("[family, guests]", "[dave]"))
+    assert set(before) == set(after) == {*range(8), *range(100, 108)}
+    assert [order for order, found in before.items() if found[0] == "present"] == [0, 1]
+    assert [order for order, found in after.items() if found[0] == "present"] == [100]
+    for slot, found in {**before, **after}.items():
+        assert found[0] == "absent" or ("user" in found) == (slot >= 100)
+
+
+def test_allow_takes_as_many_names_as_there_are_slots():
+    from infrakit import resources
+
+    for section in ("services", "apps"):
+        assert resources.schema("infrakit")["properties"][section]["additionalProperties"]["properties"]["allow"]["maxItems"] == authentik.MOST_ALLOWED
 
 
 def test_what_is_off_is_removed_application_first():
