@@ -1,7 +1,7 @@
 """A Route -> its site in the Caddyfile: certificates, stripped headers, sign-in, and where it leads."""
 
 from infrakit.emit.caddy_text import Directive, Live, directive
-from infrakit.model import SECRETS_DIRECTORY, Deployment, Origin, Route, Upstream
+from infrakit.model import SECRETS_DIRECTORY, Deployment, Route, Upstream
 
 PASS = "emit.caddyfile"
 OUTPOST = "authentik:9000"

@@ -16,8 +16,6 @@ from infrakit.policy.secrets import secrets_as_files
 from infrakit.policy.sockets import socket_kept
 from infrakit.policy.updates import databases_left_alone
 
-Rule = Callable[[Deployment], "list[Broken]"]
-
 RULES = (
     only_caddy_publishes,
     signed_in,

@@ -95,6 +95,10 @@ def build_container(world: World, host: HostDraft, placed: Placed, spec, table: 
         origins=origins,
         working_dir=spec.working_dir,
     )
+    if placed.app is None and placed.name == DOOR:
+        # Not the blueprint's list: the host's door says which of them are published.
+        said = any(path[:1] == ("network",) for path in world.config.said)
+        origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
     if host.membership.get(name):
         origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
     return _overridden(world, placed, container) if spec is placed.blueprint.main else container

@@ -75,8 +75,3 @@ class World(NamedTuple):
     def core_host(self) -> HostDraft | None:
         """The host that runs Authentik for the fleet, if there is one."""
         return next((host for host in self.hosts if host.name == self.core), None)
-
-
-def blueprint_origin(blueprint: Any, path: tuple, decided_by: str) -> Origin:
-    """A decision whose cause is a line of a blueprint."""
-    return Origin(blueprint.document, path, decided_by)

@@ -59,6 +59,7 @@ def test_explain_a_key(infrakit):
     ("compose.yaml:services.glances.image", "blueprints/glances.yaml:"),
     ("compose.yaml:services.wiki.image", "full.yaml:"),
     ("compose.yaml:name", "full.yaml:"),
+    ("compose.yaml:services.caddy.ports.0", "full.yaml:"),
     ("caddy/Caddyfile:3", "full.yaml:"),
 ])
 def test_explain_a_value(infrakit, what, cause):

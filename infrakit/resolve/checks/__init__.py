@@ -3,10 +3,10 @@
 Each check names both places where two are involved. All of them run; a later one does not rely on an earlier one.
 """
 
-from typing import Any, Callable
+from typing import Any
 
 from infrakit.config.model import Config
-from infrakit.errors import Position, Problem
+from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
 from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
 from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
@@ -17,7 +17,6 @@ from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
 
-Locate = Callable[..., Position]
 
 CHECKS = (
     services_known,
