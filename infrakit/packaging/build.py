@@ -2,6 +2,7 @@
 
 Stages pure wheels and our package, precompiles the catalogue and the schemas, lets shiv make the archive, gives it our own
 __main__, and writes it anew with sorted names, fixed times and fixed modes. Runs in the build's virtual environment.
+One member is bytecode of the Python that builds (bytecode.py): another minor version makes another archive, by that member alone.
 """
 
 import base64
@@ -34,6 +35,7 @@ def main() -> None:
     _strip(STAGE)
     _own_package()
     _data()
+    subprocess.run([sys.executable, "-I", "-S", "-X", "no_debug_ranges", os.path.join(HERE, "bytecode.py"), STAGE], check=True)
     os.makedirs(DIST, exist_ok=True)
     archive = os.path.join(DIST, "infrakit.pyz")
     _archive(archive)
@@ -109,6 +111,8 @@ def _archive(path: str) -> None:
                 members[name] = archive.read(name)
     build = hashlib.sha256()
     for name in sorted(members):
+        if name.endswith(".code"):  # the sources again, for one Python
+            continue
         build.update(name.encode() + b"\0" + hashlib.sha256(members[name]).digest())
     from infrakit import VERSION
 

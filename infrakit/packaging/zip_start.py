@@ -24,11 +24,12 @@ class Modules:
         self.archive = archive
         self.known = known
         self.fresh = {}
+        self.shipped = None
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in PACKAGES:
             return None
-        entry = self.known.get(name) or self.fresh.get(name) or self._compiled(name)
+        entry = self.known.get(name) or self.fresh.get(name) or self._shipped(name) or self._compiled(name)
         if entry is None:
             return None
         place = self._place(name)
@@ -40,6 +41,19 @@ class Modules:
 
     def _place(self, name):
         return "%s/%s/%s" % (self.archive, PREFIX, name.replace(".", "/"))
+
+    def _shipped(self, name):
+        """From the bytecode in the archive, where the Python that built it was one like this."""
+        if self.shipped is None:
+            magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER.hex()
+            try:
+                self.shipped = marshal.loads(ZIP.get_data("%s/%s/%s.code" % (self.archive, PREFIX, magic)))
+            except OSError:
+                self.shipped = {}
+        if name in self.shipped:
+            is_package, code = self.shipped.pop(name)
+            self.fresh[name] = is_package, marshal.loads(code)
+        return self.fresh.get(name)
 
     def _compiled(self, name):
         place = self._place(name)

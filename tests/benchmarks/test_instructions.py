@@ -72,7 +72,7 @@ def test_compile_of_an_unchanged_file(meter):
 
 def test_first_start_ever(meter):
     drop_caches(meter.folder, meter.pyz)
-    assert meter.ratio("compile", "--example", "full", "--no-secrets", "-o", "first", warm=False) < 34
+    assert meter.ratio("compile", "--example", "full", "--no-secrets", "-o", "first", warm=False) < 14
 
 
 def test_compile_imports_nothing_heavy(meter):

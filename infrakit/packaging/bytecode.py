@@ -1,0 +1,54 @@
+"""Staged sources -> `site-packages/<magic>.code`, what a first compile imports, as this Python's bytecode.
+
+Bytecode belongs to one minor version of Python: the one that builds. Others compile the sources, which are always there.
+Runs as `python -I -S -X no_debug_ranges bytecode.py STAGE`; the format is that of the cache in zip_start.py.
+"""
+
+import contextlib
+import importlib.util
+import io
+import marshal
+import os
+import sys
+import tempfile
+
+# Later formats mark what else in the process refers to a constant, which no two Pythons agree on.
+REPRODUCIBLE = 2
+
+
+def imported(stage: str) -> list[str]:
+    """Names of the modules in `stage` that a compile of the full example loads."""
+    names = set()
+    # Not sys.modules, from which the reader takes away the parts of ruamel.yaml that it has.
+    sys.addaudithook(lambda event, given: names.add(given[0]) if event == "import" else None)
+    sys.path.insert(0, stage)
+    sys.dont_write_bytecode = True
+    from infrakit.cli import main
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        code = main(["compile", "--example", "full", "--no-secrets", "-o", os.path.join(folder, "build")])
+    if code:
+        sys.exit(f"the full example does not compile: exit code {code}")
+    return sorted(name for name in names if os.path.exists(os.path.join(stage, name.partition(".")[0])) and name != "ruamel.yaml")
+
+
+def compiled(stage: str, name: str) -> tuple[bool, bytes]:
+    """(is a package, its code), compiled as zip_start.py does."""
+    base = "site-packages/" + name.replace(".", "/")
+    is_package = os.path.isdir(os.path.join(stage, name.replace(".", "/")))
+    file = base + ("/__init__.py" if is_package else ".py")
+    with open(os.path.join(stage, file.partition("/")[2]), "rb") as source:
+        code = compile(source.read(), file, "exec", dont_inherit=True, optimize=0 if name.startswith("ruamel") else 2)
+    return is_package, marshal.dumps(code, REPRODUCIBLE)
+
+
+def main() -> None:
+    """Write the file."""
+    stage = os.path.abspath(sys.argv[1])
+    modules = {name: compiled(stage, name) for name in imported(stage)}
+    with open(os.path.join(stage, importlib.util.MAGIC_NUMBER.hex() + ".code"), "wb") as file:
+        file.write(marshal.dumps(modules, REPRODUCIBLE))
+
+
+if __name__ == "__main__":
+    main()
