@@ -40,21 +40,23 @@ def compile_file(
 def _write_trees(plans, fleet, output: str, force_departed: bool | None, report: Report) -> list[tuple[Deployment, str]]:
     """Stage every host, then put all in place. `force_departed` None: hosts that are not in `plans` are none of our business."""
     staged, folders = [], []
+    tree.sweep(output)
     try:
         for deployment, plan in plans:
             staged.append(tree.stage(plan))
             report.written(deployment, plan)
             folders.append((deployment, plan.folder))
+        if force_departed is not None:
+            for name, plan in _departed(fleet, output, force_departed):
+                staged.append(tree.stage(plan))
+                report.departed(name, plan)
         if report.changed:
             sync(output)
-    except BaseException:
         for item in filter(None, staged):
-            tree.abandon(item)
-        raise
-    for item in filter(None, staged):
-        tree.commit(item)
-    if force_departed is not None:
-        _remove_departed(fleet, output, force_departed, report)
+            tree.commit(item)
+    finally:
+        tree.sweep(output)
+    report.left_behind()
     return folders
 
 
@@ -83,7 +85,7 @@ def _plans(fleet, output: str, host: str | None, force: bool, report: Report) ->
         raise UsageProblem(f"there is no host {host} in the file")
 
 
-def _remove_departed(fleet, output: str, force: bool, report: Report) -> None:
+def _departed(fleet, output: str, force: bool) -> Iterator[tuple[str, tree.TreePlan]]:
     """Trees of hosts that have left the file, of this project only: our files go; secrets, and what was edited by hand, stay."""
     names = set()
     for deployment, range_names in fleet.deployments.groups():
@@ -93,13 +95,8 @@ def _remove_departed(fleet, output: str, force: bool, report: Report) -> None:
     for name in others:
         folder = os.path.join(output, name)
         old = tree.read_manifest(folder)
-        if old.get("infrakit") != 1 or old.get("project") != fleet.name:
-            continue
-        plan = tree.plan_tree(folder, (), {"infrakit": 1, "project": fleet.name, "host": name, "facts": {}}, force=force)
-        tree.clear(plan)
-        report.departed(name, plan)
-        if os.path.lexists(folder):
-            report.note(f"{folder}: the host has left the file; what is not ours, and its secrets, stay there")
+        if old.get("infrakit") == 1 and old.get("project") == fleet.name:
+            yield name, tree.plan_tree(folder, (), None, force=force)
 
 
 def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mint: bool) -> None:

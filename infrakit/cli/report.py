@@ -1,5 +1,6 @@
 """What `compile` says at its end: what changed in the words of a person, what stays, and which secrets are missing."""
 
+import os
 from typing import Any, Iterable
 
 from infrakit.cli.talk import problem_json, result, result_json, say, say_problems
@@ -25,6 +26,7 @@ class Report:
         self.lines: list[tuple[str, str]] = []
         self.edited: list[str] = []
         self.notes: list[str] = []
+        self.left: list[str] = []
         self.minted: list[tuple[str, str]] = []
         self.secrets: list[SecretState] = []
         self.paths: list[tuple[str, str]] = []
@@ -48,10 +50,13 @@ class Report:
         """The tree of a host that has left the file."""
         self._count(plan)
         self.lines.append((host, f"- host {host}"))
+        self.left.append(plan.folder)
 
-    def note(self, text: str) -> None:
-        """Something to know at the end."""
-        self.notes.append(text)
+    def left_behind(self) -> None:
+        """After the change: what it did not take away."""
+        for folder in self.left:
+            if os.path.lexists(folder):
+                self.notes.append(f"{folder}: the host has left the file; what is not ours, and its secrets, stay there")
 
     def _count(self, plan: TreePlan) -> None:
         for change in plan.changes:

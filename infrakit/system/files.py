@@ -94,18 +94,58 @@ def remove(path: str) -> None:
         pass
 
 
+def link(source: str, target: str) -> None:
+    """The same file under a second name; where the file system has no links, a copy with its mode. Of a symbolic link, the link."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+        return
+    except OSError:
+        if os.path.islink(source):
+            os.symlink(os.readlink(source), target)
+            return
+    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(reading)
+        if not stat.S_ISREG(status.st_mode):
+            raise MachineUnfit(f"{source}: not a file, and it cannot be linked", "move it out of the tree")
+        writing = os.open(target, _NEW | os.O_EXCL, 0o600)
+        try:
+            while os.sendfile(writing, reading, None, 1 << 24):
+                pass
+            os.fchmod(writing, status.st_mode & 0o7777)
+        finally:
+            os.close(writing)
+    finally:
+        os.close(reading)
+
+
+def exchange(new: str, old: str) -> None:
+    """`new` and `old` change names at one instant; where the system cannot, `old` goes to `.new` first."""
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if _call("renameat2", here, os.fsencode(new), here, os.fsencode(old), swap) != 0:
+        folder, name = os.path.split(new)
+        os.rename(old, os.path.join(folder, "." + name))
+        os.rename(new, old)
+
+
 def sync(folder: str) -> None:
     """Flush what was written below `folder` to the disk: one call for the file system that holds it, not one per file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        # syncfs(2) is not in `os`; ctypes itself would cost a third of a bare start. os.sync() waits for every disk.
-        import _ctypes
-
-        _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syncfs"), (descriptor,))
-    except (ImportError, AttributeError, OSError):
-        os.sync()
+        if _call("syncfs", descriptor) != 0:
+            os.sync()  # of every disk
     finally:
         os.close(descriptor)
+
+
+def _call(name: str, *words: int | bytes) -> int:
+    """A function of the C library that `os` does not have; -1 where it fails, or is not there."""
+    try:
+        import _ctypes  # `ctypes` itself would cost a third of a bare start
+
+        return _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), name), words)
+    except (ImportError, AttributeError, OSError):
+        return -1
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
         with open(os.path.join(output, NAME), "rb") as stream:
             lines = stream.read().decode("utf-8", "surrogateescape").split("\n")
         made = build()
+        if os.path.lexists(os.path.join(output, ".infrakit.new")):  # of a run that was killed: there is something to clear up
+            return None
         if not made or lines[0] != made or lines[1] != f"{_digest(file)} {file}":
             return None
         summary, talk = "", []

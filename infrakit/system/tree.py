@@ -1,8 +1,7 @@
 """The files of one host -> its folder: what is new, changed, gone, or edited by hand, and then the change itself.
 
-First all bytes are staged beside their places, then renames put them there: a full disk changes nothing.
-`manifest.json` comes last and lists what is ours. A run that dies leaves `manifest.pending.json`, which lists what it was
-about to put in place, so that the next one knows its own half-done work from somebody's edits.
+The new tree is made whole in a staging folder, then one rename exchanges it for the old one: a full disk changes nothing, and
+a run that dies leaves the old tree or the new one. `manifest.json` lists what is ours.
 """
 
 import json
@@ -10,13 +9,12 @@ import os
 from functools import lru_cache
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from infrakit.errors import InfraKitError
+from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.model import Artifact
 from infrakit.system.digest import hex_digest
-from infrakit.system.files import read, remove, replace, write_new
+from infrakit.system.files import exchange, link, read, remove, write_new
 
 MANIFEST = "manifest.json"
-PENDING = "manifest.pending.json"
 STAGING = ".infrakit.new"
 
 
@@ -41,9 +39,9 @@ class TreePlan(NamedTuple):
     fresh: bool
 
 
-def read_manifest(folder: str, name: str = MANIFEST) -> Mapping[str, Any]:
+def read_manifest(folder: str) -> Mapping[str, Any]:
     """The manifest of a folder; {"files": {}} where there is none, or where it cannot be understood."""
-    content = read(os.path.join(folder, name))
+    content = read(os.path.join(folder, MANIFEST))
     try:
         found = json.loads(content) if content else {}
     except ValueError:
@@ -51,11 +49,11 @@ def read_manifest(folder: str, name: str = MANIFEST) -> Mapping[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {"files": {}}
 
 
-def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, Any], *, force: bool) -> TreePlan:
-    """Compare `artifacts` with what is on the disk. `about` goes into the manifest."""
+def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, Any] | None, *, force: bool) -> TreePlan:
+    """Compare `artifacts` with what is on the disk. `about` goes into the manifest; None where the host has left the file."""
     artifacts = tuple(artifacts)
     digests = {artifact.path: _digest(artifact.content) for artifact in artifacts}
-    manifest = manifest_bytes(about, artifacts, digests)
+    manifest = manifest_bytes(about, artifacts, digests) if about else b""
     if os.path.islink(folder):
         raise _linked(folder)
     if not os.path.lexists(folder):
@@ -67,7 +65,7 @@ def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, An
         before = _content(folder, artifact.path)
         if before == artifact.content:
             continue
-        if before is not None and not force and hex_digest(before) not in ours.get(artifact.path, ()):
+        if before is not None and not force and hex_digest(before) != ours.get(artifact.path):
             edited.append(artifact.path)
             continue
         changes.append(Change("added" if before is None else "changed", artifact.path, before, artifact.content))
@@ -75,7 +73,7 @@ def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, An
         before = _content(folder, path)
         if before is None:
             continue
-        if force or hex_digest(before) in ours[path]:
+        if force or hex_digest(before) == ours[path]:
             changes.append(Change("removed", path, before, None))
         else:
             edited.append(path)
@@ -101,132 +99,115 @@ def _digest(content: bytes) -> str:
 
 
 class Staged(NamedTuple):
-    """A plan whose bytes are on the disk, beside what they will replace. `moves` are (file in the staging folder, its path)."""
+    """A tree whose bytes are on the disk, whole, in the staging folder. kind: "fresh", "exchanged" or, where nothing remains, "gone"."""
 
     folder: str
-    place: str
-    moves: tuple[tuple[str, str], ...]
-    removals: tuple[str, ...]
-    fresh: bool
+    kind: str
+
+    @property
+    def place(self) -> str:
+        """Where it waits."""
+        output, name = os.path.split(self.folder)
+        return os.path.join(output, STAGING, name)
 
 
 def stage(plan: TreePlan) -> Staged | None:
-    """Write all that is new beside its place: everything that can run out of space. None where nothing changes.
+    """Make the whole new tree in the staging folder: everything that can run out of space. None where nothing changes.
 
-    Raises OSError, and then leaves nothing behind; `commit` puts it in place, `abandon` takes it away.
+    What does not change is a link to the same file, be it ours or somebody else's. Raises OSError; `sweep` takes it all away.
     """
-    parent, name = os.path.split(plan.folder)
-    place = os.path.join(parent, f".{name}.new") if plan.fresh else os.path.join(plan.folder, STAGING)
     if not plan.fresh and not plan.changes and not plan.manifest_changes:
-        remove(os.path.join(plan.folder, PENDING))
-        _sweep(place)
         return None
-    staged = Staged(plan.folder, place, *_moves(plan), plan.fresh)
-    try:
-        _sweep(place)
-        os.mkdir(place)
-        if plan.fresh:
-            _write_fresh(plan, place)
-        else:
-            _write_staged(plan, place)
-    except BaseException:
-        abandon(staged)
-        raise
-    return staged
-
-
-def commit(staged: Staged) -> None:
-    """Put the staged files in place by renames, the manifest last. After a kill, running again completes it."""
-    if staged.fresh:
-        os.rename(staged.place, staged.folder)
-        return
-    for source, path in staged.moves:
-        os.rename(os.path.join(staged.place, source), os.path.join(staged.folder, path))
-    for path in staged.removals:
-        remove(os.path.join(staged.folder, path))
-        _prune(staged.folder, os.path.dirname(path))
-    os.rename(os.path.join(staged.place, MANIFEST), os.path.join(staged.folder, MANIFEST))
-    remove(os.path.join(staged.folder, PENDING))
-    _sweep(staged.place)
-
-
-def clear(plan: TreePlan) -> None:
-    """Remove the files of a host that has left, its manifest last, and its folder where nothing else is in it."""
-    for change in plan.changes:
-        remove(os.path.join(plan.folder, change.path))
-        _prune(plan.folder, os.path.dirname(change.path))
-    _sweep(os.path.join(plan.folder, STAGING))
-    remove(os.path.join(plan.folder, PENDING))
-    remove(os.path.join(plan.folder, MANIFEST))
-    _prune(os.path.dirname(plan.folder), os.path.basename(plan.folder))
-
-
-def abandon(staged: Staged) -> None:
-    """Take away what was staged; the tree stays as it was."""
-    _sweep(staged.place)
-    for _, path in () if staged.fresh else staged.moves:
-        _prune(staged.folder, os.path.dirname(path))
-
-
-def _moves(plan: TreePlan) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    if plan.fresh:
-        return (), ()
-    written = [change.path for change in plan.changes if change.after is not None]
-    removed = [change.path for change in plan.changes if change.after is None]
-    return tuple((str(number), path) for number, path in enumerate(written)), tuple(removed)
-
-
-def _write_fresh(plan: TreePlan, place: str) -> None:
-    """A host that has no folder yet: all of it beside its place, for one rename."""
+    place = Staged(plan.folder, "").place
+    os.makedirs(place)
     made = {""}
-    for artifact in plan.artifacts:
-        folder = os.path.dirname(artifact.path)
+    modes = {artifact.path: artifact.mode for artifact in plan.artifacts}
+    for change in plan.changes:
+        if change.after is None:
+            continue
+        folder = os.path.dirname(change.path)
         if folder not in made:
             os.makedirs(os.path.join(place, folder), exist_ok=True)
             made.add(folder)
-        write_new(os.path.join(place, artifact.path), artifact.content, artifact.mode)
-    write_new(os.path.join(place, MANIFEST), plan.manifest, 0o644)
+        write_new(os.path.join(place, change.path), change.after, modes[change.path])
+    if not plan.fresh:
+        _carry(plan.folder, place, {MANIFEST, *(change.path for change in plan.changes)})
+    if plan.manifest:
+        write_new(os.path.join(place, MANIFEST), plan.manifest, 0o644)
+    elif not os.listdir(place):
+        return Staged(plan.folder, "gone")
+    return Staged(plan.folder, "fresh" if plan.fresh else "exchanged")
 
 
-def _write_staged(plan: TreePlan, place: str) -> None:
-    modes = {artifact.path: artifact.mode for artifact in plan.artifacts}
-    written = [change for change in plan.changes if change.after is not None]
-    for number, change in enumerate(written):
-        write_new(os.path.join(place, str(number)), change.after or b"", modes[change.path])
-        if "/" in change.path:
-            os.makedirs(os.path.join(plan.folder, os.path.dirname(change.path)), exist_ok=True)
-    write_new(os.path.join(place, MANIFEST), plan.manifest, 0o644)
-    # From here on, files as staged (or as an earlier run that was killed had staged them) are ours too.
-    pending = _ours(plan.folder, (PENDING,))
-    for path, entry in json.loads(plan.manifest)["files"].items():
-        pending.setdefault(path, set()).add(entry["sha256"])
-    ours = {path: {"sha256": sorted(digests)} for path, digests in pending.items()}
-    replace(os.path.join(plan.folder, PENDING), json.dumps({"files": ours}, sort_keys=True).encode())
+def commit(staged: Staged) -> None:
+    """Put a staged tree in its place by one rename: before it all is old, after it all is new."""
+    if staged.kind == "fresh":
+        os.rename(staged.place, staged.folder)
+    elif staged.kind == "gone":
+        os.rename(staged.folder, staged.place)
+    else:
+        exchange(staged.place, staged.folder)
 
 
-def _sweep(folder: str) -> None:
-    """Remove a staging folder and all in it, where there is one; never follows a link."""
+def sweep(output: str) -> None:
+    """Remove the staging folder: of this run, or of one that was killed, whose exchange in two steps may want undoing."""
+    staging = os.path.join(output, STAGING)
+    if not os.path.lexists(staging):
+        return
+    for name in os.listdir(staging):
+        folder = os.path.join(output, name.removeprefix("."))
+        if name.startswith(".") and not os.path.lexists(folder):
+            os.rename(os.path.join(staging, name), folder)
+    _remove_tree(staging)
+
+
+def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
+    """Link every file below `old` whose path is not `skipped` into `new`; folders that this leaves empty do not come along."""
+    status = os.lstat(old)
+    if status.st_uid != os.geteuid() and os.geteuid():
+        raise MachineUnfit(f"{old} belongs to another user", "move it out of the tree, or choose another folder with -o")
+    with os.scandir(old) as entries:
+        for entry in list(entries):
+            path, target = prefix + entry.name, os.path.join(new, entry.name)
+            if path in skipped:
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                link(entry.path, target)
+                continue
+            if os.path.ismount(entry.path):
+                raise MachineUnfit(f"something is mounted on {entry.path}", "unmount it, or choose another folder with -o")
+            mine = os.path.isdir(target)
+            if not mine:
+                os.mkdir(target, 0o700)
+            _carry(entry.path, target, skipped, path + "/")
+            if not mine and os.listdir(entry.path) and not os.listdir(target):
+                os.rmdir(target)
+    os.chmod(new, status.st_mode & 0o7777)
+    if os.lstat(new).st_uid != status.st_uid:
+        os.chown(new, status.st_uid, status.st_gid)
+
+
+def _remove_tree(folder: str) -> None:
+    """Remove a folder and all in it; never follows a link."""
     if os.path.islink(folder) or not os.path.isdir(folder):
         remove(folder)
         return
     with os.scandir(folder) as entries:
         for entry in list(entries):
             if entry.is_dir(follow_symlinks=False):
-                _sweep(entry.path)
+                _remove_tree(entry.path)
             else:
                 os.unlink(entry.path)
     os.rmdir(folder)
 
 
-def _ours(folder: str, names: tuple[str, ...] = (MANIFEST, PENDING)) -> dict[str, set[str]]:
-    """Path -> digests under which an earlier run wrote it, or was about to."""
-    found: dict[str, set[str]] = {}
-    for name in names:
-        for path, entry in read_manifest(folder, name)["files"].items():
-            if _is_inside(path) and isinstance(entry, dict):
-                digests = entry.get("sha256", "")
-                found.setdefault(path, set()).update([digests] if isinstance(digests, str) else digests)
-    return found
+def _ours(folder: str) -> dict[str, str]:
+    """Path -> the digest under which an earlier run wrote it."""
+    return {
+        path: entry.get("sha256", "")
+        for path, entry in read_manifest(folder)["files"].items()
+        if _is_inside(path) and isinstance(entry, dict)
+    }
 
 
 def _is_inside(path: str) -> bool:
@@ -245,13 +226,3 @@ def _content(folder: str, path: str) -> bytes | None:
 
 def _linked(place: str) -> InfraKitError:
     return InfraKitError(f"{place}: a link where a file of ours should be", "remove it, or choose another folder with -o")
-
-
-def _prune(root: str, folder: str) -> None:
-    """Remove folders that a removal left empty."""
-    while folder:
-        try:
-            os.rmdir(os.path.join(root, folder))
-        except OSError:
-            return
-        folder = os.path.dirname(folder)

@@ -1,4 +1,4 @@
-"""kill -9 before any call that changes the file system: each file is old or new, and running again completes it."""
+"""kill -9 before any call that changes the file system: the tree is old or new, and running again completes it."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CALLS = ("mkdir", "rename", "unlink", "rmdir", "write", "chmod", "fchmod", "fsync", "syncfs", "flock")
+CALLS = ("mkdir", "rename", "renameat2", "linkat", "unlink", "rmdir", "write", "chmod", "fchmod", "fsync", "syncfs", "flock")
 BEFORE = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
 AFTER = BEFORE + "services: {glances: {enabled: false}}\ntimezone: Europe/Berlin\n"
 
@@ -18,11 +18,15 @@ pytestmark = [
 ]
 
 
-def compile_there(pyz: Path, folder: Path, *, call: str = "", kill_at: int = 0) -> int:
-    """Compile as `infrakit.yaml` in `folder` says; the exit code. Killed at the `kill_at`th use of `call`, from 1."""
+def compile_there(pyz: Path, folder: Path, *, call: str = "", kill_at: int = 0, failing: tuple[str, ...] = ()) -> int:
+    """Compile as `infrakit.yaml` in `folder` says; the exit code. Killed at the `kill_at`th use of `call`, from 1.
+
+    Calls that are `failing` are ones that the file system does not have.
+    """
     words = [sys.executable, str(pyz), "compile"]
     if call:
-        words = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={kill_at}", *words]
+        faults = [f"--inject={call}:signal=KILL:when={kill_at}", *(f"--inject={name}:error=EINVAL" for name in failing)]
+        words = ["strace", "-qq", "-o", "/dev/null", f"--trace={','.join([call, *failing])}", *faults, *words]
     environment = {"PATH": os.environ["PATH"]}
     if os.geteuid():
         environment["XDG_CACHE_HOME"] = str(folder.parent / "cache")
@@ -51,39 +55,87 @@ def tree_of(pyz: Path, folder: Path, text: str) -> dict[str, bytes]:
     return files(folder / "build")
 
 
-def every_kill(pyz: Path, place: Path, prepare):
+def every_kill(pyz: Path, place: Path, prepare, calls=CALLS, failing: tuple[str, ...] = ()):
     """Yields a name for each call at which a compile in a prepared folder was killed; the caller looks at what is left."""
-    for call in CALLS:
+    for call in calls:
         number = 0
         while True:
             shutil.rmtree(place, ignore_errors=True)
             prepare(place)
             number += 1
-            if compile_there(pyz, place, call=call, kill_at=number) == 0:
+            if compile_there(pyz, place, call=call, kill_at=number, failing=failing) == 0:
                 break
             yield f"{call} {number}"
 
 
-def test_a_change_that_is_killed_leaves_whole_files_and_completes_on_the_next_run(pyz, tmp_path):
+def trees(place: Path) -> dict[str, bytes]:
+    """What stands in the hosts' folders."""
+    return {name: content for name, content in files(place / "build").items() if not name.startswith(".")}
+
+
+@pytest.fixture
+def old_and_new(pyz, tmp_path):
+    """(the tree before, the tree after, what prepares a folder that holds the first and wants the second)."""
     old = tree_of(pyz, tmp_path / "old", BEFORE)
-    expected = tree_of(pyz, tmp_path / "new", AFTER)
+    mine = tmp_path / "old" / "build" / "infrakit" / "mine"
+    mine.mkdir()
+    (mine / "note").write_text("not of InfraKit")
+    new = tree_of(pyz, tmp_path / "new", AFTER)
+    note = {"infrakit/mine/note": b"not of InfraKit"}
 
     def prepare(place):
         shutil.copytree(tmp_path / "old", place)
         (place / "infrakit.yaml").write_text(AFTER)
 
-    killed = 0
+    return {**old, **note}, {**new, **note}, prepare
+
+
+def test_a_change_that_is_killed_leaves_the_old_tree_or_the_new_one_and_completes_on_the_next_run(pyz, tmp_path, old_and_new):
+    old, new, prepare = old_and_new
+    seen, killed = set(), 0
     for where in every_kill(pyz, tmp_path / "place", prepare):
         killed += 1
         place = tmp_path / "place"
-        minted = secrets(place)
-        for name, content in files(place / "build").items():
-            if ".new/" not in name and not name.endswith(("manifest.pending.json", ".infrakit.tmp")):
-                assert content in (old.get(name), expected.get(name)), f"{name} is torn after {where}"
+        minted, found = secrets(place), trees(place)
+        assert found in (old, new), f"neither tree after {where}"
+        seen.add(found == new)
         assert compile_there(pyz, place) == 0, f"does not complete after {where}"
-        assert files(place / "build") == expected, f"something is left over after {where}"
+        assert files(place / "build") == new, f"something is left over after {where}"
         assert minted.items() <= secrets(place).items(), f"minted again after {where}"
-    assert killed > 40
+    assert killed > 40 and seen == {True, False}
+
+
+def test_without_an_exchange_of_names_and_links_no_kill_loses_a_tree(pyz, tmp_path, old_and_new):
+    """As on a stick with FAT: for an instant the tree has another name, under which the next run finds it."""
+    old, new, prepare = old_and_new
+    killed = 0
+    for where in every_kill(pyz, tmp_path / "place", prepare, ("rename", "unlink", "rmdir"), ("renameat2", "linkat")):
+        killed += 1
+        place = tmp_path / "place"
+        minted, found = secrets(place), trees(place)
+        assert found in (old, new, {}), f"neither tree after {where}"
+        assert compile_there(pyz, place) == 0, f"does not complete after {where}"
+        assert files(place / "build") == new, f"something is left over after {where}"
+        assert minted.items() <= secrets(place).items(), f"minted again after {where}"
+    assert killed > 20
+
+
+def test_a_host_that_leaves_is_there_or_gone(pyz, tmp_path):
+    two = BEFORE.replace("pattern: monitoring\n", "hosts:\n  one: {pattern: monitoring}\n  two: {pattern: edge, address: 10.0.0.2}\n")
+    one = two.replace("  two: {pattern: edge, address: 10.0.0.2}\n", "")
+    old, new = tree_of(pyz, tmp_path / "old", two), tree_of(pyz, tmp_path / "new", one)
+    assert new and any(name.startswith("two/") for name in old)
+
+    def prepare(place):
+        shutil.copytree(tmp_path / "old", place)
+        (place / "infrakit.yaml").write_text(one)
+
+    for where in every_kill(pyz, tmp_path / "place", prepare, ("rename", "renameat2", "linkat", "unlink", "rmdir")):
+        place = tmp_path / "place"
+        left = {name: content for name, content in trees(place).items() if name.startswith("two/")}
+        assert left in ({}, {name: content for name, content in old.items() if name.startswith("two/")}), f"half a host after {where}"
+        assert compile_there(pyz, place) == 0
+        assert files(place / "build") == new, f"something is left over after {where}"
 
 
 def test_a_first_compile_that_is_killed_leaves_nothing_or_all_and_completes_on_the_next_run(pyz, tmp_path):
