@@ -3,7 +3,8 @@
     parse -> check_schema -> bind -> check -> resolve -> judge -> emit
 
 Pure: it reads no file (blueprints of the user's own come through `read_blueprint`) and never sees a secret's value.
-Each stage gathers all its problems, then stops; later stages trust earlier ones.
+Each stage gathers all its problems, then stops; later stages trust earlier ones. The schema's come with what the checks say
+about the rest of the file.
 """
 
 from typing import Callable, NamedTuple
@@ -61,10 +62,24 @@ class Locator:
 
 
 def load(source: bytes, name: str, read_blueprint: ReadBlueprint) -> Compiled:
-    """Everything up to the files. Raises ConfigurationInvalid with all problems of the first stage that has any."""
+    """Everything up to the files. Raises ConfigurationInvalid with all problems that can be known at once."""
     document = parse(source, name)
-    _stop(check_schema(document, resources.schema("infrakit")))
+    problems = check_schema(document, resources.schema("infrakit"))
+    if problems:
+        _stop(problems + _beside(document, read_blueprint))
     return decide(bind(document), document, load_catalog(), read_blueprint)
+
+
+def _beside(document: Document, read_blueprint: ReadBlueprint) -> list[Problem]:
+    """What else is wrong in a file that its schema refuses in parts."""
+    from infrakit.config.partial import beside_faults, rest_can_be_checked
+
+    if rest_can_be_checked(document):
+        try:
+            decide(bind(document), document, load_catalog(), read_blueprint)
+        except ConfigurationInvalid as more:
+            return beside_faults(document, more.problems)
+    return []
 
 
 def decide(config: Config, document: Document, catalog: Catalog, read_blueprint: ReadBlueprint) -> Compiled:

@@ -34,6 +34,7 @@ class _Checker:
         name = dotted(path)
         text = f"{name}: {what}" if name else what
         self.problems.append(Problem(self.document.at(node), text, code, hint))
+        self.document.faults.append(path)
 
     def value(self, node: Node, schema: Schema, path: Path) -> Any:
         """The typed value of `node`, as far as it fits."""
@@ -82,7 +83,7 @@ class _Checker:
     def _kind_of(self, schema: Schema) -> str:
         return _kind(self._resolved(schema["$ref"]) if "$ref" in schema else schema)
 
-    def _object(self, node: Node, schema: Schema, path: Path) -> dict[str, Any]:
+    def _object(self, node: Node, schema: Schema, path: Path) -> dict[str, Any] | None:
         known = schema.get("properties", {})
         extra = schema.get("additionalProperties", False)
         pattern = schema.get("propertyNames", {}).get("pattern")
@@ -102,7 +103,7 @@ class _Checker:
             if not any(key.value == name for key, _ in node.value):
                 hint = _example(known.get(name, {}))
                 self.say(node, path, f"{name} is missing", "missing-key", f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": "))
-        return found
+        return found if all(name in found for name in schema.get("required", ())) else None
 
     def _unknown(self, key: Node, name: str, known: Schema, path: Path, schema: Schema) -> None:
         later = schema.get("x-later", {})

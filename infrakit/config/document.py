@@ -24,12 +24,16 @@ class Node:
 
 
 class Document:
-    """A file called `name`. `values` are typed by the schema it was checked against, None until then."""
+    """A file called `name`. `values` are typed by the schema it was checked against, None until then and where it was refused.
+
+    `faults` are the paths that it was refused at.
+    """
 
     def __init__(self, name: str, root: Node) -> None:
         self.name = name
         self.root = root
         self.values: Any = None
+        self.faults: list[Path] = []
 
     def at(self, node: Node) -> Position:
         return Position(self.name, node.line, node.column)

@@ -1,0 +1,54 @@
+"""A file that its schema refuses in parts -> the rest of it, still worth checking: one run should name all that it can.
+
+Where a mistake could make other entries look wrong (who there is, which hosts and patterns), nothing more is said yet.
+"""
+
+from typing import Any, Iterable
+
+from infrakit.config.document import Document, Node
+from infrakit.errors import Problem
+
+# Section -> the depth from which on a mistake stays within its own entry.
+CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2, "images": 1, "name": 1, "timezone": 1}
+
+
+def rest_can_be_checked(document: Document) -> bool:
+    """Take the refused values out of `document.values`; false where what is left cannot be judged by itself."""
+    if any(len(path) < CONTAINED.get(str(path[0]) if path else "", 99) for path in document.faults):
+        return False
+    document.values = _without_refused(document.values)
+    return True
+
+
+def beside_faults(document: Document, problems: Iterable[Problem]) -> list[Problem]:
+    """Those that may not be a consequence of a fault: at other keys than it, and not at its entry as a whole."""
+    touched = set()
+    for path in document.faults:
+        entry, fault = (list(_places(document, path[:depth])) for depth in (2, 3))
+        touched.update(entry[:2] + fault)
+    return [problem for problem in problems if problem.position not in touched and problem.related not in touched]
+
+
+def _without_refused(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_refused(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_refused(item) for item in value if item is not None]
+    return value
+
+
+def _places(document: Document, path: tuple) -> Iterable[Any]:
+    """Where the key at `path` stands, its value, and all in it."""
+    key = node = document.root
+    for step in path:
+        pairs = node.value if node.kind == "map" else zip(node.value, node.value)
+        key, node = next(pair for place, pair in enumerate(pairs) if step in (place, pair[0].value))
+    yield document.at(key)
+    waiting: list[Node] = [node]
+    while waiting:
+        node = waiting.pop()
+        yield document.at(node)
+        if node.kind == "map":
+            waiting += [part for pair in node.value for part in pair]
+        elif node.kind == "list":
+            waiting += node.value
