@@ -147,7 +147,10 @@ class Service(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication is off)."""
+    """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication is off).
+
+    `subnet_origin` is where the user named the pool that the subnet is from, None where nobody did.
+    """
 
     name: str
     subnet: str
@@ -155,6 +158,7 @@ class Network(NamedTuple):
     isolated: bool
     purpose: str
     origin: Origin
+    subnet_origin: Origin | None = None
 
 
 class Upstream(NamedTuple):

@@ -144,19 +144,21 @@ def _network(project: str, network: Network) -> dict[str, Any]:
 def _main_trace(deployment: Deployment) -> dict[str, Origin]:
     services = deployment.services
     tree = _main_tree(deployment.name, deployment.networks, deployment.secrets, services)
-    owners = {network.name: network.origin for network in deployment.networks}
+    owners = {network.name: network for network in deployment.networks}
     volumes = {volume: service.origin for volume, service in _volumes(services).items()}
     secrets = {secret.name: secret.origin for secret in deployment.secrets}
+    project = Origin(deployment.origin.document, ("name",), PASS)
     found = {}
     for leaf in leaves(tree):
         key, _, rest = leaf.partition(".")
         first = rest.partition(".")[0]
         if key == "name":
-            found[leaf] = Origin(deployment.origin.document, ("name",), PASS)
+            found[leaf] = project
         elif key == "include":
             found[leaf] = services[int(first)].origin
         elif key == "networks":
-            found[leaf] = owners[first]
+            pool = owners[first].subnet_origin if leaf.endswith(".subnet") else None
+            found[leaf] = project if leaf.endswith(".name") else pool or owners[first].origin
         elif key == "volumes":
             found[leaf] = volumes[first]
         else:

@@ -65,7 +65,7 @@ def build_container(world: World, host: HostDraft, placed: Placed, spec, table: 
     """One container of a blueprint (`spec`, catalog/model.py) as it runs on `host`."""
     name = spec.name
     lookup = table.for_container(name)
-    origins = {"": _base(world, placed, name)}
+    origins = {"": _base(world, placed, name), **_said(world, placed, spec, table)}
     container = Container(
         name=name,
         image=spec.image,
@@ -108,6 +108,18 @@ def _base(world: World, placed: Placed, name: str) -> Origin:
     if placed.app is not None and not placed.app.blueprint:
         return world.origin(placed.app.path, "containers")
     return Origin(placed.blueprint.document, ("containers", name), "containers")
+
+
+def _said(world: World, placed: Placed, spec, table: References) -> dict[str, Origin]:
+    """Fields whose value the user wrote elsewhere than where the blueprint says it: through references, or as keys of an app."""
+    texts = [(f"environment.{key}", value) for key, value in spec.environment]
+    texts += [(f"command.{index}", word) for index, word in enumerate(spec.command or ())]
+    found = {field: table.cause(text) for field, text in texts}
+    if placed.app is not None and not placed.app.blueprint:
+        path = placed.app.path
+        found["volumes"] = world.origin((*path, "data"), "containers")
+        found["health"] = world.said((*path, "health"), "containers") or world.origin((*path, "port"), "containers")
+    return {field: origin for field, origin in found.items() if origin is not None}
 
 
 def _words(words, lookup) -> tuple[str, ...] | None:

@@ -47,7 +47,8 @@ def _draw(world: World, host: HostDraft) -> HostDraft:
     if len(watchers) > 1:
         plan.join(MONITORING, watchers, host.origin)
     subnets = _subnets(world.config.network.pool, sorted(plan.members))
-    networks = tuple(_network(name, subnets[name], plan.origins[name]) for name in sorted(plan.members))
+    pool = world.said(("network", "pool"), "networks")
+    networks = tuple(_network(name, subnets[name], plan.origins[name])._replace(subnet_origin=pool) for name in sorted(plan.members))
     membership: dict[str, list[str]] = {}
     for name in sorted(plan.members):
         for member in plan.members[name]:

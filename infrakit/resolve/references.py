@@ -1,10 +1,22 @@
 """What `${...}` means in a blueprint: a fixed table of names, no expressions."""
 
-from infrakit.model import SECRETS_DIRECTORY
+from infrakit.catalog.references import references
+from infrakit.model import SECRETS_DIRECTORY, Origin
 from infrakit.resolve.routes import hostname_of, url_of
 from infrakit.resolve.world import HostDraft, Placed, World
 
 SOCKET_PORT = 2375
+USERS_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "domain": (("domain",),),
+    "name": (("name",),),
+    "timezone": (("timezone",),),
+    "contact": (("contact",),),
+    "edge_tunnel_port": (("network", "tunnel_port"),),
+    "subnet": (("network", "pool"),),
+    "url": (("domain",),),
+    "hostname": (("domain",),),
+}
+"""Kind of reference -> where the user writes what it stands for, the nearest first."""
 
 
 class References:
@@ -51,6 +63,22 @@ class References:
             return f"{SECRETS_DIRECTORY}/{rest}"
         if kind == "subnet":
             return next((network.subnet for network in self._host.networks if network.name == rest), "")
+        return None
+
+    def cause(self, text: str) -> Origin | None:
+        """Where the user wrote what the references in `text` stand for; None where that is nowhere."""
+        for name in references(text) if "${" in text else ():
+            kind, _, rest = name.partition(".")
+            service = rest or self._placed.name
+            paths = USERS_KEYS.get(kind, ())
+            if kind == "option":
+                paths = (("services", self._placed.name, "options", rest),)
+            elif kind in ("url", "hostname"):
+                paths = (("services", service, "subdomain"), *paths)
+            for path in paths:
+                found = self._world.said(path, "containers")
+                if found is not None:
+                    return found
         return None
 
     def _address(self, kind: str, service: str) -> str:

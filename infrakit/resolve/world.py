@@ -72,6 +72,10 @@ class World(NamedTuple):
         """A decision whose cause stands in the user's file at `path`."""
         return Origin(self.config.document, path, decided_by)
 
+    def said(self, path: tuple, decided_by: str) -> Origin | None:
+        """The same, but None where the user did not write it."""
+        return self.origin(path, decided_by) if path in self.config.said else None
+
     def core_host(self) -> HostDraft | None:
         """The host that runs Authentik for the fleet, if there is one."""
         return next((host for host in self.hosts if host.name == self.core), None)
