@@ -19,6 +19,7 @@ from infrakit.resolve import checks, settle
 from infrakit.resolve.fleet import assemble
 from infrakit.resolve.own import own_blueprints
 from infrakit.resolve.routes import unreachable
+from infrakit.resolve.selection import unmet_needs
 
 ReadBlueprint = Callable[[str], bytes]
 
@@ -89,7 +90,7 @@ def decide(config: Config, document: Document, catalog: Catalog, read_blueprint:
     problems += checks.run(config, catalog, locate, blueprints)
     warnings = _stop(problems)
     world = settle(config, catalog, blueprints)
-    warnings += _stop(unreachable(world, locate))
+    warnings += _stop(unreachable(world, locate) + unmet_needs(world, locate))
     fleet = assemble(world)
     warnings += _stop(judge(fleet, locate.origin))
     return Compiled(fleet, tuple(warnings), locate)

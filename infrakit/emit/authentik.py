@@ -29,6 +29,10 @@ SAML_MAPPINGS = "System - SAML Provider - Mappings"
 Entry = dict[str, Any]
 
 
+PROVIDERS = ("authentik_providers_proxy.proxyprovider", "authentik_providers_oauth2.oauth2provider", "authentik_providers_saml.samlprovider")
+"""Sign-in at the door, by OpenID Connect, by SAML."""
+
+
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     """The blueprint, on the host that runs Authentik."""
     if not deployment.access.groups:
@@ -106,8 +110,9 @@ def _group(group, users) -> Entry:
 
 def _application(application: Application, groups: set[str]) -> list[tuple[Entry, Origin]]:
     """Provider, application, and a binding for each of `allow`, which is never empty: an application without bindings is open to all."""
+    model = _provider_model(application)
     provider = {
-        "model": _provider_model(application),
+        "model": model,
         "id": f"provider-{application.slug}",
         "state": "present",
         "identifiers": {"name": f"infrakit-{application.slug}"},
@@ -128,13 +133,16 @@ def _application(application: Application, groups: set[str]) -> list[tuple[Entry
     }
     bindings = [(entry, application.origin) for entry in _bindings(application, groups)]
     cause = (application.oidc or application.saml or application).origin
-    return [(provider, cause), (entry, application.origin), *bindings]
+    # An app that signed in another way before: a provider's name is its own among all kinds.
+    others = [
+        {"model": other, "state": "absent", "identifiers": {"name": f"infrakit-{application.slug}"}} for other in PROVIDERS if other != model
+    ]
+    return [*((other, cause) for other in others), (provider, cause), (entry, application.origin), *bindings]
 
 
 def _provider_model(application: Application) -> str:
-    if application.oidc:
-        return "authentik_providers_oauth2.oauth2provider"
-    return "authentik_providers_saml.samlprovider" if application.saml else "authentik_providers_proxy.proxyprovider"
+    proxy, oidc, saml = PROVIDERS
+    return oidc if application.oidc else saml if application.saml else proxy
 
 
 def _provider_attrs(application: Application) -> Entry:
@@ -213,8 +221,7 @@ def _absent(slugs: tuple[str, ...], deployment: Deployment) -> list[tuple[Entry,
     """Catalogue services that are off: what an earlier file made for them goes, the application before its provider."""
     models = (
         ("authentik_core.application", "slug", "{}"),
-        ("authentik_providers_proxy.proxyprovider", "name", "infrakit-{}"),
-        ("authentik_providers_oauth2.oauth2provider", "name", "infrakit-{}"),
+        *((model, "name", "infrakit-{}") for model in PROVIDERS),
     )
     return [
         ({"model": model, "state": "absent", "identifiers": {field: form.format(slug)}}, deployment.origin)

@@ -24,7 +24,7 @@ IDENTITY = tuple(f"X-Authentik-{name}" for name in (
 FORGEABLE = (
     "*authentik*", "Remote-*", "Remote_*", "X-Remote-*", "X_Remote_*", "X-Forwarded-User*", "X-Forwarded-Email*",
     "X-Forwarded-Groups*", "X-Forwarded-Preferred-*", "X-Forwarded-Access-*", "X-Auth-*", "X_Auth_*", "X-WebAuth-*",
-    "X-Real-*", "X_Real_*", "X-Original-*", "X-Rewrite-*", "X-InfraKit-*",
+    "Tailscale-User-*", "X-Goog-Authenticated-*", "X-Real-*", "X_Real_*", "X-Original-*", "X-Rewrite-*", "X-InfraKit-*",
     # Which door is meant: behind a trusted proxy Caddy would pass the client's word on, and the outpost decides by it.
     "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Forwarded-Method", "Forwarded",
 )

@@ -1,5 +1,6 @@
 """Which services run on which host: profiles, the user's `enabled`, placement, and what a service requires."""
 
+from infrakit.errors import Problem
 from infrakit.model import Origin
 from infrakit.resolve.world import DOOR, TUNNEL, HostDraft, Placed, World
 
@@ -73,3 +74,21 @@ def _with_requirements(world: World, host: HostDraft, settings: dict) -> HostDra
 
 def _is_off(settings: dict, name: str) -> bool:
     return name in settings and settings[name].enabled is False
+
+
+def unmet_needs(world: World, locate) -> list[Problem]:
+    """What an app needs has to run on the app's own host: networks end there."""
+    problems = []
+    for host in world.hosts:
+        for placed in host.placed:
+            for name, path in placed.app.needs if placed.app is not None else ():
+                if not host.has(name):
+                    related = next((other.name for other in world.hosts if other.has(name)), "")
+                    where = f"runs on {related}" if related else "is off"
+                    hint = f"put both on one host with apps.{placed.name}.hosts" if related else f"switch it on, or remove it from {placed.name}'s needs"
+                    problems.append(Problem(locate(path), f"apps.{placed.name}.needs: {name} {where}, {placed.name} on {_shown(host)}", "unmet-need", hint))
+    return problems
+
+
+def _shown(host: HostDraft) -> str:
+    return host.config.name if host.config is not None else host.name

@@ -21,6 +21,20 @@ def ports_apart(config, catalog, locate) -> list[Problem]:
     return found
 
 
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+
+
+def pool_private(config, catalog, locate) -> list[Problem]:
+    """Addresses of the internet's, or of this machine's own, cannot be given to containers as well."""
+    base, length = _range(config.network.pool)
+    for private in PRIVATE:
+        start, bits = _range(private)
+        if length >= bits and base >> (32 - bits) == start >> (32 - bits):
+            return []
+    what = f"network.pool: {config.network.pool} is not a private range"
+    return [Problem(locate(("network", "pool")), what, "pool-public", f"choose a part of {' or '.join(PRIVATE[:3])}")]
+
+
 def pool_apart(config, catalog, locate) -> list[Problem]:
     """No machine of the user's has an address inside the range of the containers."""
     base, length = _range(config.network.pool)
