@@ -1,0 +1,74 @@
+"""One zipapp for every processor and Python: the same bytes from Debian's own python3 for arm64 and armhf, and from 3.14.
+
+The userlands are Debian's packages, unpacked and entered by chroot; a foreign processor is QEMU's.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.zipapp.test_same_bytes import digest
+
+CACHE = Path(__file__).parents[2] / ".build/userlands"
+PACKAGES = "base-files,base-passwd,bash,coreutils,dash,libc-bin,python3,python3-minimal"
+USERLANDS = [("sid", "amd64"), ("bookworm", "arm64"), ("bookworm", "armhf")]
+KERNEL_NAMES = {"arm64": "aarch64", "armhf": "arm"}
+REGISTRY = Path("/proc/sys/fs/binfmt_misc")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mmdebstrap") is None, reason="needs root and mmdebstrap"),
+]
+
+
+def run_foreign(architecture: str) -> None:
+    """Let the kernel start programs of a foreign processor with QEMU, as the package's own service does where systemd runs."""
+    if not (REGISTRY / "register").exists():
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", REGISTRY], check=True)
+    name = f"qemu-{KERNEL_NAMES[architecture]}"
+    if not (REGISTRY / name).exists():
+        (REGISTRY / "register").write_bytes(Path(f"/usr/lib/binfmt.d/{name}.conf").read_bytes().strip())
+
+
+def userland(suite: str, architecture: str) -> Path:
+    """A root folder with Debian's python3 of that suite, made once."""
+    if architecture in KERNEL_NAMES:
+        run_foreign(architecture)
+    root = CACHE / f"{suite}-{architecture}"
+    if not root.exists():
+        fresh = root.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        words = [
+            "mmdebstrap", "--quiet", f"--architectures={architecture}", "--variant=extract", f"--include={PACKAGES}",
+            "--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=Acquire::Retries \"3\"",
+            "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", suite, str(fresh), f"deb http://deb.debian.org/debian {suite} main",
+        ]
+        made = subprocess.run(words, capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr[-2000:]
+        fresh.rename(root)
+    return root
+
+
+@pytest.mark.parametrize(("suite", "architecture"), USERLANDS, ids=lambda value: value)
+def test_the_same_tree_comes_out(pyz, tmp_path, suite, architecture):
+    root = userland(suite, architecture)
+    place = root / "tmp" / "stick"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    shutil.copy(pyz, place)
+    enter = ["chroot", str(root), "/usr/bin/env", "-i", "-C", "/tmp/stick", "PATH=/usr/bin:/bin"]
+    for words in (["--version"], ["--help"], ["catalog", "list"], ["schema"], ["compile", "--example", "hybrid", "--no-secrets", "-o", "out"]):
+        there = subprocess.run([*enter, "python3", "-W", "error", "infrakit.pyz", *words], capture_output=True, text=True)
+        here = subprocess.run(["python3", pyz, *words], cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+        assert (there.returncode, there.stdout) == (0, here.stdout), there.stderr
+    assert digest(place / "out") == digest(tmp_path / "out")
+
+
+def test_the_newest_python_is_among_them():
+    root = userland("sid", "amd64")
+    version = subprocess.run(["chroot", root, "python3", "-c", "import sys; print(sys.version_info >= (3, 14))"], capture_output=True, text=True)
+    assert version.stdout == "True\n"
