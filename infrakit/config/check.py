@@ -103,7 +103,7 @@ class _Checker:
             if not any(key.value == name for key, _ in node.value):
                 hint = _example(known.get(name, {}))
                 self.say(node, path, f"{name} is missing", "missing-key", f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": "))
-        return found if all(name in found for name in schema.get("required", ())) else None
+        return found if all(found.get(name) is not None for name in schema.get("required", ())) else None
 
     def _unknown(self, key: Node, name: str, known: Schema, path: Path, schema: Schema) -> None:
         later = schema.get("x-later", {})
