@@ -2,7 +2,8 @@
 
 Networks, secrets and volumes stand in compose.yaml only: Compose loads each included file without checking references,
 and a resource that both declare "conflicts with imported resource" as soon as the two differ (tried with 2.26; read in 5.x).
-A container's label carries a hash over the files that it reads, so that a changed file re-creates exactly its readers.
+A container's label carries a hash over its definition, its networks and the files that it reads: a changed file re-creates
+exactly its readers, and one look at the running containers says which of them are up to date.
 """
 
 from typing import Any, Mapping, Sequence
@@ -25,7 +26,7 @@ _mains = Memo(16)
 def emit(deployment: Deployment, read: Sequence[Artifact] = ()) -> tuple[Artifact, ...]:
     """`read`: the configuration files of the tree, for the hash labels."""
     main = _mains.get((deployment.name, deployment.networks, deployment.secrets, *deployment.services), _main)
-    return (main, *(_services.get((service, *_readable(service, read)), _service) for service in deployment.services))
+    return (main, *(_services.get((service, deployment.networks, *_readable(service, read)), _service) for service in deployment.services))
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
@@ -63,8 +64,8 @@ def _is_below(path: str, sources: set[str]) -> bool:
     return False
 
 
-def _service(service: Service, *read: Artifact) -> Artifact:
-    hashes = {container.name: _config_hash(container, read) for container in service.containers}
+def _service(service: Service, networks: tuple[Network, ...], *read: Artifact) -> Artifact:
+    hashes = config_hashes(service, networks, read)
     return Artifact(service_path(service), to_yaml(_service_tree(service, hashes), HEADING).encode())
 
 
@@ -76,17 +77,21 @@ def _service_tree(service: Service, hashes: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def _config_hash(container: Container, read: Sequence[Artifact]) -> str:
-    """A short SHA-256 over names and contents of the files that `container` mounts; "" where there is none."""
-    sources = {mount.source for mount in container.mounts if mount.kind == "file"}
-    mounted = [artifact for artifact in read if _is_below(artifact.path, sources)] if sources else []
-    if not mounted:
-        return ""
-    digest = _sha256()
-    for artifact in sorted(mounted):
-        digest.update(b"%d %s %d " % (len(artifact.path), artifact.path.encode(), len(artifact.content)))
-        digest.update(artifact.content)
-    return digest.hexdigest()[:HASH_LENGTH]
+def config_hashes(service: Service, networks: Sequence[Network], read: Sequence[Artifact]) -> dict[str, str]:
+    """Container -> a short SHA-256 over its definition, the networks it is in, and the files of the tree that it mounts."""
+    drawn = {network.name: network[:4] for network in networks}
+    found = {}
+    for container in service.containers:
+        digest = _sha256()
+        # Not repr(): which characters that shows as they are differs between Pythons.
+        digest.update(ascii(container_tree(container, service.profiles, "")).encode())
+        digest.update(ascii([drawn[name] for name in container.networks if name in drawn]).encode())
+        sources = {mount.source for mount in container.mounts if mount.kind == "file"}
+        for artifact in sorted(artifact for artifact in read if _is_below(artifact.path, sources)) if sources else ():
+            digest.update(b"%d %s %d " % (len(artifact.path), artifact.path.encode(), len(artifact.content)))
+            digest.update(artifact.content)
+        found[container.name] = digest.hexdigest()[:HASH_LENGTH]
+    return found
 
 
 def _sha256() -> Any:

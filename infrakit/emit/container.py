@@ -30,7 +30,7 @@ PRIVILEGE_KEYS = {
 
 
 def container_tree(container: Container, profiles: tuple[str, ...], config_hash: str) -> dict[str, Any]:
-    """The Compose service of one container; `config_hash` is "" where it reads no file of the tree."""
+    """The Compose service of one container; without `config_hash`, without its label."""
     privileges = dict(container.privileges)
     tree: dict[str, Any] = {"image": _literal(container.image)}
     if profiles:

@@ -70,12 +70,26 @@ def test_a_changed_file_changes_the_label_of_its_readers_only():
     after = after._replace(services=(main._replace(files=(main.files[0]._replace(content="other\n"),)), tunnel))
 
     def labels(host):
-        return {name: body(host, name)["labels"].get(CONFIG_LABEL, "") for name in ("reader", "reader-schema", "reader-socket", "cloudflared")}
+        return {name: body(host, name)["labels"][CONFIG_LABEL] for name in ("reader", "reader-schema", "reader-socket", "cloudflared")}
 
     old, new = labels(before), labels(after)
     assert old["reader"] != new["reader"]
     assert {**old, "reader": ""} == {**new, "reader": ""}
-    assert old["reader-schema"] == "" and len(old["reader-socket"]) == 16 and len(old["cloudflared"]) == 16
+    assert len(set(old.values())) == 4 and all(len(label) == 16 for label in old.values())
+
+
+def test_a_changed_definition_or_network_changes_the_label():
+    host = everything()
+    main, tunnel = host.services
+    reader = main.containers[0]
+    other = main._replace(containers=(reader._replace(memory_bytes=reader.memory_bytes + 1), *main.containers[1:]))
+    moved = tuple(network._replace(subnet="172.31.9.0/28") for network in host.networks)
+
+    def label(deployment):
+        return body(deployment, reader.name)["labels"][CONFIG_LABEL]
+
+    variants = [host, host._replace(services=(other, tunnel)), host._replace(networks=moved)]
+    assert len({label(variant) for variant in variants}) == 3
 
 
 @pytest.mark.parametrize("count, text", [(256 << 20, "256m"), (1 << 30, "1g"), (1536 << 20, "1536m"), (3 << 10, "3k"), (1000, "1000b")])
