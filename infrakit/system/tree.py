@@ -158,7 +158,7 @@ def sweep(output: str) -> None:
         folder = os.path.join(output, name.removeprefix("."))
         if name.startswith(".") and not os.path.lexists(folder):
             os.rename(os.path.join(staging, name), folder)
-    _remove_tree(staging)
+    remove_tree(staging)
 
 
 def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
@@ -187,7 +187,7 @@ def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
         os.chown(new, status.st_uid, status.st_gid)
 
 
-def _remove_tree(folder: str) -> None:
+def remove_tree(folder: str) -> None:
     """Remove a folder and all in it; never follows a link."""
     if os.path.islink(folder) or not os.path.isdir(folder):
         remove(folder)
@@ -195,7 +195,7 @@ def _remove_tree(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in list(entries):
             if entry.is_dir(follow_symlinks=False):
-                _remove_tree(entry.path)
+                remove_tree(entry.path)
             else:
                 os.unlink(entry.path)
     os.rmdir(folder)

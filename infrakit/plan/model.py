@@ -1,0 +1,59 @@
+"""What a plan is made of. A probe asks, an action changes; both are data that say in words what they are about.
+
+`machine` (system/machine.py) is handed to them; `tell` takes Events. Neither is imported here.
+"""
+
+from typing import Any, Callable, NamedTuple, Protocol
+
+
+class Event(NamedTuple):
+    """Something that happened. kind: "begin", "kept" (nothing to do), "progress", "note", "done" or "failed".
+
+    `seconds` since the step began; `part` and `whole` count what "progress" counts, in bytes or pieces.
+    """
+
+    kind: str
+    step: str
+    text: str = ""
+    seconds: float = 0.0
+    part: int = 0
+    whole: int = 0
+
+
+Tell = Callable[[Event], None]
+
+
+class Probe(Protocol):
+    """A question about the machine. `holds` changes nothing, and is asked before and after."""
+
+    def holds(self, machine: Any) -> bool: ...
+
+    def text(self) -> str: ...
+
+
+class Action(Protocol):
+    """One change. `do` raises InfraKitError where it cannot; `inverse` is asked before it, and says how to take it back."""
+
+    def do(self, machine: Any, tell: Tell) -> None: ...
+
+    def inverse(self, machine: Any) -> "tuple[Action, ...]": ...
+
+    def text(self) -> str: ...
+
+
+class Step(NamedTuple):
+    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of themselves."""
+
+    name: str
+    title: str
+    done_when: tuple[Probe, ...]
+    actions: tuple[Action, ...]
+    undo: tuple[Action, ...] = ()
+    why: str = ""
+
+
+class Plan(NamedTuple):
+    """Steps in the order in which they are taken."""
+
+    title: str
+    steps: tuple[Step, ...]

@@ -1,0 +1,57 @@
+"""The questions that plans mostly ask."""
+
+from typing import Any, NamedTuple
+
+
+class FileIs(NamedTuple):
+    """A file has this content and mode."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+
+    def holds(self, machine: Any) -> bool:
+        return machine.read(self.path) == self.content and machine.mode(self.path) == self.mode
+
+    def text(self) -> str:
+        return f"{self.path} is as it should be"
+
+
+class Gone(NamedTuple):
+    """Nothing stands at this path."""
+
+    path: str
+
+    def holds(self, machine: Any) -> bool:
+        return not machine.exists(self.path)
+
+    def text(self) -> str:
+        return f"{self.path} is gone"
+
+
+class Answers(NamedTuple):
+    """A program ends well, and says this somewhere in what it writes."""
+
+    words: tuple[str, ...]
+    expected: str = ""
+    timeout_s: int = 30
+
+    def holds(self, machine: Any) -> bool:
+        done = machine.run(self.words, timeout_s=self.timeout_s)
+        return done.code == 0 and self.expected in done.out
+
+    def text(self) -> str:
+        return f"{' '.join(self.words)} answers" + (f" {self.expected}" if self.expected else "")
+
+
+class UnitRuns(NamedTuple):
+    """A systemd unit runs, and starts at boot."""
+
+    name: str
+
+    def holds(self, machine: Any) -> bool:
+        states = [machine.run(("systemctl", word, "--quiet", self.name)).code for word in ("is-active", "is-enabled")]
+        return states == [0, 0]
+
+    def text(self) -> str:
+        return f"{self.name} runs, and starts at boot"

@@ -1,0 +1,106 @@
+"""Plan -> what would be done; or done, step by step, with how to take each change back kept before it is made."""
+
+from typing import Any, Callable, Iterable, NamedTuple
+
+from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError
+from infrakit.plan.model import Action, Event, Plan, Probe, Step, Tell
+
+Keep = Callable[[str, Action], None]
+
+
+class StepFailed(InfraKitError):
+    """A step could not be taken, or did not help. Everything before it stays; running again goes on from there."""
+
+    exit_code = EXIT_STEP
+
+
+class Interrupted(InfraKitError):
+    """The user said stop, and we did between two changes."""
+
+    exit_code = EXIT_STEP
+
+
+class Preview(NamedTuple):
+    """One step: whether it would act, what it would change, and which probe says that it has to."""
+
+    step: Step
+    acts: bool
+    because: str
+
+
+def preview(plan: Plan, machine: Any) -> list[Preview]:
+    """Ask every probe, change nothing. A later step is asked about the machine as it is now, not as it will be."""
+    found = []
+    for step in plan.steps:
+        missing = [probe.text() for probe in step.done_when if not _holds(probe, machine)]
+        found.append(Preview(step, bool(missing) or not step.done_when, missing[0] if missing else ""))
+    return found
+
+
+def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Take every step that is not done yet; how many were taken. Raises StepFailed or Interrupted.
+
+    `keep(step, action)` is called with the inverse of each change before the change. `stopping` is asked between changes.
+    """
+    taken = 0
+    for step in plan.steps:
+        if stopping():
+            raise Interrupted(f"stopped before: {step.title}", "run again to go on")
+        started = machine.monotonic()
+        if step.done_when and all(_holds(probe, machine) for probe in step.done_when):
+            tell(Event("kept", step.name, step.title, machine.monotonic() - started))
+            continue
+        tell(Event("begin", step.name, step.title))
+        taken += 1
+        try:
+            _act(step, machine, tell, keep, stopping)
+        except InfraKitError as error:
+            tell(Event("failed", step.name, error.message, machine.monotonic() - started))
+            raise
+        tell(Event("done", step.name, step.title, machine.monotonic() - started))
+    return taken
+
+
+def _holds(probe: Probe, machine: Any) -> bool:
+    """What cannot be asked (no engine yet) does not hold."""
+    try:
+        return probe.holds(machine)
+    except InfraKitError:
+        return False
+
+
+def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[], bool]) -> None:
+    for action in step.undo:
+        keep(step.name, action)
+    for action in step.actions:
+        if stopping():
+            raise Interrupted(f"stopped in: {step.title}", "run again to go on")
+        for inverse in action.inverse(machine):
+            keep(step.name, inverse)
+        try:
+            action.do(machine, lambda event: tell(event._replace(step=step.name)))
+        except StepFailed:
+            raise
+        except InfraKitError as error:
+            failed = StepFailed(f"{step.title}: {error.message}", error.hint or "mend it, then run again")
+            if error.exit_code == EXIT_DOCKER:
+                failed.exit_code = EXIT_DOCKER
+            raise failed from None
+    missing = [probe.text() for probe in step.done_when if not _holds(probe, machine)]
+    if missing:
+        raise StepFailed(f"{step.title}: it did not help: not so: {missing[0]}", "run again; if it stays so, tell us")
+
+
+def undo(records: Iterable[tuple[str, Action]], machine: Any, tell: Tell) -> list[str]:
+    """Take back what was kept, the last first. Goes on where one cannot be taken back; what stays is returned, in words."""
+    left = []
+    for name, action in reversed(list(records)):
+        tell(Event("begin", name, action.text()))
+        try:
+            action.do(machine, tell)
+        except InfraKitError as error:
+            left.append(f"{action.text()}: {error.message}")
+            tell(Event("failed", name, error.message))
+            continue
+        tell(Event("done", name, action.text()))
+    return left

@@ -1,0 +1,40 @@
+"""One run at a time: a lock that says who holds it, and that a kill lets go of."""
+
+import json
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import Iterator
+
+from infrakit.system.files import Locked, plain_errors
+
+
+@contextmanager
+def held(path: str) -> Iterator[None]:
+    """Hold the lock file for this process. Raises Locked, naming the holder, where another one does."""
+    import fcntl
+
+    with plain_errors("lock"):
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Locked(f"another run holds {path}: {_holder(descriptor)}", "wait for it, then run again") from None
+        words = " ".join(["infrakit", *sys.argv[1:2]])
+        holder = {"pid": os.getpid(), "command": words, "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return f"{holder['command']}, pid {holder['pid']}, since {holder['since']}"
+    except (ValueError, KeyError, TypeError, OSError):
+        return "it has not said who it is"

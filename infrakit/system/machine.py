@@ -1,0 +1,188 @@
+"""The machine that we run on: its files and its programs. Whatever changes a host goes through here.
+
+Passed to `plan`, `host` and `stack` as `machine`; they never import it. Nothing given to a program stands in its environment
+but what is named here, and a secret goes through `feed`, never through `words`.
+"""
+
+import os
+import subprocess
+import time
+from functools import cached_property
+from typing import Any, Iterable, NamedTuple, Sequence
+
+from infrakit.model import SecretSpec
+from infrakit.system import files, secrets, tree
+
+NOT_FOUND = 127
+TIMED_OUT = 124
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+
+
+class Done(NamedTuple):
+    """How a program ended: its exit code (127 where it is not there, 124 where it took too long), and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Machine:
+    """The real one."""
+
+    def read(self, path: str, most_bytes: int = 1 << 20) -> bytes | None:
+        """The beginning of a file, or None where it cannot be read: /proc and /sys files have no size."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            content = b""
+            while len(content) < most_bytes:
+                more = os.read(descriptor, most_bytes - len(content))
+                if not more:
+                    break
+                content += more
+            return content
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        """Put a file in place by one rename; folders above it are made, 0755. MachineUnfit where that cannot be."""
+        with files.plain_errors("write"):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            files.replace(path, content, mode)
+
+    def remove(self, path: str) -> None:
+        """Unlink a file, or remove an empty folder, where it is."""
+        with files.plain_errors("remove"):
+            if os.path.isdir(path) and not os.path.islink(path):
+                try:
+                    os.rmdir(path)
+                except OSError:
+                    pass
+            else:
+                files.remove(path)
+
+    def exists(self, path: str) -> bool:
+        """Whether anything stands there, a broken link included."""
+        return os.path.lexists(path)
+
+    def mode(self, path: str) -> int:
+        """Permission bits, 0 where nothing is."""
+        try:
+            return os.stat(path).st_mode & 0o7777
+        except OSError:
+            return 0
+
+    def changed_s(self, path: str) -> float:
+        """When it was last written, in seconds of the clock; 0 where nothing is."""
+        try:
+            return os.stat(path).st_mtime
+        except OSError:
+            return 0.0
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, which no change of the clock moves."""
+        return time.monotonic()
+
+    def append(self, path: str, line: bytes) -> None:
+        """Add a line to a file of ours, 0600, and have it on the disk before going on."""
+        with files.plain_errors("write"):
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, line + b"\n")
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def target(self, path: str) -> str:
+        """Where a symbolic link leads, "" where there is none."""
+        try:
+            return os.readlink(path)
+        except OSError:
+            return ""
+
+    def point(self, path: str, target: str) -> None:
+        """Let a symbolic link lead elsewhere, by one rename."""
+        with files.plain_errors("link"):
+            fresh = f"{path}.new"
+            files.remove(fresh)
+            os.symlink(target, fresh)
+            os.rename(fresh, path)
+
+    def make_tree(self, path: str, contents: Iterable[tuple[str, bytes, int]], links: Iterable[tuple[str, str]] = ()) -> None:
+        """A folder with these files (path in it, content, mode) and links (path, target): whole, on the disk, by one rename."""
+        fresh = f"{path}.new"
+        with files.plain_errors("write"):
+            tree.remove_tree(fresh)
+            os.makedirs(fresh, mode=0o755)
+            for name, content, mode in contents:
+                os.makedirs(os.path.join(fresh, os.path.dirname(name)), exist_ok=True)
+                files.write_new(os.path.join(fresh, name), content, mode)
+            for name, target in links:
+                os.symlink(target, os.path.join(fresh, name))
+            files.sync(fresh)
+            tree.remove_tree(path)
+            os.rename(fresh, path)
+
+    def make_folder(self, path: str, mode: int = 0o755) -> None:
+        """A folder, and those above it, where they are not there yet."""
+        with files.plain_errors("make"):
+            os.makedirs(path, mode=mode, exist_ok=True)
+
+    def remove_tree(self, path: str) -> None:
+        """A folder with all in it; never follows a link."""
+        with files.plain_errors("remove"):
+            tree.remove_tree(path)
+
+    def mint(self, folder: str, host: str, specs: Iterable[SecretSpec]) -> list[str]:
+        """Make the secrets of a host that are missing; the names of those made."""
+        with files.plain_errors("mint secrets"):
+            return secrets.mint(folder, host, specs, [folder])
+
+    def secret_states(self, folder: str, host: str, specs: Iterable[SecretSpec]) -> list[secrets.SecretState]:
+        """How the secrets of a host stand."""
+        return secrets.states(folder, host, specs)
+
+    def fetch(self, url: str, most_bytes: int = 1 << 20, timeout_s: float = 60) -> bytes:
+        """What a URL answers. MachineUnfit, in words, where it does not."""
+        from infrakit.system.fetch import fetch
+
+        return fetch(url, most_bytes, timeout_s)
+
+    @cached_property
+    def engine(self) -> Any:
+        """The Docker Engine. DockerUnreachable where it does not answer."""
+        from infrakit.system.engine import Engine
+
+        return Engine()
+
+    def listing(self, path: str) -> list[str]:
+        """Names in a folder, sorted; empty where there is none."""
+        try:
+            return sorted(os.listdir(path))
+        except OSError:
+            return []
+
+    def run(
+        self, words: Sequence[str], *, feed: bytes | None = None, timeout_s: float = 60, environment: dict[str, str] | None = None,
+    ) -> Done:
+        """Run a program and wait for it, `timeout_s` at most; never raises for how it ended."""
+        try:
+            done = subprocess.run(
+                list(words), input=feed if feed is not None else b"", capture_output=True, timeout=timeout_s,
+                start_new_session=True,  # so that a Ctrl-C stops us between two changes, and not apt in the midst of one
+                env={**ENVIRONMENT, **(environment or {})}, cwd="/", check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            return Done(TIMED_OUT, _text(error.stdout), _text(error.stderr) + f"{words[0]} took longer than {timeout_s:.0f} s")
+        except OSError as error:
+            return Done(NOT_FOUND, "", f"{words[0]}: {(error.strerror or str(error)).lower()}")
+        return Done(done.returncode, _text(done.stdout), _text(done.stderr))
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode("utf-8", "replace")
