@@ -88,12 +88,28 @@ def decide(config: Config, document: Document, catalog: Catalog, read_blueprint:
     blueprints, documents, problems = own_blueprints(config, document, read_blueprint)
     locate = Locator(document, documents)
     problems += checks.run(config, catalog, locate, blueprints)
-    warnings = _stop(problems)
+    if any(problem.severity == "error" for problem in problems):
+        _stop(problems + _beyond(config, document, catalog, blueprints, locate, problems))
+    fleet, found = _settled(config, catalog, blueprints, locate)
+    return Compiled(fleet, tuple(_stop(problems + found)), locate)
+
+
+def _settled(config: Config, catalog: Catalog, blueprints: dict, locate: Locator) -> tuple[Fleet, list[Problem]]:
+    """All decisions taken, and what our promises say about them."""
     world = settle(config, catalog, blueprints)
-    warnings += _stop(unreachable(world, locate) + unmet_needs(world, locate))
     fleet = assemble(world)
-    warnings += _stop(judge(fleet, locate.origin))
-    return Compiled(fleet, tuple(warnings), locate)
+    return fleet, unreachable(world, locate) + unmet_needs(world, locate) + judge(fleet, locate.origin)
+
+
+def _beyond(config: Config, document: Document, catalog: Catalog, blueprints: dict, locate: Locator, problems: list[Problem]) -> list[Problem]:
+    """What is wrong with the decisions about the services and apps that no check complains about."""
+    from infrakit.config.partial import sound_part
+
+    reduced = sound_part(config, document, [problem for problem in problems if problem.severity == "error"])
+    if reduced is None:
+        return []
+    kept = {app.name for app in reduced.apps}
+    return _settled(reduced, catalog, {name: item for name, item in blueprints.items() if name in kept}, locate)[1]
 
 
 def _stop(problems: list[Problem]) -> list[Problem]:

@@ -6,6 +6,7 @@ Where a mistake could make other entries look wrong (who there is, which hosts a
 from typing import Any, Iterable
 
 from infrakit.config.document import Document, Node
+from infrakit.config.model import Config
 from infrakit.errors import Problem
 
 # Section -> the depth from which on a mistake stays within its own entry.
@@ -27,6 +28,26 @@ def beside_faults(document: Document, problems: Iterable[Problem]) -> list[Probl
         entry, fault = (list(_places(document, path[:depth])) for depth in (2, 3))
         touched.update(entry[:2] + fault)
     return [problem for problem in problems if problem.position not in touched and problem.related not in touched]
+
+
+def sound_part(config: Config, document: Document, problems: Iterable[Problem]) -> Config | None:
+    """`config` without the services and apps that `problems` are about; None where one of them is about anything else."""
+    left = {problem.position for problem in problems}
+    bad: dict[str, set[str]] = {"apps": set(), "services": set()}
+    for section, entries in (("apps", config.apps), ("services", config.services)):
+        for entry in entries:
+            places = set(_places(document, entry.path))
+            own = getattr(entry, "blueprint", "")
+            here = {position for position in left if position in places or own and position.document == own}
+            if here:
+                bad[section].add(entry.name)
+                left -= here
+    if left:
+        return None
+    apps = tuple(
+        app._replace(needs=tuple(need for need in app.needs if need[0] not in bad["apps"])) for app in config.apps if app.name not in bad["apps"]
+    )
+    return config._replace(apps=apps, services=tuple(item for item in config.services if item.name not in bad["services"]))
 
 
 def _without_refused(value: Any) -> Any:
