@@ -11,7 +11,7 @@ from infrakit.policy.belongings import clients_kept, doors_kept, files_kept, nam
 from infrakit.policy.containers import adopted, checked, limited, pinned, read_only
 from infrakit.policy.doors import only_caddy_publishes, signed_in
 from infrakit.policy.grants import granted
-from infrakit.policy.neighbours import separated
+from infrakit.policy.neighbours import alone_outside, separated
 from infrakit.policy.secrets import secrets_as_files
 from infrakit.policy.sockets import socket_kept
 from infrakit.policy.updates import databases_left_alone
@@ -28,6 +28,7 @@ RULES = (
     pinned,
     databases_left_alone,
     separated,
+    alone_outside,
     named_apart,
     secrets_kept,
     clients_kept,

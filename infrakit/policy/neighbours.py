@@ -27,9 +27,20 @@ def separated(deployment: Deployment) -> list[Broken]:
         if other not in backends or owner[one] == owner[other] or one == DOOR:
             continue
         shared = set(by_name[one].networks) & set(by_name[other].networks)
-        if all(name.startswith(("signin_", "link_", "monitoring_network")) for name in shared if name != "infrakit_default"):
+        if all(name.startswith(("signin_", "link_", "monitoring_network")) for name in shared):
             continue
         found.append(Broken(
             origin_of(by_name[one], "networks"), f"{one} could reach {other} around sign-in", "neighbour",
         ))
+    return found
+
+
+def alone_outside(deployment: Deployment) -> list[Broken]:
+    """A network with a way out has one member: two would find each other's names there, and no way between them."""
+    found = []
+    for network in deployment.networks:
+        members = [container for _, container in containers(deployment) if network.name in container.networks]
+        if not network.internal and len(members) > 1:
+            names = " and ".join(container.name for container in members[:2])
+            found.append(Broken(origin_of(members[1], "networks"), f"{names} share the way out {network.name}", "way-out-shared"))
     return found

@@ -9,6 +9,10 @@ from infrakit.model import Network, Origin
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
 WAY_OUT = "infrakit_default"
+"""Caddy's. Every other container has one of its own: Docker finds a name on any network that two containers share, and on one
+whose members cannot talk to each other that is a dead end (seen with Engine 26: Caddy never reached Portainer)."""
+
+OUT = "out_"
 PROXY = "proxy_network"
 MONITORING = "monitoring_network"
 WATCHERS = ("dozzle", "dozzle-agent")
@@ -74,7 +78,7 @@ def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     for container in placed.blueprint.containers:
         name = container.name
         if container.internet:
-            plan.join(WAY_OUT, (name,), placed.cause)
+            plan.join(WAY_OUT if name == DOOR else f"{OUT}{name}", (name,), placed.cause)
         if container.docker is not None and container.docker.transport == "tcp":
             plan.join(f"socket_{name}", (name, f"{name}-socket"), placed.cause)
         for target in container.reaches:
@@ -96,8 +100,8 @@ def _names(placed: Placed) -> tuple[str, ...]:
 def _network(name: str, subnet: str, origin: Origin) -> Network:
     kind = name.split("_")[0]
     purpose = PURPOSES.get(kind, "containers that work together")
-    if name == WAY_OUT:
-        return Network(name, subnet, False, True, "the way out; its members cannot reach each other", origin)
+    if name == WAY_OUT or name.startswith(OUT):
+        return Network(name, subnet, False, True, "the way out of one container", origin)
     if name == PROXY:
         purpose = "Caddy and Authentik"
     elif name == MONITORING:

@@ -54,6 +54,7 @@ def test_the_examples_keep_every_promise(name):
     ("automatic-update", lambda: changed("authentik", "authentik", watch=True)),
     ("neighbour", lambda: changed("dozzle", "dozzle", networks=("door_dozzle", "door_glances"))),
     ("neighbour", lambda: changed("wiki", "wiki", networks=("proxy_network",))),
+    ("way-out-shared", lambda: changed("glances", "glances", networks=("door_glances", "socket_glances", "out_watchtower"))),
     ("not-granted", lambda: changed("wiki", "wiki", privileges=(("privileged", True),))),
     ("not-granted", lambda: changed("wiki", "wiki", privileges=(("pid", "host"),))),
     ("not-granted", lambda: changed("wiki", "wiki", capabilities=("NET_ADMIN",))),
