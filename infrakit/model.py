@@ -27,13 +27,14 @@ Origins = Mapping[str, Origin]
 
 
 class Health(NamedTuple):
-    """A health check as Compose knows it; durations in seconds."""
+    """A health check as Compose knows it; durations in seconds. `start_interval_s`: between checks in the start period, 0 as later."""
 
     test: tuple[str, ...]
     interval_s: int = 30
     timeout_s: int = 10
     retries: int = 3
     start_period_s: int = 30
+    start_interval_s: int = 0
 
 
 class Mount(NamedTuple):

@@ -32,6 +32,8 @@ Tree = Mapping[str, Any]
 
 PASSWORD_LENGTH = 40
 PIDS = 100
+START_INTERVAL_S = 3
+"""While it starts, a container is asked often, so that nobody waits for it longer than it takes. Needs Engine 25."""
 SIGN_IN = ("openid", "email", "profile")
 
 
@@ -184,7 +186,7 @@ def _secret_use(item: Any) -> SecretUse:
 
 
 def _health(tree: Tree | None) -> Health | None:
-    return None if tree is None else Health(**{**tree, "test": tuple(tree["test"])})
+    return None if tree is None else Health(**{**tree, "test": tuple(tree["test"]), "start_interval_s": START_INTERVAL_S})
 
 
 def _docker(tree: Tree | None) -> DockerBlueprint | None:

@@ -141,13 +141,16 @@ def size(count: int) -> str:
 
 
 def _health(health: Health) -> dict[str, Any]:
-    return {
+    tree = {
         "test": [_literal(word) for word in health.test],
         "interval": f"{health.interval_s}s",
         "timeout": f"{health.timeout_s}s",
         "retries": health.retries,
         "start_period": f"{health.start_period_s}s",
     }
+    if health.start_interval_s:
+        tree["start_interval"] = f"{health.start_interval_s}s"
+    return tree
 
 
 def _labels(container: Container, config_hash: str) -> dict[str, str]:
@@ -193,6 +196,7 @@ FIELDS = {
     "healthcheck.timeout": "health.timeout_s",
     "healthcheck.retries": "health.retries",
     "healthcheck.start_period": "health.start_period_s",
+    "healthcheck.start_interval": "health",
     "depends_on": "needs",
     "stop_grace_period": "stop_grace_period_s",
     "labels": "labels",
