@@ -9,14 +9,19 @@ from infrakit.cli.talk import result, result_json
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(shell, as_json):
-    from click.shell_completion import get_completion_class
-
-    from infrakit.cli.program import program
-
-    script = get_completion_class(shell)(program, {}, "infrakit", "_INFRAKIT_COMPLETE").source_template
-    names = {"complete_func": "_infrakit_completion", "complete_var": "_INFRAKIT_COMPLETE", "prog_name": "infrakit"}
-    text = script % names
+    text = script(shell)
     if as_json:
         result_json({"shell": shell, "script": text})
     else:
         result(text)
+
+
+def script(shell: str) -> str:
+    """What the shell evaluates."""
+    from click.shell_completion import get_completion_class
+
+    from infrakit.cli.program import program
+
+    template = get_completion_class(shell)(program, {}, "infrakit", "_INFRAKIT_COMPLETE").source_template
+    names = {"complete_func": "_infrakit_completion", "complete_var": "_INFRAKIT_COMPLETE", "prog_name": "infrakit"}
+    return str(template % names)

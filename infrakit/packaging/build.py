@@ -75,6 +75,10 @@ def _own_package() -> None:
     # A namespace package would be looked for in every folder of the path.
     with open(os.path.join(STAGE, "ruamel", "__init__.py"), "w", encoding="utf-8"):
         pass
+    # The machine's own authorities instead of a list that grows old with us, as Debian's package of certifi has it.
+    os.makedirs(os.path.join(STAGE, "certifi"))
+    with open(os.path.join(STAGE, "certifi", "__init__.py"), "w", encoding="utf-8") as file:
+        file.write('def where():\n    return "/etc/ssl/certs/ca-certificates.crt"\n')
 
 
 def _data() -> None:

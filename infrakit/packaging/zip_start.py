@@ -10,7 +10,7 @@ import sys
 import time
 from zlib import crc32
 
-PACKAGES = ("infrakit", "click", "ruamel")
+PACKAGES = ("infrakit", "click", "ruamel", "docker", "requests", "urllib3", "idna", "certifi", "charset_normalizer")
 PREFIX = "site-packages"
 OLD_S = 30 * 86400
 

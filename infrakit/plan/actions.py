@@ -6,6 +6,10 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.plan.model import Action, Tell
 
 
+MOST_KEPT = 1 << 26
+"""A file that we replace is kept whole in the record, up to here."""
+
+
 class Write(NamedTuple):
     """A file with this content, put in place by one rename."""
 
@@ -17,7 +21,7 @@ class Write(NamedTuple):
         machine.write(self.path, self.content, self.mode)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        before = machine.read(self.path)
+        before = machine.read(self.path, MOST_KEPT)
         return (Remove(self.path),) if before is None else (Write(self.path, before, machine.mode(self.path)),)
 
     def text(self) -> str:
@@ -33,7 +37,7 @@ class Remove(NamedTuple):
         machine.remove(self.path)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        before = machine.read(self.path)
+        before = machine.read(self.path, MOST_KEPT)
         return () if before is None else (Write(self.path, before, machine.mode(self.path)),)
 
     def text(self) -> str:

@@ -11,7 +11,7 @@ class FileIs(NamedTuple):
     mode: int = 0o644
 
     def holds(self, machine: Any) -> bool:
-        return machine.read(self.path) == self.content and machine.mode(self.path) == self.mode
+        return machine.read(self.path, len(self.content) + 1) == self.content and machine.mode(self.path) == self.mode
 
     def text(self) -> str:
         return f"{self.path} is as it should be"

@@ -153,6 +153,16 @@ class Machine:
 
         return fetch(url, most_bytes, timeout_s)
 
+    def knock(self, hostname: str, port: int, address: str) -> Any:
+        """What a door of this machine answers a stranger (system/knock.py)."""
+        from infrakit.system.knock import knock
+
+        return knock(hostname, port, address)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
     @cached_property
     def engine(self) -> Any:
         """The Docker Engine. DockerUnreachable where it does not answer."""

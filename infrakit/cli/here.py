@@ -1,0 +1,49 @@
+"""The file, and which of its hosts this machine is."""
+
+import os
+import socket
+
+from infrakit.cli import source
+from infrakit.cli.talk import say
+from infrakit.compiler import Compiled
+from infrakit.errors import MachineUnfit, UsageProblem
+from infrakit.host.fit import fitted
+from infrakit.model import Deployment
+from infrakit.stack.layout import CONFIGURATION, HOSTS
+from infrakit.system import secrets
+from infrakit.system.machine import Machine
+
+
+def find(file: str | None) -> source.Source:
+    """-f FILE, else infrakit.yaml in this folder, else the installed one."""
+    if not file and not os.path.exists(source.FILE) and os.path.exists(CONFIGURATION):
+        file = CONFIGURATION
+    return source.find(file, None)
+
+
+def deployment_of(compiled: Compiled, name: str | None) -> Deployment:
+    """This machine: the host called `name`, or the only one, or the one called like it; without what its kernel cannot do."""
+    deployment, notes = fitted(_named(compiled, name), Machine())
+    for note in notes:
+        say(f"note: {note}")
+    return deployment
+
+
+def _named(compiled: Compiled, name: str | None) -> Deployment:
+    hosts = list(compiled.fleet.deployments)
+    wanted = name or (hosts[0].host if len(hosts) == 1 else socket.gethostname().partition(".")[0])
+    for deployment in hosts:
+        if deployment.host == wanted:
+            return deployment
+    known = ", ".join(deployment.host for deployment in hosts[:8])
+    if name:
+        raise UsageProblem(f"there is no host {name} in the file", f"one of: {known}")
+    raise UsageProblem(f"this machine is called {wanted}, and no host of the file is", f"name it: --host NAME, one of: {known}")
+
+
+def secrets_ready(deployment: Deployment) -> None:
+    """Raises where a secret is missing that only the user has: nothing would start without it."""
+    states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
+    missing = [state.name for state in states if state.state == "missing"]
+    if missing:
+        raise MachineUnfit(f"missing secret: {', '.join(missing)}", f"infrakit secrets set {missing[0]} -f {CONFIGURATION} -o {HOSTS}")

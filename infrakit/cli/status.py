@@ -1,0 +1,42 @@
+"""infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to date."""
+
+import click
+
+from infrakit.cli import here
+from infrakit.cli.source import compiled
+from infrakit.cli.talk import result, result_json
+from infrakit.emit import emit
+from infrakit.errors import EXIT_FAILED, EXIT_OK
+from infrakit.stack.services import is_well
+from infrakit.stack.up import wanted_of
+from infrakit.system.machine import Machine
+
+
+@click.command(help="Say what of this host's stack runs, and how it is. Exit code 1 where something is not well.")
+@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(file, host, as_json):
+    deployment = here.deployment_of(compiled(here.find(file)), host)
+    containers = {item.service: item for item in Machine().engine.containers(deployment.name)}
+    rows = []
+    for service, wanted in wanted_of(deployment, emit(deployment)).items():
+        for item in wanted:
+            found = containers.get(item.name)
+            rows.append((service, item.name, _state(found, item), is_well(found, item), found.image if found else ""))
+    if as_json:
+        result_json([{"service": row[0], "container": row[1], "state": row[2], "well": row[3], "image": row[4]} for row in rows])
+    else:
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for service, name, state, well, _ in rows:
+            result(f"{'=' if well else '!'} {service:{widths[0]}}  {name:{widths[1]}}  {state}")
+    return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
+
+
+def _state(container, wanted) -> str:
+    if container is None:
+        return "not there"
+    if wanted.one_shot and container.state == "exited":
+        return "done" if container.exit_code == 0 else f"failed, exit code {container.exit_code}"
+    state = container.health or container.state
+    return state if is_well(container, wanted) or state != "healthy" else f"{state}, but not up to date"

@@ -1,0 +1,25 @@
+"""Questions, asked on the terminal even where standard input is a pipe (curl ... | python3 - install)."""
+
+from infrakit.errors import UsageProblem
+
+
+def ask(what: str, default: str) -> str:
+    """The answer, or the default where it is empty. UsageProblem where there is no terminal."""
+    try:
+        with open("/dev/tty", "r+b", buffering=0) as terminal:
+            terminal.write(f"{what} [{default}]: ".encode())
+            answer = terminal.readline().decode("utf-8", "replace").strip()
+    except OSError:
+        name = what.partition(" (")[0]
+        raise UsageProblem(f"{name} is not said, and there is no terminal to ask on", "name a file with --config, or say --domain, --pattern, --tls and --admin") from None
+    return answer or default
+
+
+def agreed(what: str) -> bool:
+    """Whether the answer is yes."""
+    try:
+        with open("/dev/tty", "r+b", buffering=0) as terminal:
+            terminal.write(f"{what} [y/N] ".encode())
+            return terminal.readline().strip().lower() in (b"y", b"yes")
+    except OSError:
+        raise UsageProblem("there is no terminal to ask on", "--yes answers the question") from None

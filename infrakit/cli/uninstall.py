@@ -1,0 +1,31 @@
+"""infrakit uninstall: take away what install put here, by its record of every change."""
+
+import json
+
+import click
+
+from infrakit.cli import here
+from infrakit.cli.carry import carry_out, need_root
+from infrakit.cli.source import compiled
+from infrakit.errors import InfraKitError, UsageProblem
+from infrakit.stack.uninstall import plan_uninstall
+from infrakit.stack.layout import CONFIGURATION, UNDO
+from infrakit.system.machine import Machine
+
+
+@click.command(help="Take away what install put on this machine. Data and secrets stay, unless --purge.")
+@click.option("--keep-data/--purge", "keep_data", default=True, help="Keep volumes, secrets and the file (the default), or remove them too.")
+@click.option("--yes", count=True, help="Do not ask; with --purge, give it twice.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+def command(keep_data, yes, dry_run, as_json):
+    if not dry_run:
+        need_root()
+    machine = Machine()
+    if machine.read(CONFIGURATION) is None:
+        raise UsageProblem("nothing is installed here", f"there is no {CONFIGURATION}")
+    project = compiled(here.find(CONFIGURATION)).fleet.name
+    records = [json.loads(line) for line in (machine.read(UNDO, 1 << 26) or b"").splitlines()]
+    if not keep_data and not dry_run and yes < 2 and click.prompt(f"all data of {project} goes; type its name to go on", err=True) != project:
+        raise InfraKitError("nothing was changed", "without --purge, data stays")
+    return carry_out(plan_uninstall(project, records, keep_data=keep_data), yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)

@@ -1,0 +1,1 @@
+"""Facts about a machine -> the steps that prepare it. Nothing here touches one: `machine` is handed in."""

@@ -1,0 +1,99 @@
+"""Plans that stop a stack, start it anew, or take it away."""
+
+from typing import Any, NamedTuple
+
+from infrakit.errors import MachineUnfit
+from infrakit.plan import Action, Plan, Run, Step
+from infrakit.plan.model import Tell
+
+STOP_S = 600
+
+
+class NothingRuns(NamedTuple):
+    """No container of the project is there."""
+
+    project: str
+
+    def holds(self, machine: Any) -> bool:
+        return not machine.engine.containers(self.project)
+
+    def text(self) -> str:
+        return f"no container of {self.project} is there"
+
+
+class NoNetworks(NamedTuple):
+    """No network of the project is there."""
+
+    project: str
+
+    def holds(self, machine: Any) -> bool:
+        return not _listed(machine, "network", self.project)
+
+    def text(self) -> str:
+        return f"no network of {self.project} is there"
+
+
+class NoVolumes(NamedTuple):
+    """No volume of the project is there."""
+
+    project: str
+
+    def holds(self, machine: Any) -> bool:
+        return not _listed(machine, "volume", self.project)
+
+    def text(self) -> str:
+        return f"no volume of {self.project} is there"
+
+
+class RemoveAll(NamedTuple):
+    """Everything of one kind ("container", "network" or "volume") that carries the project's label."""
+
+    kind: str
+    project: str
+    unnamed_volumes: bool = False
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        names = _listed(machine, self.kind, self.project)
+        if not names:
+            return
+        if self.kind == "container":
+            machine.run(("docker", "stop", *names), timeout_s=STOP_S)
+        force = ("--force",) if self.kind == "container" else ()
+        force += ("--volumes",) if self.unnamed_volumes else ()
+        done = machine.run(("docker", self.kind, "rm", *force, *names), timeout_s=STOP_S)
+        if done.code:
+            raise MachineUnfit(done.err.strip().splitlines()[-1] if done.err.strip() else f"exit code {done.code}", "run again")
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"remove every {self.kind} of {self.project}"
+
+
+def _listed(machine: Any, kind: str, project: str) -> list[str]:
+    everything = ("--all",) if kind == "container" else ()
+    words = ("docker", kind, "ls", *everything, "--quiet", "--filter", f"label=com.docker.compose.project={project}")
+    return [name for name in machine.run(words).out.split() if name]
+
+
+def plan_down(project: str) -> Plan:
+    """Containers and networks go; volumes and secrets stay."""
+    return Plan(f"take {project} down", (
+        Step("containers", "no containers", (NothingRuns(project),), (RemoveAll("container", project),)),
+        Step("networks", "no networks", (NoNetworks(project),), (RemoveAll("network", project),)),
+    ))
+
+
+def plan_purge(project: str) -> tuple[Step, ...]:
+    """The data too."""
+    containers, networks = plan_down(project).steps
+    containers = containers._replace(actions=(RemoveAll("container", project, unnamed_volumes=True),))
+    return (containers, networks, Step("volumes", "no volumes: the data goes", (NoVolumes(project),), (RemoveAll("volume", project),)))
+
+
+def plan_restart(project: str, names: tuple[str, ...]) -> Plan:
+    """Each of these containers once, whatever its state."""
+    return Plan(f"restart {', '.join(names)}", (
+        Step("restart", "restart", (), (Run(("docker", "restart", *names), STOP_S, "see: infrakit status"),)),
+    ))

@@ -1,0 +1,79 @@
+"""A decided host and its files -> the plan that brings its stack up: images, secrets, the tree, service by service, the doors."""
+
+from typing import Any, Sequence
+
+from infrakit.emit.compose import config_hashes
+from infrakit.model import Artifact, Deployment, Service
+from infrakit.plan import Plan, Step
+from infrakit.stack.generation import Publish, Published, generation_id
+from infrakit.stack.images import ImageThere, Pull
+from infrakit.stack.secrets import Mint, SecretsThere
+from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
+from infrakit.stack.wire import wiring
+
+
+def plan_up(deployment: Deployment, artifacts: Sequence[Artifact], digest: Any) -> Plan:
+    """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256."""
+    return Plan(f"bring {deployment.name} up on {deployment.host}", (
+        *_images(deployment),
+        _secrets(deployment),
+        _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
+        *(_service(deployment, service, artifacts) for service in in_order(deployment.services)),
+        _others(deployment),
+        *wiring(deployment),
+    ))
+
+
+def in_order(services: Sequence[Service]) -> list[Service]:
+    """Each after those that its containers depend on; else as they come."""
+    owner = {container.name: service.name for service in services for container in service.containers}
+    needs = {
+        service.name: {owner[need.container] for container in service.containers for need in container.depends_on if need.container in owner} - {service.name}
+        for service in services
+    }
+    ordered: list[Service] = []
+    waiting = list(services)
+    while waiting:
+        done = {service.name for service in ordered}
+        ready = next((service for service in waiting if needs[service.name] <= done), waiting[0])
+        waiting.remove(ready)
+        ordered.append(ready)
+    return ordered
+
+
+def _images(deployment: Deployment) -> list[Step]:
+    references = dict.fromkeys(container.image for service in deployment.services for container in service.containers)
+    return [
+        Step(f"image {reference}", f"image {reference}", (ImageThere(reference, deployment.architecture),), (Pull(reference, deployment.architecture),))
+        for reference in references
+    ]
+
+
+def _secrets(deployment: Deployment) -> Step:
+    specs = tuple(deployment.secrets)
+    return Step("secrets", "secrets", (SecretsThere(deployment.host, specs),), (Mint(deployment.host, specs),))
+
+
+def _tree(deployment: Deployment, artifacts: tuple[Artifact, ...], name: str) -> Step:
+    return Step("tree", "the compiled tree", (Published(name, artifacts),), (Publish(name, deployment.host, artifacts),))
+
+
+def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str, tuple[Wanted, ...]]:
+    """Service -> what each of its containers has to be."""
+    return {service.name: _wanted(deployment, service, artifacts) for service in deployment.services}
+
+
+def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> tuple[Wanted, ...]:
+    labels = config_hashes(service, deployment.networks, artifacts)
+    return tuple(Wanted(container.name, labels[container.name], container.one_shot) for container in service.containers)
+
+
+def _service(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> Step:
+    wanted = _wanted(deployment, service, artifacts)
+    names = tuple(item.name for item in wanted)
+    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted),), (Start(deployment.name, names),))
+
+
+def _others(deployment: Deployment) -> Step:
+    names = tuple(container.name for service in deployment.services for container in service.containers)
+    return Step("others", "nothing that left the file", (NoOthers(deployment.name, names),), (RemoveOthers(deployment.name, names),))

@@ -1,0 +1,74 @@
+"""After the start: every door, knocked at by a stranger, leads to sign-in, or to the page where the file says `public`."""
+
+from typing import Any, NamedTuple
+
+from infrakit.errors import MachineUnfit
+from infrakit.model import Deployment, Route
+from infrakit.plan import Action, Step
+from infrakit.plan.model import Tell
+
+LONGEST_WAIT_S = 300
+PAUSE_S = 2.0
+LOCAL = "127.0.0.1"
+
+
+class Door(NamedTuple):
+    """A stranger at this door gets what he should. `portal` is the address that sign-in happens at."""
+
+    hostname: str
+    port: int
+    address: str
+    sign_in: str
+    portal: str
+
+    def holds(self, machine: Any) -> bool:
+        return not self.problem(machine)
+
+    def problem(self, machine: Any) -> str:
+        """What is wrong with the answer, "" where nothing is."""
+        answer = machine.knock(self.hostname, self.port, self.address)
+        if answer.problem:
+            return str(answer.problem)
+        if self.sign_in == "forward_auth":
+            # Authentik's outpost sends a stranger to its own start page, or straight to the portal.
+            to_sign_in = answer.status in (302, 303, 307) and (self.portal in answer.location or "/outpost.goauthentik.io/" in answer.location)
+            return "" if to_sign_in else f"answers {answer.status} to a stranger, and does not send him to sign in"
+        return "" if 200 <= answer.status < 500 else f"answers {answer.status}"
+
+    def text(self) -> str:
+        return f"{self.hostname} " + ("sends a stranger to sign in" if self.sign_in == "forward_auth" else "answers")
+
+
+class Wait(NamedTuple):
+    """Ask again until it is so."""
+
+    door: Door
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        until = machine.monotonic() + LONGEST_WAIT_S
+        problem = self.door.problem(machine)
+        while problem and machine.monotonic() < until:
+            machine.sleep(PAUSE_S)
+            problem = self.door.problem(machine)
+        if problem:
+            raise MachineUnfit(f"{self.door.hostname} {problem}", "see: infrakit logs caddy, infrakit logs authentik")
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"wait until {self.door.text()}"
+
+
+def wiring(deployment: Deployment) -> tuple[Step, ...]:
+    """A step per door of this host; none where a tunnel is the only way in, or the doors are the core's alone."""
+    if not deployment.door.https_port:
+        return ()
+    portal = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
+    return tuple(_step(deployment, route, portal) for route in deployment.routes if route.sign_in != "fleet")
+
+
+def _step(deployment: Deployment, route: Route, portal: str) -> Step:
+    address = next(iter(deployment.door.addresses), "") or LOCAL
+    door = Door(route.hostname, deployment.door.https_port, address, route.sign_in, portal)
+    return Step(f"door {route.hostname}", f"door {route.hostname}", (door,), (Wait(door),))

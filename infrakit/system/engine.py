@@ -1,0 +1,238 @@
+"""The Docker Engine of this machine, through its SDK: what runs, what images there are, and fetching more of them.
+
+Nothing here prints, and nothing waits longer than a time-out for an engine that is silent. The SDK is imported by the constructor.
+"""
+
+import errno
+import http.client
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
+
+from infrakit.errors import EXIT_DOCKER, InfraKitError
+from infrakit.system.pull import ATTEMPTS, STALL_S, Fetcher, Order, Progress, one_line
+
+SOCKET = "/var/run/docker.sock"
+TIMEOUT_S = 10
+PROJECT, SERVICE, CONFIG_HASH = "com.docker.compose.project", "com.docker.compose.service", "com.docker.compose.config-hash"
+NEVER = "0001-01-01T00:00:00Z"
+
+
+class DockerUnreachable(InfraKitError):
+    """The engine is not there, does not answer, or does not let us in."""
+
+    exit_code = EXIT_DOCKER
+
+
+class EngineVersion(NamedTuple):
+    """What the engine says of itself; `architecture` in its words: amd64, arm64, arm."""
+
+    version: str
+    api: str
+    minimum_api: str
+    architecture: str
+
+
+class Container(NamedTuple):
+    """`service` and `config_hash` are Compose's labels. health: "healthy", "unhealthy", "starting", or "" where it has no check.
+
+    `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it never was.
+    """
+
+    name: str
+    service: str
+    state: str
+    health: str
+    exit_code: int
+    config_hash: str
+    image: str
+    image_id: str
+    restarts: int
+    started_at: str
+    labels: Mapping[str, str]
+
+
+class Engine:
+    """One connection. The constructor and every method raise DockerUnreachable where there is no answer."""
+
+    def __init__(self, socket: str = SOCKET) -> None:
+        self._socket = socket
+        with _reachable(socket):
+            self._api = _client(socket, "auto", TIMEOUT_S)
+
+    def version(self) -> EngineVersion:
+        """Of the engine, and of the API that it speaks."""
+        with _reachable(self._socket):
+            found = self._api.version(api_version=False)
+        return EngineVersion(
+            version=str(found.get("Version", "")), api=str(found.get("ApiVersion", "")),
+            minimum_api=str(found.get("MinAPIVersion", "")), architecture=str(found.get("Arch", "")),
+        )
+
+    def containers(self, project: str) -> list[Container]:
+        """Those of a Compose project, in any state, by name."""
+        with _reachable(self._socket):
+            listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}"]})
+        inspected = (self._inspected(item["Id"]) for item in listed)
+        return sorted((_container(found) for found in inspected if found), key=lambda item: item.name)
+
+    def image_id(self, reference: str) -> str:
+        """The ID of an image, "" where the engine has none of this name."""
+        return str(self._image(reference).get("Id", ""))
+
+    def image_architecture(self, reference: str) -> str:
+        """As the image says it: amd64, arm64, arm; "" where there is no such image."""
+        return str(self._image(reference).get("Architecture", ""))
+
+    def last_health(self, name: str, lines: int = 5) -> str:
+        """What the health check of a container said last; "" where there is no such container, no check, or no answer yet."""
+        health = self._inspected(name).get("State", {}).get("Health") or {}
+        log = health.get("Log") or []
+        return "\n".join(str(log[-1].get("Output", "")).strip().splitlines()[-lines:]) if log and lines > 0 else ""
+
+    def logs(self, name: str, lines: int) -> str:
+        """What a container wrote last; "" where there is no such container, or its logging driver keeps nothing to read."""
+        from docker.errors import APIError
+
+        with _reachable(self._socket):
+            try:
+                return bytes(self._api.logs(name, tail=max(lines, 0))).decode("utf-8", "replace")
+            except APIError as error:
+                if error.status_code == 404 or "does not support reading" in str(error):
+                    return ""
+                raise
+
+    def pull(
+        self, reference: str, progress: Progress, *, architecture: str = "", attempts: int = ATTEMPTS, stall_s: float = STALL_S,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Fetch an image; `progress` gets bytes there, bytes in all, and words. MachineUnfit, in words, where it cannot be had.
+
+        `architecture` as dpkg says it, "" for the engine's own choice. Layers that the engine has are not fetched again.
+        """
+        order = Order(reference, architecture, attempts, stall_s)
+        Fetcher(order, self._pulling, self.image_architecture, progress, wait).fetch()
+
+    def _inspected(self, name: str) -> Mapping[str, Any]:
+        """{} where there is no such container (any more)."""
+        from docker.errors import NotFound
+
+        with _reachable(self._socket):
+            try:
+                found: Mapping[str, Any] = self._api.inspect_container(name)
+                return found
+            except NotFound:
+                return {}
+
+    def _image(self, reference: str) -> Mapping[str, Any]:
+        """{} where there is no such image, or can be none of such a name."""
+        from docker.errors import APIError, NullResource
+
+        with _reachable(self._socket):
+            try:
+                found: Mapping[str, Any] = self._api.inspect_image(reference)
+                return found
+            except NullResource:
+                return {}
+            except APIError as error:
+                if error.status_code in (400, 404):
+                    return {}
+                raise
+
+    def _pulling(self, reference: str, platform: str, silence_s: float) -> Iterator[Mapping[str, Any]]:
+        """What the engine says while it pulls; what went wrong comes as {"error": text}, as its own errors do.
+
+        A client of its own: closing its connection is how a pull is called off.
+        """
+        from docker.errors import APIError
+
+        client = _client(self._socket, self._api.api_version, silence_s)
+        try:
+            yield from client.pull(reference, platform=platform or None, stream=True, decode=True)
+        except APIError as error:
+            yield {"error": str(error.explanation or error)}
+        except _failures() as error:
+            if _is_silence(error):
+                yield {"error": f"nothing came for {silence_s:.0f} s"}
+            elif _cause(error) is None:
+                yield {"error": str(error)}
+            else:
+                raise _unreachable(self._socket, error) from None
+        finally:
+            client.close()
+
+
+def _client(socket: str, version: str, silence_s: float) -> Any:
+    """The SDK's low-level client, of which every request ends after so long a silence: its own pull asks for no time-out at all."""
+    import docker
+
+    class Client(docker.APIClient):
+        def send(self, request: Any, **options: Any) -> Any:
+            return super().send(request, **{**options, "timeout": silence_s})
+
+    made = Client(base_url=f"unix://{socket}", version=version, timeout=silence_s)
+    made.trust_env = False  # no proxy and no .netrc for a socket of this machine
+    return made
+
+
+def _container(found: Mapping[str, Any]) -> Container:
+    state, labels = found["State"], found["Config"].get("Labels") or {}
+    health, started_at = (state.get("Health") or {}).get("Status", ""), state.get("StartedAt", "")
+    return Container(
+        name=found["Name"].lstrip("/"), service=labels.get(SERVICE, ""), state=state["Status"], health="" if health == "none" else health,
+        exit_code=state["ExitCode"], config_hash=labels.get(CONFIG_HASH, ""), image=found["Config"]["Image"], image_id=found["Image"],
+        restarts=found.get("RestartCount", 0), started_at="" if started_at == NEVER else started_at, labels=labels,
+    )
+
+
+@contextmanager
+def _reachable(socket: str) -> Iterator[None]:
+    """What the SDK raises -> DockerUnreachable."""
+    try:
+        yield
+    except _failures() as error:
+        raise _unreachable(socket, error) from None
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """All that the SDK raises for what is outside of this program. The errors of requests are OSErrors, those of urllib3 are not."""
+    from docker.errors import DockerException, StreamParseError
+    from urllib3.exceptions import HTTPError
+
+    return OSError, http.client.HTTPException, HTTPError, DockerException, StreamParseError
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """The system's own error, or HTTP's, below those of three libraries; None where the SDK itself said no."""
+    from requests.exceptions import RequestException
+
+    for item in _chain(error):
+        if isinstance(item, (OSError, http.client.HTTPException)) and not isinstance(item, RequestException):
+            return item
+    return None
+
+
+def _is_silence(error: BaseException) -> bool:
+    # A socket whose queue is full says EAGAIN: nobody takes the calls.
+    return isinstance(_cause(error), (TimeoutError, BlockingIOError))
+
+
+def _unreachable(socket: str, error: BaseException) -> DockerUnreachable:
+    from docker.errors import APIError
+
+    cause = _cause(error)
+    number = cause.errno if isinstance(cause, OSError) else None
+    if isinstance(cause, (TimeoutError, BlockingIOError)):
+        return DockerUnreachable(f"Docker does not answer at {socket}", "sudo systemctl restart docker; why it hangs: journalctl -u docker -n 50")
+    if number in (errno.EACCES, errno.EPERM):
+        return DockerUnreachable(f"{socket}: permission denied", "run it with sudo")
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED):
+        return DockerUnreachable(f"Docker does not run here: nothing answers at {socket}", "sudo systemctl start docker, or where it is missing: sudo infrakit install")
+    said = error.explanation if isinstance(error, APIError) and error.explanation else cause or error
+    return DockerUnreachable(f"Docker at {socket} fails: {one_line(str(said)) or 'no reason given'}", "see: journalctl -u docker -n 50")

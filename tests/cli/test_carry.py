@@ -1,0 +1,84 @@
+"""Plans on the command line: shown before anything, refused without root or an answer, one at a time."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+TEXT = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes a machine")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "infrakit.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_dry_run_names_every_step_and_changes_nothing(infrakit, file):
+    before = os.path.lexists("/var/lib/infrakit")
+    run = infrakit("up", "--dry-run")
+
+    assert run.returncode == 6 and "Traceback" not in run.stderr
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("bring infrakit up on infrakit: ")
+    for step in ("+ the compiled tree", "+ secrets", "+ Glances", "+ door auth.home.example.org"):
+        assert step in lines, run.stdout
+    assert any(line.startswith("    write generation ") for line in lines)
+    assert os.path.lexists("/var/lib/infrakit") == before
+
+
+def test_a_dry_run_as_json_has_the_same_steps(infrakit, file):
+    steps = json.loads(infrakit("up", "--dry-run", "--json").stdout)["steps"]
+
+    assert {"name", "title", "acts", "because", "actions"} == set(steps[0])
+    assert [step["name"] for step in steps if step["name"].startswith("service ")][-1] != ""
+
+
+def test_who_is_not_root_is_told_how(pyz, tmp_path, file):
+    words = [sys.executable, str(pyz), "up", "--yes"]
+    if os.geteuid() == 0:
+        words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words]
+        tmp_path.chmod(0o755)
+    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+
+    assert run.returncode == 3 and "this needs root\n  hint: sudo infrakit up --yes" in run.stderr
+
+
+@as_root
+def test_without_a_terminal_nothing_is_asked_and_nothing_changed(pyz, file):
+    run = subprocess.run(
+        [sys.executable, str(pyz), "up"], cwd=file.parent, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, start_new_session=True,
+    )
+
+    assert run.returncode == 2 and "--yes answers the question" in run.stderr
+    assert not os.path.lexists("/var/lib/infrakit/current")
+
+
+@as_root
+def test_a_second_run_names_the_first(pyz, file):
+    with open("/run/infrakit.lock", "w+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(json.dumps({"pid": 4711, "command": "infrakit update", "since": "2026-11-24 03:00:00"}).encode())
+        lock.flush()
+        run = subprocess.run([sys.executable, str(pyz), "up", "--yes"], cwd=file.parent, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+
+    assert run.returncode == 75
+    assert "infrakit update, pid 4711, since 2026-11-24 03:00:00" in run.stderr
+
+
+def test_a_host_that_is_not_in_the_file_is_refused(infrakit, file):
+    run = infrakit("up", "--dry-run", "--host", "shed")
+
+    assert run.returncode == 2 and "there is no host shed in the file" in run.stderr
+
+
+def test_a_secret_that_only_the_user_has_is_asked_for_first(infrakit, tmp_path):
+    (tmp_path / "infrakit.yaml").write_text(TEXT.replace("internal", "tunnel"))
+    run = infrakit("up", "--dry-run")
+
+    assert run.returncode == 3 and "missing secret: " in run.stderr and "infrakit secrets set " in run.stderr
