@@ -55,10 +55,10 @@ class Container(NamedTuple):
 class Engine:
     """One connection. The constructor and every method raise DockerUnreachable where there is no answer."""
 
-    def __init__(self, socket: str = SOCKET) -> None:
+    def __init__(self, socket: str = SOCKET, *, timeout_s: float = TIMEOUT_S) -> None:
         self._socket = socket
         with _reachable(socket):
-            self._api = _client(socket, "auto", TIMEOUT_S)
+            self._api = _client(socket, "auto", timeout_s)
 
     def version(self) -> EngineVersion:
         """Of the engine, and of the API that it speaks."""
@@ -233,6 +233,7 @@ def _unreachable(socket: str, error: BaseException) -> DockerUnreachable:
     if number in (errno.EACCES, errno.EPERM):
         return DockerUnreachable(f"{socket}: permission denied", "run it with sudo")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED):
-        return DockerUnreachable(f"Docker does not run here: nothing answers at {socket}", "sudo systemctl start docker, or where it is missing: sudo infrakit install")
+        remedy = "sudo systemctl start docker, or where it is missing: sudo infrakit install"
+        return DockerUnreachable(f"Docker does not run here: nothing answers at {socket}", remedy)
     said = error.explanation if isinstance(error, APIError) and error.explanation else cause or error
     return DockerUnreachable(f"Docker at {socket} fails: {one_line(str(said)) or 'no reason given'}", "see: journalctl -u docker -n 50")

@@ -20,6 +20,8 @@ STALL_S = 120.0
 LONGEST_S = 6 * 3600.0
 """One image, all attempts: a stream that never falls silent, and never ends, ends here."""
 PLATFORMS = {"amd64": "linux/amd64", "arm64": "linux/arm64", "armhf": "linux/arm/v7", "armv6": "linux/arm/v6"}
+PROCESSORS = {"amd64": "amd64", "arm64": "arm64", "armhf": "arm", "armv6": "arm"}
+"""dpkg's word -> the platform to ask for, and the architecture that an image then has."""
 ALWAYS = 1_000_000
 
 Progress = Callable[[int, int, str], None]
@@ -46,8 +48,14 @@ class Cause(NamedTuple):
 
 # Ordered: the first that fits. What the registry may say in passing (an HTML page, a rate limit) stands before what it says for good.
 CAUSES = (
-    Cause(r"toomanyrequests|too many requests", ALWAYS, "the registry lets us fetch no more for now", "wait, or where an account raises the limit: {login}"),
-    Cause(r"http (status|response)?\W*(status)?\W*5\d\d|: 5\d\d |bad gateway|service unavailable", ALWAYS, "the registry is in trouble", "run again later"),
+    Cause(
+        r"toomanyrequests|too many requests|pull rate limit", ALWAYS,
+        "the registry lets us fetch no more for now", "wait, or where an account raises the limit: {login}",
+    ),
+    Cause(
+        r"\b5\d\d (response|internal|not impl|bad|service|gateway|http|web|connection|a timeout)|http status: 5\d\d", ALWAYS,
+        "the registry is in trouble", "run again later",
+    ),
     Cause(r"no space left|disk quota exceeded", 1, "the disk is full", "free some space, for instance: sudo docker image prune"),
     Cause(r"read-only file system", 1, "the disk is read-only", "is it damaged? see: dmesg; then mount it for writing"),
     Cause(
@@ -72,7 +80,7 @@ CAUSES = (
     ),
     Cause(r"manifest unknown|manifest for .*not found", 1, "there is no such image", "is its name right, and its tag?"),
     Cause(
-        r"unauthorized|authentication required|no basic auth|(?<!permission )denied|forbidden|insufficient_scope", 1,
+        r"unauthorized|unauthenticated|authentication required|no basic auth|(?<!permission )denied|forbidden|insufficient_scope", 1,
         "the registry has no such image, or wants to know who asks", "is its name right? then log in and run again: {login}",
     ),
     Cause(
@@ -135,28 +143,41 @@ class Fetcher:
     def _attempt(self) -> str:
         """What went wrong, "" where nothing did."""
         order = self._order
-        with closing(self._lines(order.reference, PLATFORMS.get(order.architecture, ""), order.stall_s)) as lines:
+        platform = PLATFORMS.get(order.architecture, f"linux/{order.architecture}") if order.architecture else ""
+        with closing(self._lines(order.reference, platform, order.stall_s)) as lines:  # type: ignore[type-var]
             for line in lines:
                 if "error" in line:
                     return str(line["error"]) or "no reason given"
                 if time.monotonic() > self._end:
-                    return f"nothing came for {LONGEST_S:.0f} s"
+                    raise MachineUnfit(f"{order.reference}: not there after {LONGEST_S / 3600:.0f} hours", "run again to go on where it stopped")
                 self._count(line)
-        return ""
+        # An image for one processor alone comes as it is, whatever was asked for; and a stream may end without a word.
+        found = self._found(order.reference)
+        wanted = platform.split("/")[1] if platform else found
+        if found and found != wanted:
+            return f"no match for platform: it is made for {found}, not for {wanted}"
+        return "" if found else "the engine's answer broke off"
 
     def _cause(self, said: str) -> Cause:
-        return next(cause for cause in CAUSES if re.search(cause.pattern, said, re.IGNORECASE))
+        """Judged without names and addresses, which may hold any word."""
+        text = re.sub(r'https?://[^\s"]+', "", said)
+        for name in (self._order.reference, self._order.reference.partition("@")[0].rpartition(":")[0]):
+            text = text.replace(name, "") if name else text
+        return next(cause for cause in CAUSES if re.search(cause.pattern, text, re.IGNORECASE))
 
     def _pause_s(self, said: str, attempt: int) -> float:
         """How long to wait before the next attempt. Raises MachineUnfit where there is to be none."""
-        order, cause, asked = self._order, self._cause(said), asked_pause_s(said)
-        self._met[cause.what] = self._met.get(cause.what, 0) + 1
-        last = attempt == order.attempts or self._met[cause.what] >= cause.meetings or asked > LONGEST_ASKED_S or time.monotonic() > self._end
-        if last:
-            registry = registry_of(order.reference)
-            remedy = cause.remedy.format(registry=registry, login=f"sudo docker login {registry}")
-            raise MachineUnfit(f"{order.reference}: {cause.what}: {one_line(said)}", remedy)
-        return asked or _backoff_s(attempt)
+        order, cause, asked_s = self._order, self._cause(said), asked_pause_s(said)
+        met = self._met[cause.pattern] = self._met.get(cause.pattern, 0) + 1
+        pause = asked_s + random.random() if asked_s >= 1 else _backoff_s(attempt)
+        if met < cause.meetings and attempt < order.attempts and asked_s <= LONGEST_ASKED_S and time.monotonic() + pause < self._end:
+            return pause
+        registry = registry_of(order.reference)
+        remedy = cause.remedy.format(registry=registry, login="sudo docker login" if registry == "docker.io" else f"sudo docker login {registry}")
+        if asked_s > LONGEST_ASKED_S:
+            remedy = f"{remedy}; it asks for {asked_s / 60:.0f} minutes"
+        tried = f" after {attempt} attempts" if attempt > 1 else ""
+        raise MachineUnfit(f"{order.reference}: {cause.what}{tried}: {one_line(said)}", remedy)
 
     def _count(self, line: Mapping[str, Any]) -> None:
         """Keep what a line says of a layer, and tell it on."""

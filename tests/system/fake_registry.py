@@ -1,0 +1,198 @@
+"""A registry (OCI distribution, version 2) on 127.0.0.1 that fails as told; Docker needs no TLS for a registry there.
+
+What it holds is made on the spot: layers of noise, so that the engine has none of them yet.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+CONFIG = "application/vnd.docker.container.image.v1+json"
+LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+LAYER_BYTES = 600_000
+
+Fault = Callable[["Answer", bytes], None]
+
+
+def status(code: int, message: str, **headers: str) -> Fault:
+    """Answer an error, as registries do, with `message` in it."""
+
+    def answer(answer: "Answer", content: bytes) -> None:
+        answer.refuse(code, message, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    return answer
+
+
+def truncated(answer: "Answer", content: bytes) -> None:
+    """Promise all, send half, hang up."""
+    answer.begin(200, {"Content-Length": str(len(content))})
+    answer.wfile.write(content[: len(content) // 2])
+    answer.close_connection = True
+
+
+def stalled(answer: "Answer", content: bytes) -> None:
+    """Send half, and then nothing, until the registry closes."""
+    answer.begin(200, {"Content-Length": str(len(content))})
+    answer.wfile.write(content[: len(content) // 2])
+    answer.wfile.flush()
+    answer.server.registry.closing.wait()
+    answer.close_connection = True
+
+
+def forged(answer: "Answer", content: bytes) -> None:
+    """Other bytes, as many."""
+    answer.send(200, content[:-20] + bytes(20), {})
+
+
+def reset(answer: "Answer", content: bytes) -> None:
+    """Hang up without a word."""
+    answer.close_connection = True
+
+
+class Registry:
+    """Images by name and tag, blobs by digest, and for each kind of request ("manifest", "layer") the faults to come."""
+
+    def __init__(self) -> None:
+        self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.layers: set[str] = set()
+        self.faults: dict[str, list[Fault]] = {}
+        self.always: dict[str, Fault] = {}
+        self.asked: list[str] = []
+        self.closing = threading.Event()
+        self.address = ""
+
+    def publish(self, name: str, *, layers: int = 1, architecture: str = "amd64", listed: bool = False) -> str:
+        """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors are."""
+        contents = [noise(number) for number in range(layers)]
+        config = {
+            "architecture": architecture, "os": "linux", "config": {"Cmd": ["/none"]},
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(content)) for content in contents]},
+        }
+        manifest = {
+            "schemaVersion": 2, "mediaType": MANIFEST, "config": self._blob(json.dumps(config).encode(), CONFIG),
+            "layers": [self._blob(content, LAYER) for content in contents],
+        }
+        self.layers.update(item["digest"] for item in manifest["layers"])
+        content, kind = json.dumps(manifest).encode(), MANIFEST
+        if listed:
+            self.manifests[name, digest_of(content)] = kind, content
+            entry = {"mediaType": kind, "digest": digest_of(content), "size": len(content), "platform": {"architecture": architecture, "os": "linux"}}
+            content, kind = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode(), INDEX
+        self.manifests[name, "1"] = self.manifests[name, digest_of(content)] = kind, content
+        return f"{self.address}/{name}:1"
+
+    def digest(self, name: str) -> str:
+        return digest_of(self.manifests[name, "1"][1])
+
+    def fault(self, kind: str, method: str) -> Fault | None:
+        """What is to go wrong with this request. After an answer to HEAD the engine asks again by GET: only that uses a fault up."""
+        self.asked.append(kind)
+        waiting = self.faults.get(kind)
+        if waiting:
+            return waiting[0] if method == "HEAD" and waiting[0] is not reset else waiting.pop(0)
+        return self.always.get(kind)
+
+    def _blob(self, content: bytes, kind: str) -> dict[str, object]:
+        self.blobs[digest_of(content)] = content
+        return {"mediaType": kind, "digest": digest_of(content), "size": len(content)}
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def do_GET(self) -> None:
+        registry, path = self.server.registry, self.path.partition("?")[0]
+        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
+        if path == "/v2/":
+            kind, content, headers = "ping", b"{}", {}
+        elif found and found[2] == "manifests" and (found[1], found[3]) in registry.manifests:
+            media, content = registry.manifests[found[1], found[3]]
+            kind, headers = "manifest", {"Content-Type": media, "Docker-Content-Digest": digest_of(content)}
+        elif found and found[3] in registry.blobs:
+            kind, content, headers = "layer" if found[3] in registry.layers else "config", registry.blobs[found[3]], {}
+        else:
+            return self.refuse(404, "manifest unknown", {}, code="MANIFEST_UNKNOWN")
+        fault = registry.fault(kind, self.command)
+        if fault is not None:
+            return fault(self, content)
+        beginning = re.fullmatch(r"bytes=(\d+)-.*", self.headers.get("Range", ""))
+        if beginning and kind == "layer":
+            start = int(beginning[1])
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            return self.send(206, content[start:], headers)
+        return self.send(200, content, headers)
+
+    do_HEAD = do_GET
+
+    def begin(self, code: int, headers: dict[str, str]) -> None:
+        self.send_response(code)
+        for name, value in {"Docker-Distribution-Api-Version": "registry/2.0", "Content-Type": "application/octet-stream", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def send(self, code: int, content: bytes, headers: dict[str, str]) -> None:
+        self.begin(code, {"Content-Length": str(len(content)), **headers})
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def refuse(self, status: int, message: str, headers: dict[str, str], code: str = "") -> None:
+        names = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
+        body = {"errors": [{"code": code or names.get(status, "UNKNOWN"), "message": message}]}
+        self.send(status, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
+
+    def log_message(self, *words: object) -> None:
+        """Nothing: pytest's output is for results."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    registry: Registry
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The engine hangs up where it has seen enough."""
+
+
+@contextmanager
+def registry():
+    """A registry that runs."""
+    made = Registry()
+    server = Server(("127.0.0.1", 0), Answer)
+    server.registry = made
+    made.address = f"127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def noise(number: int) -> bytes:
+    """A layer with one file that does not compress and that no engine has seen."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo(f"noise-{number}")
+        entry.size = LAYER_BYTES
+        archive.addfile(entry, io.BytesIO(os.urandom(LAYER_BYTES)))
+    return gzip.compress(packed.getvalue(), 1)
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
