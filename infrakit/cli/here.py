@@ -41,8 +41,12 @@ def _named(compiled: Compiled, name: str | None) -> Deployment:
     raise UsageProblem(f"this machine is called {wanted}, and no host of the file is", f"name it: --host NAME, one of: {known}")
 
 
-def secrets_ready(deployment: Deployment) -> None:
-    """Raises where a secret is missing that only the user has: nothing would start without it."""
+def ready(deployment: Deployment) -> None:
+    """Raises where this is another machine than the file says, or a secret is missing that only the user has."""
+    architecture = Machine().run(("dpkg", "--print-architecture")).out.strip()
+    if deployment.architecture and architecture and architecture != deployment.architecture:
+        what = f"this machine is {architecture}, and {deployment.host} in the file is {deployment.architecture}"
+        raise MachineUnfit(what, f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME")
     states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
     missing = [state.name for state in states if state.state == "missing"]
     if missing:

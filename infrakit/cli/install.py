@@ -41,7 +41,7 @@ def command(file, domain, pattern, tls, admin, host, docker_repository, docker_k
     deployment = here.deployment_of(compiled, host)
     say_problems(compiled.warnings)
     machine = Machine()
-    here.secrets_ready(deployment)
+    here.ready(deployment)
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
     files = own_files(found.content, others, program(), script("bash").encode())
     engine = engine_steps(basics_of(machine), repository=docker_repository.rstrip("/"), key=docker_key.upper().replace(" ", ""))

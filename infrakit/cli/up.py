@@ -21,5 +21,5 @@ def command(file, host, yes, dry_run, as_json):
     found = compiled(here.find(file))
     deployment = here.deployment_of(found, host)
     say_problems(found.warnings)
-    here.secrets_ready(deployment)
+    here.ready(deployment)
     return carry_out(plan_up(deployment, emit(deployment), hex_digest), yes=yes, dry_run=dry_run, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.openpgp import fingerprints
-from infrakit.plan import Action, Answers, EnableUnit, FileIs, Run, Step, UnitRuns, Write
+from infrakit.plan import Action, Answers, EnableUnit, FileIs, Remove, Run, Step, UnitRuns, Write
 from infrakit.plan.model import Tell
 
 REPOSITORY = "https://download.docker.com"
@@ -19,6 +19,11 @@ SETTINGS = b'{\n  "live-restore": true,\n  "log-driver": "local"\n}\n'
 PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin", "docker-buildx-plugin")
 APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 INSTALL_S = 3600
+REFRESH = Run((*APT, "update"), 600, "is the network up, and are all package sources right? see: apt-get update")
+LEFT_BEHIND = ("/etc/cni", "/etc/cni/net.d")
+"""What containerd makes when it runs, and its package does not take away."""
+NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"))
+"""The engine's bridge, which outlives it until the next start of the machine."""
 NO_ARMV6 = "Docker has no packages for ARMv6 (Pi 1, Zero, Zero W): use a Pi 3, Zero 2 W or newer"
 
 
@@ -93,21 +98,24 @@ class KeyIs(NamedTuple):
 
 
 class Install(NamedTuple):
-    """Packages by apt; taken back are those that came with them, and nothing that was there before."""
+    """Packages by apt. Taken back is what came with them, `groups` and empty `folders` too, and nothing that was there before."""
 
     packages: tuple[str, ...]
     options: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     def do(self, machine: Any, tell: Tell) -> None:
         Run(("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a").do(machine, tell)
-        Run((*APT, "update"), 600, "is the network up, and are all package sources right? see: apt-get update").do(machine, tell)
         remedy = "see what apt says: apt-get install " + " ".join(self.packages[:3])
         Run((*APT, "install", "--no-install-recommends", *self.options, *self.packages), INSTALL_S, remedy).do(machine, tell)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         done = machine.run((*APT, "--simulate", "install", "--no-install-recommends", *self.options, *self.packages), timeout_s=120)
         new = sorted(line.split()[1] for line in done.out.splitlines() if line.startswith("Inst ") and "[" not in line.partition("(")[0])
-        return (Run((*APT, "purge", *new), INSTALL_S),) if new else ()
+        groups = [Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}")) for name in self.groups if machine.run(("getent", "group", name)).code]
+        folders = [Remove(path) for path in self.folders if not machine.exists(path)]
+        return (*folders, *groups, Run((*APT, "purge", *new), INSTALL_S)) if new else ()
 
     def text(self) -> str:
         return f"install {' '.join(self.packages)}"
@@ -144,7 +152,7 @@ def docker_steps(row: Row, architecture: str, *, apparmor: bool, repository: str
         Step("docker key", "Docker's signing key", (KeyIs(KEYRING, key),), (FetchKey(f"{repository}/linux/{row.origin}/gpg", key, KEYRING),)),
         Step("docker source", "Docker's package source", (FileIs(SOURCE, source),), (Write(SOURCE, source),)),
         Step("docker settings", "settings of a new engine", (Exists(DAEMON),), (Write(DAEMON, SETTINGS),)),
-        Step("docker packages", "Docker", (Installed((*PACKAGES, *helpers)),), (Install((*PACKAGES, *helpers)),)),
+        Step("docker packages", "Docker", (Installed((*PACKAGES, *helpers)),), (REFRESH, Install((*PACKAGES, *helpers), groups=("docker",), folders=LEFT_BEHIND)), (NO_BRIDGE,)),
         *running_steps(),
     )
 

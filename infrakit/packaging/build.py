@@ -7,6 +7,7 @@ One member is bytecode of the Python that builds (bytecode.py): another minor ve
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ PURE = (
     "--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py",
     "--abi", "none", "--python-version", "3.11", "--disable-pip-version-check", "--quiet",
 )
+SDK = ("docker", "requests", "urllib3", "idna", "certifi", "charset_normalizer")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
 
@@ -113,6 +115,7 @@ def _archive(path: str) -> None:
         for name in archive.namelist():
             if name.startswith("site-packages/") and not name.endswith("/"):
                 members[name] = archive.read(name)
+    _nest(members)
     build = hashlib.sha256()
     for name in sorted(members):
         if name.endswith(".code"):  # the sources again, for one Python
@@ -138,6 +141,17 @@ def _archive(path: str) -> None:
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(entry, members[name], compresslevel=9)
     os.chmod(path, 0o755)
+
+
+def _nest(members: dict) -> None:
+    """Docker's SDK and what it needs as one member, name -> source: every start reads the list of members, few read these."""
+    found = {}
+    for name in sorted(members):
+        if name.startswith(tuple(f"site-packages/{package}/" for package in SDK)):
+            content = members.pop(name)
+            if name.endswith(".py"):
+                found[name.removeprefix("site-packages/")] = content.decode()
+    members["site-packages/sdk.json"] = json.dumps(found, sort_keys=True).encode()
 
 
 def _install_script(archive: str) -> None:

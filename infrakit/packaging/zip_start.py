@@ -10,7 +10,8 @@ import sys
 import time
 from zlib import crc32
 
-PACKAGES = ("infrakit", "click", "ruamel", "docker", "requests", "urllib3", "idna", "certifi", "charset_normalizer")
+PACKAGES = ("infrakit", "click", "ruamel")
+SDK = ("docker", "requests", "urllib3", "idna", "certifi", "charset_normalizer")
 PREFIX = "site-packages"
 OLD_S = 30 * 86400
 
@@ -25,9 +26,10 @@ class Modules:
         self.known = known
         self.fresh = {}
         self.shipped = None
+        self.sdk = None
 
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] not in PACKAGES:
+        if name.partition(".")[0] not in PACKAGES + SDK:
             return None
         entry = self.known.get(name) or self.fresh.get(name) or self._shipped(name) or self._compiled(name)
         if entry is None:
@@ -59,7 +61,7 @@ class Modules:
         place = self._place(name)
         for is_package, file in ((False, place + ".py"), (True, place + "/__init__.py")):
             try:
-                source = ZIP.get_data(file)
+                source = self.get_data(file)
             except OSError:
                 continue
             # Without docstrings, which nothing reads here; but ruamel.yaml's assertions are among the things that refuse bad YAML.
@@ -86,10 +88,20 @@ class Modules:
 
     def get_source(self, name):
         place = self._place(name)
-        return ZIP.get_data(place + "/__init__.py" if self.is_package(name) else place + ".py").decode()
+        return self.get_data(place + "/__init__.py" if self.is_package(name) else place + ".py").decode()
 
     def get_data(self, path):
-        return ZIP.get_data(path)
+        """A member of the archive, or of the one member that holds Docker's SDK."""
+        inside = path[len(self.archive) + len(PREFIX) + 2 :]
+        if inside.partition("/")[0] not in SDK:
+            return ZIP.get_data(path)
+        if self.sdk is None:
+            import json
+
+            self.sdk = json.loads(ZIP.get_data("%s/%s/sdk.json" % (self.archive, PREFIX)))
+        if inside not in self.sdk:
+            raise OSError(inside)
+        return self.sdk[inside].encode()
 
 
 def write_cache(modules):

@@ -63,7 +63,8 @@ class Run(NamedTuple):
         return tuple(Run(words, self.timeout_s) for words in self.takes_back)
 
     def text(self) -> str:
-        return f"run {' '.join(self.words)}"
+        shown = [word for before, word in zip(("", *self.words), self.words) if "-o" not in (before, word)]
+        return f"run {' '.join(shown)}"
 
 
 class EnableUnit(NamedTuple):

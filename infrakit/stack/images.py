@@ -26,7 +26,10 @@ class Pull(NamedTuple):
     architecture: str
 
     def do(self, machine: Any, tell: Tell) -> None:
-        machine.engine.pull(self.reference, lambda part, whole, text: tell(Event("progress", "", text, 0.0, part, whole)))
+        progress = Event("progress", "")
+        machine.engine.pull(
+            self.reference, lambda part, whole, text: tell(progress._replace(part=part, whole=whole, text=text)), architecture=self.architecture,
+        )
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()

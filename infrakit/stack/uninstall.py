@@ -27,11 +27,12 @@ def plan_uninstall(project: str, records: Sequence[dict], *, keep_data: bool) ->
     """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's file."""
     stack = plan_down(project).steps if keep_data else plan_purge(project)
     kept = (CONFIGURATION,) if keep_data else ()
+    actions = [action_from({key: value for key, value in record.items() if key != "step"}) for record in records]
     changes = tuple(
         Step(f"change {number}", action.text(), (), (action,))
-        for number, action in reversed(list(enumerate(map(action_from, records))))
+        for number, action in reversed(list(enumerate(actions)))
         if getattr(action, "path", "") not in kept
     )
-    gone = (CURRENT, GENERATIONS, UNDO) if keep_data else (STATE,)
+    gone = (CURRENT, GENERATIONS, UNDO) if keep_data else (STATE, CONFIGURATION.rpartition("/")[0])
     ours = tuple(Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in gone)
     return Plan(f"take InfraKit off this machine{'' if keep_data else ', with all data'}", (*stack, *changes, *ours))

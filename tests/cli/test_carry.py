@@ -82,3 +82,11 @@ def test_a_secret_that_only_the_user_has_is_asked_for_first(infrakit, tmp_path):
     run = infrakit("up", "--dry-run")
 
     assert run.returncode == 3 and "missing secret: " in run.stderr and "infrakit secrets set " in run.stderr
+
+
+def test_a_file_for_another_processor_is_refused(infrakit, tmp_path):
+    (tmp_path / "infrakit.yaml").write_text(TEXT.replace("pattern: monitoring", "hosts: {pi: {pattern: monitoring, architecture: armhf}}").replace("tls", "services: {authentik: {enabled: false}, glances: {enabled: false}, dozzle: {enabled: false}, watchtower: {enabled: true}}\ntls"))
+    run = infrakit("up", "--dry-run")
+
+    assert run.returncode == 3, run.stderr
+    assert "and pi in the file is armhf" in run.stderr and "hosts.pi.architecture" in run.stderr

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, yamllint, strace, valgrind,
-# and what unpacks and runs the userlands of other processors.
+# what unpacks and runs the userlands of other processors, and what makes fresh hosts and signs their packages.
 # Compose comes from the next Debian where this one has only version 1. Running it again changes nothing.
 set -eu
 
@@ -47,7 +47,7 @@ install_compose() {
     has_compose
 }
 
-install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static
+install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg
 install_compose
 docker compose version
 haproxy -v | head -n 1

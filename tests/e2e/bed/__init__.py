@@ -1,0 +1,29 @@
+"""A test bed for whole runs on fresh Debian hosts, from which nothing leaves the machine.
+
+registry() -> the prefix of the images' names; http://apt.bed is there from then on, too
+packages(suite).repository, .fingerprint -> what stands in for https://download.docker.com, and its key
+Host.start(suite) -> a fresh host; run, put, restart, crash, stop
+publish(reference, broken=...) -> one more image, such as the next version of one
+"""
+
+import os
+import platform
+import shutil
+
+import pytest
+
+from tests.e2e.bed.engine import NETWORK, start_engine, start_network
+from tests.e2e.bed.hosts import Done, Host
+from tests.e2e.bed.packages import Packages, packages
+from tests.e2e.bed.registry import REGISTRY, authority, publish, references, registry, stop_server
+from tests.e2e.bed.roots import SUITES, host_image
+
+__all__ = [
+    "NETWORK", "REGISTRY", "SUITES", "Done", "Host", "Packages", "authority", "host_image", "needs_bed", "packages", "publish", "references", "registry",
+    "start_engine", "start_network", "stop_server",
+]
+
+needs_bed = pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not all(map(shutil.which, ("dockerd", "mmdebstrap", "gpg", "openssl", "dpkg-deb"))),
+    reason="needs root on x86-64, dockerd, mmdebstrap, gpg, openssl and dpkg-deb",
+)

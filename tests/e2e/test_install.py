@@ -1,0 +1,167 @@
+"""From a fresh host to a running stack, as a user would do it; and back to a host as it was."""
+
+import json
+import re
+
+import pytest
+
+from tests.e2e.bed import SUITES, Host, needs_bed, packages, registry
+
+pytestmark = [pytest.mark.slow, needs_bed]
+
+FILE = """\
+version: 1
+name: homelab
+domain: home.example.org
+timezone: Europe/Berlin
+contact: ops@example.org
+pattern: full
+tls: {{mode: internal}}
+images: {{mirror: "{mirror}"}}
+access: {{administrators: [alice], groups: {{family: [bob]}}}}
+apps:
+  wiki: {{image: "ghcr.io/requarks/wiki:2.5", port: 3000, allow: [family], data: [/wiki/data], memory: 512m}}
+"""
+DOORS = ("auth", "dozzle", "glances", "guacamole", "portainer", "wiki")
+SNAPSHOT = r"""
+for folder in /etc /usr /opt /root /home /var/lib /srv; do
+  find $folder -xdev \( -path /var/lib/docker -o -path /var/lib/containerd -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
+    -o -name '*.pyc' -o -name __pycache__ -o -name 'group-' -o -name 'gshadow-' -o -name 'passwd-' -o -name 'shadow-' \) -prune -o -type f -printf '%p %m %s\n' -o -type d -printf '%p/ %m\n' -o -type l -printf '%p -> %l\n'
+done | LC_ALL=C sort
+dpkg-query -W -f '${Package} ${Status}\n' | grep 'ok installed' | LC_ALL=C sort
+cut -d: -f1 /etc/passwd /etc/group | LC_ALL=C sort
+systemctl list-unit-files --no-legend --plain | LC_ALL=C sort
+ip -o link | cut -d: -f2 | grep -v veth | LC_ALL=C sort
+"""
+
+
+class Fresh:
+    """A fresh host with the zipapp and a file on it."""
+
+    def __init__(self, host: Host, pyz, suite: str) -> None:
+        self.host = host
+        self.docker = f"--docker-repository {packages(suite).repository} --docker-key {packages(suite).fingerprint}"
+        host.put("/root/infrakit.yaml", FILE.format(mirror=registry()).encode())
+        host.put("/root/infrakit.pyz", pyz.read_bytes())
+        self.before = host.run(SNAPSHOT).out.splitlines()
+
+    def install(self, *words: str):
+        return self.host.run(f"cd /root && python3 infrakit.pyz install --config infrakit.yaml {self.docker} {' '.join(words)}", 1200)
+
+    def infrakit(self, *words: str):
+        return self.host.run(f"infrakit {' '.join(words)}", 900)
+
+    def containers(self) -> dict[str, str]:
+        """Name -> when it was started."""
+        listed = self.host.run("docker ps -aq | xargs docker inspect").out
+        return {item["Name"].lstrip("/"): item["State"]["StartedAt"] for item in json.loads(listed)}
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def fresh(request, pyz):
+    registry()
+    with Host.start(request.param) as host:
+        yield Fresh(host, pyz, request.param)
+
+
+@pytest.fixture(scope="module")
+def installed(fresh):
+    """After the first install."""
+    planned = fresh.install("--dry-run")
+    assert planned.code == 6 and fresh.host.run(SNAPSHOT).out.splitlines() == fresh.before, "a dry run changed the host"
+    fresh.planned = planned.out
+    done = fresh.install("--yes")
+    assert done.code == 0, done.out[-2000:] + done.err[-3000:] + fresh.host.log()
+    fresh.first = done
+    return fresh
+
+
+def test_a_fresh_host_becomes_a_running_stack(installed):
+    assert installed.infrakit("status").code == 0
+    assert "https://wiki.home.example.org" in installed.first.out
+    for name in DOORS:
+        answer = installed.host.run(f"curl -sk -o /dev/null -w '%{{http_code}} %{{redirect_url}}' --resolve {name}.home.example.org:443:127.0.0.1 https://{name}.home.example.org/").out
+        assert answer[:1] in "23", f"{name}: {answer}"
+
+
+def test_the_dry_run_named_every_step_that_was_taken(installed):
+    planned = {line[2:] for line in installed.planned.splitlines() if line.startswith("+ ")}
+    taken = {re.sub(r"( \([^)]*\))?( [0-9.]+ s)?$", "", line[2:]) for line in installed.first.err.splitlines() if line.startswith("+ ")}
+    assert taken and taken <= planned
+
+
+def test_the_second_run_changes_and_restarts_nothing(installed):
+    before = installed.containers()
+    done = installed.install("--yes")
+    assert done.code == 0 and "nothing to change" in done.out, done.out[-1500:] + done.err
+    assert installed.containers() == before
+
+
+def test_only_caddys_ports_are_open_to_others(installed):
+    listening = installed.host.run("ss -Hltn").out.splitlines()
+    addresses = {line.split()[3] for line in listening}
+    outside = {address.rpartition(":")[2] for address in addresses if not address.startswith(("127.", "[::1]"))}
+    assert outside == {"80", "443"}
+
+
+def test_no_secret_is_where_others_could_read_it(installed):
+    """In arguments, environments of processes, what Docker shows, logs, the journal, or world-readable files."""
+    host = installed.host
+    names = host.run("ls /var/lib/infrakit/hosts/*/secrets").out.split()
+    assert len(names) >= 8
+    host.put("/root/search.sh", SEARCH.encode())
+    done = host.run("bash /root/search.sh", 300)
+    assert (done.code, done.out.strip()) == (0, ""), done.out + done.err
+    spoken = installed.first.out + installed.first.err
+    for name in names:
+        assert host.run(f"cat /var/lib/infrakit/hosts/*/secrets/{name}").out not in spoken
+    assert host.run("stat -c %a /var/lib/infrakit/hosts/*/secrets").out.strip() == "700"
+
+
+SEARCH = r"""
+for secret in /var/lib/infrakit/hosts/*/secrets/*; do
+  case $secret in *certificate*) continue;; esac
+  grep -v '^-----' "$secret" | head -n 1 > /root/needle
+  for process in /proc/[0-9]*; do
+    [ "$(readlink $process/ns/pid)" = "$(readlink /proc/self/ns/pid)" ] || continue
+    cat $process/cmdline $process/environ 2>/dev/null | grep -qaFf /root/needle && echo "$secret in $(tr '\0' ' ' < $process/cmdline)"
+  done
+  docker ps -aq | xargs docker inspect | grep -qFf /root/needle && echo "$secret in docker inspect"
+  journalctl -b --no-pager | grep -qFf /root/needle && echo "$secret in the journal"
+  for container in $(docker ps -aq); do docker logs "$container" 2>&1 | grep -qFf /root/needle && echo "$secret in the log of $container"; done
+  grep -rlFf /root/needle /var/log /etc /var/lib/infrakit/generations 2>/dev/null | grep -v '/secrets/' | sed "s,^,$secret in ,"
+done
+rm /root/needle
+"""
+
+
+def test_a_changed_file_restarts_its_readers_only(installed):
+    host = installed.host
+    before = installed.containers()
+    host.run("sed -i 's/512m/500m/' /etc/infrakit/infrakit.yaml")
+    done = installed.infrakit("up", "--yes", "-f", "/etc/infrakit/infrakit.yaml")
+    assert done.code == 0, done.err
+    after = installed.containers()
+    assert {name for name in after if after[name] != before.get(name)} == {"homelab-wiki-1"}
+
+
+def test_it_is_back_after_a_reboot(installed):
+    installed.host.restart()
+    done = installed.host.run("for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 2; done; infrakit status; exit 1", 300)
+    assert done.code == 0, done.out + done.err
+
+
+def test_down_and_up_keep_the_secrets_and_the_data(installed):
+    digest = "cd /var/lib/infrakit/hosts && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum; docker volume ls -q | grep ^homelab_ | LC_ALL=C sort"
+    before = installed.host.run(digest).out
+    assert installed.infrakit("down", "--yes").code == 0
+    assert installed.host.run("docker ps -aq").out == "" and installed.infrakit("status").code == 1
+    assert installed.infrakit("up", "--yes").code == 0
+    assert installed.host.run(digest).out == before
+
+
+def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
+    done = installed.infrakit("uninstall", "--purge", "--yes", "--yes")
+    assert done.code == 0, done.out[-2000:] + done.err
+    after = [line for line in installed.host.run(SNAPSHOT).out.splitlines()]
+    assert sorted(set(after) ^ set(installed.before)) == []
