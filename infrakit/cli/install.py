@@ -1,7 +1,6 @@
 """infrakit install: from a fresh machine to a running stack. The same again resumes, or changes nothing."""
 
 import os
-import time
 
 import click
 
@@ -12,7 +11,7 @@ from infrakit.cli.talk import result, say_problems
 from infrakit.cli.terminal import ask
 from infrakit.config.sample import sample
 from infrakit.emit import emit
-from infrakit.errors import EXIT_OK, InfraKitError, UsageProblem
+from infrakit.errors import EXIT_OK, UsageProblem
 from infrakit.host.basics import basics_of
 from infrakit.host.docker import KEY, REPOSITORY
 from infrakit.model import Deployment

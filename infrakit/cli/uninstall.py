@@ -7,9 +7,11 @@ import click
 from infrakit.cli import here
 from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.source import compiled
+from infrakit.cli.talk import say
 from infrakit.errors import InfraKitError, UsageProblem
-from infrakit.stack.uninstall import plan_uninstall
+from infrakit.stack.down import used_by_others
 from infrakit.stack.layout import CONFIGURATION, UNDO
+from infrakit.stack.uninstall import plan_uninstall
 from infrakit.system.machine import Machine
 
 
@@ -28,4 +30,8 @@ def command(keep_data, yes, dry_run, as_json):
     records = [json.loads(line) for line in (machine.read(UNDO, 1 << 26) or b"").splitlines()]
     if not keep_data and not dry_run and yes < 2 and click.prompt(f"all data of {project} goes; type its name to go on", err=True) != project:
         raise InfraKitError("nothing was changed", "without --purge, data stays")
-    return carry_out(plan_uninstall(project, records, keep_data=keep_data), yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)
+    keep_docker = used_by_others(machine, project)
+    if keep_docker:
+        say("note: Docker stays: it holds containers or volumes that are not InfraKit's")
+    plan = plan_uninstall(project, records, keep_data=keep_data, keep_docker=keep_docker)
+    return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)

@@ -7,42 +7,20 @@ from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
 
 STOP_S = 600
+NO_DOCKER = 127
 
 
-class NothingRuns(NamedTuple):
-    """No container of the project is there."""
+class NoneLeft(NamedTuple):
+    """Nothing of one kind ("container", "network" or "volume") carries the project's label."""
 
+    kind: str
     project: str
 
     def holds(self, machine: Any) -> bool:
-        return not machine.engine.containers(self.project)
+        return not _listed(machine, self.kind, self.project)
 
     def text(self) -> str:
-        return f"no container of {self.project} is there"
-
-
-class NoNetworks(NamedTuple):
-    """No network of the project is there."""
-
-    project: str
-
-    def holds(self, machine: Any) -> bool:
-        return not _listed(machine, "network", self.project)
-
-    def text(self) -> str:
-        return f"no network of {self.project} is there"
-
-
-class NoVolumes(NamedTuple):
-    """No volume of the project is there."""
-
-    project: str
-
-    def holds(self, machine: Any) -> bool:
-        return not _listed(machine, "volume", self.project)
-
-    def text(self) -> str:
-        return f"no volume of {self.project} is there"
+        return f"no {self.kind} of {self.project} is there"
 
 
 class RemoveAll(NamedTuple):
@@ -71,17 +49,28 @@ class RemoveAll(NamedTuple):
         return f"remove every {self.kind} of {self.project}"
 
 
-def _listed(machine: Any, kind: str, project: str) -> list[str]:
+def _listed(machine: Any, kind: str, project: str = "") -> list[str]:
+    """Those of a project, or all; none where there is no Docker (any more)."""
     everything = ("--all",) if kind == "container" else ()
-    words = ("docker", kind, "ls", *everything, "--quiet", "--filter", f"label=com.docker.compose.project={project}")
-    return [name for name in machine.run(words).out.split() if name]
+    chosen = ("--filter", f"label=com.docker.compose.project={project}") if project else ()
+    done = machine.run(("docker", kind, "ls", *everything, "--quiet", *chosen))
+    if done.code == NO_DOCKER:
+        return []
+    if done.code:
+        raise MachineUnfit(done.err.strip() or f"docker {kind} ls: exit code {done.code}", "does Docker run? see: systemctl status docker")
+    return list(done.out.split())
+
+
+def used_by_others(machine: Any, project: str) -> bool:
+    """Whether Docker holds containers or volumes that are not of the project."""
+    return any(set(_listed(machine, kind)) - set(_listed(machine, kind, project)) for kind in ("container", "volume"))
 
 
 def plan_down(project: str) -> Plan:
     """Containers and networks go; volumes and secrets stay."""
     return Plan(f"take {project} down", (
-        Step("containers", "no containers", (NothingRuns(project),), (RemoveAll("container", project),)),
-        Step("networks", "no networks", (NoNetworks(project),), (RemoveAll("network", project),)),
+        Step("containers", "no containers", (NoneLeft("container", project),), (RemoveAll("container", project),)),
+        Step("networks", "no networks", (NoneLeft("network", project),), (RemoveAll("network", project),)),
     ))
 
 
@@ -89,7 +78,7 @@ def plan_purge(project: str) -> tuple[Step, ...]:
     """The data too."""
     containers, networks = plan_down(project).steps
     containers = containers._replace(actions=(RemoveAll("container", project, unnamed_volumes=True),))
-    return (containers, networks, Step("volumes", "no volumes: the data goes", (NoVolumes(project),), (RemoveAll("volume", project),)))
+    return (containers, networks, Step("volumes", "no volumes: the data goes", (NoneLeft("volume", project),), (RemoveAll("volume", project),)))
 
 
 def plan_restart(project: str, names: tuple[str, ...]) -> Plan:

@@ -160,6 +160,15 @@ def test_down_and_up_keep_the_secrets_and_the_data(installed):
     assert installed.host.run(digest).out == before
 
 
+def test_uninstall_spares_an_engine_that_others_use(installed):
+    host = installed.host
+    image = host.run("docker image ls --format '{{.Repository}}:{{.Tag}}' | grep /haproxy: | head -n 1").out.strip()
+    assert host.run(f"docker create --name somebodys {image}").code == 0
+    planned = installed.infrakit("uninstall", "--purge", "--dry-run")
+    assert planned.code == 6 and "Docker stays" in planned.err and "purge" not in planned.out
+    assert host.run("docker rm somebodys").code == 0
+
+
 def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     done = installed.infrakit("uninstall", "--purge", "--yes", "--yes")
     assert done.code == 0, done.out[-2000:] + done.err
