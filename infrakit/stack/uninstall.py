@@ -40,10 +40,10 @@ def plan_uninstall(project: str, records: Sequence[dict], *, keep_data: bool, ke
         for number, action in reversed(list(enumerate(actions)))
         if getattr(action, "path", "") not in kept
     )
-    gone = [CURRENT, GENERATIONS]
-    if not keep_docker:
-        gone.append(UNDO)
-    if not keep_data:
-        gone += [HOSTS, CONFIGURATION.rpartition("/")[0]] if keep_docker else [STATE, CONFIGURATION.rpartition("/")[0]]
+    ours_alone = CONFIGURATION.rpartition("/")[0]
+    if keep_data or keep_docker:
+        gone = [CURRENT, GENERATIONS, *([] if keep_docker else [UNDO]), *([] if keep_data else [HOSTS, ours_alone])]
+    else:
+        gone = [STATE, ours_alone]
     ours = tuple(Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in gone)
     return Plan(f"take InfraKit off this machine{'' if keep_data else ', with all data'}", (*stack, *changes, *ours))
