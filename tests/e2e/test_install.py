@@ -31,7 +31,7 @@ done | LC_ALL=C sort
 dpkg-query -W -f '${Package} ${Status}\n' | grep 'ok installed' | LC_ALL=C sort
 cut -d: -f1 /etc/passwd /etc/group | LC_ALL=C sort
 systemctl list-unit-files --no-legend --plain | LC_ALL=C sort
-ip -o link | cut -d: -f2 | grep -v veth | LC_ALL=C sort
+ip -o link | cut -d: -f2 | cut -d@ -f1 | grep -v veth | LC_ALL=C sort
 """
 
 
@@ -109,8 +109,8 @@ def test_no_secret_is_where_others_could_read_it(installed):
     host = installed.host
     names = host.run("ls /var/lib/infrakit/hosts/*/secrets").out.split()
     assert len(names) >= 8
-    host.put("/root/search.sh", SEARCH.encode())
-    done = host.run("bash /root/search.sh", 300)
+    host.put("/run/search.sh", SEARCH.encode())
+    done = host.run("bash /run/search.sh", 300)
     assert (done.code, done.out.strip()) == (0, ""), done.out + done.err
     spoken = installed.first.out + installed.first.err
     for name in names:
@@ -121,17 +121,17 @@ def test_no_secret_is_where_others_could_read_it(installed):
 SEARCH = r"""
 for secret in /var/lib/infrakit/hosts/*/secrets/*; do
   case $secret in *certificate*) continue;; esac
-  grep -v '^-----' "$secret" | head -n 1 > /root/needle
+  grep -v '^-----' "$secret" | head -n 1 > /run/needle
   for process in /proc/[0-9]*; do
     [ "$(readlink $process/ns/pid)" = "$(readlink /proc/self/ns/pid)" ] || continue
-    cat $process/cmdline $process/environ 2>/dev/null | grep -qaFf /root/needle && echo "$secret in $(tr '\0' ' ' < $process/cmdline)"
+    cat $process/cmdline $process/environ 2>/dev/null | grep -qaFf /run/needle && echo "$secret in $(tr '\0' ' ' < $process/cmdline)"
   done
-  docker ps -aq | xargs docker inspect | grep -qFf /root/needle && echo "$secret in docker inspect"
-  journalctl -b --no-pager | grep -qFf /root/needle && echo "$secret in the journal"
-  for container in $(docker ps -aq); do docker logs "$container" 2>&1 | grep -qFf /root/needle && echo "$secret in the log of $container"; done
-  grep -rlFf /root/needle /var/log /etc /var/lib/infrakit/generations 2>/dev/null | grep -v '/secrets/' | sed "s,^,$secret in ,"
+  docker ps -aq | xargs docker inspect | grep -qFf /run/needle && echo "$secret in docker inspect"
+  journalctl -b --no-pager | grep -qFf /run/needle && echo "$secret in the journal"
+  for container in $(docker ps -aq); do docker logs "$container" 2>&1 | grep -qFf /run/needle && echo "$secret in the log of $container"; done
+  grep -rlFf /run/needle /var/log /etc /var/lib/infrakit/generations 2>/dev/null | grep -v '/secrets/' | sed "s,^,$secret in ,"
 done
-rm /root/needle
+rm /run/needle
 """
 
 
