@@ -1,5 +1,6 @@
 """Plans that stop a stack, start it anew, or take it away."""
 
+import re
 from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
@@ -8,6 +9,8 @@ from infrakit.plan.model import Tell
 
 STOP_S = 600
 NO_DOCKER = 127
+UNNAMED = re.compile("[0-9a-f]{64}")
+"""What Docker calls a volume that nobody named."""
 
 
 class NoneLeft(NamedTuple):
@@ -62,8 +65,9 @@ def _listed(machine: Any, kind: str, project: str = "") -> list[str]:
 
 
 def used_by_others(machine: Any, project: str) -> bool:
-    """Whether Docker holds containers or volumes that are not of the project."""
-    return any(set(_listed(machine, kind)) - set(_listed(machine, kind, project)) for kind in ("container", "volume"))
+    """Whether Docker holds containers, or volumes with a name, that are not of the project."""
+    others = {name for kind in ("container", "volume") for name in set(_listed(machine, kind)) - set(_listed(machine, kind, project))}
+    return any(not UNNAMED.fullmatch(name) for name in others)
 
 
 def plan_down(project: str) -> Plan:
