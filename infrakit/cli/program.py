@@ -10,6 +10,7 @@ VERBS = {
     "init": "Write a commented infrakit.yaml to start from.",
     "validate": "Check infrakit.yaml and say everything that is wrong with it.",
     "compile": "Write what would run on each host, for review.",
+    "preflight": "Look at this machine, and say what stands in the way of the stack.",
     "install": "From a fresh machine to a running stack; running it again resumes.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
     "down": "Remove the containers and networks of this host's stack. Data and secrets stay.",

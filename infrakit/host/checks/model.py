@@ -1,0 +1,65 @@
+"""What a check is asked and what it answers: Wanted, Finding; and the few words that all of them share."""
+
+import re
+from typing import NamedTuple
+
+MEBIBYTE = 1 << 20
+GIBIBYTE = 1 << 30
+ERROR, WARNING, NOTE = "error", "warning", "note"
+FIXES = ("memory-cgroup", "clock", "dns-stub")
+
+
+class Wanted(NamedTuple):
+    """What a deployment asks of the machine. Whatever is left out is not checked.
+
+    `ports`: (protocol, port) that are to be published. `memory_bytes`: the sum of all limits. `disk_bytes`: what is still to
+    be fetched and unpacked. `pool`: the range of the containers' networks. `architectures_missing`: services that have no image
+    for this processor. `build_time_s`: when this InfraKit was built, the earliest that it can be now. `names`: hostnames of routes.
+    """
+
+    ports: tuple[tuple[str, int], ...] = ()
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    pool: str = ""
+    architectures_missing: tuple[str, ...] = ()
+    build_time_s: float = 0.0
+    offline: bool = False
+    names: tuple[str, ...] = ()
+
+
+class Finding(NamedTuple):
+    """One thing that stands in the way ("error"), may hurt later ("warning"), or is worth knowing ("note").
+
+    `fix` is one of FIXES where InfraKit can mend it, and undo that again, by itself; else "".
+    """
+
+    code: str
+    severity: str
+    what: str
+    remedy: str
+    fix: str = ""
+
+
+def size(count_bytes: int) -> str:
+    """In words: "512 MiB", "1.5 GiB"."""
+    if count_bytes < GIBIBYTE:
+        return f"{count_bytes // MEBIBYTE} MiB"
+    return f"{count_bytes / GIBIBYTE:.1f} GiB"
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """The first two numbers of a version, so that 5.0 comes after 2.40; (0, 0) where it has none."""
+    found = re.match(r"v?(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def is_below(text: str, oldest: tuple[int, int]) -> bool:
+    """Whether a version is known, and older."""
+    return (0, 0) < version_of(text) < oldest
+
+
+def listed(names: "tuple[str, ...] | list[str]", most: int = 5) -> str:
+    """Names as one reads them: "a, b and 3 more"."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"

@@ -1,0 +1,67 @@
+"""ports: who has what we want to publish."""
+
+from infrakit.host.checks.model import ERROR, WARNING, Finding, Wanted, listed
+from infrakit.host.facts import Facts
+from infrakit.host.facts_network import STUBS, Listener
+
+OF_DOCKER = ("docker-proxy", "rootlesskit")
+UNITS = (
+    "apache2", "nginx", "lighttpd", "caddy", "haproxy", "traefik", "dnsmasq", "named", "unbound", "pihole-FTL", "AdGuardHome", "tomcat9",
+    "cockpit-tls", "cloudflared", "avahi-daemon",
+)
+"""Programs whose unit is called like them."""
+OPEN_ENGINE = (2375,)
+
+
+def ports_taken(facts: Facts, wanted: Wanted) -> Finding | None:
+    """By a program of this machine. What a container has is `ports_published`'s, the stub of systemd-resolved `dns_stub`'s."""
+    by_container = {(found.protocol, found.port) for found in facts.published}
+    taken: dict[str, str] = {}
+    for found in facts.listeners:
+        key = (found.protocol, found.port)
+        if key in wanted.ports and key not in by_container and found.process not in OF_DOCKER and not _is_stub(found):
+            taken.setdefault(f"{found.port}/{found.protocol}", found.process or "another program")
+    if not taken:
+        return None
+    what = "taken already: " + listed([f"port {port} by {process}" for port, process in sorted(taken.items())])
+    units = sorted({process for process in taken.values() if process in UNITS})
+    stop = f"stop it: systemctl disable --now {' '.join(units)}" if units else "see who it is with ss -lntup, and stop it"
+    return Finding("ports-taken", ERROR, what, f"{stop}; or choose other ports under network in infrakit.yaml")
+
+
+def ports_published(facts: Facts, wanted: Wanted) -> Finding | None:
+    """By a container that InfraKit did not make; its own are replaced in place."""
+    taken = sorted((found.port, found.protocol, found.container) for found in facts.published if (found.protocol, found.port) in wanted.ports and not found.ours)
+    if not taken:
+        return None
+    what = "taken already: " + listed([f"port {port}/{protocol} by container {name}" for port, protocol, name in taken])
+    names = " ".join(dict.fromkeys(name for _, _, name in taken))
+    return Finding("ports-published", ERROR, what, f"stop it: docker stop {names}; or choose other ports under network in infrakit.yaml")
+
+
+def dns_stub(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Ubuntu's systemd-resolved listens at 127.0.0.53, and nobody else can then have port 53 on all addresses."""
+    if not facts.dns_stub or not {("tcp", 53), ("udp", 53)} & set(wanted.ports):
+        return None
+    remedy = (
+        "write [Resolve] and DNSStubListener=no to /etc/systemd/resolved.conf.d/no-stub.conf, point /etc/resolv.conf to "
+        "/run/systemd/resolve/resolv.conf, then: systemctl restart systemd-resolved"
+    )
+    return Finding("dns-stub", ERROR, "port 53 is taken by the stub of systemd-resolved", remedy, "dns-stub")
+
+
+def engine_open(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Whoever reaches it is root here, past every sign-in."""
+    found = [item for item in facts.listeners if item.protocol == "tcp" and item.port in OPEN_ENGINE and item.process in ("dockerd", "")]
+    if not found:
+        return None
+    what = f"Docker answers everybody at {found[0].address or '*'}:{found[0].port}: whoever reaches it is root on this machine"
+    remedy = "remove tcp://… from hosts in /etc/docker/daemon.json and from: systemctl cat docker, then: systemctl restart docker"
+    return Finding("engine-open", WARNING, what, remedy)
+
+
+def _is_stub(listener: Listener) -> bool:
+    return listener.port == 53 and listener.address in STUBS
+
+
+CHECKS = (ports_taken, ports_published, dns_stub, engine_open)
