@@ -23,7 +23,11 @@ PURE = (
     "--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py",
     "--abi", "none", "--python-version", "3.11", "--disable-pip-version-check", "--quiet",
 )
-SDK = ("docker", "requests", "urllib3", "idna", "certifi", "charset_normalizer")
+NESTED = (
+    "docker/", "requests/", "urllib3/", "idna/", "certifi/", "charset_normalizer/", "click/", "infrakit/plan/", "infrakit/host/",
+    "infrakit/stack/",
+)
+"""What a compile does not need."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
 
@@ -129,7 +133,7 @@ def _archive(path: str) -> None:
         build.update(text.encode())
         members[name] = text.replace("@VERSION@", VERSION)
     for name in ("__main__.py", "infrakit_start.py"):
-        members[name] = members[name].replace("@BUILD@", build.hexdigest()[:16]).encode()
+        members[name] = members[name].replace("@BUILD@", build.hexdigest()[:16]).replace("@NESTED@", " ".join(NESTED)).encode()
     with open(path, "wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -144,14 +148,15 @@ def _archive(path: str) -> None:
 
 
 def _nest(members: dict) -> None:
-    """Docker's SDK and what it needs as one member, name -> source: every start reads the list of members, few read these."""
+    """NESTED as one member, path -> source: every start reads the list of members, few read these."""
     found = {}
     for name in sorted(members):
-        if name.startswith(tuple(f"site-packages/{package}/" for package in SDK)):
+        inside = name.removeprefix("site-packages/")
+        if inside.startswith(NESTED):
             content = members.pop(name)
             if name.endswith(".py"):
-                found[name.removeprefix("site-packages/")] = content.decode()
-    members["site-packages/sdk.json"] = json.dumps(found, sort_keys=True).encode()
+                found[inside] = content.decode()
+    members["site-packages/nested.json"] = json.dumps(found, sort_keys=True).encode()
 
 
 def _install_script(archive: str) -> None:

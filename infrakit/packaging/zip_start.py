@@ -10,8 +10,8 @@ import sys
 import time
 from zlib import crc32
 
-PACKAGES = ("infrakit", "click", "ruamel")
-SDK = ("docker", "requests", "urllib3", "idna", "certifi", "charset_normalizer")
+NESTED = tuple("@NESTED@".split())
+PACKAGES = ("infrakit", "ruamel", *(path.partition("/")[0] for path in NESTED))
 PREFIX = "site-packages"
 OLD_S = 30 * 86400
 
@@ -26,10 +26,10 @@ class Modules:
         self.known = known
         self.fresh = {}
         self.shipped = None
-        self.sdk = None
+        self.nested = None
 
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] not in PACKAGES + SDK:
+        if name.partition(".")[0] not in PACKAGES:
             return None
         entry = self.known.get(name) or self.fresh.get(name) or self._shipped(name) or self._compiled(name)
         if entry is None:
@@ -91,17 +91,17 @@ class Modules:
         return self.get_data(place + "/__init__.py" if self.is_package(name) else place + ".py").decode()
 
     def get_data(self, path):
-        """A member of the archive, or of the one member that holds Docker's SDK."""
+        """A member of the archive, or of the one member that holds others."""
         inside = path[len(self.archive) + len(PREFIX) + 2 :]
-        if inside.partition("/")[0] not in SDK:
+        if not inside.startswith(NESTED):
             return ZIP.get_data(path)
-        if self.sdk is None:
+        if self.nested is None:
             import json
 
-            self.sdk = json.loads(ZIP.get_data("%s/%s/sdk.json" % (self.archive, PREFIX)))
-        if inside not in self.sdk:
+            self.nested = json.loads(ZIP.get_data("%s/%s/nested.json" % (self.archive, PREFIX)))
+        if inside not in self.nested:
             raise OSError(inside)
-        return self.sdk[inside].encode()
+        return self.nested[inside].encode()
 
 
 def write_cache(modules):
