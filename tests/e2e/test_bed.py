@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.bed import REGISTRY, SUITES, Host, needs_bed, packages, references, registry
+from tests.e2e.bed import NETWORK, REGISTRY, SUITES, Host, needs_bed, packages, references, registry
 
 pytestmark = [pytest.mark.slow, needs_bed]
 DOCKER = "docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin"
@@ -25,7 +25,7 @@ context = ssl.create_default_context(cafile="/bed/tls/ca.crt")
 def get(path): return json.load(urllib.request.urlopen("https://{REGISTRY}/v2/" + path, context=context))
 print(json.dumps([f"{{name}}:{{tag}}" for name in get("_catalog")["repositories"] for tag in get(f"{{name}}/tags/list")["tags"]]))
 """
-    done = subprocess.run(["docker", "exec", "infrakit-bed-server", "python3", "-c", probe], capture_output=True, text=True)
+    done = subprocess.run(["docker", "exec", f"{NETWORK}-server", "python3", "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
 

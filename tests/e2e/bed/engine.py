@@ -1,6 +1,7 @@
 """What the whole bed rests on: this machine's dockerd, Debian roots by mmdebstrap, and things made once and kept.
 
-Everything kept lies below .build/bed of the repository; everything in dockerd is named infrakit-bed-*.
+Everything kept lies below .build/bed of the repository; everything in dockerd is named infrakit-bed-*, with a number of the
+checkout, so that two of them run side by side.
 """
 
 import fcntl
@@ -10,14 +11,16 @@ import re
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 PLACE = ROOT / ".build" / "bed"
-NETWORK = "infrakit-bed"
-SUBNET = "10.213.77.0/24"
+NUMBER = zlib.crc32(str(ROOT).encode()) % 200
+NETWORK = f"infrakit-bed-{NUMBER}"
+SUBNET = f"10.213.{NUMBER}.0/24"
 """Outside of what Docker gives to networks by itself, and of what InfraKit compiles."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 

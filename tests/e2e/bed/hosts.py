@@ -51,7 +51,7 @@ class Host:
         """
         image = host_image(suite)
         start_network()
-        host = cls(f"infrakit-bed-{suite}-{os.getpid()}-{next(numbers)}", suite)
+        host = cls(f"{NETWORK}-{suite}-{os.getpid()}-{next(numbers)}", suite)
         files = {
             "/etc/apt/sources.list": f"deb [signed-by=/usr/share/keyrings/bed.asc] http://apt.bed/debian {suite} main\n".encode(),
             "/usr/share/keyrings/bed.asc": packages(suite).key,

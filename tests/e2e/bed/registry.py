@@ -18,7 +18,7 @@ from tests.e2e.bed.packages import Apt, packages
 from tests.e2e.bed.roots import SUITES, host_image
 
 REGISTRY = "registry.bed:5000"
-SERVER = "infrakit-bed-server"
+SERVER = f"{NETWORK}-server"
 NAMES = ("registry.bed", "apt.bed")
 STORE = PLACE / "registry"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 
-from tests.e2e.bed.engine import HERE, docker, kept, own_text, root_tar, start_engine
+from tests.e2e.bed.engine import HERE, NETWORK, docker, kept, own_text, root_tar, start_engine
 
 SUITES = ("bookworm", "trixie")
 INCLUDE = (
@@ -16,7 +16,7 @@ SHIMS = {"/bed-init": "init.sh", CGROUP2: "init-cgroup2.sh"}
 
 def host_image(suite: str) -> str:
     """The name of the image of a fresh host: Debian's smallest, with systemd and python3."""
-    name = f"infrakit-bed/host:{suite}"
+    name = f"{NETWORK}/host:{suite}"
     hooks = [f"--customize-hook=upload {HERE / file} {place}" for place, file in SHIMS.items()]
     hooks += [f'--customize-hook=chmod 755 "$1{place}"' for place in SHIMS]
     hooks += ['--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"']
