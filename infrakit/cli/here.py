@@ -7,6 +7,7 @@ from infrakit.cli import source
 from infrakit.cli.talk import say
 from infrakit.compiler import Compiled
 from infrakit.errors import MachineUnfit, UsageProblem
+from infrakit.host.checks import Finding
 from infrakit.host.fit import fitted
 from infrakit.model import Deployment
 from infrakit.stack.layout import CONFIGURATION, HOSTS
@@ -41,13 +42,23 @@ def _named(compiled: Compiled, name: str | None) -> Deployment:
     raise UsageProblem(f"this machine is called {wanted}, and no host of the file is", f"name it: --host NAME, one of: {known}")
 
 
-def ready(deployment: Deployment) -> None:
-    """Raises where this is another machine than the file says, or a secret is missing that only the user has."""
+def findings(deployment: Deployment) -> list[Finding]:
+    """Where this is another machine than the file says, or a secret is missing that only the user has."""
+    found = []
     architecture = Machine().run(("dpkg", "--print-architecture")).out.strip()
     if deployment.architecture and architecture and architecture != deployment.architecture:
         what = f"this machine is {architecture}, and {deployment.host} in the file is {deployment.architecture}"
-        raise MachineUnfit(what, f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME")
+        remedy = f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME"
+        found.append(Finding("other-architecture", "error", what, remedy))
     states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
     missing = [state.name for state in states if state.state == "missing"]
     if missing:
-        raise MachineUnfit(f"missing secret: {', '.join(missing)}", f"infrakit secrets set {missing[0]} -f {CONFIGURATION} -o {HOSTS}")
+        remedy = f"infrakit secrets set {missing[0]} -f {CONFIGURATION} -o {HOSTS}"
+        found.append(Finding("secret-missing", "error", f"missing secret: {', '.join(missing)}", remedy))
+    return found
+
+
+def ready(deployment: Deployment) -> None:
+    """Raises where `findings` has something."""
+    for finding in findings(deployment):
+        raise MachineUnfit(finding.what, finding.remedy)

@@ -7,15 +7,15 @@ import click
 from infrakit.cli import here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
+from infrakit.cli.preflight import look, refuse
 from infrakit.cli.talk import result, say_problems
 from infrakit.cli.terminal import ask
 from infrakit.config.sample import sample
 from infrakit.emit import emit
 from infrakit.errors import EXIT_OK, UsageProblem
-from infrakit.host.basics import basics_of
-from infrakit.host.docker import KEY, REPOSITORY
+from infrakit.host.docker import KEY, REPOSITORY, engine_steps
 from infrakit.model import Deployment
-from infrakit.stack.install import engine_steps, own_files, plan_install
+from infrakit.stack.install import own_files, plan_install
 from infrakit.stack.layout import CONFIGURATION, secrets_folder
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
@@ -31,19 +31,23 @@ from infrakit.system.machine import Machine
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--docker-repository", metavar="URL", default=REPOSITORY, show_default=True, help="A mirror of Docker's package repository.")
 @click.option("--docker-key", metavar="FINGERPRINT", default=KEY, help="The key that signs it; Docker's own where nothing is said.")
+@click.option("--packages", metavar="DIR", help="A folder of .deb files that Docker is installed from, without a network.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(file, domain, pattern, tls, admin, host, docker_repository, docker_key, yes, dry_run, as_json):
+def command(file, domain, pattern, tls, admin, host, docker_repository, docker_key, packages, yes, dry_run, as_json):
     found = _source(file, {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin})
     compiled = source.compiled(found)
     deployment = here.deployment_of(compiled, host)
     say_problems(compiled.warnings)
     machine = Machine()
-    here.ready(deployment)
+    repository, key = docker_repository.rstrip("/"), docker_key.upper().replace(" ", "")
+    facts, findings = look(machine, deployment, own_repository=bool(packages) or repository != REPOSITORY)
+    findings = [finding for finding in (*findings, *here.findings(deployment)) if not (dry_run and finding.code == "not-root")]
+    refuse(findings)
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
     files = own_files(found.content, others, program(), script("bash").encode())
-    engine = engine_steps(basics_of(machine), repository=docker_repository.rstrip("/"), key=docker_key.upper().replace(" ", ""))
+    engine = engine_steps(facts, repository=repository, key=key, files=os.path.abspath(packages) if packages else "")
     plan = plan_install(deployment, emit(deployment), hex_digest, engine, files)
     code = carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
     if code == EXIT_OK and not dry_run and not as_json:

@@ -1,15 +1,21 @@
-"""infrakit preflight: whether this machine is fit for the stack, and what to do where it is not."""
+"""infrakit preflight: whether this machine is fit for the stack, and what to do where it is not. `install` looks first, too."""
+
+from typing import Any, Sequence
 
 import click
 
 from infrakit.cli import here
+from infrakit.cli.carry import carry_out
 from infrakit.cli.source import compiled
-from infrakit.cli.talk import result, result_json
-from infrakit.errors import EXIT_MACHINE, EXIT_OK, printable
-from infrakit.host.checks import CHECKS, Wanted, run
-from infrakit.host.facts import facts_of
+from infrakit.cli.talk import result, result_json, say
+from infrakit.errors import EXIT_MACHINE, EXIT_OK, MachineUnfit, printable
+from infrakit.host.checks import CHECKS, Finding, run
+from infrakit.host.facts import Facts, facts_of
+from infrakit.host.fixes import plan_fixes
 from infrakit.host.recording import record, to_json
 from infrakit.model import Deployment
+from infrakit.stack.layout import CURRENT
+from infrakit.stack.wanted import names_of, wanted_of
 from infrakit.system.machine import Machine
 
 SIGNS = {"error": "!", "warning": "~", "note": "-"}
@@ -20,30 +26,53 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--record", "recorded", is_flag=True, help="Print all that was looked at, as JSON, to show to somebody.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def command(file, host, recorded, as_json):
-    wanted = wanted_of(here.deployment_of(compiled(here.find(file)), host))
-    recording = record(Machine(), wanted.names)
+@click.option("--fix", is_flag=True, help="Mend what InfraKit can mend and undo: memory limits of a Raspberry Pi, the clock, the stub on port 53.")
+@click.option("--yes", is_flag=True, help="With --fix: do not ask.")
+@click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
+def command(file, host, recorded, as_json, fix, yes, dry_run):
+    deployment = here.deployment_of(compiled(here.find(file)), host)
+    machine = Machine()
     if recorded:
-        result(to_json(recording))
+        result(to_json(record(machine, names_of(deployment))))
         return EXIT_OK
-    findings = run(facts_of(recording), wanted)
+    facts, findings = look(machine, deployment)
+    if fix:
+        return carry_out(plan_fixes(facts, findings), yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
+    findings += here.findings(deployment)
     errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
         result_json([finding._asdict() for finding in findings])
     else:
-        for finding in findings:
-            result(printable(f"{SIGNS[finding.severity]} {finding.what} [{finding.code}]"))
-            result(printable(f"    {finding.remedy}"))
+        for line in lines_of(findings):
+            result(line)
         result(f"{len(CHECKS)} checks: {len(errors)} in the way, {len(findings) - len(errors)} worth knowing")
     return EXIT_MACHINE if errors else EXIT_OK
 
 
-def wanted_of(deployment: Deployment) -> Wanted:
-    """What a decided host asks of its machine."""
-    door = deployment.door
-    ports = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
-    return Wanted(
-        ports=tuple(ports),
-        memory_bytes=sum(container.memory_bytes for service in deployment.services for container in service.containers),
-        names=tuple(route.hostname for route in deployment.routes if route.sign_in != "fleet"),
-    )
+def look(machine: Machine, deployment: Deployment, *, own_repository: bool = False) -> tuple[Facts, list[Finding]]:
+    """Ask the machine everything, change nothing. `own_repository`: packages come from where the user said.
+
+    Names are looked up before the first start only: a name server that is silent takes seconds to be silent.
+    """
+    facts = facts_of(record(machine, () if machine.exists(CURRENT) else names_of(deployment)))
+    return facts, run(facts, wanted_of(deployment, facts, machine, own_repository=own_repository))
+
+
+def lines_of(findings: Sequence[Finding]) -> list[str]:
+    """Two lines for each: what it is, and what to do."""
+    found = []
+    for finding in findings:
+        found.append(printable(f"{SIGNS[finding.severity]} {finding.what} [{finding.code}]"))
+        mends = " (or: infrakit preflight --fix)" if finding.fix else ""
+        found.append(printable(f"    {finding.remedy}{mends}"))
+    return found
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Say what may hurt and what stands in the way; MachineUnfit where something does."""
+    for line in lines_of([finding for finding in findings if finding.severity != "note"]):
+        say(line)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        what = errors[0].what if len(errors) == 1 else f"{len(errors)} things stand in the way"
+        raise MachineUnfit(what, errors[0].remedy if len(errors) == 1 else "mend them, then run again; nothing was changed")

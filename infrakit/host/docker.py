@@ -3,11 +3,13 @@
 Source: facts about Docker's repository and its key, docs.docker.com/engine/install (Debian, Ubuntu, Raspberry Pi OS), 2026.
 """
 
+import json
 from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
+from infrakit.host.apt import Finish, Install, Installed, NothingHalf, Refresh
 from infrakit.host.openpgp import fingerprints
-from infrakit.plan import Action, Answers, EnableUnit, FileIs, Remove, Run, Step, UnitRuns, Write
+from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Write
 from infrakit.plan.model import Tell
 
 REPOSITORY = "https://download.docker.com"
@@ -15,11 +17,10 @@ KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 KEYRING = "/etc/apt/keyrings/docker.asc"
 SOURCE = "/etc/apt/sources.list.d/docker.sources"
 DAEMON = "/etc/docker/daemon.json"
-SETTINGS = b'{\n  "live-restore": true,\n  "log-driver": "local"\n}\n'
+SETTINGS = {"live-restore": True, "log-driver": "local"}
 PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin", "docker-buildx-plugin")
-APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
-INSTALL_S = 3600
-REFRESH = Run((*APT, "update"), 600, "is the network up, and are all package sources right? see: apt-get update")
+OLDEST_ENGINE, OLDEST_COMPOSE = (25, 0), (2, 20)
+HELPERS = ("ca-certificates", "iptables", "apparmor")
 LEFT_BEHIND = ("/etc/cni", "/etc/cni/net.d")
 """What containerd makes when it runs, and its package does not take away."""
 NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"))
@@ -97,44 +98,6 @@ class KeyIs(NamedTuple):
         return f"{self.path} is the key {self.fingerprint}"
 
 
-class Install(NamedTuple):
-    """Packages by apt. Taken back is what came with them, `groups` and empty `folders` too, and nothing that was there before."""
-
-    packages: tuple[str, ...]
-    options: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-
-    def do(self, machine: Any, tell: Tell) -> None:
-        Run(("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a").do(machine, tell)
-        remedy = "see what apt says: apt-get install " + " ".join(self.packages[:3])
-        Run((*APT, "install", "--no-install-recommends", *self.options, *self.packages), INSTALL_S, remedy).do(machine, tell)
-
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
-        done = machine.run((*APT, "--simulate", "install", "--no-install-recommends", *self.options, *self.packages), timeout_s=120)
-        new = sorted(line.split()[1] for line in done.out.splitlines() if line.startswith("Inst ") and "[" not in line.partition("(")[0])
-        groups = [Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}")) for name in self.groups if machine.run(("getent", "group", name)).code]
-        folders = [Remove(path) for path in self.folders if not machine.exists(path)]
-        return (*folders, *groups, Run((*APT, "purge", *new), INSTALL_S)) if new else ()
-
-    def text(self) -> str:
-        return f"install {' '.join(self.packages)}"
-
-
-class Installed(NamedTuple):
-    """dpkg has all of these, configured."""
-
-    packages: tuple[str, ...]
-
-    def holds(self, machine: Any) -> bool:
-        done = machine.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *self.packages))
-        found = dict(line.split(" ", 1) for line in done.out.splitlines() if " " in line)
-        return all(found.get(name) == "installed" for name in self.packages)
-
-    def text(self) -> str:
-        return f"{', '.join(self.packages)} are installed"
-
-
 def source_file(row: Row, architecture: str, repository: str) -> bytes:
     """The deb822 source of Docker's repository."""
     lines = [
@@ -144,17 +107,65 @@ def source_file(row: Row, architecture: str, repository: str) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def docker_steps(row: Row, architecture: str, *, apparmor: bool, repository: str = REPOSITORY, key: str = KEY) -> tuple[Step, ...]:
-    """Docker from its own repository, answering. `apparmor`: the kernel asks for it, and without its parser no container starts."""
-    source = source_file(row, architecture, repository)
-    helpers = ("ca-certificates", "iptables", *(("apparmor",) if apparmor else ()))
+def engine_steps(facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "") -> tuple[Step, ...]:
+    """An engine that is new enough is used, never replaced; else Docker's own packages. MachineUnfit where there are none.
+
+    `files`: a folder of .deb files that Docker comes from instead of `repository`.
+    """
+    finish = (Step("packages", "no package half installed", (NothingHalf(),), (Finish(),)),) if facts.half_installed else ()
+    if is_at_least(facts.docker_version, OLDEST_ENGINE) and facts.docker_origin != "half" and not set(facts.half_installed) & {*PACKAGES, *HELPERS}:
+        compose = () if is_at_least(facts.compose_version, OLDEST_COMPOSE) else compose_steps(facts, files)
+        return (*finish, *compose, *running_steps())
+    return (*finish, *docker_steps(facts, repository=repository, key=key, files=files), *running_steps())
+
+
+def compose_package(origin: str, distribution: str) -> str:
+    """What apt calls Compose beside an engine from there; "" where apt does not have it."""
+    if origin == "docker-ce":
+        return "docker-compose-plugin"
+    if origin == "distribution":
+        return "docker-compose-v2" if distribution == "ubuntu" else "docker-compose"
+    return ""
+
+
+def compose_steps(facts: Any, files: str = "") -> tuple[Step, ...]:
+    """Compose for an engine that has none, from where the engine came."""
+    package = compose_package(facts.docker_origin, facts.distribution)
+    if not package:
+        raise MachineUnfit("Docker is here without Compose 2.20 or newer", "add its plug-in docker-compose from where this Docker came")
+    install = Install((package,), files=files)
+    return (Step("docker compose", "Compose", (Answers(("docker", "compose", "version", "--short")),), (install,) if files else (Refresh(), install)),)
+
+
+def docker_steps(facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "") -> tuple[Step, ...]:
+    """Docker's own packages, from its repository or from files. Where the kernel has AppArmor, no container starts without its parser."""
+    packages = (*PACKAGES, *(HELPERS if facts.apparmor else HELPERS[:-1]))
+    install = Install(packages, groups=("docker",), folders=LEFT_BEHIND, files=files)
+    settings = merged(facts.daemon_json)
     return (
+        *(() if files else source_steps(facts, repository, key)),
+        Step("docker settings", "settings of a new engine", (FileIs(DAEMON, settings),), (Write(DAEMON, settings),)),
+        Step("docker packages", "Docker", (Installed(packages),), (install,) if files else (Refresh(SOURCE), install), (NO_BRIDGE,)),
+    )
+
+
+def source_steps(facts: Any, repository: str, key: str) -> tuple[Step, ...]:
+    """Docker's repository, and it alone: apt refuses all sources where two of them name different keys for one place."""
+    row = row_for(facts.distribution, facts.codename, facts.architecture)
+    source = source_file(row, facts.architecture, repository)
+    others = [path for path in facts.docker_sources if path != SOURCE]
+    return (
+        *(Step(f"docker source {path}", f"no second source of Docker: {path}", (Gone(path),), (Remove(path),)) for path in others),
         Step("docker key", "Docker's signing key", (KeyIs(KEYRING, key),), (FetchKey(f"{repository}/linux/{row.origin}/gpg", key, KEYRING),)),
         Step("docker source", "Docker's package source", (FileIs(SOURCE, source),), (Write(SOURCE, source),)),
-        Step("docker settings", "settings of a new engine", (Exists(DAEMON),), (Write(DAEMON, SETTINGS),)),
-        Step("docker packages", "Docker", (Installed((*PACKAGES, *helpers)),), (REFRESH, Install((*PACKAGES, *helpers), groups=("docker",), folders=LEFT_BEHIND)), (NO_BRIDGE,)),
-        *running_steps(),
     )
+
+
+def merged(text: str) -> bytes:
+    """The daemon.json of an engine before us, with our settings where it has none."""
+    before = json.loads(text) if text.strip() else {}
+    missing = {name: value for name, value in SETTINGS.items() if name not in before}
+    return (json.dumps({**before, **missing}, indent=2) + "\n").encode() if missing else text.encode()
 
 
 def running_steps() -> tuple[Step, ...]:
@@ -165,13 +176,7 @@ def running_steps() -> tuple[Step, ...]:
     )
 
 
-class Exists(NamedTuple):
-    """Something stands at this path."""
-
-    path: str
-
-    def holds(self, machine: Any) -> bool:
-        return bool(machine.exists(self.path))
-
-    def text(self) -> str:
-        return f"{self.path} is there"
+def is_at_least(version: str, oldest: tuple[int, int]) -> bool:
+    """Whether a version is known, and not older."""
+    parts = version.lstrip("v").split(".")[:2]
+    return len(parts) == 2 and all(part.isdigit() for part in parts) and (int(parts[0]), int(parts[1])) >= oldest

@@ -14,7 +14,7 @@ NO_FILE_SYSTEM = FileSystem("", "", "", (), 0, 0, 0, 0)
 
 
 class Facts(NamedTuple):
-    """`architecture` is dpkg's word, or armv6; `docker_origin` one of none, docker-ce, distribution, snap, podman, unknown."""
+    """`architecture` is dpkg's word, or armv6; `docker_origin` one of none, docker-ce, half (of docker-ce), distribution, snap, podman, unknown."""
 
     # the system
     distribution: str
@@ -70,6 +70,7 @@ class Facts(NamedTuple):
     forwarding_off: str
     # Docker
     docker_origin: str
+    docker_sources: tuple[str, ...]
     docker_snap: bool
     docker_running: bool
     docker_version: str

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
-from infrakit.host.facts_system import active_units, installed_packages
+from infrakit.host.facts_system import active_units, broken_packages, installed_packages
 from infrakit.host.recording import Recording
 
 DATA_ROOT = "/var/lib/docker"
 DAEMON = "/etc/docker/daemon.json"
+OF_DOCKER = {"docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin"}
 
 
 def docker(recording: Recording) -> dict[str, Any]:
@@ -36,17 +37,20 @@ def docker(recording: Recording) -> dict[str, Any]:
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "swarm": _text(_inner(info, "Swarm"), "LocalNodeState") == "active",
         "daemon_json": recording.file(DAEMON),
+        "docker_sources": tuple(sorted(recording.said("grep", "-rls", "download.docker.com", "/etc/apt/sources.list.d").split())),
         "daemon_words": recording.said("systemctl", "show", "docker.service", "--property=ExecStart", "--value"),
     }
 
 
 def _origin(recording: Recording) -> str:
-    """Where the program called docker comes from. A snap is found last: its folder is not on the path of a service."""
+    """Where the program called docker comes from; "half" where Docker's packages are there in part. A snap is found last: its folder is not on the path of a service."""
     installed = installed_packages(recording)
     said = recording.ended("docker", "--version")
     place = recording.said("readlink", "-f", "/usr/bin/docker")
     if "docker-ce" in installed:
         return "docker-ce"
+    if {"docker-ce-cli", "containerd.io"} & set(installed) or set(broken_packages(recording)) & OF_DOCKER:
+        return "half"
     if "docker.io" in installed or "moby-engine" in installed:
         return "distribution"
     if "podman-docker" in installed or "podman" in said[1].lower() or place.endswith("/podman"):

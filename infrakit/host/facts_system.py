@@ -99,11 +99,10 @@ def packages(recording: Recording) -> dict[str, Any]:
     installed = installed_packages(recording)
     periodic = recording.said("apt-config", "dump", "APT::Periodic::Unattended-Upgrade", UNATTENDED_BLACKLIST)
     automatic = re.search(r'APT::Periodic::Unattended-Upgrade "(.*?)"', periodic + recording.file("/etc/apt/apt.conf.d/20auto-upgrades"))
-    half = [line.split()[0] for line in recording.said("dpkg", "--audit").splitlines() if line.startswith(" ") and line.split()]
     kept_back = any("docker" in line for line in periodic.splitlines() if line.startswith(UNATTENDED_BLACKLIST))
     return {
         "package_locks": _holders(recording),
-        "half_installed": tuple(half or recording.listings.get("/var/lib/dpkg/updates", ())),
+        "half_installed": tuple(broken_packages(recording) or recording.listings.get("/var/lib/dpkg/updates", ())),
         "reboot_required": any(path in recording.files for path in ("/run/reboot-required", "/var/run/reboot-required")),
         "unattended_upgrades": "unattended-upgrades" in installed and bool(automatic) and automatic[1] not in ("0", ""),
         "docker_kept_back": kept_back,
@@ -121,6 +120,11 @@ def installed_packages(recording: Recording) -> dict[str, str]:
     """Those of PACKAGES that are installed -> their version."""
     lines = recording.ended("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\\n", *PACKAGES)[1].splitlines()
     return {words[0]: words[1] for words in map(str.split, lines) if len(words) == 3 and words[2] == "installed"}
+
+
+def broken_packages(recording: Recording) -> list[str]:
+    """Those that dpkg has begun with, and not ended."""
+    return [line.split()[0] for line in recording.said("dpkg", "--audit").splitlines() if line.startswith(" ") and line.split()]
 
 
 def assignments(text: str) -> dict[str, str]:

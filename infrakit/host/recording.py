@@ -96,6 +96,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("docker-compose", "version", "--short"),
     ("docker", "ps", "-a", "--format", '{{.Names}}\t{{.Ports}}\t{{.Label "com.docker.compose.project"}}\t{{.Label "io.infrakit.config"}}'),
     ("docker", "network", "ls", "--format", '{{.ID}}\t{{.Name}}\t{{.Label "com.docker.compose.project"}}'),
+    ("grep", "-rls", "download.docker.com", "/etc/apt/sources.list.d"),
     ("snap", "list", "docker"),
     ("podman", "--version"),
 )

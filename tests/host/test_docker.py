@@ -1,5 +1,6 @@
 """Where Docker comes from: a row per machine, a pinned key, and steps that say what they change."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,10 +8,13 @@ import subprocess
 import pytest
 
 from infrakit.errors import MachineUnfit
-from infrakit.host.docker import KEY, KEYRING, MATRIX, FetchKey, Installed, KeyIs, docker_steps, row_for, source_file
+from infrakit.host.apt import Installed
+from infrakit.host.docker import KEY, KEYRING, MATRIX, FetchKey, KeyIs, engine_steps, merged, row_for, source_file
+from infrakit.host.facts import facts_of
 from infrakit.host.openpgp import fingerprints
 from infrakit.plan import Plan, preview
 from infrakit.system.machine import Machine
+from tests.host.machines import DPKG_QUERY, changed, load, without_docker
 
 CELLS = [(row, architecture) for row in MATRIX for architecture in row.architectures]
 
@@ -83,9 +87,67 @@ def test_packages_are_looked_for_in_dpkgs_own_words():
 
 
 def test_the_plan_names_every_change():
-    steps = docker_steps(row_for("debian", "trixie", "arm64"), "arm64", apparmor=True)
+    fresh = without_docker(load("debian13-vps"))
+    steps = engine_steps(facts_of(changed(fresh, says={"dpkg --print-architecture": "arm64\n"})))
     said = [action.text() for step in steps for action in step.actions]
     assert said[0] == f"fetch https://download.docker.com/linux/debian/gpg, refuse any key but {KEY}"
     assert "write /etc/apt/sources.list.d/docker.sources" in said and "write /etc/docker/daemon.json" in said
     assert any(text.startswith("install docker-ce ") and text.endswith("apparmor") for text in said)
     assert len(preview(Plan("docker", steps), Machine())) == len(steps)
+
+
+def steps_on(name: str, files: str = "", **changes) -> list[str]:
+    """Names of the steps to an engine, on a recorded machine that says something else."""
+    facts = facts_of(changed(load(name), says={words: out for words, out in changes.pop("says", {}).items()}))._replace(**changes)
+    return [step.name for step in engine_steps(facts, files=files)]
+
+
+def test_an_engine_that_is_new_enough_is_left_alone():
+    assert steps_on("debian13-vps") == ["docker unit", "docker answers"]
+
+
+@pytest.mark.parametrize("changes", [
+    {"docker_origin": "half"}, {"half_installed": ("docker-ce",)}, {"half_installed": ("apparmor",)}, {"docker_version": "24.0.7"},
+])
+def test_half_an_engine_is_made_whole(changes):
+    steps = steps_on("debian13-vps", **changes)
+    assert "docker packages" in steps and ("packages" in steps) == ("half_installed" in changes)
+
+
+def test_of_packages_that_dpkg_began_with_half_is_known():
+    names = "docker-ce-cli 5:29.1.4 unpacked\ncontainerd.io 2.1.5-1 installed\n"
+    half = facts_of(changed(load("debian13-vps"), says={DPKG_QUERY: (1, names)}))
+    assert half.docker_origin == "half"
+
+
+@pytest.mark.parametrize(("origin", "distribution", "package"), [
+    ("docker-ce", "debian", "docker-compose-plugin"), ("distribution", "ubuntu", "docker-compose-v2"), ("distribution", "debian", "docker-compose"),
+])
+def test_an_engine_without_compose_gets_it_from_where_it_came(origin, distribution, package):
+    facts = facts_of(load("debian13-vps"))._replace(docker_origin=origin, distribution=distribution, compose_version="")
+    assert engine_steps(facts)[0].actions[-1].packages == (package,)
+
+
+def test_an_engine_put_in_by_hand_without_compose_is_refused():
+    with pytest.raises(MachineUnfit, match="without Compose"):
+        engine_steps(facts_of(load("debian13-vps"))._replace(docker_origin="unknown", compose_version=""))
+
+
+def test_another_source_of_dockers_makes_room():
+    steps = engine_steps(facts_of(without_docker(load("debian13-vps")))._replace(docker_sources=("/etc/apt/sources.list.d/docker.list",)))
+    assert steps[0].actions[0].text() == "remove /etc/apt/sources.list.d/docker.list"
+
+
+def test_from_files_nothing_is_fetched():
+    steps = engine_steps(facts_of(without_docker(load("debian13-vps"))), files="/media/usb/packages")
+    said = [action.text() for step in steps for action in step.actions]
+    assert not [text for text in said if "fetch" in text or "update" in text] and any(text.endswith("from /media/usb/packages") for text in said)
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("", {"live-restore": True, "log-driver": "local"}),
+    ('{"log-driver": "journald", "dns": ["9.9.9.9"]}', {"log-driver": "journald", "dns": ["9.9.9.9"], "live-restore": True}),
+])
+def test_settings_of_an_engine_before_us_stay(before, after):
+    assert json.loads(merged(before)) == after
+    assert merged(merged(before).decode()) == merged(before)

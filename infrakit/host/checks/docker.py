@@ -3,6 +3,7 @@
 import json
 
 from infrakit.host.checks.model import ERROR, NOTE, WARNING, Finding, Wanted, is_below, listed, version_of
+from infrakit.host.docker import compose_package
 from infrakit.host.facts import Facts
 
 REFUSED, OLDEST_ENGINE, OLDEST_COMPOSE = (20, 10), (25, 0), (2, 20)
@@ -60,7 +61,7 @@ def docker_too_old(facts: Facts, wanted: Wanted) -> Finding | None:
     """Before 20.10 there are no control groups version 2."""
     if not is_below(facts.docker_version, REFUSED):
         return None
-    return Finding("docker-too-old", ERROR, f"Docker {facts.docker_version} is too old", f"apt-get remove docker.io docker-engine docker; after that {OURS}")
+    return Finding("docker-too-old", ERROR, f"Docker {facts.docker_version} is too old", f"remove it: {_removal(facts)}; after that {OURS}")
 
 
 def docker_old(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -68,7 +69,9 @@ def docker_old(facts: Facts, wanted: Wanted) -> Finding | None:
     if not is_below(facts.docker_version, OLDEST_ENGINE) or is_below(facts.docker_version, REFUSED):
         return None
     what = f"Docker {facts.docker_version} is older than 25, which services that manage containers need"
-    return Finding("docker-old", WARNING, what, f"{OURS} in its place; containers and volumes stay")
+    if facts.docker_origin == "docker-ce":
+        return Finding("docker-old", WARNING, what, "infrakit install brings it up to date; containers and volumes stay")
+    return Finding("docker-old", ERROR, what, f"remove it: {_removal(facts)}; after that {OURS}; containers and volumes stay")
 
 
 def api_refused(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -91,21 +94,22 @@ def compose_missing(facts: Facts, wanted: Wanted) -> Finding | None:
     """Docker without its plug-in."""
     if not facts.docker_running or facts.compose_version or facts.compose_alone:
         return None
-    return Finding("compose-missing", WARNING, "Docker is here without Compose", f"{_plugin(facts)}, or else {OURS}")
+    return Finding("compose-missing", _compose_severity(facts), "Docker is here without Compose", _plugin(facts))
 
 
 def compose_v1(facts: Facts, wanted: Wanted) -> Finding | None:
     """Written in Python, dead since 2023, and Debian 12's docker-compose still."""
     if facts.compose_version or not is_below(facts.compose_alone, (2, 0)):
         return None
-    return Finding("compose-v1", WARNING, f"only Compose {facts.compose_alone} is here, which cannot read our files", f"{_plugin(facts)}, or else {OURS}")
+    what = f"only Compose {facts.compose_alone} is here, which cannot read our files"
+    return Finding("compose-v1", _compose_severity(facts), what, _plugin(facts))
 
 
 def compose_old(facts: Facts, wanted: Wanted) -> Finding | None:
     """`include` came with 2.20."""
     if not is_below(facts.compose_version, OLDEST_COMPOSE):
         return None
-    return Finding("compose-old", WARNING, f"Compose {facts.compose_version} is older than 2.20", f"{_plugin(facts)}, or else {OURS}")
+    return Finding("compose-old", _compose_severity(facts), f"Compose {facts.compose_version} is older than 2.20", _plugin(facts))
 
 
 def storage_driver(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -187,9 +191,18 @@ def other_engines(facts: Facts, wanted: Wanted) -> Finding | None:
 
 def _plugin(facts: Facts) -> str:
     """How this machine gets Compose."""
-    if facts.docker_origin == "docker-ce":
-        return "apt-get install docker-compose-plugin"
-    return "apt-get install docker-compose-v2" if facts.distribution == "ubuntu" else "apt-get install docker-compose (2.26 in Debian 13; too old in Debian 12)"
+    package = compose_package(facts.docker_origin, facts.distribution)
+    if package:
+        return f"infrakit install adds it: apt-get install {package}"
+    return "put the plug-in docker-compose, 2.20 or newer, into /usr/local/lib/docker/cli-plugins, from where this Docker came"
+
+
+def _compose_severity(facts: Facts) -> str:
+    return WARNING if compose_package(facts.docker_origin, facts.distribution) else ERROR
+
+
+def _removal(facts: Facts) -> str:
+    return "apt-get remove docker.io containerd runc" if facts.docker_origin == "distribution" else "as it was installed"
 
 
 CHECKS = (

@@ -86,15 +86,6 @@ def userland_32bit(facts: Facts, wanted: Wanted) -> Finding | None:
     return Finding("userland-32bit", WARNING, what, "write the 64-bit image of Raspberry Pi OS to the card; an upgrade in place is not possible")
 
 
-def images_missing(facts: Facts, wanted: Wanted) -> Finding | None:
-    """Found out here, and not by a container that says "exec format error"."""
-    if not wanted.architectures_missing:
-        return None
-    what = f"no image for {facts.architecture}: {listed(wanted.architectures_missing)}"
-    remedy = "set enabled: false for these under services in infrakit.yaml, or use a machine with a 64-bit system"
-    return Finding("images-missing", ERROR, what, remedy)
-
-
 def in_lxc(facts: Facts, wanted: Wanted) -> Finding | None:
     """Works only where the host of the container allows it."""
     if facts.container not in ("lxc", "lxc-libvirt"):
@@ -104,10 +95,13 @@ def in_lxc(facts: Facts, wanted: Wanted) -> Finding | None:
 
 
 def in_container(facts: Facts, wanted: Wanted) -> Finding | None:
-    """A container has no kernel of its own to limit memory or route packets with."""
+    """A container has no kernel of its own to limit memory or route packets with. One that systemd runs may be meant as a machine."""
     if facts.container in ("", "lxc", "lxc-libvirt", "wsl"):
         return None
-    return Finding("in-container", ERROR, f"this is a container ({facts.container}), not a machine", "run InfraKit on the machine itself, or in a virtual machine")
+    what = f"this is a container ({facts.container}), not a machine"
+    if facts.has_systemd:
+        return Finding("in-container", WARNING, what, "fine where its host lets it run containers of its own; a virtual machine has no such limits")
+    return Finding("in-container", ERROR, what, "run InfraKit on the machine itself, or in a virtual machine")
 
 
 def in_wsl(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -160,5 +154,5 @@ def _has_engine(facts: Facts) -> bool:
 
 CHECKS = (
     not_root, no_systemd, distribution_unknown, distribution_old, distribution_untested, armv6, processor_unknown, userland_32bit,
-    images_missing, in_lxc, in_container, in_wsl, under_voltage, throttled, under_voltage_before, system_degraded, hostname_unset,
+    in_lxc, in_container, in_wsl, under_voltage, throttled, under_voltage_before, system_degraded, hostname_unset,
 )

@@ -13,17 +13,19 @@ class Wanted(NamedTuple):
     """What a deployment asks of the machine. Whatever is left out is not checked.
 
     `ports`: (protocol, port) that are to be published. `memory_bytes`: the sum of all limits. `disk_bytes`: what is still to
-    be fetched and unpacked. `pool`: the range of the containers' networks. `architectures_missing`: services that have no image
-    for this processor. `build_time_s`: when this InfraKit was built, the earliest that it can be now. `names`: hostnames of routes.
+    be fetched and unpacked. `subnets`: of the containers' networks. `addresses`: that ports are published at. `build_time_s`:
+    when this InfraKit was made, the earliest that it can be now. `offline`: nothing is fetched; `mirrored`: what is fetched comes
+    from a place that the user named. `names`: hostnames of routes.
     """
 
     ports: tuple[tuple[str, int], ...] = ()
     memory_bytes: int = 0
     disk_bytes: int = 0
-    pool: str = ""
-    architectures_missing: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     build_time_s: float = 0.0
     offline: bool = False
+    mirrored: bool = False
     names: tuple[str, ...] = ()
 
 

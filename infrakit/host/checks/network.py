@@ -28,9 +28,18 @@ def pool_on_docker(facts: Facts, wanted: Wanted) -> Finding | None:
     return _pool("pool-on-docker", WARNING, facts, wanted, found, f"Docker's network {found[0].owner}" if found else "")
 
 
+def address_missing(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Docker cannot publish a port at an address that no network card has: "cannot assign requested address"."""
+    missing = [address for address in wanted.addresses if facts.addresses and ":" not in address and not _is_own(address, facts)]
+    if not missing:
+        return None
+    remedy = f"set network.bind in infrakit.yaml to one of {listed(facts.addresses)}; see: ip -4 addr"
+    return Finding("address-missing", ERROR, f"network.bind names {listed(missing)}, which is no address of this machine", remedy)
+
+
 def no_way_out(facts: Facts, wanted: Wanted) -> Finding | None:
     """Images come from the internet, unless they come from a bundle."""
-    if wanted.offline or facts.ipv4_default or facts.ipv6_default:
+    if wanted.offline or wanted.mirrored or facts.ipv4_default or facts.ipv6_default:
         return None
     return Finding("no-way-out", ERROR, "this machine has no default route, so it cannot fetch packages or images", "connect it, see: ip route; or install from an offline bundle")
 
@@ -88,13 +97,14 @@ def names_multicast(facts: Facts, wanted: Wanted) -> Finding | None:
 def _pool(code: str, severity: str, facts: Facts, wanted: Wanted, found: list[Route], whose: str) -> Finding | None:
     if not found:
         return None
-    what = f"the containers' range {wanted.pool} overlaps {found[0].subnet} on {found[0].device}, {whose}"
+    ours = next(subnet for subnet in wanted.subnets if overlap(subnet, found[0].subnet))
+    what = f"the containers' network {ours} overlaps {found[0].subnet} on {found[0].device}, {whose}"
     free = [pool for pool in RANGES if not any(overlap(pool, route.subnet) for route in facts.routes)]
     return Finding(code, severity, what, f"{OTHER_POOL} {(free or RANGES)[0]}")
 
 
 def _overlapping(facts: Facts, wanted: Wanted) -> Iterable[Route]:
-    return [route for route in facts.routes if wanted.pool and overlap(wanted.pool, route.subnet)]
+    return [route for route in facts.routes if any(overlap(subnet, route.subnet) for subnet in wanted.subnets)]
 
 
 def overlap(first: str, second: str) -> bool:
@@ -104,6 +114,10 @@ def overlap(first: str, second: str) -> bool:
     return a >> shift == b >> shift
 
 
+def _is_own(address: str, facts: Facts) -> bool:
+    return address in ("", "0.0.0.0") or address.startswith("127.") or address in facts.addresses
+
+
 def _range(text: str) -> tuple[int, int]:
     address, _, bits = text.partition("/")
     parts = [int(part) for part in address.split(".")] + [0, 0, 0]
@@ -111,6 +125,6 @@ def _range(text: str) -> tuple[int, int]:
 
 
 CHECKS = (
-    pool_on_link, pool_on_route, pool_on_docker, no_way_out, ipv6_only, nameserver_none, nameserver_loopback, names_unknown,
+    pool_on_link, pool_on_route, pool_on_docker, address_missing, no_way_out, ipv6_only, nameserver_none, nameserver_loopback, names_unknown,
     names_elsewhere, names_multicast,
 )

@@ -1,0 +1,159 @@
+"""Packages, by apt: fetched, or from files that somebody brought. Waits for whoever works on packages, and finishes what was broken off."""
+
+from typing import Any, NamedTuple, Sequence
+
+from infrakit.errors import MachineUnfit
+from infrakit.plan import Action, Event, Remove, Run
+from infrakit.plan.model import Tell
+
+APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+NO_SOURCES = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
+UPDATE_S, INSTALL_S = 600, 3600
+LONGEST_WAIT_S, PAUSE_S = 300.0, 2.0
+BUSY = ("could not get lock", "locked by another process", "unable to lock", "unable to acquire")
+"""What apt and dpkg say where another holds a lock; apt itself waits for one of the three only."""
+
+
+def patiently(machine: Any, tell: Tell, words: Sequence[str], timeout_s: int, remedy: str) -> None:
+    """Run apt or dpkg, again while somebody else is at it; MachineUnfit where it fails."""
+    until = machine.monotonic() + LONGEST_WAIT_S
+    while True:
+        done = machine.run(tuple(words), timeout_s=timeout_s)
+        busy = done.code != 0 and any(text in (done.err + done.out).lower() for text in BUSY)
+        if not busy or machine.monotonic() > until:
+            break
+        tell(Event("progress", "", "another program works on packages, waiting"))
+        machine.sleep(PAUSE_S)
+    if busy:
+        raise MachineUnfit(f"another program has worked on packages for {LONGEST_WAIT_S / 60:.0f} minutes", "see who it is: fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock; then run again")
+    if done.code:
+        raise MachineUnfit(f"{' '.join(words[:1])}: {problem_of(done)}", remedy)
+
+
+def problem_of(done: Any) -> str:
+    """The line that says what went wrong: apt's and dpkg's errors begin with a word for it; warnings come after."""
+    said = [line.strip() for line in (done.err + "\n" + done.out).splitlines() if line.strip()]
+    errors = [line for line in said if line.startswith(("E: ", "dpkg: error", "Err:"))]
+    return (errors or said[-1:] or [f"exit code {done.code}"])[0].removeprefix("E: ")
+
+
+class Finish(NamedTuple):
+    """End what dpkg began with, and a power cut or a kill broke off."""
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "run dpkg --configure -a"
+
+
+class Refresh(NamedTuple):
+    """Read the lists of packages. Sources of other people's may fail; `source`, a file below sources.list.d, must not."""
+
+    source: str = ""
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        remedy = "is the network up, and does DNS work? see: apt-get update"
+        try:
+            patiently(machine, tell, (*APT, "update"), UPDATE_S, remedy)
+        except MachineUnfit as error:
+            if not self.source:
+                raise
+            tell(Event("note", "", error.message))
+        if self.source:
+            alone = ("-o", f"Dir::Etc::SourceList={self.source}", "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0")
+            patiently(machine, tell, (*APT, *alone, "-o", "APT::Update::Error-Mode=any", "update"), UPDATE_S, remedy)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "run apt-get update"
+
+
+class Install(NamedTuple):
+    """Packages. Taken back is what came with them, `groups` and empty `folders` too, and nothing that was there before.
+
+    `files`: a folder of .deb files that they come from, and all they need; "" where apt fetches them.
+    """
+
+    packages: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    files: str = ""
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        Finish().do(machine, tell)
+        remedy = "see what apt says: apt-get install " + " ".join(self.packages[:3])
+        if self.files:
+            remedy = f"has {self.files} all packages that are needed, for this release and processor? see: apt-get install {self.files}/*.deb"
+        patiently(machine, tell, self._words(machine, "install"), INSTALL_S, remedy)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        done = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120)
+        new = sorted(line.split()[1] for line in done.out.splitlines() if line.startswith("Inst ") and "[" not in line.partition("(")[0])
+        groups = [Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}")) for name in self.groups if machine.run(("getent", "group", name)).code]
+        folders = [Remove(path) for path in self.folders if not machine.exists(path)]
+        return (*folders, *groups, Run((*APT, "purge", *new), INSTALL_S)) if new else ()
+
+    def _words(self, machine: Any, *verb: str) -> tuple[str, ...]:
+        if not self.files:
+            return (*APT, *verb, "--no-install-recommends", *self.packages)
+        return (*APT, *NO_SOURCES, *verb, "--no-install-recommends", *(f"{self.files}/{name}" for name in newer_files(machine, self.files)))
+
+    def text(self) -> str:
+        return f"install {' '.join(self.packages)}" + (f" from {self.files}" if self.files else "")
+
+
+class Installed(NamedTuple):
+    """dpkg has all of these, configured."""
+
+    packages: tuple[str, ...]
+
+    def holds(self, machine: Any) -> bool:
+        done = machine.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *self.packages))
+        found = dict(line.split(" ", 1) for line in done.out.splitlines() if " " in line)
+        return all(found.get(name) == "installed" for name in self.packages)
+
+    def text(self) -> str:
+        return f"{', '.join(self.packages)} are installed"
+
+
+class NothingHalf(NamedTuple):
+    """dpkg has nothing to finish."""
+
+    def holds(self, machine: Any) -> bool:
+        done = machine.run(("dpkg", "--audit"))
+        return done.code == 0 and not done.out.strip()
+
+    def text(self) -> str:
+        return "dpkg has nothing to finish"
+
+
+def newer_files(machine: Any, folder: str) -> list[str]:
+    """The .deb files of a folder that are for this processor, and not installed in that version or a later one.
+
+    MachineUnfit where there is none at all, or one cannot be read.
+    """
+    names = [name for name in machine.listing(folder) if name.endswith(".deb")]
+    if not names:
+        raise MachineUnfit(f"there are no .deb files in {folder}", "bring docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin and all they need")
+    own = machine.run(("dpkg", "--print-architecture")).out.strip()
+    found = []
+    for name in names:
+        done = machine.run(("dpkg-deb", "-f", f"{folder}/{name}", "Package", "Version", "Architecture"))
+        fields = dict(line.split(": ", 1) for line in done.out.splitlines() if ": " in line)
+        if done.code or len(fields) != 3:
+            raise MachineUnfit(f"{folder}/{name} is not a whole package: {problem_of(done)}", "copy it again")
+        if fields["Architecture"] in (own, "all") and not _has(machine, fields["Package"], fields["Version"]):
+            found.append(name)
+    return found
+
+
+def _has(machine: Any, package: str, version: str) -> bool:
+    done = machine.run(("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", package))
+    state, _, installed = done.out.partition(" ")
+    return done.code == 0 and state == "installed" and machine.run(("dpkg", "--compare-versions", installed, "ge", version)).code == 0

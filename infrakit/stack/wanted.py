@@ -1,0 +1,38 @@
+"""A decided host -> what it asks of its machine, as the checks want it said."""
+
+from typing import Any
+
+from infrakit import MADE_S
+from infrakit.host.checks import Wanted
+from infrakit.model import Deployment
+
+IMAGE_BYTES = 400 << 20
+"""What an image of the catalogue takes, unpacked, where nothing is known of it: between Caddy's 60 and Authentik's 1000 MB."""
+PUBLIC = ("docker.io/", "ghcr.io/", "quay.io/", "lscr.io/")
+"""What no mirror stands before."""
+ENGINE_BYTES = 600 << 20
+"""Docker's packages, unpacked."""
+
+
+def wanted_of(deployment: Deployment, facts: Any, machine: Any, *, own_repository: bool = False) -> Wanted:
+    """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the user said."""
+    door = deployment.door
+    images = dict.fromkeys(container.image for service in deployment.services for container in service.containers)
+    missing = [image for image in images if not (facts.docker_running and machine.engine.image_id(image))]
+    published = [(port.protocol, port.port) for service in deployment.services for container in service.containers for port in container.ports]
+    doors = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
+    return Wanted(
+        ports=tuple(dict.fromkeys((*doors, *published))),
+        memory_bytes=deployment.memory_bytes,
+        disk_bytes=len(missing) * IMAGE_BYTES + (0 if facts.docker_version else ENGINE_BYTES),
+        subnets=tuple(network.subnet for network in deployment.networks if network.subnet),
+        addresses=door.addresses,
+        build_time_s=MADE_S,
+        mirrored=bool(own_repository or facts.docker_version) and not any(image.startswith(PUBLIC) for image in missing),
+        names=names_of(deployment),
+    )
+
+
+def names_of(deployment: Deployment) -> tuple[str, ...]:
+    """The hostnames that people open."""
+    return tuple(route.hostname for route in deployment.routes if route.sign_in != "fleet")
