@@ -38,7 +38,7 @@ check() {
 		.build/tests/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 		cp tests/requirements.txt .build/tests/requirements.txt
 	fi
-	.build/tests/bin/python -m pytest "$@"
+	.build/tests/bin/python -m pytest -n "${WORKERS:-3}" --dist loadgroup --no-loadscope-reorder "$@"
 }
 
 case "${1:-build}" in

@@ -5,7 +5,7 @@ The files stay a pure function of their inputs; the comparison is against what t
 
 from typing import Any, Mapping
 
-from infrakit.model import Deployment, Route
+from infrakit.model import Container, Deployment, Route
 
 Facts = Mapping[str, Mapping[str, str]]
 PUBLIC = "everybody, without sign-in"
@@ -16,7 +16,7 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
     """A host in a few plain mappings: what runs, the doors and who may pass, ports, mounts of the host, grants."""
     containers = [container for service in deployment.services for container in service.containers]
     return {
-        "services": {service.name: ", ".join(item.image for item in service.containers) for service in deployment.services},
+        "services": {service.name: ", ".join(_image(item) for item in service.containers) for service in deployment.services},
         "doors": {route.hostname: _who(route) for route in deployment.routes},
         "ports": {
             f"{port.address or '*'}:{port.port}/{port.protocol}": container.name
@@ -28,6 +28,10 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
         },
         "grants": {f"{grant.service} {grant.capability}": grant.detail or "granted" for grant in deployment.grants},
     }
+
+
+def _image(container: Container) -> str:
+    return f"{container.image} ({container.pin.image[:19]})" if container.pin else container.image
 
 
 def _who(route: Route) -> str:

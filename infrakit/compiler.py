@@ -13,10 +13,13 @@ from infrakit import resources
 from infrakit.catalog import Catalog, load_catalog
 from infrakit.config import Config, Document, bind, check_schema, parse
 from infrakit.errors import ConfigurationInvalid, Position, Problem
+from infrakit.lock import Lock, LockFile
+from infrakit.lock import parse as parse_lock
 from infrakit.model import Fleet, Origin
 from infrakit.policy import judge
 from infrakit.resolve import checks, settle
 from infrakit.resolve.fleet import assemble
+from infrakit.resolve.images import unlocked
 from infrakit.resolve.own import own_blueprints
 from infrakit.resolve.routes import unreachable
 from infrakit.resolve.selection import unmet_needs
@@ -30,14 +33,16 @@ class Compiled(NamedTuple):
     fleet: Fleet
     warnings: tuple[Problem, ...]
     locate: "Locator"
+    mirror: str = ""
 
 
 class Locator:
     """Origins and paths -> positions. Blueprints are parsed for it only when somebody asks about them."""
 
-    def __init__(self, document: Document, documents: dict[str, Document]) -> None:
+    def __init__(self, document: Document, documents: dict[str, Document], lock: LockFile | None = None) -> None:
         self._document = document
         self._documents = documents
+        self._lock = lock
 
     def __call__(self, path: tuple, key: bool = False) -> Position:
         """Where `path` of the user's file stands; the nearest thing above it where it was not written."""
@@ -48,7 +53,8 @@ class Locator:
         if origin.document == self._document.name:
             return self._nearest(self._document, origin.path, False)
         if origin.document not in self._documents:
-            source = resources.source(origin.document)
+            lock = self._lock
+            source = lock.content if lock and lock.name == origin.document else resources.source(origin.document)
             self._documents[origin.document] = parse(source, origin.document)
         return self._nearest(self._documents[origin.document], origin.path, False)
 
@@ -62,13 +68,13 @@ class Locator:
         return Position(document.name, 1, 1)
 
 
-def load(source: bytes, name: str, read_blueprint: ReadBlueprint) -> Compiled:
+def load(source: bytes, name: str, read_blueprint: ReadBlueprint, lock: LockFile | None = None) -> Compiled:
     """Everything up to the files. Raises ConfigurationInvalid with all problems that can be known at once."""
     document = parse(source, name)
     problems = check_schema(document, resources.schema("infrakit"))
     if problems:
         _stop(problems + _beside(document, read_blueprint))
-    return decide(bind(document), document, load_catalog(), read_blueprint)
+    return decide(bind(document), document, load_catalog(), read_blueprint, lock)
 
 
 def _beside(document: Document, read_blueprint: ReadBlueprint) -> list[Problem]:
@@ -83,22 +89,22 @@ def _beside(document: Document, read_blueprint: ReadBlueprint) -> list[Problem]:
     return []
 
 
-def decide(config: Config, document: Document, catalog: Catalog, read_blueprint: ReadBlueprint) -> Compiled:
-    """A checked file and the catalogue -> the fleet."""
+def decide(config: Config, document: Document, catalog: Catalog, read_blueprint: ReadBlueprint, lock: LockFile | None = None) -> Compiled:
+    """A checked file and the catalogue, and the lock where there is one -> the fleet."""
     blueprints, documents, problems = own_blueprints(config, document, read_blueprint)
-    locate = Locator(document, documents)
+    locate = Locator(document, documents, lock)
     problems += checks.run(config, catalog, locate, blueprints)
     if any(problem.severity == "error" for problem in problems):
         _stop(problems + _beyond(config, document, catalog, blueprints, locate, problems))
-    fleet, found = _settled(config, catalog, blueprints, locate)
-    return Compiled(fleet, tuple(_stop(problems + found)), locate)
+    fleet, found = _settled(config, catalog, blueprints, locate, parse_lock(lock.content, lock.name) if lock else None)
+    return Compiled(fleet, tuple(_stop(problems + found)), locate, config.mirror)
 
 
-def _settled(config: Config, catalog: Catalog, blueprints: dict, locate: Locator) -> tuple[Fleet, list[Problem]]:
+def _settled(config: Config, catalog: Catalog, blueprints: dict, locate: Locator, lock: Lock | None = None) -> tuple[Fleet, list[Problem]]:
     """All decisions taken, and what our promises say about them."""
-    world = settle(config, catalog, blueprints)
+    world = settle(config, catalog, blueprints, lock)
     fleet = assemble(world)
-    return fleet, unreachable(world, locate) + unmet_needs(world, locate) + judge(fleet, locate.origin)
+    return fleet, unreachable(world, locate) + unmet_needs(world, locate) + unlocked(world, locate.origin) + judge(fleet, locate.origin)
 
 
 def _beyond(config: Config, document: Document, catalog: Catalog, blueprints: dict, locate: Locator, problems: list[Problem]) -> list[Problem]:

@@ -87,3 +87,7 @@ class MachineUnfit(InfraKitError):
     """This machine cannot do it: a full disk, a read-only target, a missing tool."""
 
     exit_code = EXIT_MACHINE
+
+
+class Stopped(BaseException):
+    """The user said stop in the midst of a wait. No error, so that nobody on the way takes it for one and goes on."""

@@ -92,6 +92,23 @@ class SocketProxy(NamedTuple):
     origin: Origin
 
 
+class ImagePin(NamedTuple):
+    """What the lock says an image is, for the host's processor: the digests of the index that its tag led to, of its manifest, and of its
+    configuration, which is the image ID in Docker's classic store; the containerd store has one of the other two. `name`: without a mirror.
+    """
+
+    index: str
+    manifest: str
+    image: str
+    size_bytes: int
+    name: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What Docker may call it."""
+        return (self.image, self.manifest, self.index)
+
+
 class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes."""
 
@@ -122,6 +139,7 @@ class Container(NamedTuple):
     watch: bool
     origins: Origins
     working_dir: str = ""
+    pin: ImagePin | None = None
 
 
 class ConfigFile(NamedTuple):

@@ -32,6 +32,26 @@ def infrakit(pyz, tmp_path):
     return run
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With several workers (build.sh): what shares a fixture that is dear shares a worker, and what takes long begins first."""
+    items.sort(key=_rank)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_host(item) or (item.path.parent.name if "runtime" in item.path.parts else str(item.path))))
+
+
+def _host(item) -> str:
+    host = item.callspec.params.get("fresh", "") if hasattr(item, "callspec") else ""
+    return f"host {host}" if host else ""
+
+
+def _rank(item) -> tuple[bool, int, bool]:
+    """Slow tests without a test bed come before most of those with one: one worker is enough to make the bed."""
+    slow = {"fuzz", "system", "zipapp"} & set(item.path.parts)
+    kind = (0 if _host(item).endswith("bookworm") else 2) if "e2e" in item.path.parts else 1 if slow else 3
+    return item.get_closest_marker("first") is None, kind, item.get_closest_marker("last") is not None
+
+
 def pytest_sessionfinish(session, exitstatus):
     """A hole that nobody sees is worse than a red run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "infrakit"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "packaging" not in path.parts)
 LAYERS = {
-    "errors": 0, "model": 1, "resources": 1, "catalog": 2, "config": 2, "emit": 2, "policy": 2, "changes": 2, "resolve": 3,
+    "errors": 0, "model": 1, "resources": 1, "catalog": 2, "config": 2, "emit": 2, "policy": 2, "changes": 2, "lock": 2, "bundle": 2, "resolve": 3,
     "plan": 3, "host": 4, "stack": 4, "compiler": 4, "system": 4, "cli": 5, "__main__": 6, "__init__": 0,
 }
 EDGE = ("system", "cli")

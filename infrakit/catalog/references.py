@@ -7,6 +7,7 @@ import re
 from typing import Callable
 
 NAMES = (
+    "administrators",
     "agents",
     "architecture",
     "contact",

@@ -5,18 +5,22 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator
 
 from infrakit.cli.progress import Progress
-from infrakit.cli.talk import result, result_json, say
+from infrakit.cli.talk import result, result_json
 from infrakit.cli.terminal import agreed
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, InfraKitError, MachineUnfit
 from infrakit.plan import Action, Event, Plan, preview, run
 from infrakit.plan.actions import record_of
-from infrakit.stack.layout import JOURNAL, LOCK, UNDO
+from infrakit.stack.layout import JOURNAL, LOCK, STATE, UNDO
 from infrakit.system.lock import held
 from infrakit.system.machine import Machine
+from infrakit.system.stop import Stop
+
+CHANGED = ("/etc", "/usr", "/usr/local", "/var/lib", "/var/lib/docker", STATE)
+"""What a plan may have written to."""
 
 
 def need_root() -> None:
@@ -26,43 +30,52 @@ def need_root() -> None:
 
 
 def show(plan: Plan, machine: Any, *, as_json: bool) -> int:
-    """The plan in words: what would be done and why, what would be kept. How many steps would act."""
+    """The plan in words: what would be done and why, what is waited for (?), what would be kept. How many steps would change something."""
     found = preview(plan, machine)
-    acting = [item for item in found if item.acts]
+    changing = sum(item.changes for item in found)
     if as_json:
         result_json({"plan": plan.title, "steps": [
             {"name": item.step.name, "title": item.step.title, "acts": item.acts, "because": item.because,
-             "actions": [action.text() for action in item.step.actions] if item.acts else []}
+             "waits": item.step.waits, "actions": [action.text() for action in item.step.actions] if item.acts else []}
             for item in found
         ]})
-        return len(acting)
-    result(f"{plan.title}: {len(acting)} of {len(found)} steps to take")
+        return changing
+    result(f"{plan.title}: {changing} of {len(found)} steps to take")
     for item in found:
         if not item.acts:
             result(f"= {item.step.title}")
             continue
-        result(f"+ {item.step.title}" + (f": {item.step.why}" if item.step.why else ""))
+        result(f"{'+' if item.changes else '?'} {item.step.title}" + (f": {item.step.why}" if item.step.why else ""))
         for action in item.step.actions:
             result(f"    {action.text()}")
-    return len(acting)
+    return changing
 
 
-def carry_out(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool, machine: Machine | None = None, recorded: bool = True) -> int:
-    """The exit code. Asks before it changes anything, unless `yes`. `recorded`: keep how to take each change back."""
+def carry_out(
+    plan: Plan, *, yes: bool, dry_run: bool, as_json: bool, machine: Machine | None = None, recorded: bool = True,
+    after: Callable[[int], None] = lambda taken: None,
+) -> int:
+    """The exit code. Asks before it changes anything, unless `yes`. `recorded`: keep how to take each change back.
+
+    `after`: what more to say to a person, who hears how many steps were taken.
+    """
     machine = machine or Machine()
     if dry_run:
         return EXIT_DIFFERENCES if show(plan, machine, as_json=as_json) else EXIT_OK
     need_root()
     with held(LOCK):
         if not as_json:
-            acting = show(plan, machine, as_json=False)
-            if acting and not yes and not agreed("go on?"):
+            changing = show(plan, machine, as_json=False)
+            if changing and not yes and not agreed("go on?"):
                 raise InfraKitError("nothing was changed", "--yes answers the question")
         progress = Progress(as_json=as_json)
-        with _stopping() as stopping:
-            taken = run(plan, machine, _journaled(machine, progress), _kept(machine) if recorded else _forget, stopping=stopping)
+        with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
+            taken = run(plan, machine, _journaled(machine, progress), _kept(machine) if recorded else _forget, stopping=asked)
+        if taken:
+            machine.flush(*CHANGED)  # what we call done, no power cut takes back
     if not as_json:
         result(f"{plan.title}: {taken} changed, {progress.kept} as they were" if taken else f"{plan.title}: nothing to change")
+        after(taken)
     return EXIT_OK
 
 
@@ -71,11 +84,19 @@ def _journaled(machine: Machine, tell: Callable[[Event], None]) -> Callable[[Eve
 
     def both(event: Event) -> None:
         if event.kind != "progress":
-            line = {"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **event._asdict()}
-            machine.append(JOURNAL, json.dumps(line, sort_keys=True).encode())
+            _write_down(machine, event._asdict())
         tell(event)
 
     return both
+
+
+def note(machine: Machine, verb: str, text: str) -> None:
+    """Keep in the journal what a verb without a plan did, and for whom: the user who called sudo."""
+    _write_down(machine, {"kind": "note", "step": verb, "text": text, "by": os.environ.get("SUDO_USER") or "root"})
+
+
+def _write_down(machine: Machine, line: dict[str, Any]) -> None:
+    machine.append(JOURNAL, json.dumps({"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **line}, sort_keys=True).encode())
 
 
 def _kept(machine: Machine) -> Callable[[str, Action], None]:
@@ -95,19 +116,26 @@ def _forget(step: str, action: Action) -> None:
     """Nobody takes back a taking back."""
 
 
+def _until(busy: str) -> str:
+    """What is said to who said stop."""
+    return f"stopping as soon as {busy} is done, which must not be broken off" if busy else "stopping"
+
+
 @contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
-    """While inside, SIGINT, SIGTERM and SIGHUP are kept for the next safe point."""
-    asked: list[int] = []
+def stopping(stop: Stop, words: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+    """While inside, SIGINT, SIGTERM and SIGHUP say stop: heard in a wait at once, else at the next safe point. The first is answered by `words`."""
 
     def ask(number: int, frame: Any) -> None:
-        if not asked:
-            say("stopping after the change under way")
-        asked.append(number)
+        if not stop.asked:
+            stop.asked = True  # before the words: the same signal may come to us and to our group, which is twice
+            with suppress(OSError):  # the terminal may be what went away
+                # Not by sys.stderr, which may be in the midst of a write; on a terminal, a line is drawn that has no end.
+                os.write(2, ("\n" * os.isatty(2) + words() + "\n").encode())
+        stop.ask()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: stop.asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,22 +1,30 @@
 """infrakit install: from a fresh machine to a running stack. The same again resumes, or changes nothing."""
 
 import os
+from typing import Any, Mapping
 
 import click
 
-from infrakit.cli import here, source
+from infrakit.cli import from_bundle, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
 from infrakit.cli.preflight import look, refuse
-from infrakit.cli.talk import result, say_problems
+from infrakit.cli.sign_in import note_link
+from infrakit.cli.talk import result, say, say_problems
 from infrakit.cli.terminal import ask
 from infrakit.config.sample import sample
 from infrakit.emit import emit
-from infrakit.errors import EXIT_OK, UsageProblem
+from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.host.docker import KEY, REPOSITORY, engine_steps
+from infrakit.host.facts import Facts
+from infrakit.lock import parse
+from infrakit.lock.entries import LockedPackage
 from infrakit.model import Deployment
+from infrakit.plan import Plan, Step
+from infrakit.stack.bundle import from_packages, remembered, system_of
 from infrakit.stack.install import own_files, plan_install
-from infrakit.stack.layout import CONFIGURATION, secrets_folder
+from infrakit.stack.layout import CONFIGURATION, LOCKED, PACKAGES, secrets_folder
+from infrakit.stack.sign_in import Link, first_user, never_came, portal, sign_in_link
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
 from infrakit.system.machine import Machine
@@ -31,28 +39,54 @@ from infrakit.system.machine import Machine
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--docker-repository", metavar="URL", default=REPOSITORY, show_default=True, help="A mirror of Docker's package repository.")
 @click.option("--docker-key", metavar="FINGERPRINT", default=KEY, help="The key that signs it; Docker's own where nothing is said.")
+@click.option("--docker-from", "docker_from", type=click.Choice(["docker", "distribution"]), default="docker", help="Whose packages: Docker's own, or those of the distribution where they are new enough.")
 @click.option("--packages", metavar="DIR", help="A folder of .deb files that Docker is installed from, without a network.")
+@from_bundle.options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(file, domain, pattern, tls, admin, host, docker_repository, docker_key, packages, yes, dry_run, as_json):
-    found = _source(file, {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin})
+def command(file, domain, pattern, tls, admin, host, docker_repository, docker_key, docker_from, packages, yes, dry_run, as_json, **flags):
+    bundle = from_bundle.found(**flags, quiet=as_json)
+    answers = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
+    found = _of_bundle(bundle) if bundle and not file and not any(answers.values()) else _source(file, answers)
     compiled = source.compiled(found)
     deployment = here.deployment_of(compiled, host)
     say_problems(compiled.warnings)
     machine = Machine()
     repository, key = docker_repository.rstrip("/"), docker_key.upper().replace(" ", "")
-    facts, findings = look(machine, deployment, own_repository=bool(packages) or repository != REPOSITORY)
+    others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
+    facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
     findings = [finding for finding in (*findings, *here.findings(deployment)) if not (dry_run and finding.code == "not-root")]
     refuse(findings)
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
-    files = own_files(found.content, others, program(), script("bash").encode())
-    engine = engine_steps(facts, repository=repository, key=key, files=os.path.abspath(packages) if packages else "")
-    plan = plan_install(deployment, emit(deployment), hex_digest, engine, files)
-    code = carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
-    if code == EXIT_OK and not dry_run and not as_json:
-        _closing_page(deployment)
-    return code
+    files = own_files(found.content, others, program(), script("bash").encode(), found.lock.content if found.lock else None)
+    dockers = os.path.abspath(packages) if packages else PACKAGES if bundle else ""
+    locked = {} if packages else _locked(found, facts)
+    engine = engine_steps(facts, repository=repository, key=key, files=dockers, own=docker_from == "distribution", locked=locked)
+    # A lock of the file that was here before would pin, or refuse, the images of this one.
+    stale = (LOCKED,) if found.lock is None and machine.exists(LOCKED) else ()
+    plan = _plan(deployment, engine, (files, stale), facts, bundle)
+
+    def closing_page(taken: int) -> None:
+        _closing_page(deployment, _first_link(deployment, machine) if taken else None)
+
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=closing_page)
+
+
+def _of_bundle(bundle: from_bundle.Bundle) -> source.Source:
+    """The file of the bundle, and a word where it is another one than the installed one."""
+    found = bundle.file()
+    if os.path.exists(CONFIGURATION) and read_input(CONFIGURATION) != found.content:
+        say(f"note: {CONFIGURATION} is replaced by {found.name}; to keep it: -f {CONFIGURATION}")
+    return found
+
+
+def _plan(deployment: Deployment, engine: tuple[Step, ...], ours: Any, facts: Facts, bundle: from_bundle.Bundle | None) -> Plan:
+    """`ours`: files to put in place, and those to take away."""
+    if bundle is None:
+        return plan_install(deployment, emit(deployment), hex_digest, engine, *ours)
+    steps = from_packages(engine, bundle.source, system_of(facts))
+    return remembered(plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source), bundle.source, bundle.pinned)
 
 
 def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
@@ -75,23 +109,47 @@ def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
     return source.Source("", source.FILE, content, read_blueprint, [])
 
 
+def _locked(found: source.Source, facts: Any) -> Mapping[str, LockedPackage]:
+    """What the lock says of Docker's packages for this system."""
+    if found.lock is None:
+        return {}
+    return parse(found.lock.content, found.lock.name).packages.get(f"{facts.distribution}-{facts.codename}-{facts.architecture}", {})
+
+
 def program() -> bytes:
     """The zipapp that we run from; empty in a checkout."""
     archive = getattr(__loader__, "archive", "")
     return read_input(archive) if archive and os.path.isfile(archive) else b""
 
 
-def _closing_page(deployment: Deployment) -> None:
+def _first_link(deployment: Deployment, machine: Machine) -> Link | None:
+    """For the first administrator of the file, until he came once; None where that cannot be had now."""
+    try:
+        if not portal(deployment) or not never_came(deployment, machine):
+            return None
+        link = sign_in_link(deployment, first_user(deployment), machine)
+    except InfraKitError:
+        return None
+    note_link(machine, link)
+    return link
+
+
+def _closing_page(deployment: Deployment, link: Link | None) -> None:
     """Where to go, who may, where things live, what to do next."""
     result("")
     port = "" if deployment.door.https_port in (0, 443) else f":{deployment.door.https_port}"
     for route in deployment.routes:
         who = "anybody" if route.sign_in == "public" else ", ".join(route.allow) or "whoever signs in"
         result(f"  {route.title:24} https://{route.hostname}{port}  {who}")
-    if any(spec.name == "authentik_bootstrap_password" for spec in deployment.secrets):
+    if link:
         result("")
-        result("  sign in first as akadmin; its password is in")
-        result(f"  {secrets_folder(deployment.host)}/secrets/authentik_bootstrap_password")
+        result(f"  sign in first as {link.user}, by this link, which works once and for {link.minutes} minutes, and set a password:")
+        result(f"  {link.url}")
+        result(f"  {link.new_password}")
+    if portal(deployment):
+        result("")
+        result("  infrakit sign-in USER makes such a link; infrakit open SERVICE leads in when sign-in or Caddy is down")
+        result(f"  Authentik's own administrator is akadmin: {secrets_folder(deployment.host)}/secrets/authentik_bootstrap_password")
     result("")
     result(f"  your file {CONFIGURATION}: change it, then infrakit up")
     result("  infrakit status, infrakit logs SERVICE, infrakit uninstall")

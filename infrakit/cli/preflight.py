@@ -6,6 +6,7 @@ import click
 
 from infrakit.cli import here
 from infrakit.cli.carry import carry_out
+from infrakit.cli.from_bundle import Bundle, glimpsed
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import result, result_json, say
 from infrakit.errors import EXIT_MACHINE, EXIT_OK, MachineUnfit, printable
@@ -30,12 +31,13 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
 def command(file, host, recorded, as_json, fix, yes, dry_run):
-    deployment = here.deployment_of(compiled(here.find(file)), host)
+    bundle = glimpsed()
+    deployment = here.deployment_of(compiled(bundle.file() if bundle and not file else here.find(file)), host)
     machine = Machine()
     if recorded:
-        result(to_json(record(machine, names_of(deployment))))
+        result(to_json(record(machine, () if bundle else names_of(deployment))))
         return EXIT_OK
-    facts, findings = look(machine, deployment)
+    facts, findings = look(machine, deployment, bundle=bundle)
     if fix:
         return carry_out(plan_fixes(facts, findings), yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
     findings += here.findings(deployment)
@@ -49,13 +51,14 @@ def command(file, host, recorded, as_json, fix, yes, dry_run):
     return EXIT_MACHINE if errors else EXIT_OK
 
 
-def look(machine: Machine, deployment: Deployment, *, own_repository: bool = False) -> tuple[Facts, list[Finding]]:
+def look(machine: Machine, deployment: Deployment, *, own_repository: bool = False, bundle: Bundle | None = None) -> tuple[Facts, list[Finding]]:
     """Ask the machine everything, change nothing. `own_repository`: packages come from where the user said.
 
-    Names are looked up before the first start only: a name server that is silent takes seconds to be silent.
+    Names are looked up before the first start only: a name server that is silent takes seconds to be silent. With a bundle none is.
     """
-    facts = facts_of(record(machine, () if machine.exists(CURRENT) else names_of(deployment)))
-    return facts, run(facts, wanted_of(deployment, facts, machine, own_repository=own_repository))
+    facts = facts_of(record(machine, () if bundle or machine.exists(CURRENT) else names_of(deployment)))
+    brought = bundle.brought(deployment, facts, machine) if bundle else None
+    return facts, run(facts, wanted_of(deployment, facts, machine, own_repository=own_repository, brought=brought))
 
 
 def lines_of(findings: Sequence[Finding]) -> list[str]:

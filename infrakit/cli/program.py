@@ -10,6 +10,7 @@ VERBS = {
     "init": "Write a commented infrakit.yaml to start from.",
     "validate": "Check infrakit.yaml and say everything that is wrong with it.",
     "compile": "Write what would run on each host, for review.",
+    "lock": "Write down exactly which images the file stands for, or ask whether they have changed.",
     "preflight": "Look at this machine, and say what stands in the way of the stack.",
     "install": "From a fresh machine to a running stack; running it again resumes.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
@@ -17,7 +18,11 @@ VERBS = {
     "restart": "Restart the containers of one service, or of all.",
     "status": "Say what of this host's stack runs, and how it is.",
     "logs": "Print what the containers of a service said last.",
+    "sign-in": "Print a link that signs a user in once, for the first time or when a password is lost.",
+    "open": "Lead a service's port to this machine's loopback, for when sign-in or Caddy is down.",
     "uninstall": "Take away what install put on this machine.",
+    "bundle": "All that a machine without a network needs, on a stick: create, verify, inspect, copy, serve.",
+    "inventory": "Print what this machine has already, so that its next bundle can leave it out.",
     "explain": "Say what a key means, or why a value of a compiled file is what it is.",
     "schema": "Print the JSON Schema of infrakit.yaml or of a blueprint.",
     "catalog": "List the services that InfraKit knows, or show one.",
@@ -35,7 +40,7 @@ class Verbs(click.Group):
     def get_command(self, context, name):
         if name not in VERBS:
             return None
-        return __import__(f"infrakit.cli.{name}", fromlist=["command"]).command
+        return __import__(f"infrakit.cli.{name.replace('-', '_')}", fromlist=["command"]).command
 
     def resolve_command(self, context, arguments):
         name = arguments[0] if arguments else ""

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 from infrakit.errors import printable
 from infrakit.plan import Event
@@ -11,6 +12,7 @@ SIGNS = {"kept": "=", "done": "+", "failed": "!"}
 COLOURS = {"kept": "2", "done": "32", "failed": "31"}
 BAR = 24
 SLOW_S = 0.95
+DRAWN_S = 0.1
 
 
 class Progress:
@@ -22,6 +24,7 @@ class Progress:
         self.coloured = self.live and "NO_COLOR" not in os.environ
         self.title = ""
         self.notes: list[str] = []
+        self.started = 0.0
         self.taken = 0
         self.kept = 0
 
@@ -30,10 +33,10 @@ class Progress:
             sys.stdout.write(json.dumps(event._asdict(), sort_keys=True) + "\n")
             sys.stdout.flush()
         if event.kind == "begin":
-            self.title, self.notes = event.text, []
+            self.title, self.notes, self.started = event.text, [], time.monotonic()
             self._draw(f"  {event.text} ...")
         elif event.kind == "progress":
-            self._draw(f"  {self.title} {_bar(event)}")
+            self._draw(f"  {self.title} {bar(event, time.monotonic() - self.started)}")
         elif event.kind == "note":
             self.notes.append(event.text)
         else:
@@ -62,8 +65,30 @@ class Progress:
             sys.stderr.flush()
 
 
-def _bar(event: Event) -> str:
+class Counter:
+    """A bar for what is no step of a plan: call it with bytes done, bytes in all, and words; then `end`."""
+
+    def __init__(self, title: str, *, quiet: bool = False) -> None:
+        self._progress = Progress(as_json=False)
+        self._progress.live = self._progress.live and not quiet
+        self._progress.title, self._progress.started = title, time.monotonic()
+        self._drawn_s = 0.0
+
+    def __call__(self, part: int, whole: int, text: str = "") -> None:
+        now = time.monotonic()
+        if self._progress.live and now - self._drawn_s > DRAWN_S:
+            self._drawn_s = now
+            self._progress(Event("progress", "", text, 0.0, part, whole))
+
+    def end(self) -> None:
+        """Take the bar away."""
+        self._progress._draw("")
+
+
+def bar(event: Event, seconds: float) -> str:
+    """How far a step is after so many seconds: a bar, bytes there and in all, bytes per second, and what it does."""
     if not event.whole:
         return event.text
     full = min(BAR, BAR * event.part // event.whole)
-    return f"[{'#' * full}{'.' * (BAR - full)}] {event.part / 1e6:.1f} of {event.whole / 1e6:.1f} MB {event.text}"
+    rate = f", {event.part / seconds / 1e6:.1f} MB/s" if seconds >= SLOW_S else ""
+    return f"[{'#' * full}{'.' * (BAR - full)}] {event.part / 1e6:.1f} of {event.whole / 1e6:.1f} MB{rate} {event.text}"

@@ -1,24 +1,27 @@
-"""The user's file, or an embedded example -> the decided fleet."""
+"""The user's file with the lock beside it, or an embedded example -> the decided fleet."""
 
 import os
 from typing import Callable, NamedTuple
 
 from infrakit.compiler import Compiled, load
 from infrakit.errors import UsageProblem
+from infrakit.lock import LockFile
 from infrakit.system.files import read_input
+from infrakit.system.stamp import lock_beside
 
 FILE = "infrakit.yaml"
 EXAMPLES = ("full", "edge", "monitoring", "hybrid")
 
 
 class Source(NamedTuple):
-    """`path` is "" for an example; `name` is what messages call it; `blueprints` grows as they are read."""
+    """`path` is "" for an example; `name` is what messages call it; `blueprints` grows as they are read. `lock` None: there is none."""
 
     path: str
     name: str
     content: bytes
     read_blueprint: Callable[[str], bytes]
     blueprints: list[str]
+    lock: LockFile | None = None
 
 
 def find(file: str | None, example: str | None) -> Source:
@@ -40,12 +43,15 @@ def find(file: str | None, example: str | None) -> Source:
             raise UsageProblem(f"{name} is not below the folder of {FILE}")
         return read_input(os.path.join(folder, name))
 
-    return Source(path, os.path.basename(path) if not file else file, read_input(path), read_blueprint, blueprints)
+    name = os.path.basename(path) if not file else file
+    beside = lock_beside(path)
+    lock = LockFile(lock_beside(name), read_input(beside)) if os.path.lexists(beside) else None
+    return Source(path, name, read_input(path), read_blueprint, blueprints, lock)
 
 
 def compiled(source: Source) -> Compiled:
     """The decided fleet. Raises ConfigurationInvalid."""
-    return load(source.content, source.name, source.read_blueprint)
+    return load(source.content, source.name, source.read_blueprint, source.lock)
 
 
 def _no_blueprint(name: str) -> bytes:

@@ -30,11 +30,14 @@ def say_problems(problems: Iterable[Problem]) -> None:
 
 
 def complain(error: InfraKitError, *, as_json: bool) -> None:
-    """An error, all of it: every problem of the file, or one message with what to do."""
+    """An error, all of it: every problem of the file, or one message with what to do. As JSON it is one line, since it may follow lines of events."""
     problems = error.problems if isinstance(error, ConfigurationInvalid) else ()
     if as_json:
+        import json
+
         found = [problem_json(problem) for problem in problems]
-        result_json({"error": error.message, "hint": error.hint, "problems": found})
+        found += [fault._asdict() for fault in getattr(error, "faults", ())]
+        result(json.dumps({"kind": "error", "error": error.message, "hint": error.hint, "problems": found}, sort_keys=True))
         return
     say_problems(problems)
     say(f"infrakit: error: {error.message}")

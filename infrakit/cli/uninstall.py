@@ -11,7 +11,7 @@ from infrakit.cli.talk import say
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.stack.down import used_by_others
 from infrakit.stack.layout import CONFIGURATION, UNDO
-from infrakit.stack.uninstall import plan_uninstall
+from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.system.machine import Machine
 
 
@@ -27,7 +27,8 @@ def command(keep_data, yes, dry_run, as_json):
     if machine.read(CONFIGURATION) is None:
         raise UsageProblem("nothing is installed here", f"there is no {CONFIGURATION}")
     project = compiled(here.find(CONFIGURATION)).fleet.name
-    records = [json.loads(line) for line in (machine.read(UNDO, 1 << 26) or b"").splitlines()]
+    records = records_of(machine.read(UNDO, 1 << 26) or b"")
+    records = still_ours(records, engine_is_there=machine.run(("docker", "--version")).code == 0)
     if not keep_data and not dry_run and yes < 2 and click.prompt(f"all data of {project} goes; type its name to go on", err=True) != project:
         raise InfraKitError("nothing was changed", "without --purge, data stays")
     keep_docker = used_by_others(machine, project)
@@ -35,3 +36,14 @@ def command(keep_data, yes, dry_run, as_json):
         say("note: Docker stays: it holds containers or volumes that are not InfraKit's")
     plan = plan_uninstall(project, records, keep_data=keep_data, keep_docker=keep_docker)
     return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)
+
+
+def records_of(content: bytes) -> list[dict]:
+    """The lines of the record. One that a power cut tore is of a change that was not begun."""
+    found = []
+    for line in content.splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return [record for record in found if isinstance(record, dict)]

@@ -9,6 +9,8 @@ from typing import Any, Mapping
 from infrakit.model import SECRETS_DIRECTORY, Container, Health, Mount, Origin, PublishedPort
 
 CONFIG_LABEL = "io.infrakit.config"
+IMAGE_LABEL = "io.infrakit.image"
+"""The image ID that the lock pins. `image:` stays a name with a tag: Docker forgets digests over `docker save` and `docker load`."""
 WATCH_LABEL = "com.centurylinklabs.watchtower.enable"
 DEFAULT_STOP_S = 10
 UNITS = ((1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k"))
@@ -156,6 +158,8 @@ def _health(health: Health) -> dict[str, Any]:
 def _labels(container: Container, config_hash: str) -> dict[str, str]:
     labels = {key: _literal(value) for key, value in container.labels}
     labels[WATCH_LABEL] = "true" if container.watch else "false"
+    if container.pin is not None:
+        labels[IMAGE_LABEL] = container.pin.image
     if config_hash:
         labels[CONFIG_LABEL] = config_hash
     return dict(sorted(labels.items()))

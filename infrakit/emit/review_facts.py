@@ -178,12 +178,18 @@ def _container(container: Container) -> Row:
     updates = (Word("updated by Watchtower"),) if container.watch else ()
     return Row((
         Cell((Word(container.name), *updates)),
-        Cell((Word(container.image, code=True),), _of(origins, "image")),
+        Cell(_image(container), _of(origins, "image")),
         Cell((memory,), _of(origins, "memory")),
         Cell((Word(user), *([Word("root inside")] if root else [])), _of(origins, "user")),
         Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), _of(origins, "mounts")),
         Cell(_beyond(container)),
     ), origins[""])
+
+
+def _image(container: Container) -> tuple[Word, ...]:
+    """Its name, and where it is locked the digests by which a registry, and Docker, know it."""
+    name, pin = Word(container.image, code=True), container.pin
+    return (name,) if pin is None else (name, Word(pin.index, code=True), Word(f"image ID {pin.image}"))
 
 
 def _mount(mount: Mount) -> Word:

@@ -3,15 +3,26 @@
 from typing import Any, NamedTuple, Sequence
 
 from infrakit.errors import MachineUnfit
-from infrakit.plan import Action, Event, Remove, Run
+from infrakit.plan import Action, Event, Remove, RemoveTree, Run
 from infrakit.plan.model import Tell
+from infrakit.plan.unflushed import begin, broken_off, finish
 
-APT = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+APT = ("apt-get", "-q", "-y", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+PATIENT = ("-o", "DPkg::Lock::Timeout=300")
+"""Where it runs by itself. In `patiently`, the wait for a lock is ours: apt is not broken off, and a signal would be heard after it only."""
 NO_SOURCES = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
+LISTS = "/var/lib/apt/lists"
+NO_LISTS = ("auxfiles", "lock", "partial")
+REFRESHING = "/var/lib/infrakit/refreshing"
+"""There while apt reads its lists (plan/unflushed.py)."""
+INSTALLING = "/var/lib/infrakit/installing"
+"""There while apt installs; says which packages are new."""
+WRITTEN = ("/etc", "/usr", "/var/lib")
+"""Where packages, and the scripts that they bring, write to."""
 UPDATE_S, INSTALL_S = 600, 3600
 LONGEST_WAIT_S, PAUSE_S = 300.0, 2.0
-BUSY = ("could not get lock", "locked by another process", "unable to lock", "unable to acquire")
-"""What apt and dpkg say where another holds a lock; apt itself waits for one of the three only."""
+BUSY = ("could not get lock", "locked by", "unable to lock", "unable to acquire")
+"""What apt and dpkg say where another holds a lock."""
 
 
 def patiently(machine: Any, tell: Tell, words: Sequence[str], timeout_s: int, remedy: str) -> None:
@@ -38,16 +49,34 @@ def problem_of(done: Any) -> str:
 
 
 class Finish(NamedTuple):
-    """End what dpkg began with, and a power cut or a kill broke off."""
+    """End what dpkg began with, and a power cut or a kill broke off.
+
+    New packages that a power cut came into go, to be installed afresh. dpkg flushes its own files, and not what the scripts of packages
+    write: it calls apparmor configured, and a file of its tunables has nothing but zeros, with which no container starts (apparmor 3.0.8,
+    seen in four cuts of four). `in_use`: a folder with anything in it only where they have been used since; then they stay.
+    """
+
+    in_use: str
 
     def do(self, machine: Any, tell: Tell) -> None:
+        new = [] if machine.listing(self.in_use) else torn(machine)
+        if new:
+            done = machine.run(("dpkg", "--force-remove-reinstreq", "--purge", *new), timeout_s=INSTALL_S)
+            if done.code:  # apt, which comes later, says what is wrong with them
+                tell(Event("note", "", problem_of(done)))
         patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
+        finish(machine, INSTALLING, *WRITTEN)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
-        return "run dpkg --configure -a"
+        return "remove new packages that a power cut came into, and run dpkg --configure -a"
+
+
+def torn(machine: Any) -> list[str]:
+    """New packages that were being installed when the machine went off."""
+    return [name for names in broken_off(machine, INSTALLING) for name in names.split()]
 
 
 class Refresh(NamedTuple):
@@ -57,6 +86,8 @@ class Refresh(NamedTuple):
 
     def do(self, machine: Any, tell: Tell) -> None:
         remedy = "is the network up, and does DNS work? see: apt-get update"
+        _drop_torn_lists(machine)
+        begin(machine, REFRESHING, "lists")
         try:
             patiently(machine, tell, (*APT, "update"), UPDATE_S, remedy)
         except MachineUnfit as error:
@@ -66,6 +97,7 @@ class Refresh(NamedTuple):
         if self.source:
             alone = ("-o", f"Dir::Etc::SourceList={self.source}", "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0")
             patiently(machine, tell, (*APT, *alone, "-o", "APT::Update::Error-Mode=any", "update"), UPDATE_S, remedy)
+        finish(machine, REFRESHING, LISTS)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
@@ -74,34 +106,95 @@ class Refresh(NamedTuple):
         return "run apt-get update"
 
 
+def _drop_torn_lists(machine: Any) -> None:
+    """Remove lists that a power cut may have torn. apt does not flush them, and believes what is there: an empty InRelease stops it,
+    with an empty Packages it finds no package, and as long as the archive does not change it fetches neither again (apt 2.6, 3.0: tried).
+    """
+    all_of_them = bool(broken_off(machine, REFRESHING))
+    for name in machine.listing(LISTS):
+        if name not in NO_LISTS and (all_of_them or machine.read(f"{LISTS}/{name}", 1) == b""):
+            machine.remove(f"{LISTS}/{name}")
+
+
+class Index(NamedTuple):
+    """Let apt read the index of a folder of .deb files, with lists of its own beside it: it then takes from there what is needed, no more.
+
+    apt is to trust it: each file in it was verified when it was put there.
+    """
+
+    folder: str
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        machine.make_folder(f"{self.folder}/lists/partial")
+        machine.write(f"{self.folder}/sources.list", f"deb [trusted=yes] file:{self.folder} ./\n".encode())
+        patiently(machine, tell, (*APT, *alone(self.folder), "update"), UPDATE_S, f"see what apt says about {self.folder}")
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"read the index of {self.folder}"
+
+
+def alone(folder: str) -> tuple[str, ...]:
+    """Words for apt that make such a folder its only source."""
+    settings = {
+        "Dir::Etc::SourceList": f"{folder}/sources.list", "Dir::Etc::SourceParts": "/dev/null", "Dir::State::Lists": f"{folder}/lists",
+        "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "",
+    }
+    return tuple(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))
+
+
 class Install(NamedTuple):
     """Packages. Taken back is what came with them, `groups` and empty `folders` too, and nothing that was there before.
 
-    `files`: a folder of .deb files that they come from, and all they need; "" where apt fetches them.
+    `files`: a folder of .deb files that they come from, and all they need; "" where apt fetches them. Where it has an index, apt chooses
+    among them; else all that are not there are installed.
+    `data`: folders that their programs fill, taken back whole where nothing was in them before.
+    `effects`: what their programs do to the machine as they run; it is taken back before the packages go.
     """
 
     packages: tuple[str, ...]
     groups: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     files: str = ""
+    data: tuple[str, ...] = ()
+    effects: tuple[Action, ...] = ()
 
     def do(self, machine: Any, tell: Tell) -> None:
-        Finish().do(machine, tell)
+        patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
         remedy = "see what apt says: apt-get install " + " ".join(self.packages[:3])
         if self.files:
             remedy = f"has {self.files} all packages that are needed, for this release and processor? see: apt-get install {self.files}/*.deb"
-        patiently(machine, tell, self._words(machine, "install"), INSTALL_S, remedy)
+        new = self._new(machine)
+        if new:
+            begin(machine, INSTALLING, " ".join(new))
+        try:
+            patiently(machine, tell, self._words(machine, "install"), INSTALL_S, remedy)
+        finally:
+            finish(machine, INSTALLING, *WRITTEN)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        done = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120)
-        new = sorted(line.split()[1] for line in done.out.splitlines() if line.startswith("Inst ") and "[" not in line.partition("(")[0])
+        new = self._new(machine)
         groups = [Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}")) for name in self.groups if machine.run(("getent", "group", name)).code]
         folders = [Remove(path) for path in self.folders if not machine.exists(path)]
-        return (*folders, *groups, Run((*APT, "purge", *new), INSTALL_S)) if new else ()
+        if not new:
+            return ()
+        data = [RemoveTree(path) for path in self.data if not machine.listing(path)]
+        effects = [inverse for action in self.effects for inverse in action.inverse(machine)]
+        # The last is taken back first.
+        return (*data, *folders, *groups, Run((*APT, *PATIENT, "purge", *new), INSTALL_S), *effects)
+
+    def _new(self, machine: Any) -> list[str]:
+        """Packages that would come, and are not there in another version."""
+        done = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120)
+        return sorted(line.split()[1] for line in done.out.splitlines() if line.startswith("Inst ") and "[" not in line.partition("(")[0])
 
     def _words(self, machine: Any, *verb: str) -> tuple[str, ...]:
         if not self.files:
             return (*APT, *verb, "--no-install-recommends", *self.packages)
+        if machine.exists(f"{self.files}/Packages"):
+            return (*APT, *alone(self.files), *verb, "--no-install-recommends", *self.packages)
         return (*APT, *NO_SOURCES, *verb, "--no-install-recommends", *(f"{self.files}/{name}" for name in newer_files(machine, self.files)))
 
     def text(self) -> str:
@@ -123,11 +216,11 @@ class Installed(NamedTuple):
 
 
 class NothingHalf(NamedTuple):
-    """dpkg has nothing to finish."""
+    """dpkg has nothing to finish, and every installation of ours came to its end."""
 
     def holds(self, machine: Any) -> bool:
         done = machine.run(("dpkg", "--audit"))
-        return done.code == 0 and not done.out.strip()
+        return done.code == 0 and not done.out.strip() and not machine.exists(INSTALLING)
 
     def text(self) -> str:
         return "dpkg has nothing to finish"

@@ -4,12 +4,14 @@ Source: facts about Docker's repository and its key, docs.docker.com/engine/inst
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.apt import Finish, Install, Installed, NothingHalf, Refresh
+from infrakit.host.forwarding import Forwarding
 from infrakit.host.openpgp import fingerprints
-from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Write
+from infrakit.lock.entries import LockedPackage
+from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Unless, Write
 from infrakit.plan.model import Tell
 
 REPOSITORY = "https://download.docker.com"
@@ -18,35 +20,53 @@ KEYRING = "/etc/apt/keyrings/docker.asc"
 SOURCE = "/etc/apt/sources.list.d/docker.sources"
 DAEMON = "/etc/docker/daemon.json"
 SETTINGS = {"live-restore": True, "log-driver": "local"}
-PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin", "docker-buildx-plugin")
+PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin")
+"""What the stack needs. Nothing here builds an image, so Buildx, 60 MB on the card and on a stick, stays away."""
 OLDEST_ENGINE, OLDEST_COMPOSE = (25, 0), (2, 20)
 HELPERS = ("ca-certificates", "iptables", "apparmor")
+DATA = ("/var/lib/docker", "/var/lib/containerd")
+"""Images, volumes and layers: its packages leave them. Source: docs.docker.com/engine/install/debian, "Uninstall Docker Engine", 2026."""
+IN_USE = "/var/lib/docker/containers"
+SPARED = Run(("true",), takes_back=(("rm", "-f", "/usr/share/docker.io/contrib/nuke-graph-directory.sh"),))
+"""By that file Debian's own package takes all data away when it is purged (its prerm and postrm): what goes is our word, by DATA."""
 LEFT_BEHIND = ("/etc/cni", "/etc/cni/net.d")
 """What containerd makes when it runs, and its package does not take away."""
 NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"))
 """The engine's bridge, which outlives it until the next start of the machine."""
+UNIT = "docker.service"
+ANSWERS = Answers(("docker", "info", "--format", "{{.ServerVersion}}"))
+RUNNING = (UnitRuns(UNIT), ANSWERS)
+RUN = (EnableUnit(UNIT), Unless(ANSWERS, Run(("systemctl", "restart", UNIT), 120, "see: journalctl -u docker -n 50", title=f"restart {UNIT}")))
+COMPOSE = Answers(("docker", "compose", "version", "--short"))
 NO_ARMV6 = "Docker has no packages for ARMv6 (Pi 1, Zero, Zero W): use a Pi 3, Zero 2 W or newer"
 
 
+DEBIANS = ("docker.io", "docker-cli", "docker-compose")
+UBUNTUS = ("docker.io", "docker-compose-v2")
+ENGINES = {*PACKAGES, *DEBIANS, *UBUNTUS, *HELPERS}
+
+
 class Row(NamedTuple):
-    """`origin` is the folder of Docker's repository; "" where the distribution's own packages are all there is."""
+    """`origin` is the folder of Docker's repository; `own` the packages of the distribution itself, none where its engine is too old."""
 
     distribution: str
     codename: str
     architectures: tuple[str, ...]
     origin: str
+    own: tuple[str, ...] = ()
 
 
 MATRIX = (
+    # Its own engine is 20.10, its own Compose version 1.
     Row("debian", "bookworm", ("amd64", "arm64", "armhf"), "debian"),
-    Row("debian", "trixie", ("amd64", "arm64", "armhf"), "debian"),
-    Row("ubuntu", "jammy", ("amd64", "arm64", "armhf"), "ubuntu"),
-    Row("ubuntu", "noble", ("amd64", "arm64", "armhf"), "ubuntu"),
-    Row("ubuntu", "questing", ("amd64", "arm64", "armhf"), "ubuntu"),
-    Row("ubuntu", "resolute", ("amd64", "arm64", "armhf"), "ubuntu"),
+    Row("debian", "trixie", ("amd64", "arm64", "armhf"), "debian", DEBIANS),
+    Row("ubuntu", "jammy", ("amd64", "arm64", "armhf"), "ubuntu", UBUNTUS),
+    Row("ubuntu", "noble", ("amd64", "arm64", "armhf"), "ubuntu", UBUNTUS),
+    Row("ubuntu", "questing", ("amd64", "arm64", "armhf"), "ubuntu", UBUNTUS),
+    Row("ubuntu", "resolute", ("amd64", "arm64", "armhf"), "ubuntu", UBUNTUS),
     # Docker 28 was the last for Raspbian; from trixie on Debian's armhf packages serve it.
     Row("raspbian", "bookworm", ("armhf",), "raspbian"),
-    Row("raspbian", "trixie", ("armhf",), "debian"),
+    Row("raspbian", "trixie", ("armhf",), "debian", DEBIANS),
 )
 
 
@@ -107,16 +127,28 @@ def source_file(row: Row, architecture: str, repository: str) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def engine_steps(facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "") -> tuple[Step, ...]:
+def engine_steps(
+    facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "", own: bool = False, locked: Mapping[str, LockedPackage] = {},
+) -> tuple[Step, ...]:
     """An engine that is new enough is used, never replaced; else Docker's own packages. MachineUnfit where there are none.
 
-    `files`: a folder of .deb files that Docker comes from instead of `repository`.
+    `files`: a folder of .deb files that Docker comes from instead of `repository`. `own`: the distribution's packages instead.
+    `locked`: Docker's own packages by name, where a lock says which.
     """
-    finish = (Step("packages", "no package half installed", (NothingHalf(),), (Finish(),)),) if facts.half_installed else ()
-    if is_at_least(facts.docker_version, OLDEST_ENGINE) and facts.docker_origin != "half" and not set(facts.half_installed) & {*PACKAGES, *HELPERS}:
+    finish = (Step("packages", "no package half installed", (NothingHalf(),), (Finish(IN_USE),)),) if facts.half_installed else ()
+    if is_at_least(facts.docker_version, OLDEST_ENGINE) and facts.docker_origin != "half" and not set(facts.half_installed) & ENGINES:
         compose = () if is_at_least(facts.compose_version, OLDEST_COMPOSE) else compose_steps(facts, files)
-        return (*finish, *compose, *running_steps())
-    return (*finish, *docker_steps(facts, repository=repository, key=key, files=files), *running_steps())
+        return (*finish, *compose, Step("docker unit", "Docker runs, starts at boot, and answers", RUNNING, RUN))
+    steps = own_steps(facts) if own else docker_steps(facts, repository=repository, key=key, files=files, locked=locked)
+    return (*finish, *steps)
+
+
+def own_steps(facts: Any) -> tuple[Step, ...]:
+    """The distribution's own packages, from the sources that the machine has."""
+    row = row_for(facts.distribution, facts.codename, facts.architecture)
+    if not row.own:
+        raise MachineUnfit(f"the Docker of {row.distribution} {row.codename} itself is older than 25", "leave --docker-from out: Docker's own packages are new enough")
+    return (_settings(facts), _packages(facts, row.own, Refresh()))
 
 
 def compose_package(origin: str, distribution: str) -> str:
@@ -134,19 +166,32 @@ def compose_steps(facts: Any, files: str = "") -> tuple[Step, ...]:
     if not package:
         raise MachineUnfit("Docker is here without Compose 2.20 or newer", "add its plug-in docker-compose from where this Docker came")
     install = Install((package,), files=files)
-    return (Step("docker compose", "Compose", (Answers(("docker", "compose", "version", "--short")),), (install,) if files else (Refresh(), install)),)
+    return (Step("docker compose", "Compose", (COMPOSE,), (install,) if files else (Refresh(), install)),)
 
 
-def docker_steps(facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "") -> tuple[Step, ...]:
+def docker_steps(
+    facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "", locked: Mapping[str, LockedPackage] = {},
+) -> tuple[Step, ...]:
     """Docker's own packages, from its repository or from files. Where the kernel has AppArmor, no container starts without its parser."""
-    packages = (*PACKAGES, *(HELPERS if facts.apparmor else HELPERS[:-1]))
-    install = Install(packages, groups=("docker",), folders=LEFT_BEHIND, files=files)
-    settings = merged(facts.daemon_json)
-    return (
-        *(() if files else source_steps(facts, repository, key)),
-        Step("docker settings", "settings of a new engine", (FileIs(DAEMON, settings),), (Write(DAEMON, settings),)),
-        Step("docker packages", "Docker", (Installed(packages),), (install,) if files else (Refresh(SOURCE), install), (NO_BRIDGE,)),
-    )
+    sources = () if files else source_steps(facts, repository, key)
+    return (*sources, _settings(facts), _packages(facts, PACKAGES, *(() if files else (Refresh(SOURCE),)), files=files, locked=locked))
+
+
+def _settings(facts: Any) -> Step:
+    content = merged(facts.daemon_json)
+    return Step("docker settings", "settings of a new engine", (FileIs(DAEMON, content),), (Write(DAEMON, content),))
+
+
+def _packages(facts: Any, names: tuple[str, ...], *before: Action, files: str = "", locked: Mapping[str, LockedPackage] = {}) -> Step:
+    packages = (*names, *(HELPERS if facts.apparmor else HELPERS[:-1]))
+    install = Install(exact(packages, locked), groups=("docker",), folders=LEFT_BEHIND, files=files, data=DATA, effects=(SPARED, Forwarding()))
+    # Its package starts it, as a rule: what comes of that is no step of its own, which a plan could not tell beforehand.
+    return Step("docker packages", "Docker", (Installed(packages), *RUNNING, COMPOSE), (*before, install, *RUN), (NO_BRIDGE,))
+
+
+def exact(packages: Sequence[str], locked: Mapping[str, LockedPackage]) -> tuple[str, ...]:
+    """Names of packages as apt takes them: with the version where a lock has one."""
+    return tuple(f"{name}={locked[name].version}" if name in locked else name for name in packages)
 
 
 def source_steps(facts: Any, repository: str, key: str) -> tuple[Step, ...]:
@@ -166,14 +211,6 @@ def merged(text: str) -> bytes:
     before = json.loads(text) if text.strip() else {}
     missing = {name: value for name, value in SETTINGS.items() if name not in before}
     return (json.dumps({**before, **missing}, indent=2) + "\n").encode() if missing else text.encode()
-
-
-def running_steps() -> tuple[Step, ...]:
-    """An engine that is installed: running, started at boot, answering."""
-    return (
-        Step("docker unit", "Docker runs, and starts at boot", (UnitRuns("docker.service"),), (EnableUnit("docker.service"),)),
-        Step("docker answers", "Docker answers", (Answers(("docker", "compose", "version", "--short")), Answers(("docker", "info", "--format", "{{.ServerVersion}}"))), (Run(("systemctl", "restart", "docker.service"), 120, "see: journalctl -u docker -n 50"),)),
-    )
 
 
 def is_at_least(version: str, oldest: tuple[int, int]) -> bool:

@@ -15,12 +15,13 @@ SHORTEST_PREFIX = 4
 
 
 class Listener(NamedTuple):
-    """`process` is "" where we may not see it."""
+    """`process` is "" where we may not see it, `unit` where systemd did not start it."""
 
     protocol: str
     address: str
     port: int
     process: str
+    unit: str = ""
 
 
 class Published(NamedTuple):
@@ -65,13 +66,15 @@ def network(recording: Recording) -> dict[str, Any]:
 
 
 def _listeners(recording: Recording) -> Iterator[Listener]:
+    units = dict(line.split(None, 1) for line in recording.said("ps", "-e", "-o", "pid=,unit=").splitlines() if line.endswith(".service"))
     for words in (line.split(None, 6) for line in recording.said("ss", "-Hltnup").splitlines()):
         if len(words) < 6 or words[0] not in ("tcp", "udp"):
             continue
         address, _, port = words[4].rpartition(":")
-        process = re.search(r'"([^"]+)"', words[6]) if len(words) == 7 else None
+        process = re.search(r'"([^"]+)",pid=([0-9]+)', words[6]) if len(words) == 7 else None
         if PORT.fullmatch(port):
-            yield Listener(words[0], address.partition("%")[0].strip("[]"), int(port), process[1] if process else "")
+            name, unit = (process[1], units.get(process[2], "")) if process else ("", "")
+            yield Listener(words[0], address.partition("%")[0].strip("[]"), int(port), name, unit)
 
 
 def containers(recording: Recording) -> list[tuple[str, str, str, bool]]:

@@ -3,6 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
+from infrakit.host.apt import INSTALLING
 from infrakit.host.recording import LOCKS, PACKAGES, UNATTENDED_BLACKLIST, UNITS, Recording
 
 BOOT_FILES = ("/boot/firmware/cmdline.txt", "/boot/cmdline.txt")
@@ -102,7 +103,7 @@ def packages(recording: Recording) -> dict[str, Any]:
     kept_back = any("docker" in line for line in periodic.splitlines() if line.startswith(UNATTENDED_BLACKLIST))
     return {
         "package_locks": _holders(recording),
-        "half_installed": tuple(broken_packages(recording) or recording.listings.get("/var/lib/dpkg/updates", ())),
+        "half_installed": tuple(marked_packages(recording) or broken_packages(recording) or recording.listings.get("/var/lib/dpkg/updates", ())),
         "reboot_required": any(path in recording.files for path in ("/run/reboot-required", "/var/run/reboot-required")),
         "unattended_upgrades": "unattended-upgrades" in installed and bool(automatic) and automatic[1] not in ("0", ""),
         "docker_kept_back": kept_back,
@@ -125,6 +126,11 @@ def installed_packages(recording: Recording) -> dict[str, str]:
 def broken_packages(recording: Recording) -> list[str]:
     """Those that dpkg has begun with, and not ended."""
     return [line.split()[0] for line in recording.said("dpkg", "--audit").splitlines() if line.startswith(" ") and line.split()]
+
+
+def marked_packages(recording: Recording) -> list[str]:
+    """New ones of ours whose installation a power cut or a kill came into, half installed or not."""
+    return sorted({name for line in recording.file(INSTALLING).splitlines() for name in line.split()[1:]})
 
 
 def assignments(text: str) -> dict[str, str]:

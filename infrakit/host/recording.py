@@ -37,6 +37,7 @@ FILES = (
     "/boot/firmware/cmdline.txt",
     "/boot/cmdline.txt",
     "/run/systemd/container",
+    "/var/lib/infrakit/installing",
     "/run/reboot-required",
     "/var/run/reboot-required",
 )
@@ -68,6 +69,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("hostname",),
     ("ss", "-Hltnup"),
     ("ps", "-e", "-o", "pid=,comm="),
+    ("ps", "-e", "-o", "pid=,unit="),
     ("ip", "-j", "-4", "route", "show", "table", "all"),
     ("ip", "-j", "-4", "addr"),
     ("ip", "-j", "-6", "route"),

@@ -25,9 +25,12 @@ PURE = (
 )
 NESTED = (
     "docker/", "requests/", "urllib3/", "idna/", "certifi/", "charset_normalizer/", "click/", "infrakit/plan/", "infrakit/host/",
-    "infrakit/stack/",
+    "infrakit/stack/", "infrakit/bundle/", "infrakit/lock/entries", "infrakit/lock/text", "infrakit/system/bundle/", "infrakit/system/registry/",
+    *(f"infrakit/system/{name}.py" for name in ("engine", "fetch", "forward", "knock", "machine", "patience", "pull")),
+    *(f"infrakit/cli/{name}" for name in ("bundle", "carry", "down", "from_bundle", "here", "install", "inventory", "lock", "logs", "open",
+                                          "preflight", "progress", "restart", "sign_in", "status", "trust", "uninstall", "up.py")),
 )
-"""What a compile does not need."""
+"""What a compile does not need, by how its path begins."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
 

@@ -9,7 +9,9 @@ SHA256 = "@SHA256@"
 
 
 def place():
-    """A folder that only the caller can write, or "" where there is none."""
+    """A folder that only the caller can write, or "" where there is none, or nothing is to be left behind."""
+    if "--dry-run" in sys.argv or sys.argv[1:2] == ["uninstall"]:
+        return ""
     home = os.environ.get("HOME", "")
     folder = "/var/cache/infrakit" if os.geteuid() == 0 else os.path.join(home, ".cache", "infrakit") if home else ""
     if not folder.startswith("/"):

@@ -46,7 +46,8 @@ else:
     import os
     from zlib import crc32
 
-    archive = os.path.dirname(os.path.abspath(__file__))
+    # As the importer calls it, and takes it: with ".." in it where the command line has one.
+    archive = __loader__.archive if os.path.isabs(__loader__.archive) else os.path.abspath(__loader__.archive)
     path, known = believed_cache()
     start = known.get("infrakit_start")
     if start is None:

@@ -186,7 +186,9 @@ def run(words):
 
         return main(words)
     finally:
-        if CACHE and (modules.fresh or "infrakit_start" not in KNOWN):
+        # Who takes us off a machine wants no cache of ours there, and a dry run changes nothing.
+        leaves_no_trace = words[:1] == ["uninstall"] or "--dry-run" in words
+        if CACHE and not leaves_no_trace and (modules.fresh or "infrakit_start" not in KNOWN):
             sys.stdout.flush()
             write_cache(modules)
 

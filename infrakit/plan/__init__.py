@@ -6,12 +6,12 @@
     undo(records, machine, tell)   -> the other way round
 """
 
-from infrakit.plan.actions import EnableUnit, Remove, Run, Write, action_from
+from infrakit.plan.actions import EnableUnit, Remove, RemoveTree, Run, Unless, Write, action_from
 from infrakit.plan.model import Action, Event, Plan, Probe, Step
 from infrakit.plan.probes import Answers, FileIs, Gone, UnitRuns
 from infrakit.plan.run import Interrupted, StepFailed, preview, run, undo
 
 __all__ = [
-    "Action", "Answers", "EnableUnit", "Event", "FileIs", "Gone", "Interrupted", "Plan", "Probe", "Remove", "Run", "Step", "StepFailed",
-    "UnitRuns", "Write", "action_from", "preview", "run", "undo",
+    "Action", "Answers", "EnableUnit", "Event", "FileIs", "Gone", "Interrupted", "Plan", "Probe", "Remove", "RemoveTree", "Run", "Step", "StepFailed",
+    "UnitRuns", "Unless", "Write", "action_from", "preview", "run", "undo",
 ]

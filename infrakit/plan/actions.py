@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
-from infrakit.plan.model import Action, Tell
+from infrakit.plan.model import Action, Probe, Tell
+from infrakit.plan.probes import holds
 
 
 MOST_KEPT = 1 << 26
@@ -22,10 +23,19 @@ class Write(NamedTuple):
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         before = machine.read(self.path, MOST_KEPT)
-        return (Remove(self.path),) if before is None else (Write(self.path, before, machine.mode(self.path)),)
+        if before is not None:
+            return (Write(self.path, before, machine.mode(self.path)),)
+        return (*(Remove(folder) for folder in _missing(machine, self.path)), Remove(self.path))
 
     def text(self) -> str:
         return f"write {self.path}"
+
+
+def _missing(machine: Any, path: str) -> list[str]:
+    """The folders above a path that are not there, from the top down: who takes the path back takes those back that are empty then."""
+    folders = path.split("/")[1:-1]
+    places = ["/" + "/".join(folders[: length + 1]) for length in range(len(folders))]
+    return [place for place in places if not machine.exists(place)]
 
 
 class Remove(NamedTuple):
@@ -44,13 +54,32 @@ class Remove(NamedTuple):
         return f"remove {self.path}"
 
 
+class RemoveTree(NamedTuple):
+    """No folder, with all that is in it, at this path. In a record it stands for data: --keep-data leaves it where it is."""
+
+    path: str
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        machine.remove_tree(self.path)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"remove {self.path} and all in it"
+
+
 class Run(NamedTuple):
-    """A program, waited for. `remedy` is what to do where it fails; `takes_back` what undoes it, as words of programs."""
+    """A program, waited for. `remedy` is what to do where it fails; `takes_back` what undoes it, as words of programs.
+
+    `title`: what it does, where its words do not say so to a person.
+    """
 
     words: tuple[str, ...]
     timeout_s: int = 60
     remedy: str = ""
     takes_back: tuple[tuple[str, ...], ...] = ()
+    title: str = ""
 
     def do(self, machine: Any, tell: Tell) -> None:
         done = machine.run(self.words, timeout_s=self.timeout_s)
@@ -63,6 +92,8 @@ class Run(NamedTuple):
         return tuple(Run(words, self.timeout_s) for words in self.takes_back)
 
     def text(self) -> str:
+        if self.title:
+            return self.title
         shown = [word for before, word in zip(("", *self.words), self.words) if "-o" not in (before, word)]
         return f"run {' '.join(shown)}"
 
@@ -83,7 +114,27 @@ class EnableUnit(NamedTuple):
         return f"start {self.name}, now and at boot"
 
 
-KINDS = {"write": Write, "remove": Remove, "run": Run, "enable": EnableUnit}
+class Unless(NamedTuple):
+    """An action that is not taken where, by the time it comes to it, a probe holds: what came before may have brought it about.
+
+    For one that has no inverse: that would be kept for what was not done.
+    """
+
+    probe: Probe
+    action: Action
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        if not holds(self.probe, machine):
+            self.action.do(machine, tell)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"{self.action.text()}, unless {self.probe.text()}"
+
+
+KINDS = {"write": Write, "remove": Remove, "remove_tree": RemoveTree, "run": Run, "enable": EnableUnit}
 
 
 def record_of(action: Action) -> dict[str, Any]:

@@ -42,7 +42,10 @@ class Action(Protocol):
 
 
 class Step(NamedTuple):
-    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of themselves."""
+    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of themselves.
+
+    `waits`: its actions change nothing; they wait for what earlier steps bring about, and say so where it does not come.
+    """
 
     name: str
     title: str
@@ -50,6 +53,7 @@ class Step(NamedTuple):
     actions: tuple[Action, ...]
     undo: tuple[Action, ...] = ()
     why: str = ""
+    waits: bool = False
 
 
 class Plan(NamedTuple):

@@ -2,6 +2,18 @@
 
 from typing import Any, NamedTuple
 
+from infrakit.errors import InfraKitError
+from infrakit.plan.model import Probe
+
+
+def holds(probe: Probe, machine: Any) -> bool:
+    """What cannot be asked (no engine yet) does not hold. A question changes nothing, and may be broken off."""
+    try:
+        with machine.breakable():
+            return probe.holds(machine)
+    except InfraKitError:
+        return False
+
 
 class FileIs(NamedTuple):
     """A file has this content and mode."""

@@ -2,10 +2,12 @@
 
 from typing import Any, Callable, Iterable, NamedTuple
 
-from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError
-from infrakit.plan.model import Action, Event, Plan, Probe, Step, Tell
+from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError, Stopped
+from infrakit.plan.model import Action, Event, Plan, Step, Tell
+from infrakit.plan.probes import holds
 
 Keep = Callable[[str, Action], None]
+GO_ON = "run again to go on"
 
 
 class StepFailed(InfraKitError):
@@ -15,58 +17,60 @@ class StepFailed(InfraKitError):
 
 
 class Interrupted(InfraKitError):
-    """The user said stop, and we did between two changes."""
+    """The user said stop, and we did: between two changes, or in a wait that may be broken off."""
 
     exit_code = EXIT_STEP
 
 
 class Preview(NamedTuple):
-    """One step: whether it would act, what it would change, and which probe says that it has to."""
+    """One step: whether it would act, or only wait, and which probe says that it has to."""
 
     step: Step
     acts: bool
     because: str
+
+    @property
+    def changes(self) -> bool:
+        """Whether it would change something."""
+        return self.acts and not self.step.waits
 
 
 def preview(plan: Plan, machine: Any) -> list[Preview]:
     """Ask every probe, change nothing. A later step is asked about the machine as it is now, not as it will be."""
     found = []
     for step in plan.steps:
-        missing = [probe.text() for probe in step.done_when if not _holds(probe, machine)]
+        missing = [probe.text() for probe in step.done_when if not holds(probe, machine)]
         found.append(Preview(step, bool(missing) or not step.done_when, missing[0] if missing else ""))
     return found
 
 
 def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Take every step that is not done yet; how many were taken. Raises StepFailed or Interrupted.
+    """Take every step that is not done yet; how many changed something. Raises StepFailed or Interrupted.
 
-    `keep(step, action)` is called with the inverse of each change before the change. `stopping` is asked between changes.
+    `keep(step, action)` is called with the inverse of each change before the change. `stopping` is asked between changes; a wait,
+    or a question, ends by itself when somebody says stop (machine.breakable).
     """
     taken = 0
     for step in plan.steps:
         if stopping():
-            raise Interrupted(f"stopped before: {step.title}", "run again to go on")
+            raise Interrupted(f"stopped before: {step.title}", GO_ON)
         started = machine.monotonic()
-        if step.done_when and all(_holds(probe, machine) for probe in step.done_when):
-            tell(Event("kept", step.name, step.title, machine.monotonic() - started))
-            continue
-        tell(Event("begin", step.name, step.title))
-        taken += 1
         try:
+            if step.done_when and all(holds(probe, machine) for probe in step.done_when):
+                tell(Event("kept", step.name, step.title, machine.monotonic() - started))
+                continue
+            tell(Event("begin", step.name, step.title))
+            taken += not step.waits
             _act(step, machine, tell, keep, stopping)
+        except Stopped:
+            error = Interrupted(f"stopped in: {step.title}", GO_ON)
+            tell(Event("failed", step.name, error.message, machine.monotonic() - started))
+            raise error from None
         except InfraKitError as error:
             tell(Event("failed", step.name, error.message, machine.monotonic() - started))
             raise
-        tell(Event("done", step.name, step.title, machine.monotonic() - started))
+        tell(Event("kept" if step.waits else "done", step.name, step.title, machine.monotonic() - started))
     return taken
-
-
-def _holds(probe: Probe, machine: Any) -> bool:
-    """What cannot be asked (no engine yet) does not hold."""
-    try:
-        return probe.holds(machine)
-    except InfraKitError:
-        return False
 
 
 def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[], bool]) -> None:
@@ -74,7 +78,7 @@ def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[]
         keep(step.name, action)
     for action in step.actions:
         if stopping():
-            raise Interrupted(f"stopped in: {step.title}", "run again to go on")
+            raise Interrupted(f"stopped in: {step.title}", GO_ON)
         for inverse in action.inverse(machine):
             keep(step.name, inverse)
         try:
@@ -86,7 +90,7 @@ def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[]
             if error.exit_code == EXIT_DOCKER:
                 failed.exit_code = EXIT_DOCKER
             raise failed from None
-    missing = [probe.text() for probe in step.done_when if not _holds(probe, machine)]
+    missing = [probe.text() for probe in step.done_when if not holds(probe, machine)]
     if missing:
         raise StepFailed(f"{step.title}: it did not help: not so: {missing[0]}", "run again; if it stays so, tell us")
 

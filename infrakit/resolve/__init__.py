@@ -6,12 +6,13 @@ A pass trusts those before it and never looks at a file: its input is checked.
 from typing import Any, Mapping
 
 from infrakit.config.model import Config
+from infrakit.lock import Lock
 from infrakit.model import Fleet
 from infrakit.resolve.access import grant_access
 from infrakit.resolve.containers import build_services
 from infrakit.resolve.fleet import assemble
 from infrakit.resolve.hosts import place_hosts
-from infrakit.resolve.images import mirror_images
+from infrakit.resolve.images import mirror_images, pin_images
 from infrakit.resolve.networks import draw_networks
 from infrakit.resolve.routes import open_doors
 from infrakit.resolve.secrets import gather_secrets
@@ -28,18 +29,19 @@ PASSES = (
     build_services,
     guard_sockets,
     gather_secrets,
+    pin_images,
     mirror_images,
 )
 
 
-def settle(config: Config, catalog: Any, blueprints: Mapping[str, Any]) -> World:
+def settle(config: Config, catalog: Any, blueprints: Mapping[str, Any], lock: Lock | None = None) -> World:
     """Every decision taken. `blueprints`: the user's apps as blueprints, by name."""
-    world = World(config, catalog, blueprints)
+    world = World(config, catalog, blueprints, lock)
     for decide in PASSES:
         world = decide(world)
     return world
 
 
-def resolve(config: Config, catalog: Any, blueprints: Mapping[str, Any]) -> Fleet:
+def resolve(config: Config, catalog: Any, blueprints: Mapping[str, Any], lock: Lock | None = None) -> Fleet:
     """The decided world of a checked file."""
-    return assemble(settle(config, catalog, blueprints))
+    return assemble(settle(config, catalog, blueprints, lock))

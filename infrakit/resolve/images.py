@@ -1,7 +1,54 @@
-"""The user's mirror before every image, for pull-through caches and closed networks."""
+"""What each image is, by the lock; and the user's mirror before every name, for pull-through caches and closed networks."""
 
-from infrakit.model import Container
-from infrakit.resolve.world import World
+from typing import Callable
+
+from infrakit.errors import Position, Problem
+from infrakit.lock import full_name, locked_name, mirrored_name
+from infrakit.model import Container, ImagePin, Origin
+from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
+from infrakit.resolve.world import HostDraft, World
+
+LABEL = "labels.io.infrakit.image"
+
+
+def pin_images(world: World) -> World:
+    """Where there is a lock, pin every image to what it says; what is pinned is not updated by Watchtower."""
+    lock = world.lock
+    if lock is None:
+        return world
+
+    def pinned(host: HostDraft, container: Container) -> Container:
+        name = full_name(container.image)
+        locked = lock.images.get(name)
+        architecture = host.architecture or DEFAULT_ARCHITECTURE
+        image = locked.images.get(architecture) if locked else None
+        if locked is None or image is None:
+            return container
+        origin = Origin(lock.document, ("images", name, architecture, "image"), "images")
+        return container._replace(pin=ImagePin(locked.index, *image, name), watch=False, origins={**container.origins, LABEL: origin})
+
+    return _each(world, pinned)
+
+
+def unlocked(world: World, locate: Callable[[Origin], Position]) -> list[Problem]:
+    """Images that a lock should pin, and does not."""
+    if world.lock is None:
+        return []
+    found: dict[str, Problem] = {}
+    for host in world.hosts:
+        for container in (container for service in host.services for container in service.containers if container.pin is None):
+            architecture, name = host.architecture or DEFAULT_ARCHITECTURE, locked_name(container.image, world.config.mirror)
+            what = f"{world.lock.document} has no image for {architecture} of {name}"
+            found.setdefault(what, Problem(locate(named_by(container, world.config.mirror)), what, "image-not-locked", "infrakit lock adds what is missing"))
+    return list(found.values())
+
+
+def named_by(container: Container, mirror: str) -> Origin:
+    """What says which image it is. Of a mirrored one that is the mirror; asked for is what stands where the container does, or near it."""
+    if mirror:
+        origin = container.origins[""]
+        return origin._replace(path=(*origin.path, "image"))
+    return container.origins.get("image") or container.origins[""]
 
 
 def mirror_images(world: World) -> World:
@@ -11,22 +58,18 @@ def mirror_images(world: World) -> World:
         return world
     origin = world.origin(("images", "mirror"), "images")
 
-    def mirrored(container: Container) -> Container:
-        image = f"{mirror.rstrip('/')}/{full_name(container.image)}"
-        return container._replace(image=image, origins={**container.origins, "image": origin})
+    def mirrored(host: HostDraft, container: Container) -> Container:
+        return container._replace(image=mirrored_name(container.image, mirror), origins={**container.origins, "image": origin})
 
+    return _each(world, mirrored)
+
+
+def _each(world: World, change: Callable[[HostDraft, Container], Container]) -> World:
+    """Every container of every host, changed."""
     return world._replace(hosts=tuple(
         host._replace(services=tuple(
-            service._replace(containers=tuple(mirrored(container) for container in service.containers))
+            service._replace(containers=tuple(change(host, container) for container in service.containers))
             for service in host.services
         ))
         for host in world.hosts
     ))
-
-
-def full_name(image: str) -> str:
-    """An image with its registry spelled out, as Docker reads it: "caddy:2" -> "docker.io/library/caddy:2"."""
-    first, slash, _ = image.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return image
-    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"

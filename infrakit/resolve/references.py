@@ -33,6 +33,7 @@ class References:
             "timezone": config.timezone,
             "contact": config.contact,
             "core": world.core,
+            "administrators": ",".join(sorted(name for name, _ in config.access.administrators)),
             "architecture": host.architecture,
             "edge_tunnel_port": str(config.network.tunnel_port),
             "agents": "dozzle-agent:7007" if host.has("dozzle-agent") else "",
@@ -70,6 +71,8 @@ class References:
         for name in references(text) if "${" in text else ():
             kind, _, rest = name.partition(".")
             service = rest or self._placed.name
+            if kind == "administrators" and self._world.config.access.administrators:
+                return self._world.origin((*self._world.config.access.path, "administrators"), "containers")
             paths = USERS_KEYS.get(kind, ())
             if kind == "option":
                 paths = (("services", self._placed.name, "options", rest),)

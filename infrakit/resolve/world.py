@@ -7,6 +7,7 @@ from typing import Any, Mapping, NamedTuple
 
 from infrakit.config.model import AppConfig, Config, HostConfig, ServiceConfig
 from infrakit.errors import Problem
+from infrakit.lock import Lock
 from infrakit.model import Access, Door, Network, Origin, Route, SecretSpec, Service
 
 DOOR = "caddy"
@@ -58,11 +59,12 @@ class HostDraft(NamedTuple):
 
 
 class World(NamedTuple):
-    """Inputs first, decisions after. `blueprints`: the user's apps as blueprints, by name."""
+    """Inputs first, decisions after. `blueprints`: the user's apps as blueprints, by name. `lock` None: there is none."""
 
     config: Config
     catalog: Any
     blueprints: Mapping[str, Any]
+    lock: Lock | None = None
     hosts: tuple[HostDraft, ...] = ()
     core: str = ""
     access: Access = Access((), (), (), ())

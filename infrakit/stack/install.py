@@ -3,8 +3,9 @@
 from typing import Any, Iterable, Sequence
 
 from infrakit.model import Artifact, Deployment
-from infrakit.plan import FileIs, Plan, Step, Write
-from infrakit.stack.layout import CONFIGURATION, PROGRAM
+from infrakit.plan import FileIs, Gone, Plan, Remove, Step, Write
+from infrakit.stack.bundle import Source
+from infrakit.stack.layout import CONFIGURATION, LOCKED, PROGRAM
 from infrakit.stack.up import plan_up
 
 COMPLETION = "/usr/share/bash-completion/completions/infrakit"
@@ -12,18 +13,24 @@ COMPLETION = "/usr/share/bash-completion/completions/infrakit"
 
 def plan_install(
     deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, engine: tuple[Step, ...], ours: Iterable[tuple[str, bytes, int]],
+    stale: Iterable[str] = (), bundle: Source | None = None,
 ) -> Plan:
-    """`engine`: of host.docker.engine_steps. `ours`: files to put in place, (path, content, mode)."""
+    """`engine`: of host.docker.engine_steps. `ours`: files to put in place, (path, content, mode). `stale`: files to take away."""
     files = tuple(
         Step(f"file {path}", path, (FileIs(path, content, mode),), (Write(path, content, mode),)) for path, content, mode in ours
     )
-    return Plan(f"install {deployment.name} on {deployment.host}", (*engine, *files, *plan_up(deployment, artifacts, digest).steps))
+    gone = tuple(Step(f"no {path}", f"no {path}: it is another file's", (Gone(path),), (Remove(path),)) for path in stale)
+    return Plan(f"install {deployment.name} on {deployment.host}", (*engine, *files, *gone, *plan_up(deployment, artifacts, digest, bundle).steps))
 
 
-def own_files(configuration: bytes, others: Iterable[tuple[str, bytes]], program: bytes, completion: bytes) -> list[tuple[str, bytes, int]]:
-    """The user's file and what stands beside it, the program, and its completion for bash."""
+def own_files(
+    configuration: bytes, others: Iterable[tuple[str, bytes]], program: bytes, completion: bytes, lock: bytes | None = None,
+) -> list[tuple[str, bytes, int]]:
+    """The user's file, its lock where it has one, what else stands beside it, the program, and its completion for bash."""
     folder = CONFIGURATION.rpartition("/")[0]
     found = [(CONFIGURATION, configuration, 0o600), *((f"{folder}/{name}", content, 0o600) for name, content in others)]
+    if lock is not None:
+        found.append((LOCKED, lock, 0o600))
     if program:
         found.append((PROGRAM, program, 0o755))
     return [*found, (COMPLETION, completion, 0o644)]

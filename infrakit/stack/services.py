@@ -1,23 +1,31 @@
 """The containers of a service: running as the tree says, healthy, or finished where that is their work."""
 
+import re
 from typing import Any, NamedTuple
 
-from infrakit.errors import MachineUnfit
+from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import CURRENT
+from infrakit.stack.watch import LONGEST_START_S, Watch
 
 COMPOSE = ("docker", "compose", "--project-directory", CURRENT, "-f", f"{CURRENT}/compose.yaml", "--ansi", "never")
-LONGEST_START_S = 900
+# docker/compose v2, pkg/compose: isServiceHealthy of 2.26 and waitDependencies.
+BLAMED = re.compile(r"""container (\S+) (?:is unhealthy|exited \(\d+\))|service "([^"]+)" didn't complete successfully""")
+HALF = "[0-9a-f]{12}_"
+"""What Compose has before the name of a new container until the old one, whose ID that is, has made room."""
 LABEL = "io.infrakit.config"
+CONTAINERS = "/var/lib/docker/containers"
+"""Of an engine that does not run, too."""
 
 
 class Wanted(NamedTuple):
-    """One container: what its label must say, and whether it is one that does its work and ends."""
+    """One container: what its label must say, whether it is one that does its work and ends, and where it is locked what Docker may call its image."""
 
     name: str
     label: str
     one_shot: bool
+    images: tuple[str, ...] = ()
 
 
 class Runs(NamedTuple):
@@ -36,7 +44,7 @@ class Runs(NamedTuple):
 
 def is_well(container: Any, wanted: Wanted) -> bool:
     """Whether a container (system/engine.py, or None) is as wanted."""
-    if container is None or container.labels.get(LABEL) != wanted.label:
+    if container is None or container.labels.get(LABEL) != wanted.label or wanted.images and container.image_id not in wanted.images:
         return False
     if wanted.one_shot:
         return bool(container.state == "exited" and container.exit_code == 0)
@@ -44,16 +52,46 @@ def is_well(container: Any, wanted: Wanted) -> bool:
 
 
 class Start(NamedTuple):
-    """Bring them up, and wait until they are healthy; where one is not, its last words are the error."""
+    """Bring them up, and wait until they are healthy; where one is not, its last words are the error.
+
+    What Compose was about to put in another's place when it was broken off goes first: with it there, Compose fails once (2.26: tried).
+    Compose gives up at the first sight of a container that is not well; one that is merely slow gets well all the same (Watch).
+    One that ran before and is unhealthy is started anew, once: Compose leaves it as it is, and the engine's socket that it mounts may be
+    one that is gone (`systemctl stop docker.socket` takes it away, an upgrade of Docker's package too).
+    """
 
     project: str
     names: tuple[str, ...]
 
     def do(self, machine: Any, tell: Tell) -> None:
-        words = (*COMPOSE, "up", "-d", "--wait", "--wait-timeout", str(LONGEST_START_S), "--pull", "never", "--quiet-pull", *self.names)
-        done = machine.run(words, timeout_s=LONGEST_START_S + 60)
+        watch = Watch(machine, tell, self.project)
+        half = [name for name, item in watch.before.items() if item.state == "created" and re.match(HALF + re.escape(f"{self.project}-"), name)]
+        if half:
+            machine.run(("docker", "rm", *half), timeout_s=LONGEST_START_S)
+        done = self._up(machine, watch)
+        before = {(item.name, item.started_at) for item in watch.before.values()}
+        ill = [item.name for item in machine.engine.containers(self.project) if item.health == "unhealthy" and (item.name, item.started_at) in before]
+        if done.code and ill:
+            machine.run(("docker", "restart", *ill), timeout_s=LONGEST_START_S)
+            done = self._up(machine, watch)
+        while done.code and watch.gets_well(_blamed(done)):
+            done = self._up(machine, watch)
         if done.code:
-            raise MachineUnfit(*_why(machine, self.project, done))
+            raise MachineUnfit(*self._why(watch, done))
+
+    def _up(self, machine: Any, watch: "Watch") -> Any:
+        left_s = max(1, watch.left_s())
+        words = (*COMPOSE, "up", "-d", "--wait", "--wait-timeout", f"{left_s:.0f}", "--pull", "never", "--quiet-pull", *self.names)
+        return machine.run(words, timeout_s=left_s + 60)
+
+    def _why(self, watch: "Watch", done: Any) -> tuple[str, str]:
+        """(what went wrong in the words of who failed, what to do): the container that Compose names, else one of ours that is not well."""
+        blamed = watch.found(_blamed(done))
+        ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
+        for container in [blamed] if blamed else ours:
+            return watch.last_words(container), f"see: infrakit logs {container.service}"
+        said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
+        return (said[-1].strip() if said else f"exit code {done.code}"), "see: infrakit status"
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
@@ -62,18 +100,10 @@ class Start(NamedTuple):
         return f"start {', '.join(self.names)}"
 
 
-def _why(machine: Any, project: str, done: Any) -> tuple[str, str]:
-    """(what went wrong in the words of who failed, what to do)."""
-    for container in machine.engine.containers(project):
-        failed = container.state == "exited" and container.exit_code and "one" or container.health == "unhealthy" or container.state == "restarting"
-        if failed:
-            probe = machine.engine.last_health(container.name).strip() if container.health else ""
-            lines = (probe or machine.engine.logs(container.name, 5)).strip().splitlines()
-            last = "; ".join(line.strip() for line in lines[-3:]) or "it said nothing"
-            state = container.health if container.health == "unhealthy" else f"{container.state}, exit code {container.exit_code}"
-            return f"{container.service} is {state}: {last}", f"see: infrakit logs {container.service}"
-    said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
-    return (said[-1].strip() if said else f"exit code {done.code}"), "see: infrakit status"
+def _blamed(done: Any) -> str:
+    """The container, or the service of its file, that Compose says it gave up because of; "" for none."""
+    found = BLAMED.findall(done.err + done.out)
+    return next((name or service for name, service in found[-1:]), "")
 
 
 class NoOthers(NamedTuple):
@@ -83,7 +113,13 @@ class NoOthers(NamedTuple):
     names: tuple[str, ...]
 
     def holds(self, machine: Any) -> bool:
-        return not [item for item in machine.engine.containers(self.project) if item.service not in self.names]
+        try:
+            found = machine.engine.containers(self.project)
+        except InfraKitError:
+            if machine.listing(CONTAINERS):
+                raise
+            return True  # where there is no engine yet
+        return not [item for item in found if item.service not in self.names]
 
     def text(self) -> str:
         return "nothing runs that left the file"

@@ -1,49 +1,49 @@
 """The record of every change -> the plan that takes them back, the last first."""
 
-from typing import Any, NamedTuple, Sequence
+import json
+from typing import Any, Sequence
 
-from infrakit.plan import Action, Gone, Plan, Step, action_from
-from infrakit.plan.model import Tell
+from infrakit.plan import FileIs, Gone, Plan, RemoveTree, Step, Write, action_from
 from infrakit.stack.down import plan_down, plan_purge
-from infrakit.stack.layout import CONFIGURATION, CURRENT, GENERATIONS, HOSTS, STATE, UNDO
+from infrakit.stack.layout import CACHE, CONFIGURATION, CURRENT, GENERATIONS, HOSTS, STATE, UNDO
+
+OWN_FOLDER = CONFIGURATION.rpartition("/")[0]
 
 
-class RemoveTree(NamedTuple):
-    """A folder with all in it."""
-
-    path: str
-
-    def do(self, machine: Any, tell: Tell) -> None:
-        machine.remove_tree(self.path)
-
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
-        return ()
-
-    def text(self) -> str:
-        return f"remove {self.path} and all in it"
+def still_ours(records: Sequence[dict[str, Any]], *, engine_is_there: bool) -> list[dict[str, Any]]:
+    """Without folders of data where there is an engine that we did not bring: data that --keep-data left is that engine's by now."""
+    brought = any(record.get("kind") == "run" and record.get("step") == "docker packages" and "purge" in record["words"] for record in records)
+    return [record for record in records if brought or not engine_is_there or record.get("kind") != "remove_tree"]
 
 
-def plan_uninstall(project: str, records: Sequence[dict], *, keep_data: bool, keep_docker: bool) -> Plan:
-    """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's file.
+def plan_uninstall(project: str, records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool) -> Plan:
+    """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's files.
 
-    `keep_docker`: somebody else uses the engine that we installed.
+    `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the next time.
     """
     stack = plan_down(project).steps if keep_data else plan_purge(project)
-    kept = (CONFIGURATION,) if keep_data else ()
-    actions = [
-        action_from({key: value for key, value in record.items() if key != "step"})
-        for record in records
-        if not (keep_docker and str(record.get("step", "")).startswith("docker "))
-    ]
-    changes = tuple(
-        Step(f"change {number}", action.text(), (), (action,))
-        for number, action in reversed(list(enumerate(actions)))
-        if getattr(action, "path", "") not in kept
-    )
-    ours_alone = CONFIGURATION.rpartition("/")[0]
-    if keep_data or keep_docker:
-        gone = [CURRENT, GENERATIONS, *([] if keep_docker else [UNDO]), *([] if keep_data else [HOSTS, ours_alone])]
+    actions = [action_from({key: value for key, value in record.items() if key != "step"}) for record in records]
+    names = [str(record.get("step", "")) for record in records]
+    # Images go with all that the engine holds; one by one only where that stays.
+    engine_goes = not keep_data and not keep_docker and any(type(action) is RemoveTree for action in actions)
+    changes, left = [], []
+    for number, (record, name, action) in reversed(list(enumerate(zip(records, names, actions)))):
+        path = str(getattr(action, "path", ""))
+        if keep_docker and name.startswith("docker ") or keep_data and (type(action) is RemoveTree or (path + "/").startswith(OWN_FOLDER + "/")):
+            left.append(record)
+        elif path != OWN_FOLDER and not (engine_goes and name.startswith("image ")):
+            changes.append(Step(f"change {number}", action.text(), (), (action,)))
+    return Plan(f"take InfraKit off this machine{'' if keep_data else ', with all data'}", (*stack, *changes, *_own(keep_data, left[::-1])))
+
+
+def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
+    """What is ours alone: gone, but for data and the record of what is left."""
+    if keep_data or left:
+        gone = [CURRENT, GENERATIONS, *([] if keep_data else [HOSTS, OWN_FOLDER]), *([] if left else [UNDO])]
     else:
-        gone = [STATE, ours_alone]
-    ours = tuple(Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in gone)
-    return Plan(f"take InfraKit off this machine{'' if keep_data else ', with all data'}", (*stack, *changes, *ours))
+        gone = [STATE, OWN_FOLDER]
+    steps = [Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in (*gone, CACHE)]
+    if left:
+        lines = b"".join(json.dumps(record, sort_keys=True).encode() + b"\n" for record in left)
+        steps.append(Step("record", "a record of what is left to take away", (FileIs(UNDO, lines, 0o600),), (Write(UNDO, lines, 0o600),)))
+    return steps

@@ -3,22 +3,23 @@
 from typing import Any, Sequence
 
 from infrakit.emit.compose import config_hashes
-from infrakit.model import Artifact, Deployment, Service
+from infrakit.model import Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Step
+from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.generation import Publish, Published, generation_id
-from infrakit.stack.images import ImageThere, Pull
+from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.secrets import Mint, SecretsThere
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
-from infrakit.stack.wire import wiring
+from infrakit.stack.wire import WIRED, wired, wiring
 
 
-def plan_up(deployment: Deployment, artifacts: Sequence[Artifact], digest: Any) -> Plan:
+def plan_up(deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, bundle: Source | None = None) -> Plan:
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256."""
     return Plan(f"bring {deployment.name} up on {deployment.host}", (
-        *_images(deployment),
+        *_images(deployment, bundle),
         _secrets(deployment),
         _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
-        *(_service(deployment, service, artifacts) for service in in_order(deployment.services)),
+        *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
         _others(deployment),
         *wiring(deployment),
     ))
@@ -41,12 +42,22 @@ def in_order(services: Sequence[Service]) -> list[Service]:
     return ordered
 
 
-def _images(deployment: Deployment) -> list[Step]:
-    references = dict.fromkeys(container.image for service in deployment.services for container in service.containers)
-    return [
-        Step(f"image {reference}", f"image {reference}", (ImageThere(reference, deployment.architecture),), (Pull(reference, deployment.architecture),))
-        for reference in references
-    ]
+def _wired_last(services: Sequence[Service]) -> list[Service]:
+    order = list(WIRED)
+    return sorted(services, key=lambda service: order.index(service.name) if service.name in order else -1)
+
+
+def _images(deployment: Deployment, bundle: Source | None) -> list[Step]:
+    """From the bundle what it has, else from the registry."""
+    steps = [_image(name, deployment.architecture, pin, bundle) for name, pin in pins(deployment).items()]
+    fetches = tuple(action for step in steps for action in step.actions)
+    return [Step("layers", "no image half fetched", (NoneBrokenOff(),), (ThrowAway(fetches, deployment.architecture),)), *steps]
+
+
+def _image(name: str, architecture: str, pin: ImagePin | None, bundle: Source | None) -> Step:
+    if bundle is not None and bundle.has(name, architecture, pin):
+        return image_step(bundle, name, architecture)
+    return Step(f"image {name}", f"image {name}", (ImageThere(name, architecture, pin),), (Pull(name, architecture, pin),))
 
 
 def _secrets(deployment: Deployment) -> Step:
@@ -65,13 +76,16 @@ def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str
 
 def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> tuple[Wanted, ...]:
     labels = config_hashes(service, deployment.networks, artifacts)
-    return tuple(Wanted(container.name, labels[container.name], container.one_shot) for container in service.containers)
+    return tuple(
+        Wanted(container.name, labels[container.name], container.one_shot, container.pin.ids if container.pin else ()) for container in service.containers
+    )
 
 
 def _service(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> Step:
     wanted = _wanted(deployment, service, artifacts)
     names = tuple(item.name for item in wanted)
-    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted),), (Start(deployment.name, names),))
+    told, tell = wired(deployment, service.name, artifacts)
+    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (Start(deployment.name, names), *tell))
 
 
 def _others(deployment: Deployment) -> Step:

@@ -1,10 +1,11 @@
 """A decided host -> what it asks of its machine, as the checks want it said."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from infrakit import MADE_S
 from infrakit.host.checks import Wanted
 from infrakit.model import Deployment
+from infrakit.stack.images import ImageThere
 
 IMAGE_BYTES = 400 << 20
 """What an image of the catalogue takes, unpacked, where nothing is known of it: between Caddy's 60 and Authentik's 1000 MB."""
@@ -14,17 +15,30 @@ ENGINE_BYTES = 600 << 20
 """Docker's packages, unpacked."""
 
 
-def wanted_of(deployment: Deployment, facts: Any, machine: Any, *, own_repository: bool = False) -> Wanted:
+class Brought(NamedTuple):
+    """What a bundle has for the host: its images by name, what those that are missing take, and the size of its packages, in bytes."""
+
+    images: tuple[str, ...]
+    images_bytes: int
+    packages_bytes: int
+
+
+def wanted_of(deployment: Deployment, facts: Any, machine: Any, *, own_repository: bool = False, brought: Brought | None = None) -> Wanted:
     """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the user said."""
     door = deployment.door
-    images = dict.fromkeys(container.image for service in deployment.services for container in service.containers)
-    missing = [image for image in images if not (facts.docker_running and machine.engine.image_id(image))]
+    images = {container.image: container.pin for service in deployment.services for container in service.containers}
+    elsewhere = {image: pin for image, pin in images.items() if image not in (brought.images if brought else ())}
+    missing = [image for image, pin in elsewhere.items() if not (facts.docker_running and ImageThere(image, deployment.architecture, pin).holds(machine))]
+    engine = 0 if facts.docker_version else ENGINE_BYTES
     published = [(port.protocol, port.port) for service in deployment.services for container in service.containers for port in container.ports]
     doors = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
     return Wanted(
         ports=tuple(dict.fromkeys((*doors, *published))),
         memory_bytes=deployment.memory_bytes,
-        disk_bytes=len(missing) * IMAGE_BYTES + (0 if facts.docker_version else ENGINE_BYTES),
+        disk_bytes=len(missing) * IMAGE_BYTES + engine + (brought.images_bytes if brought else 0),
+        root_bytes=engine + brought.packages_bytes if brought and engine else 0,
+        docker_brought=bool(brought and brought.packages_bytes),
+        offline=brought is not None and not missing,
         subnets=tuple(network.subnet for network in deployment.networks if network.subnet),
         addresses=door.addresses,
         build_time_s=MADE_S,

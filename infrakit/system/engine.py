@@ -7,13 +7,15 @@ import errno
 import http.client
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Mapping, NamedTuple
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, InfraKitError
-from infrakit.system.pull import ATTEMPTS, STALL_S, Fetcher, Order, Progress, one_line
+from infrakit.system.patience import ATTEMPTS, STALL_S, one_line
+from infrakit.system.pull import Fetcher, Order, Progress
 
 SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 10
+LOAD_SILENCE_S = 1800
 PROJECT, SERVICE, CONFIG_HASH = "com.docker.compose.project", "com.docker.compose.service", "com.docker.compose.config-hash"
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -57,6 +59,7 @@ class Engine:
 
     def __init__(self, socket: str = SOCKET, *, timeout_s: float = TIMEOUT_S) -> None:
         self._socket = socket
+        self._layers: dict[str, tuple[str, ...]] = {}
         with _reachable(socket):
             self._api = _client(socket, "auto", timeout_s)
 
@@ -68,6 +71,11 @@ class Engine:
             version=str(found.get("Version", "")), api=str(found.get("ApiVersion", "")),
             minimum_api=str(found.get("MinAPIVersion", "")), architecture=str(found.get("Arch", "")),
         )
+
+    def folder(self) -> str:
+        """Where the engine keeps what is its own."""
+        with _reachable(self._socket):
+            return str(self._api.info().get("DockerRootDir", ""))
 
     def containers(self, project: str) -> list[Container]:
         """Those of a Compose project, in any state, by name."""
@@ -102,6 +110,11 @@ class Engine:
                     return ""
                 raise
 
+    def addresses(self, name: str) -> list[str]:
+        """The IPv4 addresses of a container, one per network; none where it does not run."""
+        networks = (self._inspected(name).get("NetworkSettings") or {}).get("Networks") or {}
+        return [found["IPAddress"] for _, found in sorted(networks.items()) if found.get("IPAddress")]
+
     def pull(
         self, reference: str, progress: Progress, *, architecture: str = "", attempts: int = ATTEMPTS, stall_s: float = STALL_S,
         wait: Callable[[float], None] = time.sleep,
@@ -112,6 +125,52 @@ class Engine:
         """
         order = Order(reference, architecture, attempts, stall_s)
         Fetcher(order, self._pulling, self.image_architecture, progress, wait).fetch()
+
+    def chains(self) -> set[tuple[str, ...]]:
+        """The layers that are here, by the digests of what is unpacked: each time the lowest of an image, so many of them."""
+        found: set[tuple[str, ...]] = set()
+        with _reachable(self._socket):
+            listed = {item["Id"] for item in self._api.images()}
+        for name in listed:
+            if not self._layers.get(name):  # an ID stands for its layers for ever
+                self._layers[name] = tuple((self._image(name).get("RootFS") or {}).get("Layers") or ())
+            found.update(self._layers[name][:count] for count in range(1, len(self._layers[name]) + 1))
+        return found
+
+    def load(self, archive: Iterable[bytes], silence_s: float = LOAD_SILENCE_S) -> str:
+        """Give the engine an archive of images; what it says is wrong, "" where nothing is.
+
+        It is silent while it unpacks, which takes minutes on a card.
+        """
+        client = _client(self._socket, self._api.api_version, silence_s)
+        try:
+            with _reachable(self._socket):
+                for line in client.load_image(archive):
+                    # The SDK does not look at the status here: a refusal comes as {"message": ...}.
+                    said = line.get("error") or line.get("message")
+                    if said:
+                        return one_line(str(said))
+            return ""
+        finally:
+            client.close()
+
+    def forget(self, reference: str) -> None:
+        """Remove an image, where it is there, with the layers that no other image has."""
+        from docker.errors import ImageNotFound
+
+        with _reachable(self._socket):
+            try:
+                self._api.remove_image(reference)
+            except ImageNotFound:
+                pass
+
+    def tag(self, source: str, target: str) -> None:
+        """Give an image that is there another name; where that name has a digest, none is needed."""
+        if "@" in target:
+            return
+        name, _, tag = target.rpartition(":")
+        with _reachable(self._socket):
+            self._api.tag(source, name, tag)
 
     def _inspected(self, name: str) -> Mapping[str, Any]:
         """{} where there is no such container (any more)."""

@@ -63,27 +63,44 @@ def read_input(path: str) -> bytes:
         raise UsageProblem(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def write_new(path: str, content: bytes, mode: int) -> None:
-    """Create (or empty) `path` and write all of `content`; for files that nobody can see yet."""
+def write_new(path: str, content: bytes, mode: int, *, flushed: bool = False) -> None:
+    """Create (or empty) `path` and write all of `content`; for files that nobody can see yet. `flushed`: onto the disk, too."""
     descriptor = os.open(path, _NEW, mode)
     try:
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
+        if flushed:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def replace(path: str, content: bytes, mode: int = 0o644) -> None:
-    """Put `content` at `path` by one rename."""
-    temporary = os.path.join(os.path.dirname(path), TEMPORARY)
+def replace(path: str, content: bytes, mode: int = 0o644, *, flushed: bool = False) -> None:
+    """Put `content` at `path` by one rename. `flushed`: a power cut, too, leaves the old or the new, and after we return the new.
+
+    Without, a power cut may leave an empty file: the rename may reach the disk before the bytes do.
+    """
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, TEMPORARY)
     try:
-        write_new(temporary, content, mode)
+        write_new(temporary, content, mode, flushed=flushed)
         os.chmod(temporary, mode)
         os.rename(temporary, path)
     except OSError:
         remove(temporary)
         raise
+    if flushed:
+        flush_names(folder)
+
+
+def flush_names(folder: str) -> None:
+    """Have what was made, renamed or removed in a folder on the disk."""
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: str) -> None:

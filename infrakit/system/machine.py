@@ -5,29 +5,28 @@ but what is named here, and a secret goes through `feed`, never through `words`.
 """
 
 import os
-import subprocess
 import time
 from functools import cached_property
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, ContextManager, Iterable, Sequence
 
+from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
-from infrakit.system import files, secrets, tree
+from infrakit.system import files, process, secrets, tree
+from infrakit.system.process import Done
+from infrakit.system.stop import Stop
 
-NOT_FOUND = 127
-TIMED_OUT = 124
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
 
 
-class Done(NamedTuple):
-    """How a program ended: its exit code (127 where it is not there, 124 where it took too long), and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
 class Machine:
-    """The real one."""
+    """The real one. `stop`: whether somebody said stop, which ends waits, fetches and questions at once, by Stopped."""
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+
+    def breakable(self) -> ContextManager[None]:
+        """While inside, a signal may end what is done at any instant."""
+        return self.stop.breaks()
 
     def read(self, path: str, most_bytes: int = 1 << 20) -> bytes | None:
         """The beginning of a file, or None where it cannot be read: /proc and /sys files have no size."""
@@ -49,10 +48,17 @@ class Machine:
             os.close(descriptor)
 
     def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Put a file in place by one rename; folders above it are made, 0755. MachineUnfit where that cannot be."""
+        """Put a file in place by one rename, and on the disk; folders above it are made, 0755. MachineUnfit where that cannot be."""
         with files.plain_errors("write"):
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            files.replace(path, content, mode)
+            files.replace(path, content, mode, flushed=True)
+
+    def flush(self, *folders: str) -> None:
+        """Have all that any program wrote until now on the disks that hold these folders: not on others, which may not answer."""
+        devices = {os.stat(folder).st_dev: folder for folder in folders if os.path.isdir(folder)}
+        with files.plain_errors("flush"):
+            for folder in devices.values():
+                files.sync(folder)
 
     def remove(self, path: str) -> None:
         """Unlink a file, or remove an empty folder, where it is."""
@@ -91,9 +97,11 @@ class Machine:
         """Add a line to a file of ours, 0600, and have it on the disk before going on."""
         with files.plain_errors("write"):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                os.write(descriptor, line + b"\n")
+                size = os.fstat(descriptor).st_size
+                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"  # by a power cut, or a full disk
+                os.write(descriptor, (b"\n" if torn else b"") + line + b"\n")
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -134,8 +142,8 @@ class Machine:
             os.makedirs(path, mode=mode, exist_ok=True)
 
     def remove_tree(self, path: str) -> None:
-        """A folder with all in it; never follows a link."""
-        with files.plain_errors("remove"):
+        """A folder with all in it; never follows a link. It takes minutes for an engine's: a signal leaves the rest for the next run."""
+        with self.breakable(), files.plain_errors("remove"):
             tree.remove_tree(path)
 
     def mint(self, folder: str, host: str, specs: Iterable[SecretSpec]) -> list[str]:
@@ -149,19 +157,42 @@ class Machine:
 
     def fetch(self, url: str, most_bytes: int = 1 << 20, timeout_s: float = 60) -> bytes:
         """What a URL answers. MachineUnfit, in words, where it does not."""
+        from infrakit.system.aside import aside
         from infrakit.system.fetch import fetch
 
-        return fetch(url, most_bytes, timeout_s)
+        with self.breakable():
+            return aside(lambda: fetch(url, most_bytes, timeout_s))
+
+    def load_image(self, bundle: str, manifest: Any, reference: str, architecture: str, progress: Any) -> None:
+        """Give the engine an image of a bundle. Refused where the bundle is not what its manifest says."""
+        from infrakit.system.bundle.content import Content
+        from infrakit.system.bundle.load import load
+
+        with self.breakable(), Content(bundle, manifest) as content:
+            image = content.image(reference, architecture)
+            if image is None:
+                raise MachineUnfit(f"the bundle has no {reference} for {architecture}", "take another bundle")
+            load(self.engine, content, image, progress)
+
+    def unpack_packages(self, bundle: str, manifest: Any, system: str, target: str) -> None:
+        """Copy the packages of a bundle for one system, verified."""
+        from infrakit.system.bundle.content import Content
+        from infrakit.system.bundle.packages import unpack
+
+        with self.breakable(), Content(bundle, manifest) as content:
+            unpack(content, system, target)
 
     def knock(self, hostname: str, port: int, address: str) -> Any:
         """What a door of this machine answers a stranger (system/knock.py)."""
         from infrakit.system.knock import knock
 
-        return knock(hostname, port, address)
+        with self.breakable():
+            return knock(hostname, port, address)
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
+        """Wait, until somebody says stop."""
+        with self.breakable():
+            time.sleep(seconds)
 
     @cached_property
     def engine(self) -> Any:
@@ -180,19 +211,5 @@ class Machine:
     def run(
         self, words: Sequence[str], *, feed: bytes | None = None, timeout_s: float = 60, environment: dict[str, str] | None = None,
     ) -> Done:
-        """Run a program and wait for it, `timeout_s` at most; never raises for how it ended."""
-        try:
-            done = subprocess.run(
-                list(words), input=feed if feed is not None else b"", capture_output=True, timeout=timeout_s,
-                start_new_session=True,  # so that a Ctrl-C stops us between two changes, and not apt in the midst of one
-                env={**ENVIRONMENT, **(environment or {})}, cwd="/", check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            return Done(TIMED_OUT, _text(error.stdout), _text(error.stderr) + f"{words[0]} took longer than {timeout_s:.0f} s")
-        except OSError as error:
-            return Done(NOT_FOUND, "", f"{words[0]}: {(error.strerror or str(error)).lower()}")
-        return Done(done.returncode, _text(done.stdout), _text(done.stderr))
-
-
-def _text(output: bytes | None) -> str:
-    return (output or b"").decode("utf-8", "replace")
+        """Run a program and wait for it, `timeout_s` at most; never raises for how it ended (system/process.py)."""
+        return process.run(words, feed or b"", timeout_s, {**ENVIRONMENT, **(environment or {})}, self.stop)

@@ -10,6 +10,7 @@ from typing import Iterable, NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
 from infrakit.system.certificates import FLEET_KINDS, mint_certificates
+from infrakit.system.files import flush_names
 
 FOLDER = "secrets"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -68,7 +69,7 @@ def secrets_folder(folder: str) -> str:
 
 
 def store(folder: str, name: str, value: bytes) -> None:
-    """Write a secret that is not there yet. It appears whole, by one rename, and is never readable by other users."""
+    """Write a secret that is not there yet. It appears whole, by one rename, is never readable by other users, and a power cut does not take it back."""
     place = secrets_folder(folder)
     temporary = os.path.join(place, f".{name}.tmp")
     try:
@@ -85,6 +86,7 @@ def store(folder: str, name: str, value: bytes) -> None:
     finally:
         os.close(descriptor)
     os.rename(temporary, os.path.join(place, name))
+    flush_names(place)
 
 
 def password(length: int) -> bytes:

@@ -21,7 +21,7 @@ def write(output: str, found, example: str | None, report) -> None:
     if example or report.edited or report.warnings or report.files > MOST_FILES or found.blueprints:
         remove(path)
         return
-    lines = [build(), f"{hex_digest(found.content)} {found.path}"]
+    lines = [build(), f"{hex_digest(found.content)} {found.path}", f"{hex_digest(found.lock.content) if found.lock else '-'} {lock_beside(found.path)}"]
     for host in report.hosts:
         folder = os.path.join(output, host)
         for name in _files(folder):
@@ -51,6 +51,11 @@ def _files(folder: str) -> list[str]:
         return ["manifest.json", *json.load(file)["files"]]
 
 
+def lock_beside(file: str) -> str:
+    """infrakit.yaml -> infrakit.lock: a file of another name has a lock of its own."""
+    return f"{os.path.splitext(file)[0]}.lock"
+
+
 def build() -> str:
     """What made the stamp: another InfraKit must not believe it. "" in a checkout, whose code may change at any time."""
     return getattr(__loader__, "build", "")
@@ -66,8 +71,11 @@ def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
             return None
         if not made or lines[0] != made or lines[1] != f"{_digest(file)} {file}":
             return None
+        lock = lock_beside(file)
+        if lines[2] != f"{_digest(lock) if os.path.lexists(lock) else '-'} {lock}":
+            return None
         summary, talk = "", []
-        for line in lines[2:]:
+        for line in lines[3:]:
             sign, _, rest = line.partition(" ")
             if sign == "=":
                 summary = f"{output}: {rest}"

@@ -188,17 +188,23 @@ def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder and all in it; never follows a link."""
+    """Remove a folder and all in it; never follows a link, and never goes into another file system: what is mounted there is not ours.
+
+    Where the folder itself is a file system, it stays, empty.
+    """
     if os.path.islink(folder) or not os.path.isdir(folder):
         remove(folder)
         return
     with os.scandir(folder) as entries:
         for entry in list(entries):
-            if entry.is_dir(follow_symlinks=False):
-                remove_tree(entry.path)
-            else:
+            if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
-    os.rmdir(folder)
+            elif os.path.ismount(entry.path):
+                raise MachineUnfit(f"something is mounted on {entry.path}", "unmount it, then run again")
+            else:
+                remove_tree(entry.path)
+    if not os.path.ismount(folder):
+        os.rmdir(folder)
 
 
 def _ours(folder: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ def test_a_dry_run_names_every_step_and_changes_nothing(infrakit, file):
     assert run.returncode == 6 and "Traceback" not in run.stderr
     lines = run.stdout.splitlines()
     assert lines[0].startswith("bring infrakit up on infrakit: ")
-    for step in ("+ the compiled tree", "+ secrets", "+ Glances", "+ door auth.home.example.org"):
+    for step in ("+ the compiled tree", "+ secrets", "+ Glances", "? door auth.home.example.org"):
         assert step in lines, run.stdout
     assert any(line.startswith("    write generation ") for line in lines)
     assert os.path.lexists("/var/lib/infrakit") == before
@@ -35,7 +35,7 @@ def test_a_dry_run_names_every_step_and_changes_nothing(infrakit, file):
 def test_a_dry_run_as_json_has_the_same_steps(infrakit, file):
     steps = json.loads(infrakit("up", "--dry-run", "--json").stdout)["steps"]
 
-    assert {"name", "title", "acts", "because", "actions"} == set(steps[0])
+    assert {"name", "title", "acts", "because", "waits", "actions"} == set(steps[0])
     assert [step["name"] for step in steps if step["name"].startswith("service ")][-1] != ""
 
 

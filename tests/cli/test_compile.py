@@ -155,7 +155,9 @@ def test_json_is_the_same_for_a_program(infrakit, tmp_path):
     (tmp_path / "infrakit.yaml").write_text("version: 1\n")
     wrong = infrakit("compile", "--json")
     assert wrong.returncode == 2
-    assert json.loads(wrong.stdout)["problems"][0]["code"] == "missing-key"
+    (line,) = wrong.stdout.splitlines()
+    error = json.loads(line)
+    assert error["kind"] == "error" and error["problems"][0]["code"] == "missing-key"
 
 
 def test_one_host_of_several(infrakit, tmp_path):

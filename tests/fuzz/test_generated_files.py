@@ -1,4 +1,7 @@
-"""10,000 generated files: each compiles or is refused with places. None ends in a traceback, a hang, or without memory."""
+"""Generated files: each compiles or is refused with places. None ends in a traceback, a hang, or without memory.
+
+INFRAKIT_FILES=10000 for as many; the first 4,000 else.
+"""
 
 import json
 import os
@@ -9,12 +12,12 @@ from pathlib import Path
 from tests.fuzz.files import generated
 
 ROOT = Path(__file__).parents[2]
-FILES = 10_000
+FILES = int(os.environ.get("INFRAKIT_FILES", "4000"))
 WORKERS = 2
 IN_ZIPAPP = 24
 
 
-def test_ten_thousand_files_are_compiled_or_refused():
+def test_thousands_of_files_are_compiled_or_refused():
     share = FILES // WORKERS
     started = [
         subprocess.Popen(

@@ -15,7 +15,7 @@ IS_ACTIVE = " ".join(("systemctl", "is-active", *UNITS))
 DPKG_QUERY = " ".join(("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\\n", *PACKAGES))
 PERIODIC = next(" ".join(words) for words in COMMANDS if words[0] == "apt-config")
 STAT = " ".join(("stat", "-c", "%i %n", *LOCKS))
-PS = "ps -e -o pid=,comm="
+PS, PS_UNITS = "ps -e -o pid=,comm=", "ps -e -o pid=,unit="
 ROUTES = "ip -j -4 route show table all"
 DOCKER_VERSION, DOCKER_INFO = "docker version --format {{json .}}", "docker info --format {{json .}}"
 DOCKER_PS = next(" ".join(words) for words in COMMANDS if words[:2] == ("docker", "ps"))
@@ -213,7 +213,7 @@ def busy() -> Recording:
     base = ubuntu("noble", "6.8.0-87-generic", 4_005_000)
     nginx = 'tcp   LISTEN 0      511          0.0.0.0:80        0.0.0.0:*    users:(("nginx",pid=901,fd=5),("nginx",pid=900,fd=5))\n'
     files = {"/proc/locks": "1: POSIX  ADVISORY  WRITE 1377 fd:01:402117 0 EOF\n1: -> POSIX  ADVISORY  WRITE 1400 fd:01:402117 0 EOF\n", "/run/reboot-required": "*** System restart required ***\n"}
-    return changed(base, files, {"ss -Hltnup": texts.STUB + texts.SSH + nginx, PS: "    1 systemd\n 1377 unattended-upgr\n 1400 apt-get\n"})
+    return changed(base, files, {"ss -Hltnup": texts.STUB + texts.SSH + nginx, PS: "    1 systemd\n 1377 unattended-upgr\n 1400 apt-get\n", PS_UNITS: texts.OF_UNITS})
 
 
 MACHINES = {

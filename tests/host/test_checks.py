@@ -133,6 +133,7 @@ CASES = (
     Case("disk-tight", "warning", free(7), words="7.0 GiB left"),
     Case("data-short", "warning", says("df -B1 -P", texts.df("/dev/vda1", 80, 61) + f"/dev/sdb1 {9 * GIB} {8 * GIB} {GIB} 89% /var/lib/docker\n"), words="/var/lib/docker has 1.0 GiB"),
     Case("root-full", "error", free(0.25), words="256 MiB"),
+    Case("root-short", "error", free(0.75), Wanted(root_bytes=GIB), words="the packages need 1.0 GiB on the root file system, which has 768 MiB left"),
     Case("boot-full", "warning", free(61, boot_free_mib=12), words="/boot/efi has 12 MiB"),
     Case("inodes-few", "warning", says("df -i -P", texts.df_inodes("/dev/vda1", 1200)), words="1200 more files"),
     Case("root-read-only", "error", mounted(options="ro,relatime"), words="remount,rw"),
@@ -141,7 +142,9 @@ CASES = (
     Case("sd-card", "warning", load("pi4-bookworm"), words="SSD"),
     Case("tmp-noexec", "note", reads("/proc/mounts", texts.mounts("/dev/vda1").replace("/tmp tmpfs rw", "/tmp tmpfs rw,noexec")), words="remount,exec"),
     Case("clock-behind", "error", GOOD._replace(now_s=86_400.0), words="1970-01-02", fix="clock"),
+    Case("clock-behind", "error", GOOD._replace(now_s=86_400.0), WEB._replace(offline=True), "set it by hand, no network is needed: timedatectl set-ntp false"),
     Case("clock-ahead", "error", GOOD._replace(now_s=NOW_S + 20 * YEAR_S), words="2046", fix="clock"),
+    Case("clock-ahead", "error", GOOD._replace(now_s=NOW_S + 20 * YEAR_S), WEB._replace(offline=True), "set it by hand, no network is needed: timedatectl set-ntp false"),
     Case("ntp-off", "warning", says("timedatectl show", texts.timedatectl("no", "no")), words="set-ntp true", fix="clock"),
     Case("ntp-off", "note", says("timedatectl show", texts.timedatectl("no", "no")), OFFLINE, "set-time"),
     Case("ntp-waiting", "warning", says("timedatectl show", texts.timedatectl("yes", "no")), words="timesync-status"),
@@ -269,12 +272,22 @@ def test_a_port_of_docker_is_not_said_twice():
 def test_the_stub_is_in_the_way_of_port_53_only():
     assert "dns-stub" not in found(listens(texts.STUB)) and "ports-taken" not in found(listens(texts.STUB), DNS)
     other = texts.STUB.replace("127.0.0.53%lo", "0.0.0.0").replace("systemd-resolve", "dnsmasq")
-    assert "systemctl disable --now dnsmasq" in found(listens(other), DNS)["ports-taken"].remedy
+    assert "ss -lntup" in found(listens(other), DNS)["ports-taken"].remedy
+
+
+def test_the_unit_that_holds_a_port_is_named():
+    finding = found(changed(listens(NGINX), says={"ps -e -o pid=,unit=": "901 nginx.service\n"}))["ports-taken"]
+    assert "port 80/tcp by nginx of nginx.service" in finding.what and "systemctl disable --now nginx.service" in finding.remedy
 
 
 def test_dockers_own_bridge_and_a_vpn_for_everything_collide_with_nothing():
     for more in (DOCKER_0, {**VPN, "dst": "0.0.0.0/1"}, {**VPN, "type": "unreachable"}):
         assert run(facts_of(route(more)), WEB) == []
+
+
+def test_a_bundle_that_brings_docker_is_enough_for_a_machine_without_either():
+    codes = {finding.code for finding in run(facts_of(FRESH), Wanted(offline=True, docker_brought=True))}
+    assert "docker-missing-offline" not in codes and "docker-missing-offline" in {finding.code for finding in run(facts_of(FRESH), OFFLINE)}
 
 
 def test_a_machine_without_internet_is_fine_offline():

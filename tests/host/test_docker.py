@@ -11,7 +11,9 @@ from infrakit.errors import MachineUnfit
 from infrakit.host.apt import Installed
 from infrakit.host.docker import KEY, KEYRING, MATRIX, FetchKey, KeyIs, engine_steps, merged, row_for, source_file
 from infrakit.host.facts import facts_of
+from infrakit.host.forwarding import OPEN, SWEEP
 from infrakit.host.openpgp import fingerprints
+from infrakit.lock.entries import LockedPackage
 from infrakit.plan import Plan, preview
 from infrakit.system.machine import Machine
 from tests.host.machines import DPKG_QUERY, changed, load, without_docker
@@ -63,7 +65,7 @@ def test_a_fingerprint_is_what_gnupg_says(key):
     assert fingerprints(armoured + b"\n" + armoured) == [fingerprint, fingerprint]
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n%%%\n-----END PGP PUBLIC KEY BLOCK-----\n", os.urandom(64)])
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n%%%\n-----END PGP PUBLIC KEY BLOCK-----\n", bytes(range(192, 256))])
 def test_what_is_no_key_has_no_fingerprint(content):
     assert fingerprints(content) == []
 
@@ -96,6 +98,13 @@ def test_the_plan_names_every_change():
     assert len(preview(Plan("docker", steps), Machine())) == len(steps)
 
 
+def test_a_locked_version_is_the_one_that_is_installed():
+    facts = facts_of(without_docker(load("debian13-vps")))
+    said = [action.text() for step in engine_steps(facts, locked={"docker-ce": LockedPackage("5:29.1.4-1~debian.13~trixie", "", 0)}) for action in step.actions]
+    assert any(text.startswith("install docker-ce=5:29.1.4-1~debian.13~trixie docker-ce-cli ") for text in said)
+    assert Installed(("docker-ce", "docker-ce-cli")) in [probe._replace(packages=probe.packages[:2]) for step in engine_steps(facts, locked={"docker-ce": LockedPackage("1", "", 0)}) for probe in step.done_when if isinstance(probe, Installed)]
+
+
 def steps_on(name: str, files: str = "", **changes) -> list[str]:
     """Names of the steps to an engine, on a recorded machine that says something else."""
     facts = facts_of(changed(load(name), says={words: out for words, out in changes.pop("says", {}).items()}))._replace(**changes)
@@ -103,7 +112,17 @@ def steps_on(name: str, files: str = "", **changes) -> list[str]:
 
 
 def test_an_engine_that_is_new_enough_is_left_alone():
-    assert steps_on("debian13-vps") == ["docker unit", "docker answers"]
+    assert steps_on("debian13-vps") == ["docker unit"]
+
+
+def test_an_engine_that_is_installed_is_running_by_the_same_step():
+    """Its package starts it or does not: a plan that had a step for that could not say beforehand whether it is taken."""
+    steps = engine_steps(facts_of(without_docker(load("debian13-vps"))))
+    assert [step.name for step in steps][-1] == "docker packages"
+    assert {"docker.service runs, and starts at boot", "docker info --format {{.ServerVersion}} answers"} < {probe.text() for probe in steps[-1].done_when}
+    assert [action.text() for action in steps[-1].actions][-2:] == [
+        "start docker.service, now and at boot", "restart docker.service, unless docker info --format {{.ServerVersion}} answers",
+    ]
 
 
 @pytest.mark.parametrize("changes", [
@@ -144,6 +163,19 @@ def test_from_files_nothing_is_fetched():
     assert not [text for text in said if "fetch" in text or "update" in text] and any(text.endswith("from /media/usb/packages") for text in said)
 
 
+def test_the_distributions_own_packages_are_taken_where_they_are_new_enough():
+    steps = engine_steps(facts_of(without_docker(load("debian13-vps"))), own=True)
+    said = [action.text() for step in steps for action in step.actions]
+    assert "install docker.io docker-cli docker-compose ca-certificates iptables apparmor" in said
+    assert not [text for text in said if "fetch" in text or "docker.sources" in text]
+
+
+def test_the_distributions_own_engine_is_refused_where_it_is_too_old():
+    old = facts_of(without_docker(load("debian13-vps")))._replace(codename="bookworm")
+    with pytest.raises(MachineUnfit, match="older than 25"):
+        engine_steps(old, own=True)
+
+
 @pytest.mark.parametrize(("before", "after"), [
     ("", {"live-restore": True, "log-driver": "local"}),
     ('{"log-driver": "journald", "dns": ["9.9.9.9"]}', {"log-driver": "journald", "dns": ["9.9.9.9"], "live-restore": True}),
@@ -151,3 +183,38 @@ def test_from_files_nothing_is_fetched():
 def test_settings_of_an_engine_before_us_stay(before, after):
     assert json.loads(merged(before)) == after
     assert merged(merged(before).decode()) == merged(before)
+
+
+RULES = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER - [0:0]
+:DOCKER-ISOLATION-STAGE-1 - [0:0]
+:DOCKER-USER - [0:0]
+:DOCKER_OF_MINE - [0:0]
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-ISOLATION-STAGE-1
+-A FORWARD -o docker0 -j DOCKER
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+-A FORWARD -i wg0 -j ACCEPT
+-A DOCKER-ISOLATION-STAGE-1 -j RETURN
+-A DOCKER-USER -j RETURN
+-A DOCKER_OF_MINE -j RETURN
+COMMIT
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("iptables-restore"), reason="needs root and iptables")
+@pytest.mark.parametrize(("more", "policy"), [(OPEN, "ACCEPT"), ("", "DROP")], ids=["it let all through before", "it dropped before"])
+def test_dockers_rules_go_and_those_of_others_stay(more, policy):
+    """In a network of its own."""
+    script = f"iptables-restore && {SWEEP.format(family='iptables', more=more)} iptables-save"
+    done = subprocess.run(["unshare", "--net", "sh", "-c", script], input=RULES, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    left = [line.partition(" [")[0] for line in done.stdout.splitlines() if line.startswith((":", "-A"))]
+    assert left == [
+        ":INPUT ACCEPT", f":FORWARD {policy}", ":OUTPUT ACCEPT", ":DOCKER_OF_MINE -",
+        "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "-A FORWARD -i wg0 -j ACCEPT", "-A DOCKER_OF_MINE -j RETURN",
+    ]

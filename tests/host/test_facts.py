@@ -1,6 +1,7 @@
 """What a recording says of a machine, and that recording loses nothing."""
 
 import json
+import re
 
 import pytest
 
@@ -131,9 +132,10 @@ def test_a_dead_name_server_is_waited_for_once():
 
 def test_listeners_are_read_with_their_programs():
     said = texts.STUB + texts.PROXY.format(port=443) + "tcp   LISTEN 0      511                *:8080              *:*\n"
-    assert facts_of(changed(load("debian13-vps"), says={"ss -Hltnup": said})).listeners == (
-        Listener("tcp", "*", 8080, ""), Listener("tcp", "0.0.0.0", 443, "docker-proxy"), Listener("tcp", "127.0.0.53", 53, "systemd-resolve"),
-        Listener("udp", "127.0.0.53", 53, "systemd-resolve"),
+    units = "    1 -\n  STUB systemd-resolved.service\n 7 user@1000.service\n 8 session-1.scope\n".replace("STUB", re.search("pid=([0-9]+)", texts.STUB)[1])
+    assert facts_of(changed(load("debian13-vps"), says={"ss -Hltnup": said, "ps -e -o pid=,unit=": units})).listeners == (
+        Listener("tcp", "*", 8080, ""), Listener("tcp", "0.0.0.0", 443, "docker-proxy"),
+        Listener("tcp", "127.0.0.53", 53, "systemd-resolve", "systemd-resolved.service"), Listener("udp", "127.0.0.53", 53, "systemd-resolve", "systemd-resolved.service"),
     )
 
 

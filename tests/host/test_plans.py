@@ -30,9 +30,11 @@ domain: home.example.org
 tls: {{mode: internal}}
 access: {{administrators: [alice]}}
 hosts:{others}
-  {name}: {{pattern: {pattern}, architecture: {architecture}}}
+  {name}: {{{role}, architecture: {architecture}}}
 """
 CORE = "\n  core: {pattern: full, address: 192.0.2.10}"
+UPDATED = "profiles: [auto_update], address: 192.0.2.11"
+"""All that has images for 32 bit."""
 ENOUGH_BYTES = 3 << 30
 
 
@@ -53,22 +55,28 @@ class Recorded:
         return ""
 
 
+def file_for(name: str, architecture: str, pattern: str) -> str:
+    """With a core elsewhere, where the machine has 32 bits."""
+    small = architecture == "armhf"
+    return FILE.format(name=name, role=UPDATED if small else f"pattern: {pattern}", architecture=architecture, others=CORE if small else "")
+
+
 def plan_text(name: str) -> str:
     """Findings, what can be mended, and the plan, as a person would read them."""
     recording = load(name)
     facts = facts_of(recording)
     architecture = "armhf" if facts.architecture == "armv6" else facts.architecture
-    pattern = "edge" if architecture == "armhf" else "full" if facts.memory_bytes > ENOUGH_BYTES else "monitoring"
-    text = FILE.format(name=name, pattern=pattern, architecture=architecture, others=CORE if pattern == "edge" else "")
+    pattern = "full" if facts.memory_bytes > ENOUGH_BYTES else "monitoring"
+    text = file_for(name, architecture, pattern)
     try:
         fleet = load_file(text.encode(), "infrakit.yaml", lambda _: b"").fleet
     except ConfigurationInvalid as error:
-        return "\n".join([f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, {pattern}", "", *(problem.text() for problem in error.problems), ""])
+        return "\n".join([f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, {'auto_update' if architecture == 'armhf' else pattern}", "", *(problem.text() for problem in error.problems), ""])
     deployment = next(item for item in fleet.deployments if item.host == name)
     deployment, notes = fitted(deployment, Recorded(recording))
     wanted = wanted_of(deployment, facts, Recorded(recording))._replace(build_time_s=NOW_S - 30 * 86_400)
     findings = run(facts, wanted)
-    lines = [f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, {pattern}", *notes, "", *lines_of(findings), ""]
+    lines = [f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, {'auto_update' if architecture == 'armhf' else pattern}", *notes, "", *lines_of(findings), ""]
     lines += _steps("preflight --fix", plan_fixes(facts, findings).steps)
     if any(finding.severity == "error" for finding in findings):
         return "\n".join([*lines, "install: refused", ""])
@@ -84,7 +92,7 @@ def _steps(title: str, steps) -> list[str]:
     lines = [f"{title}:"]
     for step in steps:
         # The name of a generation is a hash of all files: other tests are about those.
-        lines += [f"+ {step.title}", *(f"    {action.text()}" for action in step.actions if not action.text().startswith("write generation"))]
+        lines += [f"{'?' if step.waits else '+'} {step.title}", *(f"    {action.text()}" for action in step.actions if not action.text().startswith("write generation"))]
     return [*lines, ""]
 
 

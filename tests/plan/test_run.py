@@ -1,13 +1,15 @@
 """Plans on a real machine, in a folder of the test's: probed, acted, probed again, and taken back."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from infrakit.errors import MachineUnfit
-from infrakit.plan import Answers, FileIs, Gone, Interrupted, Plan, Remove, Run, Step, StepFailed, Write, action_from, preview, run, undo
+from infrakit.plan import Answers, FileIs, Gone, Interrupted, Plan, Remove, RemoveTree, Run, Step, StepFailed, Unless, Write, action_from, preview, run, undo
 from infrakit.plan.actions import record_of
 from infrakit.system.machine import Machine
 
@@ -54,6 +56,43 @@ def test_what_was_done_can_be_taken_back_from_its_record(tmp_path):
     assert (tmp_path / "old").read_text() == "before" and (tmp_path / "old").stat().st_mode & 0o777 == 0o640
 
 
+def test_folders_that_a_file_brought_go_with_it_where_nothing_else_is_in_them(tmp_path):
+    for other in ("", "theirs"):
+        kept = carried_out(Plan("deep", (write_step(tmp_path / "a" / "b" / "c" / "new", "new"),)))[2]
+        if other:
+            (tmp_path / "a" / other).write_text("somebody's")
+        assert undo(kept, Machine(), lambda event: None) == []
+        assert [path.name for path in tmp_path.rglob("*")] == (["a", other] if other else [])
+
+
+def test_a_folder_of_data_goes_with_all_that_is_in_it(tmp_path):
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "file").write_text("data")
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside").mkdir()
+    action = action_from(json.loads(json.dumps(record_of(RemoveTree(str(tmp_path / "data"))))))
+
+    action.do(Machine(), lambda event: None)
+    action.do(Machine(), lambda event: None)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["outside"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_what_is_mounted_in_a_folder_of_data_is_not_touched(tmp_path):
+    theirs = tmp_path / "data" / "theirs"
+    theirs.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", theirs], check=True)
+    try:
+        (theirs / "file").write_text("somebody's")
+        with pytest.raises(MachineUnfit, match="something is mounted on"):
+            RemoveTree(str(tmp_path / "data")).do(Machine(), lambda event: None)
+        RemoveTree(str(theirs)).do(Machine(), lambda event: None)
+        assert theirs.is_dir() and not list(theirs.iterdir()), "a file system itself is emptied, and stays"
+    finally:
+        subprocess.run(["umount", theirs], check=True)
+
+
 def test_the_inverse_is_kept_before_the_change(tmp_path):
     path = tmp_path / "file"
     seen = []
@@ -96,6 +135,23 @@ def test_stopping_is_between_two_changes(tmp_path):
         run(Plan("stop", (first, second)), Machine(), lambda event: None, lambda step, action: None, stopping=lambda: (tmp_path / "one").exists())
 
     assert (tmp_path / "one").exists() and not (tmp_path / "two").exists()
+
+
+def test_a_step_that_waits_is_no_change(tmp_path):
+    """Neither in the plan, nor in the count, nor in what is said of it."""
+    made = str(tmp_path / "made")
+    steps = (Step("make", "make", (FileIs(made, b"1"),), (Write(made, b"1"),)), Step("wait", "wait", (FileIs(made + "2", b"2"),), (Run(("sh", "-c", f"printf 2 >{made}2")),), waits=True))
+
+    assert [(item.acts, item.changes) for item in preview(Plan("both", steps), Machine())] == [(True, True), (True, False)]
+    assert carried_out(Plan("both", steps))[:2] == (1, ["begin", "done", "begin", "kept"])
+
+
+def test_an_action_is_left_out_where_what_came_before_did_its_work(tmp_path):
+    made, again = tmp_path / "made", tmp_path / "again"
+    actions = [Unless(Answers(("test", "-e", str(made))), Run(("touch", str(place)))) for place in (made, again)]
+    carried_out(Plan("unless", (Step("make", "make", (Gone(str(again)), Answers(("test", "-e", str(made)))), tuple(actions)),)))
+
+    assert made.exists() and not again.exists()
 
 
 class Unanswerable(NamedTuple):

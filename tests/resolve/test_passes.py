@@ -23,6 +23,10 @@ def names(deployment):
     return {service.name for service in deployment.services}
 
 
+def published(deployment):
+    return {(port.port, port.protocol) for service in deployment.services for item in service.containers for port in item.ports}
+
+
 def test_a_range_stands_for_that_many_hosts():
     found = fleet(FLEET)
     assert [host.host for host in found[:4]] == ["core", "shed", "edge-001", "edge-002"] and len(found) == 252
@@ -53,6 +57,8 @@ def test_an_edge_host_opens_no_door():
 def test_the_edge_tunnel_opens_only_where_an_edge_host_needs_it():
     assert fleet(FLEET)[0].door.tunnel_port == 8000
     assert fleet(ONE)[0].door.tunnel_port == 0
+    web = {(80, "tcp"), (443, "tcp"), (443, "udp")}
+    assert published(fleet(FLEET)[0]) == web | {(8000, "tcp")} and published(fleet(ONE)[0]) == web
 
 
 def test_a_lone_monitoring_host_brings_its_own_sign_in():

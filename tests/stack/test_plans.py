@@ -1,14 +1,18 @@
 """Plans for decided hosts, without a machine: what comes before what, and what is left alone."""
 
+import json
+
 import pytest
 
 from infrakit.emit import emit
 from infrakit.model import Dependency
-from infrakit.plan import Remove, Run, Write
+from infrakit.plan import Remove, RemoveTree, Run, Write
 from infrakit.plan.actions import record_of
 from infrakit.stack.generation import generation_id
+from infrakit.stack.install import own_files, plan_install
+from infrakit.stack.layout import UNDO
 from infrakit.stack.services import Wanted, is_well
-from infrakit.stack.uninstall import plan_uninstall
+from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.stack.up import in_order, plan_up, wanted_of
 from infrakit.system.digest import hex_digest
 from infrakit.system.engine import Container
@@ -21,7 +25,7 @@ FULL = HOSTS["full-homelab"]
 @pytest.mark.parametrize("name", HOSTS)
 def test_images_come_before_anything_that_changes_what_runs(name):
     kinds = [step.name.split()[0] for step in plan_up(HOSTS[name], emit(HOSTS[name]), hex_digest).steps]
-    order = ["image", "secrets", "tree", "service", "others", "door"]
+    order = ["layers", "image", "secrets", "tree", "service", "others", "door"]
 
     assert kinds == sorted(kinds, key=order.index)
     assert kinds.count("service") == len(HOSTS[name].services)
@@ -82,6 +86,20 @@ def test_who_is_well(found, wanted, well):
     assert is_well(found, wanted) is well
 
 
+def test_a_lock_is_put_in_place_and_one_of_another_file_goes():
+    files = own_files(b"file", [], b"", b"", b"lock")
+    assert ("/etc/infrakit/infrakit.lock", b"lock", 0o600) in files
+    names = [step.name for step in plan_install(FULL, emit(FULL), hex_digest, (), files).steps]
+    assert "file /etc/infrakit/infrakit.lock" in names
+    (gone,) = [step for step in plan_install(FULL, emit(FULL), hex_digest, (), own_files(b"file", [], b"", b""), ("/etc/infrakit/infrakit.lock",)).steps if step.name.startswith("no ")]
+    assert [action.text() for action in gone.actions] == ["remove /etc/infrakit/infrakit.lock"]
+
+
+@pytest.mark.parametrize(("image_id", "well"), [("sha256:1", True), ("sha256:2", True), ("sha256:4", False)])
+def test_a_locked_container_is_well_only_with_its_image(image_id, well):
+    assert is_well(container(image_id=image_id), Wanted("x", "a", False, ("sha256:1", "sha256:2", "sha256:3"))) is well
+
+
 RECORDS = [
     {"step": "docker packages", **record_of(Run(("apt-get", "purge", "docker-ce")))},
     {"step": "file /etc/infrakit/infrakit.yaml", **record_of(Remove("/etc/infrakit/infrakit.yaml"))},
@@ -89,20 +107,57 @@ RECORDS = [
 ]
 
 
-def said(**options) -> list[str]:
-    return [action.text() for step in plan_uninstall("homelab", RECORDS, **options).steps for action in step.actions]
+def said(*, records=RECORDS, **options) -> list[str]:
+    return [action.text() for step in plan_uninstall("homelab", records, **options).steps for action in step.actions]
 
 
 def test_uninstall_takes_the_last_change_back_first():
     assert said(keep_data=False, keep_docker=False) == [
         "remove every container of homelab", "remove every network of homelab", "remove every volume of homelab",
         "write /etc/motd", "remove /etc/infrakit/infrakit.yaml", "run apt-get purge docker-ce",
-        "remove /var/lib/infrakit and all in it", "remove /etc/infrakit and all in it",
+        "remove /var/lib/infrakit and all in it", "remove /etc/infrakit and all in it", "remove /var/cache/infrakit and all in it",
     ]
+
+
+IMAGE = {"step": "image x/y:1", **record_of(Run(("sh", "-c", "true"), title="remove the image x/y:1"))}
+DATA = {"step": "docker packages", **record_of(RemoveTree("/var/lib/docker"))}
+
+
+def test_an_engine_of_ours_goes_with_all_that_it_holds():
+    gone = said(keep_data=False, keep_docker=False, records=[DATA, *RECORDS, IMAGE])
+
+    assert gone.index("run apt-get purge docker-ce") < gone.index("remove /var/lib/docker and all in it")
+    assert "remove the image x/y:1" not in gone, "it goes with the folder"
+
+
+@pytest.mark.parametrize(("options", "records"), [
+    ({"keep_data": False, "keep_docker": False}, [*RECORDS, IMAGE]),
+    ({"keep_data": False, "keep_docker": True}, [DATA, *RECORDS, IMAGE]),
+    ({"keep_data": True, "keep_docker": False}, [DATA, *RECORDS, IMAGE]),
+], ids=["not our engine", "others use it", "data stays"])
+def test_where_the_engines_folder_stays_our_images_go(options, records):
+    gone = said(records=records, **options)
+
+    assert "remove the image x/y:1" in gone and "remove /var/lib/docker and all in it" not in gone
+
+
+def test_the_folder_of_an_engine_that_somebody_brought_meanwhile_is_his():
+    left = [DATA, RECORDS[1]]
+
+    assert still_ours(left, engine_is_there=True) == [RECORDS[1]]
+    assert still_ours(left, engine_is_there=False) == left, "a purge after --keep-data takes it away"
+    assert still_ours([DATA, *RECORDS], engine_is_there=True) == [DATA, *RECORDS]
+
+
+def test_what_is_left_stays_in_the_record_in_its_order():
+    steps = plan_uninstall("homelab", [DATA, *RECORDS, IMAGE], keep_data=True, keep_docker=False).steps
+    (write,) = [action for step in steps for action in step.actions if type(action) is Write and action.path == UNDO]
+
+    assert [json.loads(line) for line in write.content.splitlines()] == [DATA, RECORDS[1]]
 
 
 def test_uninstall_keeps_what_it_is_told_to_keep():
     kept = said(keep_data=True, keep_docker=True)
 
     assert "remove every volume of homelab" not in kept and "run apt-get purge docker-ce" not in kept
-    assert not [text for text in kept if "/etc/infrakit" in text or "/var/lib/infrakit/hosts" in text or "undo" in text]
+    assert not [text for text in kept if "/etc/infrakit" in text or "/var/lib/infrakit/hosts" in text or "remove /var/lib/infrakit/undo" in text]

@@ -1,25 +1,30 @@
-"""A registry (OCI distribution, version 2) on 127.0.0.1 that fails as told; Docker needs no TLS for a registry there.
+"""A registry (OCI distribution, version 2) on 127.0.0.1 that fails as told; Docker needs no TLS for a registry there, others get it.
 
 What it holds is made on the spot: layers of noise, so that the engine has none of them yet.
 """
 
+import base64
 import gzip
 import hashlib
 import io
 import json
 import os
 import re
+import ssl
+import subprocess
 import tarfile
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 LAYER_BYTES = 600_000
+USER, PASSWORD, TOKEN = "bob", "hunter2-hunter2", "token-of-bob-and-nobody-else"
 
 Fault = Callable[["Answer", bytes], None]
 
@@ -71,9 +76,44 @@ class Registry:
         self.asked: list[str] = []
         self.closing = threading.Event()
         self.address = ""
+        self.scheme = "http"
+        self.auth = ""
+        """"basic" or "token": who asks must be bob."""
+        self.blobs_at = ""
+        """Another registry, to which whoever asks for a blob is sent."""
+        self.realm = ""
+        self.ranges = True
+        self.anybody = False
+        """Whether everybody gets a token."""
+        self.heard: list[tuple[str, str, str]] = []
+        """(method, path, Authorization) of every request."""
 
-    def publish(self, name: str, *, layers: int = 1, architecture: str = "amd64", listed: bool = False) -> str:
+    def publish(self, name: str, *, layers: int = 1, architecture: str = "amd64", listed: bool = False, tag: str = "1") -> str:
         """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors are."""
+        content, kind = self._image(layers, architecture)
+        if listed:
+            return self.publish_list(name, [(f"linux/{architecture}", content)], tag)
+        self.manifests[name, tag] = self.manifests[name, digest_of(content)] = kind, content
+        return f"{self.address}/{name}:{tag}"
+
+    def publish_for(self, name: str, *platforms: str, tag: str = "1") -> str:
+        """An image for each of these ("linux/arm/v7"), below one list that also holds what is no image; its full reference."""
+        made = [(platform, self._image(1, platform.split("/")[1])[0]) for platform in platforms]
+        return self.publish_list(name, [("unknown/unknown", self._image(1, "unknown")[0]), *made], tag)
+
+    def publish_list(self, name: str, images: list[tuple[str, bytes]], tag: str = "1") -> str:
+        entries = []
+        for platform, content in images:
+            self.manifests[name, digest_of(content)] = MANIFEST, content
+            system, architecture, *variant = platform.split("/")
+            named = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
+            entries.append({"mediaType": MANIFEST, "digest": digest_of(content), "size": len(content), "platform": named})
+        content = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+        self.manifests[name, tag] = self.manifests[name, digest_of(content)] = INDEX, content
+        return f"{self.address}/{name}:{tag}"
+
+    def _image(self, layers: int, architecture: str) -> tuple[bytes, str]:
+        """(its manifest, of what kind); its blobs are kept."""
         contents = [noise(number) for number in range(layers)]
         config = {
             "architecture": architecture, "os": "linux", "config": {"Cmd": ["/none"]},
@@ -84,16 +124,10 @@ class Registry:
             "layers": [self._blob(content, LAYER) for content in contents],
         }
         self.layers.update(item["digest"] for item in manifest["layers"])
-        content, kind = json.dumps(manifest).encode(), MANIFEST
-        if listed:
-            self.manifests[name, digest_of(content)] = kind, content
-            entry = {"mediaType": kind, "digest": digest_of(content), "size": len(content), "platform": {"architecture": architecture, "os": "linux"}}
-            content, kind = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode(), INDEX
-        self.manifests[name, "1"] = self.manifests[name, digest_of(content)] = kind, content
-        return f"{self.address}/{name}:1"
+        return json.dumps(manifest).encode(), MANIFEST
 
-    def digest(self, name: str) -> str:
-        return digest_of(self.manifests[name, "1"][1])
+    def digest(self, name: str, tag: str = "1") -> str:
+        return digest_of(self.manifests[name, tag][1])
 
     def fault(self, kind: str, method: str) -> Fault | None:
         """What is to go wrong with this request. After an answer to HEAD the engine asks again by GET: only that uses a fault up."""
@@ -116,6 +150,11 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         registry, path = self.server.registry, self.path.partition("?")[0]
+        registry.heard.append((self.command, self.path, self.headers.get("Authorization", "")))
+        if path == "/token":
+            return self.token()
+        if registry.auth and self.headers.get("Authorization") != {"basic": f"Basic {basic()}", "token": f"Bearer {TOKEN}"}[registry.auth]:
+            return self.challenge()
         found = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
         if path == "/v2/":
             kind, content, headers = "ping", b"{}", {}
@@ -129,14 +168,16 @@ class Answer(BaseHTTPRequestHandler):
         fault = registry.fault(kind, self.command)
         if fault is not None:
             return fault(self, content)
+        if registry.blobs_at and found and found[2] == "blobs":
+            return self.send(307, b"elsewhere", {"Location": f"{registry.blobs_at}{path}?Signature=s3cret"})
         beginning = re.fullmatch(r"bytes=(\d+)-.*", self.headers.get("Range", ""))
-        if beginning and kind == "layer":
+        if beginning and kind == "layer" and registry.ranges:
             start = int(beginning[1])
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             return self.send(206, content[start:], headers)
         return self.send(200, content, headers)
 
-    do_HEAD = do_GET
+    do_HEAD = do_POST = do_GET
 
     def begin(self, code: int, headers: dict[str, str]) -> None:
         self.send_response(code)
@@ -148,6 +189,20 @@ class Answer(BaseHTTPRequestHandler):
         self.begin(code, {"Content-Length": str(len(content)), **headers})
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def challenge(self) -> None:
+        """Say what to do first."""
+        registry = self.server.registry
+        realm = registry.realm or f"{registry.scheme}://{registry.address}/token"
+        ways = {"basic": 'Basic realm="here"', "token": f'Bearer realm="{realm}",service="here",scope="repository:a/b:pull"'}
+        self.refuse(401, "authentication required", {"WWW-Authenticate": ways[registry.auth]})
+
+    def token(self) -> None:
+        """What the place for tokens says to bob, and to others."""
+        if self.command == "GET" and not self.server.registry.anybody and self.headers.get("Authorization") != f"Basic {basic()}":
+            sent = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+            return self.refuse(401, f"nobody may with {sent}", {})
+        return self.send(200, json.dumps({"token": TOKEN, "expires_in": 300}).encode(), {"Content-Type": "application/json"})
 
     def refuse(self, status: int, message: str, headers: dict[str, str], code: str = "") -> None:
         names = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
@@ -167,13 +222,18 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def registry():
-    """A registry that runs."""
+def registry(tls: Path | None = None):
+    """A registry that runs. `tls`: a folder as `certificates` makes it."""
     made = Registry()
     server = Server(("127.0.0.1", 0), Answer)
     server.registry = made
     made.address = f"127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls / "server.pem", tls / "server.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        made.scheme = "https"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield made
@@ -182,6 +242,20 @@ def registry():
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def certificates(folder: Path) -> Path:
+    """A private authority (ca.crt), and what it signed for 127.0.0.1, in this folder."""
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    run = {"cwd": folder, "check": True, "capture_output": True}
+    subprocess.run([*new, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=a private authority"], **run)
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run([*new, *names, "-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "server.key", "-out", "server.pem", "-subj", "/CN=here"], **run)
+    return folder
+
+
+def basic() -> str:
+    return base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
 def noise(number: int) -> bytes:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, yamllint, strace, valgrind,
-# what unpacks and runs the userlands of other processors, and what makes fresh hosts and signs their packages.
+# what unpacks and runs the userlands of other processors, what makes fresh hosts and signs their packages, a browser, and what makes
+# and runs whole machines, and sticks for them.
 # Compose comes from the next Debian where this one has only version 1. Running it again changes nothing.
 set -eu
 
@@ -47,7 +48,8 @@ install_compose() {
     has_compose
 }
 
-install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg
+install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
+    chromium chromium-driver libnss3-tools qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd
 install_compose
 docker compose version
 haproxy -v | head -n 1

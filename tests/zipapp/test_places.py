@@ -96,6 +96,16 @@ def test_a_second_start_uses_what_the_first_one_kept(carried, tmp_path, user):
     assert cache(place).stat().st_mtime_ns == before
 
 
+def test_a_dry_run_keeps_nothing_neither_of_the_zipapp_nor_from_a_pipe(carried, pyz, tmp_path, user):
+    place = home(tmp_path, user)
+    words = ("install", "--dry-run", "--domain", "home.example.org", "--pattern", "edge", "--tls", "internal", "--admin", "alice")
+    assert start(carried, *words, user=user, HOME=str(place)).returncode in (3, 6)
+    script = (pyz.parent / "install.py").read_bytes()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(place)}
+    run = subprocess.run([PYTHON, "-", *words], cwd="/", env=environment, input=script, capture_output=True, user=user, timeout=60)
+    assert run.returncode in (3, 6) and not list(place.iterdir()), run.stderr
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text"])
 def test_a_damaged_cache_is_not_used_and_made_again(carried, tmp_path, user, damage):
     place = home(tmp_path, user)
@@ -228,3 +238,12 @@ def test_version_is_answered_without_importing_anything(carried, user):
     )
     assert run.stdout.startswith("infrakit ")
     assert not any(name in run.stderr for name in ("click", "typing", "hashlib", " re\n", "infrakit."))
+
+
+def test_it_is_found_by_a_way_through_the_folder_above(pyz, tmp_path):
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    shutil.copy(pyz, tmp_path / "infrakit.pyz")
+    for way in ("../infrakit.pyz", "./../infrakit.pyz", "../elsewhere/../infrakit.pyz"):
+        done = subprocess.run([sys.executable, way, "schema"], cwd=place, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        assert done.returncode == 0, done.stderr

@@ -3,13 +3,18 @@
 The userlands are Debian's packages, unpacked and entered by chroot; a foreign processor is QEMU's.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.bed.engine import mirror
+from tests.host.machines import load
+from tests.host.test_plans import FOLDER, file_for
 from tests.zipapp.test_same_bytes import digest
 
 CACHE = Path(__file__).parents[2] / ".build/userlands"
@@ -45,7 +50,7 @@ def userland(suite: str, architecture: str) -> Path:
         words = [
             "mmdebstrap", "--quiet", f"--architectures={architecture}", "--variant=extract", f"--include={PACKAGES}",
             "--aptopt=Acquire::Check-Valid-Until \"false\"", "--aptopt=Acquire::Retries \"3\"",
-            "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", suite, str(fresh), f"deb http://deb.debian.org/debian {suite} main",
+            "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", suite, str(fresh), f"deb {mirror()} {suite} main",
         ]
         made = subprocess.run(words, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr[-2000:]
@@ -66,6 +71,51 @@ def test_the_same_tree_comes_out(pyz, tmp_path, suite, architecture):
         here = subprocess.run(["python3", pyz, *words], cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
         assert (there.returncode, there.stdout) == (0, here.stdout), there.stderr
     assert digest(place / "out") == digest(tmp_path / "out")
+
+
+REPLAY = """#!/bin/sh
+# Answers as the recorded machine did.
+key=/replay/$(printf '%s' "${0##*/} $*" | md5sum | cut -c1-32)
+[ -e "$key" ] || exit 127
+cat "$key"
+exit "$(cat "$key.code")"
+"""
+
+
+@pytest.mark.parametrize(("machine", "architecture"), [("pi4-bookworm", "arm64"), ("pi4-bookworm-32bit", "armhf")])
+def test_a_dry_run_on_a_recorded_raspberry_pi_plans_what_is_kept(pyz, tmp_path, machine, architecture):
+    """With the processor's own python3; the machine's files are laid out, and its programs answer as they did there."""
+    root, recording = tmp_path / "root", load(machine)
+    subprocess.run(["cp", "-a", userland("bookworm", architecture), root], check=True)
+    for path, text in recording.files.items():
+        place = root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        place.write_text(text)
+    for folder, names in recording.listings.items():
+        for name in names:
+            (root / folder.lstrip("/") / name).mkdir(parents=True)
+    (root / "replay").mkdir()
+    (root / "replay/program").write_text(REPLAY)
+    (root / "replay/program").chmod(0o755)
+    for words, (code, out) in {**recording.commands, "date +%s": (0, f"{time.time():.0f}\n")}.items():
+        key = root / "replay" / hashlib.md5(words.encode()).hexdigest()
+        key.write_text(out)
+        key.with_suffix(".code").write_text(str(code))
+        name = root / "usr/local/sbin" / words.split()[0]
+        name.parent.mkdir(parents=True, exist_ok=True)
+        if not name.is_symlink():
+            name.symlink_to("/replay/program")
+    shutil.copy(pyz, root / "root")
+    (root / "root/infrakit.yaml").write_text(file_for(machine, architecture, "full"))
+    snapshot = ["find", root, "-type", "f", "-not", "-path", "*/var/cache/infrakit/*", "-printf", "%p %m %s %T@\\n"]  # its cache: bytecode for the next start
+    before = sorted(subprocess.run(snapshot, capture_output=True, text=True, check=True).stdout.splitlines())
+    enter = ["chroot", str(root), "/usr/bin/env", "-i", "-C", "/root", "PATH=/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE=1"]
+    done = subprocess.run([*enter, "python3", "infrakit.pyz", "install", "--dry-run", "--host", machine], capture_output=True, text=True)
+    assert done.returncode == 6, done.stdout + done.stderr
+    kept = (FOLDER / f"{machine}.plan.txt").read_text().partition("install:\n")[2]
+    assert [line[2:] for line in done.stdout.splitlines() if line.startswith(("+ ", "= "))] == [line[2:] for line in kept.splitlines() if line.startswith("+ ")]
+    assert sorted(subprocess.run(snapshot, capture_output=True, text=True, check=True).stdout.splitlines()) == before
 
 
 def test_the_newest_python_is_among_them():

@@ -7,7 +7,7 @@ from infrakit.host.facts import Facts
 
 DAY_S = 86_400
 FAR_S = 10 * 365 * DAY_S
-SET = "set it: timedatectl set-ntp true, or by hand: timedatectl set-ntp false && timedatectl set-time 'YYYY-MM-DD HH:MM'"
+BY_HAND = "timedatectl set-ntp false && timedatectl set-time 'YYYY-MM-DD HH:MM'"
 
 
 def clock_behind(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -15,7 +15,7 @@ def clock_behind(facts: Facts, wanted: Wanted) -> Finding | None:
     if not facts.now_s or facts.now_s >= wanted.build_time_s - DAY_S:
         return None
     what = f"the clock says {_day(facts.now_s)}, and this InfraKit was built on {_day(wanted.build_time_s)}"
-    return Finding("clock-behind", ERROR, what, SET, "clock")
+    return Finding("clock-behind", ERROR, what, *_set(wanted))
 
 
 def clock_ahead(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -23,7 +23,7 @@ def clock_ahead(facts: Facts, wanted: Wanted) -> Finding | None:
     if not wanted.build_time_s or facts.now_s <= wanted.build_time_s + FAR_S:
         return None
     what = f"the clock says {_day(facts.now_s)}, more than ten years after this InfraKit was built"
-    return Finding("clock-ahead", ERROR, what, SET, "clock")
+    return Finding("clock-ahead", ERROR, what, *_set(wanted))
 
 
 def ntp_off(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -43,6 +43,13 @@ def ntp_waiting(facts: Facts, wanted: Wanted) -> Finding | None:
     remedy = "wait a minute, then see why: timedatectl timesync-status; a time server in your network goes into /etc/systemd/timesyncd.conf"
     severity = NOTE if wanted.offline else WARNING
     return Finding("ntp-waiting", severity, "the clock has not been set by a time server yet", remedy)
+
+
+def _set(wanted: Wanted) -> tuple[str, str]:
+    """How to, and what InfraKit can do of it: where there is no network, no time server answers."""
+    if wanted.offline:
+        return f"set it by hand, no network is needed: {BY_HAND}", ""
+    return f"set it: timedatectl set-ntp true, or by hand: {BY_HAND}", "clock"
 
 
 def _day(seconds: float) -> str:

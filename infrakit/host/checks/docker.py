@@ -22,7 +22,7 @@ def docker_missing(facts: Facts, wanted: Wanted) -> Finding | None:
 
 def docker_missing_offline(facts: Facts, wanted: Wanted) -> Finding | None:
     """Nowhere to get it from."""
-    if facts.docker_origin != "none" or facts.docker_snap or not wanted.offline:
+    if facts.docker_origin != "none" or facts.docker_snap or not wanted.offline or wanted.docker_brought:
         return None
     remedy = "bring docker-ce, docker-ce-cli, containerd.io and docker-compose-plugin as .deb files from download.docker.com, then: dpkg -i *.deb"
     return Finding("docker-missing-offline", ERROR, "Docker is not installed, and there is no network to fetch it from", remedy)

@@ -5,26 +5,22 @@ from infrakit.host.facts import Facts
 from infrakit.host.facts_network import STUBS, Listener
 
 OF_DOCKER = ("docker-proxy", "rootlesskit")
-UNITS = (
-    "apache2", "nginx", "lighttpd", "caddy", "haproxy", "traefik", "dnsmasq", "named", "unbound", "pihole-FTL", "AdGuardHome", "tomcat9",
-    "cockpit-tls", "cloudflared", "avahi-daemon",
-)
-"""Programs whose unit is called like them."""
 OPEN_ENGINE = (2375,)
 
 
 def ports_taken(facts: Facts, wanted: Wanted) -> Finding | None:
     """By a program of this machine. What a container has is `ports_published`'s, the stub of systemd-resolved `dns_stub`'s."""
     by_container = {(found.protocol, found.port) for found in facts.published}
-    taken: dict[str, str] = {}
+    taken: dict[str, Listener] = {}
     for found in facts.listeners:
         key = (found.protocol, found.port)
         if key in wanted.ports and key not in by_container and found.process not in OF_DOCKER and not _is_stub(found):
-            taken.setdefault(f"{found.port}/{found.protocol}", found.process or "another program")
+            taken.setdefault(f"{found.port}/{found.protocol}", found)
     if not taken:
         return None
-    what = "taken already: " + listed([f"port {port} by {process}" for port, process in sorted(taken.items())])
-    units = sorted({process for process in taken.values() if process in UNITS})
+    holders = {port: (found.process or "another program") + (f" of {found.unit}" if found.unit else "") for port, found in sorted(taken.items())}
+    what = "taken already: " + listed([f"port {port} by {holder}" for port, holder in holders.items()])
+    units = sorted({found.unit for found in taken.values() if found.unit})
     stop = f"stop it: systemctl disable --now {' '.join(units)}" if units else "see who it is with ss -lntup, and stop it"
     return Finding("ports-taken", ERROR, what, f"{stop}; or choose other ports under network in infrakit.yaml")
 

@@ -51,6 +51,15 @@ def root_full(facts: Facts, wanted: Wanted) -> Finding | None:
     return Finding("root-full", ERROR, what, "make room: apt-get clean && journalctl --vacuum-size=100M; on a Raspberry Pi: raspi-config --expand-rootfs, then reboot")
 
 
+def root_short(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Packages of a bundle are copied there first, then unpacked."""
+    root = facts.file_system("/")
+    if not root.size_bytes or root.free_bytes >= wanted.root_bytes:
+        return None
+    what = f"the packages need {size(wanted.root_bytes)} on the root file system, which has {size(root.free_bytes)} left"
+    return Finding("root-short", ERROR, what, f"make room; {CLEAN}")
+
+
 def boot_full(facts: Facts, wanted: Wanted) -> Finding | None:
     """A kernel that cannot be written leaves apt half done, and with it every later package."""
     full = [found for found in facts.file_systems if found.path in BOOT and found.free_bytes < LEAST_BOOT_BYTES]
@@ -112,11 +121,12 @@ def tmp_noexec(facts: Facts, wanted: Wanted) -> Finding | None:
 
 
 def _image_store(facts: Facts) -> str:
-    """Where layers lie: with containerd since Docker 29 on fresh machines, else with Docker."""
-    uses_containerd = facts.storage_driver == "overlayfs" or facts.docker_origin == "none"
-    return IMAGE_STORE if uses_containerd else facts.data_root
+    """Where layers lie: with containerd since Docker 29 on fresh machines, else with Docker; before there is one, where less is free."""
+    if facts.docker_origin == "none":
+        return min((IMAGE_STORE, facts.data_root), key=lambda place: facts.file_system(place).free_bytes)
+    return IMAGE_STORE if facts.storage_driver == "overlayfs" else facts.data_root
 
 
 CHECKS = (
-    disk_short, disk_tight, data_short, root_full, boot_full, inodes_few, root_read_only, root_overlay, unfit_file_system, sd_card, tmp_noexec,
+    disk_short, disk_tight, data_short, root_full, root_short, boot_full, inodes_few, root_read_only, root_overlay, unfit_file_system, sd_card, tmp_noexec,
 )

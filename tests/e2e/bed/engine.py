@@ -59,8 +59,9 @@ def start_engine(limit_s: float = 60) -> None:
 
 def start_network(name: str = NETWORK, subnet: str = SUBNET) -> None:
     """A network without a way out."""
-    if subprocess.run(["docker", "network", "inspect", name], capture_output=True).returncode:
-        docker("network", "create", "--internal", "--subnet", subnet, name)
+    with locked(PLACE / "network"):
+        if subprocess.run(["docker", "network", "inspect", name], capture_output=True).returncode:
+            docker("network", "create", "--internal", "--subnet", subnet, name)
 
 
 class locked:
@@ -105,7 +106,7 @@ def mirror() -> str:
         found = re.search(r"https?://\S+/debian(?=/?\s)", path.read_text()) if path.is_file() else None
         if found:
             return found[0]
-    return "http://deb.debian.org/debian"
+    raise RuntimeError("this machine has no source of Debian's packages")
 
 
 def source(suite: str) -> str:

@@ -9,6 +9,8 @@ import os
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -52,17 +54,11 @@ class Host:
         image = host_image(suite)
         start_network()
         host = cls(f"{NETWORK}-{suite}-{os.getpid()}-{next(numbers)}", suite)
-        files = {
-            "/etc/apt/sources.list": f"deb [signed-by=/usr/share/keyrings/bed.asc] http://apt.bed/debian {suite} main\n".encode(),
-            "/usr/share/keyrings/bed.asc": packages(suite).key,
-            "/etc/apt/apt.conf.d/90bed": b'Acquire::EnableSrvRecords "false";\n',
-            f"/etc/docker/certs.d/{REGISTRY}/ca.crt": authority(),
-        }
         # Docker's own files lie on a volume: overlay does not stack on overlay.
         words = ["create", "--name", host.name, "--hostname", suite, "--network", network, "--volume", f"{host.name}:/var/lib/docker", *FLAGS, *more, *(["--entrypoint", CGROUP2] if cgroup2 else []), image]
         docker(*words)
         try:
-            docker("cp", "-", f"{host.name}:/", feed=archive(files))
+            docker("cp", "-", f"{host.name}:/", feed=archive(bed_files(suite)))
             docker("start", host.name)
             host.wait(timeout_s)
         except BaseException:
@@ -97,14 +93,23 @@ class Host:
 
     def restart(self) -> None:
         """A clean reboot."""
-        docker("restart", "-t", "60", self.name)
+        with self.names_kept():
+            docker("restart", "-t", "60", self.name)
         self.wait()
 
     def crash(self) -> None:
         """All processes die at once, and the host starts again. The page cache stays: a crash, not a power cut."""
-        docker("kill", "-s", "KILL", self.name)
-        docker("start", self.name)
+        with self.names_kept():
+            docker("kill", "-s", "KILL", self.name)
+            docker("start", self.name)
         self.wait()
+
+    @contextmanager
+    def names_kept(self) -> Iterator[None]:
+        """Docker makes /etc/hosts anew when a container starts; a machine keeps its own."""
+        names = self.run("cat /etc/hosts").out.encode()
+        yield
+        self.run("cat >/etc/hosts", feed=names)
 
     def stop(self) -> None:
         """Gone, with what Docker kept in it."""
@@ -116,6 +121,16 @@ class Host:
 
     def __exit__(self, *error) -> None:
         self.stop()
+
+
+def bed_files(suite: str) -> dict[str, bytes]:
+    """What makes a host take its packages and images from the bed."""
+    return {
+        "/etc/apt/sources.list": f"deb [signed-by=/usr/share/keyrings/bed.asc] http://apt.bed/debian {suite} main\n".encode(),
+        "/usr/share/keyrings/bed.asc": packages(suite).key,
+        "/etc/apt/apt.conf.d/90bed": b'Acquire::EnableSrvRecords "false";\n',
+        f"/etc/docker/certs.d/{REGISTRY}/ca.crt": authority(),
+    }
 
 
 def archive(files: dict[str, bytes], mode: int = 0o644) -> bytes:

@@ -30,6 +30,14 @@ HOOKS = (
     *(f'--customize-hook=chroot "$1" useradd -u {number} -M -d /nonexistent {name}' for name, number in USERS.items()),
     '--customize-hook=rm -rf "$1/var/lib/apt/lists" "$1/var/cache/apt" "$1/var/lib/postgresql" "$1/etc/postgresql" "$1/etc/hostname" "$1/etc/resolv.conf"',
 )
+SMALL_INCLUDE = ("postgresql-17", "haproxy", "python3", "dumb-init", "wget", "netcat-openbsd", "bash")
+SMALL_LEFT_OUT = """
+usr/share/{perl,perl5,i18n,info,man,lintian,bash-completion,postgresql-common} usr/bin/{perl*,sqv,openssl,localedef} usr/lib/apt
+usr/lib/x86_64-linux-gnu/{perl,perl-base,gconv,security} usr/lib/x86_64-linux-gnu/lib{z3,perl,db-,apt-}* usr/lib/postgresql/17/lib/bitcode
+usr/lib/python3.13/{test,ensurepip,idlelib,pydoc_data,unittest,asyncio,multiprocessing,_pyrepl,xml} var/lib/dpkg/info var/cache/debconf
+"""
+"""Of what Debian's packages bring, what neither PostgreSQL's own programs nor the stand-ins call."""
+SMALL_HOOKS = (*HOOKS, f'--customize-hook=cd "$1" && bash -c "rm -rf {" ".join(SMALL_LEFT_OUT.split())}"')
 ROOT, USER = (0, 0o755), (1000, 0o755)
 STAND_IN = "/usr/local/lib/stand_in.py"
 TOOLS = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -48,6 +56,12 @@ class Recipe(NamedTuple):
 def base_layer() -> Path:
     """The root that all images share, as a tar."""
     return kept("base.tar", repr((SUITE, INCLUDE, HOOKS)), lambda path: root_tar(SUITE, path, INCLUDE, *HOOKS))
+
+
+@lru_cache(maxsize=1)
+def small_layer() -> Path:
+    """A root for the images of an emulated machine, which reads slowly: without Glances."""
+    return kept("small.tar", repr((SUITE, SMALL_INCLUDE, SMALL_HOOKS)), lambda path: root_tar(SUITE, path, SMALL_INCLUDE, *SMALL_HOOKS))
 
 
 def caddy() -> bytes:
@@ -73,7 +87,7 @@ def recipe(repository: str) -> Recipe:
             "Env": [TOOLS.replace("=", f"={POSTGRESQL}:", 1), f"PGDATA={data}", "LANG=C.UTF-8"],
         }
         # A tmpfs takes the mode of the folder that it covers (runc 1.1), whatever the compiled file says.
-        return Recipe(config, {data: (70, 0o1777), "/var/run/postgresql": (70, 0o3777)}, {"/usr/local/bin/docker-entrypoint.sh": (HERE / "postgres.sh").read_bytes()})
+        return Recipe(config, {data: (70, 0o1777), "/var/run/postgresql": (70, 0o3777)}, {f"/usr/local/bin/docker-{name}.sh": (HERE / "postgres.sh").read_bytes() for name in ("entrypoint", "ensure-initdb")})
     if name == "haproxy":
         config = {"Entrypoint": ["haproxy", "-W", "-db"], "Cmd": ["-f", "/usr/local/etc/haproxy/haproxy.cfg"], "StopSignal": "SIGUSR1", "User": "haproxy"}
         return Recipe(config, {"/usr/local/etc/haproxy": ROOT})

@@ -1,7 +1,7 @@
 """Two package archives: Debian's, as far as a host needs it, and Docker's, made of Debian's own packages under Docker's names.
 
-Debian's docker.io refuses to be beside docker-ce, so its content is packed again: docker-ce, docker-ce-cli, containerd.io and the
-plugins are then the packages on the host, as with Docker's own. The engine is trixie's on both suites; bookworm's is too old.
+Debian's docker.io refuses to be beside docker-ce, so its content is packed again: docker-ce, docker-ce-cli, containerd.io and Compose
+are then the packages on the host, as with Docker's own. The engine is trixie's on both suites; bookworm's is too old.
 """
 
 import gzip
@@ -20,14 +20,17 @@ ENGINE_SUITE = "trixie"
 RELEASES = {"bookworm": "12", "trixie": "13"}
 MAIN = ("docker.io", "iptables", "nftables", "ca-certificates", "curl", "apparmor", "gnupg", "openssl", "xz-utils", "pigz", "restic", "tini")
 """What Debian's archive holds here, with all that these need on a fresh host."""
+OWN = {"trixie": ("docker.io", "docker-cli", "docker-compose")}
+"""What is new enough of the suite's own Docker."""
 DROPPED = ("Source", "Depends", "Recommends", "Suggests", "Breaks", "Conflicts", "Replaces", "Provides", "Built-Using", "Static-Built-Using", "Installed-Size")
 
 
 class Part(NamedTuple):
-    """A package of Docker's: Debian's packages that it is made of, and the fields that say how it gets along with others."""
+    """A package of Docker's: Debian's packages that it is made of, the fields that say how it gets along with others, and the files that are left out."""
 
     content: tuple[str, ...]
     fields: dict[str, str]
+    without: tuple[str, ...] = ()
 
 
 PARTS = {
@@ -40,13 +43,14 @@ PARTS = {
     ),
     "docker-ce-cli": Part(
         ("docker-cli",),
-        {"Depends": "libc6 (>= 2.34)", "Recommends": "docker-buildx-plugin, docker-compose-plugin", "Conflicts": "docker.io, docker-cli", "Replaces": "docker.io, docker-cli"},
+        {"Depends": "libc6 (>= 2.34)", "Recommends": "docker-compose-plugin", "Conflicts": "docker.io, docker-cli", "Replaces": "docker.io, docker-cli"},
     ),
     "containerd.io": Part(
         ("containerd", "runc"),
         {"Depends": "libc6 (>= 2.34), libseccomp2 (>= 2.5.0)", "Conflicts": "containerd, runc", "Replaces": "containerd, runc", "Provides": "containerd, runc"},
+        # Nothing here calls them, and an emulated machine reads slowly.
+        ("usr/bin/ctr", "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1"),
     ),
-    "docker-buildx-plugin": Part(("docker-buildx",), {"Depends": "libc6 (>= 2.34)", "Conflicts": "docker-buildx", "Replaces": "docker-buildx"}),
     "docker-compose-plugin": Part(("docker-compose",), {"Depends": "libc6 (>= 2.34)", "Conflicts": "docker-compose", "Replaces": "docker-compose"}),
 }
 
@@ -91,7 +95,7 @@ def _build(suite: str, folder: Path) -> None:
         work = Path(temporary)
         host = run("tar", "-xOf", PLACE / f"host-{suite}.tar", "./var/lib/dpkg/status").stdout
         own, engine = Apt(work / suite, suite, host), Apt(work / "engine", ENGINE_SUITE, b"")
-        own.closure(debian_pool, MAIN)
+        own.closure(debian_pool, (*MAIN, *OWN.get(suite, ())))
         loose = work / "loose"
         engine.download(loose, [name for part in PARTS.values() for name in part.content if name != "runc"])
         own.download(loose, ["runc"])
@@ -144,6 +148,8 @@ def _pack(name: str, part: Part, suite: str, loose: Path, tree: Path, pool: Path
     run("dpkg-deb", "-R", first, tree)
     for other in others:
         run("dpkg-deb", "-x", other, tree)
+    for path in part.without:
+        (tree / path).unlink()
     control = tree / "DEBIAN/control"
     fields = re.findall(r"^(\S+):((?:.*\n)(?:[ \t].*\n)*)", control.read_text(), re.MULTILINE)
     version = re.match(r"[\d.]+", dict(fields)["Version"].strip())[0]

@@ -1,8 +1,11 @@
 #!/bin/bash
-# Does what the official image's entry point does with the same variables (docker-library/postgres, docker-entrypoint.sh).
+# Does what the official image's entry point does with the same variables (docker-library/postgres, docker-entrypoint.sh); by its other
+# name it makes the cluster, and ends (docker-ensure-initdb.sh).
 set -eu
 : "${POSTGRES_USER:=postgres}"
 : "${POSTGRES_DB:=$POSTGRES_USER}"
+[ "${0##*/}" != docker-ensure-initdb.sh ] || set -- postgres
+mkdir -p "$PGDATA"
 if [ "$(id -u)" = 0 ]; then
 	chown postgres:postgres "$PGDATA" /var/run/postgresql
 	exec setpriv --reuid=70 --regid=70 --clear-groups "$0" "$@"
@@ -20,4 +23,4 @@ if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
 		echo "CREATE DATABASE \"$POSTGRES_DB\"" | postgres --single -D "$PGDATA" postgres
 	fi
 fi
-exec "$@"
+[ "${0##*/}" = docker-ensure-initdb.sh ] || exec "$@"

@@ -3,6 +3,7 @@
 An image is written straight into the folder of a Docker registry (distribution 2, storage/paths.go): no build, no push.
 """
 
+import gzip
 import hashlib
 import json
 import re
@@ -13,13 +14,14 @@ import time
 from pathlib import Path
 
 from tests.e2e.bed.engine import HERE, NETWORK, PLACE, ROOT, answers, docker, kept, locked, own_text, run, start_engine, start_network
-from tests.e2e.bed.images import base_layer, image_of
+from tests.e2e.bed.images import base_layer, image_of, small_layer
 from tests.e2e.bed.packages import Apt, packages
 from tests.e2e.bed.roots import SUITES, host_image
 
 REGISTRY = "registry.bed:5000"
 SERVER = f"{NETWORK}-server"
 NAMES = ("registry.bed", "apt.bed")
+SMALL = "small"
 STORE = PLACE / "registry"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -31,26 +33,31 @@ def references() -> list[str]:
     return sorted(name for name in found if ":" in name)
 
 
-def publish(reference: str, *, broken: bool = False) -> str:
-    """Put one image into the registry, by its real name and any tag; its digest. `broken`: it starts and ends at once with code 1."""
+def publish(reference: str, *, broken: bool = False, architecture: str = "amd64", small: bool = False) -> str:
+    """Put one image into the registry, by its real name and any tag; its digest. `broken`: it starts and ends at once with code 1.
+
+    `architecture`: what the image says of itself. `small`: of the small root, below SMALL.
+    """
     layer, config = image_of(reference, broken=broken)
-    base = base_layer()
-    base_digest, small_digest = _blob(base), _blob(layer)
+    base = small_layer() if small else base_layer()
+    plain = [_digest_of(base), _digest_of(layer)]
     content = {
-        "architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z", "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [base_digest, small_digest]},
+        "architecture": architecture, "os": "linux", "created": "2026-01-01T00:00:00Z", "config": config,
+        "rootfs": {"type": "layers", "diff_ids": plain},
     }
     text = json.dumps(content, sort_keys=True).encode()
-    layers = [(base_digest, base.stat().st_size), (small_digest, len(layer))]
+    parts = [base, layer] if not small else [packed(base), gzip.compress(layer, 6, mtime=0)]
+    layers = [(_blob(part), len(part) if isinstance(part, bytes) else part.stat().st_size) for part in parts]
+    kind = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if small else "")
     manifest = {
         "schemaVersion": 2, "mediaType": MANIFEST,
         "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(text), "digest": _blob(text)},
-        "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar", "size": size, "digest": digest} for digest, size in layers],
+        "layers": [{"mediaType": kind, "size": size, "digest": digest} for digest, size in layers],
     }
     name, _, tag = reference.rpartition(":")
     digest = _blob(json.dumps(manifest, sort_keys=True).encode())
-    repository = STORE / "docker/registry/v2/repositories" / name
-    for one in (base_digest, small_digest, manifest["config"]["digest"]):
+    repository = STORE / "docker/registry/v2/repositories" / (f"{SMALL}/{name}" if small else name)
+    for one in (*(digest for digest, _ in layers), manifest["config"]["digest"]):
         _link(repository / "_layers" / one.replace(":", "/"), one)
     _link(repository / "_manifests/revisions" / digest.replace(":", "/"), digest)
     _link(repository / "_manifests/tags" / tag / "index" / digest.replace(":", "/"), digest)
@@ -74,6 +81,21 @@ def registry() -> str:
     kept("registry-content", recipe, fill)
     start_server()
     return f"{REGISTRY}/"
+
+
+def small_registry(names: tuple[str, ...]) -> str:
+    """The same server; the prefix of the images of these names, all of the small root."""
+    registry()
+    wanted = [reference for reference in references() if reference.rpartition(":")[0].rpartition("/")[2] in names]
+    recipe = own_text("registry.py", "images.py", "stand_in.py", "postgres.sh") + small_layer().with_suffix(".tar.recipe").read_text() + repr(wanted)
+
+    def fill(path: Path) -> None:
+        for reference in wanted:
+            publish(reference, small=True)
+        path.write_text("\n".join(wanted))
+
+    kept("registry-small", recipe, fill)
+    return f"{REGISTRY}/{SMALL}/"
 
 
 def start_server() -> None:
@@ -130,19 +152,26 @@ def _program() -> None:
     kept("docker-registry", "bookworm", make)
 
 
+def packed(path: Path) -> Path:
+    """The same, compressed."""
+    return kept(f"{path.name}.gz", path.with_suffix(".tar.recipe").read_text(), lambda target: target.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0)))
+
+
 def _blob(content: Path | bytes) -> str:
     """Put content into the store; its digest. A file is linked, not copied."""
-    if isinstance(content, bytes):
-        digest = hashlib.sha256(content).hexdigest()
-    else:
-        digest = _file_digest(content, content.stat().st_mtime_ns)
-    data = STORE / f"docker/registry/v2/blobs/sha256/{digest[:2]}/{digest}/data"
+    digest = _digest_of(content)
+    data = STORE / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
             data.write_bytes(content)
         else:
             data.hardlink_to(content)
+    return digest
+
+
+def _digest_of(content: Path | bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else _file_digest(content, content.stat().st_mtime_ns)
     return f"sha256:{digest}"
 
 

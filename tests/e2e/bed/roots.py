@@ -7,7 +7,7 @@ from tests.e2e.bed.engine import HERE, NETWORK, docker, kept, own_text, root_tar
 
 SUITES = ("bookworm", "trixie")
 INCLUDE = (
-    "systemd", "systemd-sysv", "dbus", "python3", "iproute2", "iptables", "ca-certificates", "curl", "procps", "apt", "gpgv", "less", "sudo",
+    "systemd", "systemd-sysv", "dbus", "python3", "iproute2", "iptables", "ca-certificates", "curl", "procps", "apt", "gpgv", "less", "sudo", "openssh-client",
 )
 CGROUP2 = "/bed-init-cgroup2"
 SHIMS = {"/bed-init": "init.sh", CGROUP2: "init-cgroup2.sh"}

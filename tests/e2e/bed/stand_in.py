@@ -6,16 +6,33 @@ It does what InfraKit relies on: it listens where the real one does, reads the s
 Any page tells, as JSON, what the request was: path and headers, as they came through Caddy.
 """
 
+import os
+import socket
+import sys
+
+if __name__ == "__main__" and [os.path.basename(sys.argv[0]), *sys.argv[1:]] == ["ak", "healthcheck"]:
+    # Asked all the time; and on an emulated machine importing what follows takes seconds.
+    with open("/tmp/stand-in-mode") as mode:
+        if mode.read() == "server":
+            with socket.create_connection(("127.0.0.1", 9000), 5) as there:
+                there.sendall(b"GET /-/health/ready/ HTTP/1.0\r\nHost: 127.0.0.1:9000\r\n\r\n")
+                sys.exit(there.recv(64).split()[1:2] != [b"200"])
+    sys.exit(0)
+
+import base64
+import fcntl
+import hashlib
+import html
 import http.client
 import json
-import os
+import re
+import secrets
 import signal
-import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,6 +40,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 PSQL = "/usr/lib/postgresql/17/bin/psql"
 SIGN_IN = "/outpost.goauthentik.io"
 COOKIE = "stand_in_user"
+LOGIN = """<!doctype html><title>Sign in (stand-in)</title><h1>Sign in</h1><form><input type=hidden name=rd value="%s">
+<label>Name <input name=user autofocus></label> <button>Sign in</button></form>"""
 SCHEMA = """
 CREATE TYPE guacamole_entity_type AS ENUM('USER', 'USER_GROUP');
 CREATE TYPE guacamole_system_permission_type AS ENUM(
@@ -47,9 +66,9 @@ class Page(BaseHTTPRequestHandler):
 
     def answer(self, status: int, content: object, **headers: str) -> None:
         # Compact, as the programs in Go write it: shell scripts read it by sed.
-        body = json.dumps(content, separators=(",", ":")).encode()
+        body = content.encode() if "Content_Type" in headers else json.dumps(content, separators=(",", ":")).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+        for name, value in {"Content_Type": "application/json", "Content_Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         if self.command != "HEAD":
@@ -71,14 +90,16 @@ class Page(BaseHTTPRequestHandler):
 
 
 class Authentik(Page):
-    """Sign-in by a cookie that names the user: GET /stand-in/login?user=NAME&rd=URL sets it for the whole domain."""
+    """Sign-in by a cookie that names the user: GET /stand-in/login?user=NAME&rd=URL sets it for the whole domain; without a user it asks."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         user = next((part.partition("=")[2] for part in self.headers.get("Cookie", "").split("; ") if part.startswith(f"{COOKIE}=")), "")
         base = os.environ.get("AUTHENTIK_WEB__BASE_URL", "")
-        if parts.path == f"{SIGN_IN}/auth/caddy" and user:
+        if parts.path.startswith(("/api/v3/", "/recovery/")):
+            directory(self, parts.path, query)
+        elif parts.path == f"{SIGN_IN}/auth/caddy" and user:
             names = ("Username", "Name", "Uid")
             self.answer(200, {}, **{f"X-Authentik-{name}": user for name in names}, **{"X-Authentik-Email": f"{user}@example.org", "X-Authentik-Groups": "administrators"})
         elif parts.path == f"{SIGN_IN}/auth/caddy":
@@ -89,12 +110,103 @@ class Authentik(Page):
         elif parts.path == "/stand-in/login" and "user" in query:
             domain = urlsplit(base).hostname.partition(".")[2]
             self.answer(302, {}, Location=query.get("rd", "/"), Set_Cookie=f"{COOKIE}={query['user']}; Domain={domain}; Path=/; Secure; HttpOnly")
+        elif parts.path == "/stand-in/login":
+            self.answer(200, LOGIN % html.escape(query.get("rd", "/")), Content_Type="text/html; charset=utf-8")
         elif parts.path in ("/-/health/ready/", "/-/health/live/"):
             self.answer(200, {})
         else:
             self.page()
 
     do_HEAD = do_POST = do_GET
+
+
+BLUEPRINT = Path("/blueprints/infrakit/infrakit.yaml")
+
+
+@contextmanager
+def accounts(place: Path = Path("/data/stand-in-accounts.json")):
+    """What Authentik keeps in its database, for server, worker and commands, one at a time: users, members, our blueprint, recovery keys."""
+    with open(place.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first = {"users": {"akadmin": None}, "groups": {}, "blueprint": {}, "queue": 0, "keys": {}}
+        before = place.read_text() if place.exists() else json.dumps(first)
+        state = json.loads(before)
+        yield state
+        if json.dumps(state) != before:
+            fresh = place.with_suffix(".new")
+            fresh.write_text(json.dumps(state))
+            fresh.rename(place)
+
+
+def apply_users(state: dict) -> None:
+    """Of our blueprint: users are made once, members of a group follow the file."""
+    for entry in BLUEPRINT.read_text().split("\n  - model: "):
+        names = re.findall(r"\n    identifiers:\n      (?:username|name): (.*)", entry)
+        if entry.startswith("authentik_core.user\n"):
+            state["users"].setdefault(names[0], None)
+        if entry.startswith("authentik_core.group\n"):
+            state["groups"][names[0]] = re.findall("!KeyOf user-(.*)", entry)
+
+
+def apply_blueprint(state: dict) -> None:
+    """As the worker does it: the status and the SHA-512 of what was applied are kept."""
+    apply_users(state)
+    state["blueprint"] |= {"status": "successful", "last_applied_hash": hashlib.sha512(BLUEPRINT.read_bytes()).hexdigest()}
+
+
+def authentik_worker() -> None:
+    """Discovery, then whatever is asked for. The first discovery comes before the bundled blueprints, as upstream's may: it fails, and stays so."""
+    with accounts() as state:
+        if not state["blueprint"]:
+            named = {"pk": "4e1d5a7e-0000-4000-8000-000000000000", "name": "InfraKit", "path": "infrakit/infrakit.yaml", "enabled": True}
+            state["blueprint"] = {**named, "status": "error", "last_applied_hash": ""}
+        elif state["blueprint"]["last_applied_hash"] != hashlib.sha512(BLUEPRINT.read_bytes()).hexdigest():
+            apply_blueprint(state)
+    while True:
+        time.sleep(0.5)
+        with accounts() as state:
+            if state["queue"] and state["blueprint"]["enabled"]:
+                apply_blueprint(state)
+            state["queue"] = 0
+
+
+def directory(page: Page, path: str, query: dict[str, str]) -> None:
+    """The calls of its API that InfraKit makes, with the token of akadmin; and a recovery link, which works once."""
+    with accounts() as state:
+        blueprint, key = state["blueprint"], path.removeprefix("/recovery/use-token/").rstrip("/")
+        if path.startswith("/recovery/"):
+            found = state["keys"].pop(key, None)
+            if not found or found["until"] < time.time():
+                return page.answer(404, {})
+            state["users"][found["user"]] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            domain = urlsplit(os.environ["AUTHENTIK_WEB__BASE_URL"]).hostname.partition(".")[2]
+            return page.answer(302, {}, Location="/if/user/", Set_Cookie=f"{COOKIE}={found['user']}; Domain={domain}; Path=/; Secure; HttpOnly")
+        if page.headers.get("Authorization") != f"Bearer {os.environ['AUTHENTIK_BOOTSTRAP_TOKEN']}":
+            return page.answer(403, {"detail": "Token invalid/expired"})
+        if path == "/api/v3/managed/blueprints/":
+            return listed(page, [blueprint] if blueprint and blueprint["path"] == query.get("path", blueprint["path"]) else [])
+        if path == "/api/v3/core/groups/":
+            members = [{"username": user, "is_active": True, "last_login": state["users"].get(user)} for user in state["groups"].get(query["name"], []) if user in state["users"]]
+            return listed(page, [{"name": query["name"], "users_obj": members}] if query["name"] in state["groups"] else [])
+        if page.command == "POST" and path == f"/api/v3/managed/blueprints/{blueprint.get('pk')}/apply/":
+            state["queue"] += 1
+            return page.answer(200, blueprint)
+    page.answer(404, {"detail": "Not found."})
+
+
+def listed(page: Page, found: list) -> None:
+    page.answer(200, {"pagination": {"count": len(found)}, "results": found})
+
+
+def create_recovery_key(minutes: int, user: str) -> None:
+    """Says it in the words of the real one, whose code is 0 also where there is no such user."""
+    with accounts() as state:
+        if user not in state["users"]:
+            return print(f"User '{user}' not found.", file=sys.stderr)
+        key = secrets.token_urlsafe(40)
+        state["keys"][key] = {"user": user, "until": time.time() + 60 * minutes}
+    print(f"Store this link safely, as it will allow anyone to access authentik as {user}.")
+    print(f"This recovery token is valid for {minutes}\xa0minutes.\n/recovery/use-token/{key}/")
 
 
 class Portainer(Page):
@@ -114,18 +226,27 @@ class Portainer(Page):
             self.answer(200, {"Version": "stand-in", "InstanceID": "stand-in"})
         elif self.path == "/api/settings/public":
             self.answer(200, {"AuthenticationMethod": self.stored("settings", {"AuthenticationMethod": 1})["AuthenticationMethod"]})
+        elif self.path.startswith(("/api/users", "/api/endpoints")):
+            signed_in = self.headers.get("Authorization") == "Bearer stand-in"
+            self.answer(200 if signed_in else 401, self.stored(self.path.partition("?")[0].removeprefix("/api/"), []) if signed_in else {})
         else:
             self.page()
 
     def do_POST(self) -> None:
+        if self.path == "/api/endpoints" and self.headers.get("Authorization") == "Bearer stand-in":
+            # A form, not JSON: Portainer takes an environment only so.
+            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*)\r\n', form))
+            self.store("endpoints", [*self.stored("endpoints", []), {"Id": 2, "Name": fields["Name"], "Type": int(fields["EndpointCreationType"]), "URL": fields["URL"]}])
+            return self.answer(200, {})
         given = self.body()
         if self.path == "/api/auth":
             right = given.get("Username") == "admin" and given.get("Password") == self.stored("password", None)
             self.answer(200 if right else 422, {"jwt": "stand-in"} if right else {"message": "Invalid credentials"})
         elif self.path == "/api/users" and self.headers.get("Authorization") == "Bearer stand-in":
-            users = self.stored("users", [])
-            known = given["Username"] in users
-            self.store("users", users if known else [*users, given["Username"]])
+            users = self.stored("users", [{"Id": 1, "Username": "admin", "Role": 1}])
+            known = given["Username"] in [user["Username"] for user in users]
+            self.store("users", users if known else [*users, {"Id": len(users) + 1, "Username": given["Username"], "Role": given["Role"]}])
             self.answer(409 if known else 200, {})
         else:
             self.answer(403, {})
@@ -135,8 +256,27 @@ class Portainer(Page):
         if self.path == "/api/settings" and self.headers.get("Authorization") == "Bearer stand-in":
             self.store("settings", given)
             self.answer(200, given)
+        elif self.path.startswith("/api/users/") and self.headers.get("Authorization") == "Bearer stand-in":
+            number = int(self.path.rpartition("/")[2])
+            self.store("users", [user | {"Role": given["Role"]} if user["Id"] == number else user for user in self.stored("users", [])])
+            self.answer(200, {})
         else:
             self.answer(403, {})
+
+
+class Tunnel(Page):
+    """Takes the WebSocket of an edge agent, which speaks chisel, and hangs up."""
+
+    def do_GET(self) -> None:
+        if not self.headers.get("Sec-WebSocket-Protocol", "").startswith("chisel-"):
+            return self.answer(404, {})
+        accepted = hashlib.sha1(f"{self.headers['Sec-WebSocket-Key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+        self.send_response(101)
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(accepted).decode())
+        self.end_headers()
+        self.close_connection = True
 
 
 def main(program: str, words: list[str]) -> None:
@@ -155,10 +295,11 @@ def app(words: list[str]) -> None:
 
 def authentik(words: list[str]) -> None:
     mode = Path("/tmp/stand-in-mode")
-    if words == ["healthcheck"]:
-        if mode.read_text() == "server":
-            get("http://127.0.0.1:9000/-/health/ready/")
-        return
+    if words[0] == "create_recovery_key":
+        return create_recovery_key(int(words[1]), words[2])
+    if words == ["apply_blueprint", "infrakit/infrakit.yaml"]:
+        with accounts() as state:
+            return apply_users(state)
     for name in ("AUTHENTIK_BOOTSTRAP_PASSWORD", "AUTHENTIK_BOOTSTRAP_TOKEN"):
         must(os.environ.get(name, ""), f"{name} is not set")
     must(given("AUTHENTIK_SECRET_KEY"), "no secret key")
@@ -169,7 +310,7 @@ def authentik(words: list[str]) -> None:
     if words == ["server"]:
         thread(lambda: serve(9300, Page, "authentik"))
         serve(9000, Authentik, "authentik")
-    forever()
+    authentik_worker()
 
 
 def dozzle(words: list[str]) -> None:
@@ -197,7 +338,8 @@ def portainer(words: list[str]) -> None:
     password = Path("/data/password.json")
     if not password.exists():
         password.write_text(json.dumps(Path(option["--admin-password-file"]).read_text().strip()))
-    thread(lambda: accept(int(option.get("--tunnel-port", "8000"))))
+        (Path("/data") / "endpoints.json").write_text(json.dumps([{"Id": 1, "Name": "primary", "Type": 1, "URL": option["--host"]}]))
+    thread(lambda: serve(int(option.get("--tunnel-port", "8000")), Tunnel, "portainer's edge tunnel"))
     serve(9000, Portainer, "portainer")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrakit.stack.wire import wiring
+from infrakit.stack.wire.doors import steps
 from infrakit.system.machine import Machine
 from tests.runtime.caddy import needs_caddy
 from tests.runtime.test_doors import CONFIG, hosts_of, street_of
@@ -12,7 +12,7 @@ pytestmark = needs_caddy
 
 def doors(host, port: int) -> dict:
     """Service -> its door, where Caddy listens now."""
-    return {step.done_when[0].hostname.partition(".")[0]: step.done_when[0]._replace(port=port) for step in wiring(host)}
+    return {step.done_when[0].hostname.partition(".")[0]: step.done_when[0]._replace(port=port) for step in steps(host)}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""After the start: every door, knocked at by a stranger, leads to sign-in, or to the page where the file says `public`."""
+"""Every door, knocked at by a stranger, leads to sign-in, or to the page where the file says `public`."""
 
 from typing import Any, NamedTuple
 
@@ -60,7 +60,7 @@ class Wait(NamedTuple):
         return f"wait until {self.door.text()}"
 
 
-def wiring(deployment: Deployment) -> tuple[Step, ...]:
+def steps(deployment: Deployment) -> tuple[Step, ...]:
     """A step per door of this host; none where a tunnel is the only way in, or the doors are the core's alone."""
     if not deployment.door.https_port:
         return ()
@@ -71,4 +71,4 @@ def wiring(deployment: Deployment) -> tuple[Step, ...]:
 def _step(deployment: Deployment, route: Route, portal: str) -> Step:
     address = next(iter(deployment.door.addresses), "") or LOCAL
     door = Door(route.hostname, deployment.door.https_port, address, route.sign_in, portal)
-    return Step(f"door {route.hostname}", f"door {route.hostname}", (door,), (Wait(door),))
+    return Step(f"door {route.hostname}", f"door {route.hostname}", (door,), (Wait(door),), waits=True)
