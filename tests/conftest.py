@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import own_places
+
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config):
+    """Each process that runs tests has the places of root's InfraKit for itself; with several workers, the first one runs none."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        own_places.take()
 
 
 @pytest.fixture(scope="session")

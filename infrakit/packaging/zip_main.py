@@ -7,34 +7,42 @@ import sys
 
 
 def believed_cache():
-    """(path, what an earlier run kept there). The path is "" where no folder is ours alone; {} on any doubt."""
+    """(path, index, descriptor) of what earlier runs kept: name -> one number, offset << 25 | length << 1 | whether it is a package.
+
+    The path is "" where no folder is ours alone; the index is empty on any doubt. Only what this run imports is read (part), and
+    numbers are small: what a start costs depends on its verb, not on what other verbs left here.
+    """
     user = os.geteuid()
     home = os.environ.get("HOME", "")
     base = os.environ.get("XDG_CACHE_HOME") or (home and home + "/.cache")
     folder = base + "/infrakit" if user else "/var/cache/infrakit"
     path = "%s/code-@BUILD@-%s" % (folder, sys.implementation.cache_tag)
     if not folder.startswith("/"):
-        return "", {}
+        return "", {}, -1
     try:
         status = os.lstat(folder)
         if status.st_mode & 0o170022 != 0o040000 or status.st_uid != user:
-            return "", {}
+            return "", {}, -1
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return path, {}
+        return path, {}, -1
     try:
         status = os.fstat(descriptor)
-        if status.st_mode & 0o170022 != 0o100000 or status.st_uid != user or status.st_nlink != 1:
-            return path, {}
-        content = os.read(descriptor, status.st_size + 1)
-        if len(content) != status.st_size or int(content[:8], 16) != crc32(memoryview(content)[8:]):
-            return path, {}
-        kept = marshal.loads(memoryview(content)[8:])
-        return path, kept if isinstance(kept, dict) else {}
+        if status.st_mode & 0o170022 == 0o100000 and status.st_uid == user and status.st_nlink == 1:
+            place = int(os.read(descriptor, 8), 16)
+            index = marshal.loads(part(descriptor, place << 25 | status.st_size - place << 1))
+            return path, index if isinstance(index, dict) else {}, descriptor
     except (OSError, ValueError, EOFError, TypeError):
-        return path, {}
-    finally:
-        os.close(descriptor)
+        pass
+    os.close(descriptor)
+    return path, {}, -1
+
+
+def part(descriptor, entry):
+    """The bytes of an entry of the cache, which follow their CRC-32 there; b"" where they are not those that were kept."""
+    content = os.pread(descriptor, entry >> 1 & 0xFFFFFF, entry >> 25)
+    code = memoryview(content)[4:]
+    return code if content[:4] == crc32(code).to_bytes(4, "little") else b""
 
 
 if sys.argv[1:] == ["--version"]:
@@ -48,10 +56,12 @@ else:
 
     # As the importer calls it, and takes it: with ".." in it where the command line has one.
     archive = __loader__.archive if os.path.isabs(__loader__.archive) else os.path.abspath(__loader__.archive)
-    path, known = believed_cache()
-    start = known.get("infrakit_start")
-    if start is None:
+    path, known, descriptor = believed_cache()
+    start = part(descriptor, known["infrakit_start"]) if "infrakit_start" in known else b""
+    if not start:
+        known.pop("infrakit_start", None)
         place = archive + "/infrakit_start.py"
-        start = False, marshal.dumps(compile(__loader__.get_data(place), place, "exec", dont_inherit=True))
+        start = marshal.dumps(compile(__loader__.get_data(place), place, "exec", dont_inherit=True))
     given = {"__name__": "infrakit_start", "ARCHIVE": archive, "CACHE": path, "KNOWN": known, "START": start, "ZIP": __loader__}
-    exec(marshal.loads(start[1]), given)
+    given["kept"] = lambda name: part(descriptor, known[name]) if name in known else b""
+    exec(marshal.loads(start), given)

@@ -1,7 +1,8 @@
 """The zipapp after its __main__: imports our modules from the zip, and keeps their code objects in one file for the next start.
 
 Nothing is unpacked. The cache is written after the answer, by one rename; where that fails, the next start is as slow as this one.
-Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (what the cache held), START (our own code), ZIP (the zip's importer).
+Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (the cache's index), kept (name -> its code, b"" where there is none), START (our
+own code), ZIP (the zip's importer).
 """
 
 import marshal
@@ -17,13 +18,12 @@ OLD_S = 30 * 86400
 
 
 class Modules:
-    """Finds and loads our modules, by name: (is a package, code as bytes) from the cache, else (is a package, code) from the zip."""
+    """Finds and loads our modules: from the cache, else (is a package, code) from the zip, which the next start finds in the cache."""
 
     build = "@BUILD@"
 
-    def __init__(self, archive, known):
+    def __init__(self, archive):
         self.archive = archive
-        self.known = known
         self.fresh = {}
         self.shipped = None
         self.nested = None
@@ -31,18 +31,21 @@ class Modules:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in PACKAGES:
             return None
-        entry = self.known.get(name) or self.fresh.get(name) or self._shipped(name) or self._compiled(name)
-        if entry is None:
+        if name not in KNOWN and self._made(name) is None:
             return None
         place = self._place(name)
-        spec = Spec(name, self, origin=place + "/__init__.py" if entry[0] else place + ".py")
+        is_package = self.is_package(name)
+        spec = Spec(name, self, origin=place + "/__init__.py" if is_package else place + ".py")
         spec.has_location = True
-        if entry[0]:
+        if is_package:
             spec.submodule_search_locations = [place]
         return spec
 
     def _place(self, name):
         return "%s/%s/%s" % (self.archive, PREFIX, name.replace(".", "/"))
+
+    def _made(self, name):
+        return self.fresh.get(name) or self._shipped(name) or self._compiled(name)
 
     def _shipped(self, name):
         """From the bytecode in the archive, where the Python that built it was one like this."""
@@ -76,15 +79,12 @@ class Modules:
     def exec_module(self, module):
         exec(self.get_code(module.__spec__.name), module.__dict__)
 
-    def _entry(self, name):
-        return self.known.get(name) or self.fresh[name]
-
     def is_package(self, name):
-        return self._entry(name)[0]
+        return bool(KNOWN[name] & 1) if name in KNOWN else self._made(name)[0]
 
     def get_code(self, name):
-        code = self._entry(name)[1]
-        return marshal.loads(code) if isinstance(code, bytes) else code
+        content = kept(name)
+        return marshal.loads(content) if content else self._made(name)[1]
 
     def get_source(self, name):
         place = self._place(name)
@@ -105,11 +105,20 @@ class Modules:
 
 
 def write_cache(modules):
-    """Keep what had to be compiled."""
+    """Keep what had to be compiled beside what was kept: the place of the index, every code, the index (zip_main.py)."""
     folder = os.path.dirname(CACHE)
     temporary = "%s.%d" % (CACHE, os.getpid())
-    fresh = {name: (is_package, marshal.dumps(code)) for name, (is_package, code) in modules.fresh.items()}
-    content = marshal.dumps({**modules.known, **fresh, "infrakit_start": START})
+    codes = {name: (entry & 1, kept(name)) for name, entry in KNOWN.items() if name not in modules.fresh}
+    codes.update((name, (is_package, marshal.dumps(code))) for name, (is_package, code) in modules.fresh.items())
+    codes["infrakit_start"] = False, START
+    index, parts, place = {}, [], 8
+    for name, (is_package, code) in sorted(codes.items()):
+        if code:
+            index[name] = place << 25 | len(code) + 4 << 1 | is_package
+            parts += crc32(code).to_bytes(4, "little"), code
+            place += len(code) + 4
+    listed = marshal.dumps(index)
+    whole = b"".join([b"%08x" % place, *parts, crc32(listed).to_bytes(4, "little"), listed])
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         status = os.lstat(folder)
@@ -117,7 +126,6 @@ def write_cache(modules):
             return
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            whole = b"%08x" % crc32(content) + content
             if os.write(descriptor, whole) != len(whole):
                 raise OSError
         finally:
@@ -176,7 +184,7 @@ def only_standard_library(places):
 def run(words):
     """The exit code."""
     sys.path[:] = only_standard_library(sys.path)
-    modules = Modules(ARCHIVE, KNOWN)
+    modules = Modules(ARCHIVE)
     sys.meta_path.insert(0, modules)
     sys.dont_write_bytecode = True
     try:

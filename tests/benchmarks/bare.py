@@ -1,15 +1,30 @@
 """A Python with nothing installed, an environment with nothing in it, and the calls that are measured."""
 
 import os
-import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
-CLEAN = ("PATH", "XDG_CACHE_HOME")
+START = """
+import os, sys, time
+nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nothing)
+_, status, usage = os.wait4(child, 0)
+print(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Starts a command from a process as small as a bare Python: Linux counts the memory of who started it as the command's own peak."""
+
+
+class Cost(NamedTuple):
+    """Of one call: seconds of processor and of the clock, most resident memory."""
+
+    cpu_s: float
+    wall_s: float
+    peak_kib: int
 
 
 def bare_python(folder: Path) -> str:
@@ -29,10 +44,9 @@ def example(name: str) -> str:
     return (ROOT / "infrakit" / "examples" / f"{name}.yaml").read_text()
 
 
-def drop_caches(folder: Path, pyz: str) -> None:
-    """As before the first start ever of this build."""
-    with zipfile.ZipFile(pyz) as archive:
-        build = re.search(r'build = "(\w+)"', archive.read("infrakit_start.py").decode())[1]
-    place = folder / ".cache" / "infrakit" if os.geteuid() else Path("/var/cache/infrakit")
-    for path in place.glob(f"code-{build}-*"):
-        path.unlink()
+def measure(python: str, words: list[str], folder: Path, codes: tuple[int, ...] = (0,)) -> Cost:
+    """What a command costs; it must end with one of `codes`."""
+    run = subprocess.run([python, "-I", "-S", "-c", START, *map(str, words)], cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)
+    cpu_s, wall_s, peak_kib, code = run.stdout.split()
+    assert int(code) in codes, f"{words}: exit code {code}"
+    return Cost(float(cpu_s), float(wall_s), int(peak_kib))

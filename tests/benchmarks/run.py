@@ -7,35 +7,22 @@ machine slows both sides alike.
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from tests.benchmarks.bare import ROOT, bare_python, drop_caches, environment, example
+from tests import own_places
+from tests.benchmarks.bare import ROOT, Cost, bare_python, example, measure
 
 ROUNDS = 11
 FLEET = "version: 1\ndomain: fleet.example.org\nhosts:\n  edge-[00001:{last:05}]: {{pattern: edge, architecture: arm64}}\n"
-
-
-def measure(words, folder: Path) -> tuple[float, float, float]:
-    """(CPU seconds, wall seconds, peak MiB) of one call."""
-    started = time.perf_counter()
-    with open(os.devnull, "wb") as nothing:
-        run = subprocess.Popen(words, cwd=folder, env=environment(folder), stdout=nothing, stderr=nothing)
-        _, status, usage = os.wait4(run.pid, 0)
-    run.returncode = os.waitstatus_to_exitcode(status)
-    if run.returncode not in (0, 6):
-        raise SystemExit(f"{words}: exit code {run.returncode}")
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
 def starts(python: str, pyz: str, folder: Path) -> None:
     """Small calls beside a bare Python, and beside Compose reading what we wrote."""
     file = folder / "infrakit.yaml"
     text = example("full")
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    found: dict[str, list[Cost]] = {}
     for number in range(ROUNDS):
         (folder / "infrakit.yaml").write_text(text.replace("family", f"family{number}"))
         calls = {
@@ -50,15 +37,15 @@ def starts(python: str, pyz: str, folder: Path) -> None:
         calls["compile, no cache"] = [python, pyz, "compile", "--example", "full", "--no-secrets", "-o", "first"]
         for name, words in calls.items():
             if name == "compile, no cache":
-                drop_caches(folder, pyz)
-            found.setdefault(name, []).append(measure(words, folder))
+                own_places.empty_cache(folder)
+            found.setdefault(name, []).append(measure(python, words, folder))
         for words in ([python, pyz, "--help"], [python, pyz, "compile", "--check", "-f", str(file)]):
-            measure(words, folder)
+            measure(python, words, folder, (0, 6))
     bare = found["bare python3 -c pass"]
     print(f"{'':28}{'CPU':>8}{'wall':>8}{'MiB':>8}   (bare python3 -c pass = 1: {1000 * bare[0][0]:.1f} ms)")
     for name, rows in found.items():
         cpu, wall = (statistics.median(row[kind] / base[kind] for row, base in zip(rows, bare)) for kind in (0, 1))
-        print(f"{name:28}{cpu:8.2f}{wall:8.2f}{max(row[2] for row in rows):8.1f}")
+        print(f"{name:28}{cpu:8.2f}{wall:8.2f}{max(row.peak_kib for row in rows) / 1024:8.1f}")
     if "docker compose config -q" in found:
         pairs = zip(found["compile, changed"], found["docker compose config -q"])
         print(f"compile / docker compose config -q, wall: {statistics.median(ours[1] / theirs[1] for ours, theirs in pairs):.2f}")
@@ -70,20 +57,20 @@ def fleets(python: str, pyz: str, folder: Path, large: int) -> None:
     for last in (100, large):
         (folder / f"fleet{last}.yaml").write_text(FLEET.format(last=last))
         words = [python, pyz, "compile", "-f", f"fleet{last}.yaml", "-o", "none", "--check"]
-        base = min(measure([python, pyz, "compile", "-f", "one.yaml", "-o", "none", "--check"], folder)[0] for _ in range(5))
-        rows = [measure(words, folder) for _ in range(5)]
+        base = min(measure(python, [python, pyz, "compile", "-f", "one.yaml", "-o", "none", "--check"], folder, (0, 6)).cpu_s for _ in range(5))
+        rows = [measure(python, words, folder, (0, 6)) for _ in range(5)]
         per_host[last] = (min(row[0] for row in rows) - base) / (last - 1) * 1e6
-        print(f"{last} hosts: {per_host[last]:.0f} µs of computing per host, {max(row[2] for row in rows):.1f} MiB")
+        print(f"{last} hosts: {per_host[last]:.0f} µs of computing per host, {max(row.peak_kib for row in rows) / 1024:.1f} MiB")
     print(f"per host at {large} / at 100: {per_host[large] / per_host[100]:.2f}")
     ratios = []
     fleet = [python, pyz, "compile", "-f", f"fleet{large}.yaml", "--no-secrets", "-o"]
-    measure([*fleet, "result"], folder)
+    measure(python, [*fleet, "result"], folder)
     for _ in range(5):  # each with the removal of what it made: how fast a file system makes files changes with what went before
-        ours = measure([*fleet, "fleet"], folder)
-        measure(["rm", "-rf", "fleet"], folder)
-        theirs = measure(["cp", "-r", "result", "copy"], folder)
-        measure(["rm", "-rf", "copy"], folder)
-        ratios.append((ours[0] / theirs[0], ours[1] / theirs[1], ours[2]))
+        ours = measure(python, [*fleet, "fleet"], folder)
+        measure(python, ["rm", "-rf", "fleet"], folder)
+        theirs = measure(python, ["cp", "-r", "result", "copy"], folder)
+        measure(python, ["rm", "-rf", "copy"], folder)
+        ratios.append((ours[0] / theirs[0], ours[1] / theirs[1], ours.peak_kib / 1024))
         print(f"  compile {ours[1]:.2f} s, cp -r {theirs[1]:.2f} s")
     cpu, wall, peak = (statistics.median(column) for column in zip(*ratios))
     print(f"compile {large} hosts with writing / cp -r of the result: CPU {cpu:.2f}, wall {wall:.2f}, {peak:.1f} MiB")
@@ -91,6 +78,7 @@ def fleets(python: str, pyz: str, folder: Path, large: int) -> None:
 
 def main() -> None:
     """Measure, in a folder of our own."""
+    own_places.take()
     pyz = str(ROOT / "dist" / "infrakit.pyz")
     large = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with tempfile.TemporaryDirectory() as name:

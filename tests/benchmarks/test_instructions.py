@@ -5,11 +5,13 @@ The limits stand about a tenth above what was measured; raise one only with a re
 
 import re
 import shutil
+import statistics
 import subprocess
 
 import pytest
 
-from tests.benchmarks.bare import bare_python, drop_caches, environment, example
+from tests import own_places
+from tests.benchmarks.bare import bare_python, environment, example, measure
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,13 +37,19 @@ class Meter:
         return int(re.search(r"I\s+refs:\s+([\d,]+)", run.stderr)[1].replace(",", ""))
 
     def ratio(self, *words, warm=True):
-        if warm:  # now, not once for all tests: root's cache is one for the whole machine
+        if warm:
             self.run(*(["compile", "--check", "--example", "full"] if words[0] == "compile" else words), may_differ=True)
         return self._count(self.pyz, *words) / self.bare
 
     def run(self, *words, may_differ=False):
-        run = subprocess.run([self.python, self.pyz, *words], cwd=self.folder, env=environment(self.folder), capture_output=True)
+        run = subprocess.run([self.python, self.pyz, *words], cwd=self.folder, env=environment(self.folder), capture_output=True, text=True)
         assert run.returncode in ((0, 6) if may_differ else (0,)), run.stderr
+        return run.stdout
+
+    def peak_kib(self, *words):
+        """Of resident memory, each time with the same addresses: where the kernel puts things takes more or less of it."""
+        fixed = ["setarch", "--addr-no-randomize", self.python, self.pyz, *words]
+        return statistics.median(measure(self.python, fixed, self.folder).peak_kib for _ in range(15))
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +79,25 @@ def test_compile_of_an_unchanged_file(meter):
 
 
 def test_first_start_ever(meter):
-    drop_caches(meter.folder, meter.pyz)
+    own_places.empty_cache(meter.folder)
     assert meter.ratio("compile", "--example", "full", "--no-secrets", "-o", "first", warm=False) < 14
+
+
+def test_what_other_verbs_left_behind_costs_a_compile_nothing(meter):
+    """The verbs of the other half bring Docker's SDK, click and much of ours into the cache."""
+    own_places.empty_cache(meter.folder)
+    calls = {"changed": ["compile", "--no-secrets", "-o", "other"], "unchanged": ["compile"], "help": ["--help"]}
+    for words in (*calls.values(), *calls.values()):
+        meter.run(*words)
+    before = {name: (meter.ratio(*words, warm=False), meter.peak_kib(*words)) for name, words in calls.items()}
+    kept = own_places.cache_bytes(meter.folder)
+    for verb in ("bundle create", "install", "lock", "logs", "preflight", "status", "uninstall", "up"):
+        meter.run(*verb.split(), "--help")
+    assert own_places.cache_bytes(meter.folder) > 1.5 * kept
+    for name, (instructions, peak_kib) in before.items():
+        words = calls[name]
+        assert meter.ratio(*words, warm=False) == pytest.approx(instructions, rel=0.01), name
+        assert meter.peak_kib(*words) == pytest.approx(peak_kib, rel=0.01), name
 
 
 def test_compile_imports_nothing_heavy(meter):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ def file(tmp_path):
 
 
 def test_a_dry_run_names_every_step_and_changes_nothing(infrakit, file):
-    before = os.path.lexists("/var/lib/infrakit")
+    before = sorted(Path("/var/lib/infrakit").rglob("*"))
     run = infrakit("up", "--dry-run")
 
     assert run.returncode == 6 and "Traceback" not in run.stderr
@@ -29,7 +30,7 @@ def test_a_dry_run_names_every_step_and_changes_nothing(infrakit, file):
     for step in ("+ the compiled tree", "+ secrets", "+ Glances", "? door auth.home.example.org"):
         assert step in lines, run.stdout
     assert any(line.startswith("    write generation ") for line in lines)
-    assert os.path.lexists("/var/lib/infrakit") == before
+    assert sorted(Path("/var/lib/infrakit").rglob("*")) == before
 
 
 def test_a_dry_run_as_json_has_the_same_steps(infrakit, file):

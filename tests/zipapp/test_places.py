@@ -106,16 +106,22 @@ def test_a_dry_run_keeps_nothing_neither_of_the_zipapp_nor_from_a_pipe(carried, 
     assert run.returncode in (3, 6) and not list(place.iterdir()), run.stderr
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped in the index", "flipped in every code", "index alone", "text"])
 def test_a_damaged_cache_is_not_used_and_made_again(carried, tmp_path, user, damage):
     place = home(tmp_path, user)
     start(carried, "schema", user=user, HOME=str(place))
     kept = cache(place)
     whole = kept.read_bytes()
-    flipped = whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:]
-    kept.write_bytes({"empty": b"", "cut": whole[:-9], "flipped": flipped, "text": b"no cache at all"}[damage])
+    index = int(whole[:8], 16)
+    damaged = {
+        "empty": b"", "cut": whole[:-9], "flipped in the index": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+        "flipped in every code": whole[:8] + bytes(byte ^ 1 for byte in whole[8:index]) + whole[index:], "index alone": whole[:index], "text": b"no cache at all",
+    }[damage]
+    kept.write_bytes(damaged)
     assert healthy(start(carried, "schema", user=user, HOME=str(place)))
-    assert kept.read_bytes() == whole
+    made = kept.read_bytes()
+    assert made != damaged and len(made) == len(whole)
+    assert healthy(start(carried, "schema", user=user, HOME=str(place))) and kept.read_bytes() == made
 
 
 @as_root
@@ -152,10 +158,18 @@ def poison(kept):
     import marshal
     from zlib import crc32
 
-    entries = marshal.loads(kept.read_bytes()[8:])
-    entries["infrakit_start"] = (False, marshal.dumps(compile(BAD, "planted", "exec")))
-    content = marshal.dumps(entries)
-    kept.write_bytes(b"%08x" % crc32(content) + content)
+    code = marshal.dumps(compile(BAD, "planted", "exec"))
+    index = marshal.dumps({"infrakit_start": 8 << 25 | len(code) + 4 << 1})
+    parts = [crc32(part).to_bytes(4, "little") + part for part in (code, index)]
+    kept.write_bytes(b"%08x" % (8 + len(parts[0])) + b"".join(parts))
+
+
+def test_a_cache_of_its_callers_own_is_believed(carried, tmp_path, user):
+    """Or the test above could not fail."""
+    place = home(tmp_path, user)
+    start(carried, "schema", user=user, HOME=str(place))
+    poison(cache(place))
+    assert "planted code ran" in start(carried, "schema", user=user, HOME=str(place)).stderr
 
 
 @as_root

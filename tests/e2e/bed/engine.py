@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import own_places
+
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
 PLACE = ROOT / ".build" / "bed"
@@ -49,7 +51,7 @@ def start_engine(limit_s: float = 60) -> None:
     PLACE.mkdir(parents=True, exist_ok=True)
     with locked(PLACE / "dockerd"), open(PLACE / "dockerd.log", "ab") as log:
         if not answers():
-            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=own_places.leave)
         end = time.monotonic() + limit_s
         while not answers():
             if time.monotonic() > end:
