@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./build.sh       builds dist/infrakit.pyz, dist/install.py and dist/SHA256SUMS, and compiles the full example
 # ./build.sh test  builds, installs what the tests need (as root on a Debian-like machine), and runs every test
+# ./build.sh soak [NAME]  the same for what takes long or is left to chance: whole machines, power cuts, kills (pytest -k NAME)
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 022
@@ -27,7 +28,7 @@ build() {
 	(cd dist && find . -type f | LC_ALL=C sort)
 }
 
-check() {
+prepare() {
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		tests/tools/install.sh
 	fi
@@ -38,11 +39,16 @@ check() {
 		.build/tests/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 		cp tests/requirements.txt .build/tests/requirements.txt
 	fi
+}
+
+check() {
+	prepare
 	.build/tests/bin/python -m pytest -n "${WORKERS:-3}" --dist loadgroup --no-loadscope-reorder "$@"
 }
 
 case "${1:-build}" in
 build) build ;;
 test) shift && check "$@" ;;
-*) echo "usage: ./build.sh [test]" >&2 && exit 2 ;;
+soak) prepare && .build/tests/bin/python -m pytest -m soak -k "${2:-}" --durations=0 -s ;;
+*) echo "usage: ./build.sh [test | soak [NAME]]" >&2 && exit 2 ;;
 esac

@@ -53,11 +53,11 @@ def _host(item) -> str:
     return f"host {host}" if host else ""
 
 
-def _rank(item) -> tuple[bool, int, bool]:
+def _rank(item) -> tuple[int, bool]:
     """Slow tests without a test bed come before most of those with one: one worker is enough to make the bed."""
     slow = {"fuzz", "system", "zipapp"} & set(item.path.parts)
     kind = (0 if _host(item).endswith("bookworm") else 2) if "e2e" in item.path.parts else 1 if slow else 3
-    return item.get_closest_marker("first") is None, kind, item.get_closest_marker("last") is not None
+    return kind, item.get_closest_marker("last") is not None
 
 
 def pytest_sessionfinish(session, exitstatus):

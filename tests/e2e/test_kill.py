@@ -14,7 +14,7 @@ from tests.e2e.bed import Host, needs_bed, registry
 from tests.e2e.fresh import SMALL, SNAPSHOT, Fresh
 from tests.e2e.state import differences, secrets, state
 
-pytestmark = [pytest.mark.slow, needs_bed]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, needs_bed]
 
 KILLS = int(os.environ.get("INFRAKIT_KILLS", "12"))
 KILLED = 137

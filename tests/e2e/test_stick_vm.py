@@ -10,7 +10,7 @@ from tests.e2e.bed.vm import AGENT
 from tests.e2e.fresh import SNAPSHOT
 from tests.e2e.stick import STICK, Connected, fat32, key_in, mounting, plugged
 
-pytestmark = [pytest.mark.slow, pytest.mark.first, needs_machine, needs_stick]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, needs_machine, needs_stick]
 
 FILE = """\
 version: 1

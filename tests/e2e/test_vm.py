@@ -17,7 +17,7 @@ from tests.e2e.bed import VirtualMachine, needs_machine, small_registry
 from tests.e2e.fresh import Fresh
 from tests.e2e.state import differences, secrets, state
 
-pytestmark = [pytest.mark.slow, pytest.mark.first, needs_machine]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, needs_machine]
 
 CUTS = int(os.environ.get("INFRAKIT_POWER_CUTS", "2"))
 STAGES = ("docker packages", "image ", "service ")
