@@ -9,20 +9,33 @@ unset PYTHONPATH PYTHONHOME
 
 python=${PYTHON:-python3}
 
-venv() { # venv NAME REQUIREMENTS: a virtual environment under .build, made again when its requirements change
-	local place=.build/$1
-	if ! cmp -s "$2" "$place/requirements.txt"; then
-		rm -rf "$place"
-		"$python" -m venv "$place"
-		"$place/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$2"
-		cp "$2" "$place/requirements.txt"
+wheels=${INFRAKIT_WHEELS:-.build/wheels}
+requirements=(-r infrakit/packaging/tools.txt -r infrakit/packaging/runtime.txt)
+
+# What the build is made from, fetched once and held to its hashes; INFRAKIT_WHEELS is such a folder that is there already.
+fetch() {
+	local wanted
+	wanted=$(cat infrakit/packaging/tools.txt infrakit/packaging/runtime.txt)
+	if [ "$(cat "$wheels/fetched" 2>/dev/null)" != "$wanted" ]; then
+		rm -rf "$wheels" .build/tools
+		"$python" -m venv .build/tools
+		.build/tools/bin/python -m pip download --quiet --disable-pip-version-check --retries 10 --no-deps --require-hashes \
+			--only-binary=:all: --platform any --implementation py --abi none --python-version 3.11 -d "$wheels" "${requirements[@]}"
+		printf '%s\n' "$wanted" >"$wheels/fetched"
+	fi
+	if ! cmp -s infrakit/packaging/tools.txt .build/tools/requirements.txt; then
+		rm -rf .build/tools
+		"$python" -m venv .build/tools
+		.build/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-index --find-links "$wheels" \
+			-r infrakit/packaging/tools.txt
+		cp infrakit/packaging/tools.txt .build/tools/requirements.txt
 	fi
 }
 
 build() {
 	mkdir -p .build
-	venv tools infrakit/packaging/tools.txt
-	.build/tools/bin/python infrakit/packaging/build.py
+	fetch
+	.build/tools/bin/python infrakit/packaging/build.py "$wheels"
 	rm -rf dist/example
 	"$python" dist/infrakit.pyz compile --example full --no-secrets -o dist/example
 	(cd dist && find . -type f | LC_ALL=C sort)

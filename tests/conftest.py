@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import own_places
+from tests import own_places, runs
 
 ROOT = Path(__file__).parents[1]
 
 
 def pytest_configure(config):
     """Each process that runs tests has the places of root's InfraKit for itself; with several workers, the first one runs none."""
+    if not hasattr(config, "workerinput"):
+        runs.begin()
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         own_places.take()
 
@@ -66,3 +68,8 @@ def pytest_sessionfinish(session, exitstatus):
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         reporter.write_line("tests were left out, and in CI none may be", red=True)
         session.exitstatus = 1
+    if not hasattr(session.config, "workerinput"):
+        from tests.e2e.bed import engine
+
+        if engine.PLACE.exists():
+            engine.remove(runs.current())

@@ -5,6 +5,7 @@ A mount namespace does it. Processes that outlive a run of the tests, such as th
 
 import ctypes
 import os
+import subprocess
 from pathlib import Path
 
 FOLDERS = ("/var/cache/infrakit", "/var/lib/infrakit")
@@ -46,17 +47,18 @@ def leave() -> None:
         _call("setns", _outside, NEW_MOUNTS)
 
 
-def _caches(home: Path) -> list[Path]:
+def run_outside(*words: object) -> None:
+    """A command that must end well, there: such as a mount that the machine's engine has to see."""
+    subprocess.run(list(map(str, words)), check=True, preexec_fn=leave)
+
+
+def caches(home: Path) -> list[Path]:
+    """What starts of the zipapp keep. `home`: that of the caller, where he is not root."""
     folder = home / ".cache" / "infrakit" if os.geteuid() else Path(FOLDERS[0])
     return list(folder.glob("code-*"))
 
 
 def empty_cache(home: Path) -> None:
-    """As before the first start ever of any build. `home`: that of the caller, where he is not root."""
-    for path in _caches(home):
+    """As before the first start ever of any build."""
+    for path in caches(home):
         path.unlink()
-
-
-def cache_bytes(home: Path) -> int:
-    """How much there is."""
-    return sum(path.stat().st_size for path in _caches(home))

@@ -1,7 +1,8 @@
 """A checkout -> dist/infrakit.pyz, dist/install.py and dist/SHA256SUMS, the same bytes wherever it is built.
 
 Stages pure wheels and our package, precompiles the catalogue and the schemas, lets shiv make the archive, gives it our own
-__main__, and writes it anew with sorted names, fixed times and fixed modes. Runs in the build's virtual environment.
+__main__, and writes it anew with sorted names, fixed times and fixed modes. Runs in the build's virtual environment, with the folder
+of wheels as its argument: nothing is fetched.
 One member is bytecode of the Python that builds (bytecode.py): another minor version makes another archive, by that member alone.
 """
 
@@ -39,7 +40,7 @@ def main() -> None:
     """Build all three files."""
     shutil.rmtree(STAGE, ignore_errors=True)
     os.makedirs(STAGE)
-    pip = [sys.executable, "-m", "pip", "install", *PURE, "--target", STAGE]
+    pip = [sys.executable, "-m", "pip", "install", *PURE, "--no-index", "--find-links", sys.argv[1], "--target", STAGE]
     subprocess.run([*pip, "-r", os.path.join(HERE, "runtime.txt")], check=True)
     _strip(STAGE)
     _own_package()

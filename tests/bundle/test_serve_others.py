@@ -1,5 +1,6 @@
 """`infrakit bundle serve`, and the programs of others against it: a real dockerd pulls, a real apt fetches, curl's way works."""
 
+import os
 import re
 import shutil
 import signal
@@ -18,7 +19,7 @@ from infrakit.system.bundle.write import Writer
 from infrakit.system.engine import Engine
 from tests.bundle.small import VERSION, digest, key, make
 from tests.bundle.test_create import create
-from tests.e2e.bed.engine import NUMBER, docker, run, start_engine
+from tests.e2e.bed.engine import docker, run, start_engine
 from tests.system import fake_registry
 from tests.system.test_engine import needs_docker
 
@@ -111,7 +112,7 @@ def test_apt_takes_packages_from_it(stick, pyz, tmp_path):
 @pytest.fixture
 def address():
     """One of this machine that is not in 127.0.0.0/8, where an engine asks for no certificate."""
-    found = f"198.51.100.{NUMBER}"
+    found = f"198.18.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
     run("ip", "address", "replace", f"{found}/32", "dev", "lo")
     yield found
     run("ip", "address", "delete", f"{found}/32", "dev", "lo")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.bed import NETWORK, SUITES, Host, registry
+from tests.e2e.bed.hosts import running
 from tests.e2e.fresh import SNAPSHOT, Fresh, serve_script
 
 CACHE = "ls /var/cache/infrakit 2>/dev/null"
@@ -33,3 +34,12 @@ def installed(fresh):
     assert done.code == 0, done.out[-2000:] + done.err[-3000:] + fresh.host.log()
     fresh.first = done
     return fresh
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the hosts say goes with the failure: nobody can ask them afterwards."""
+    report = yield
+    if report.failed and "e2e" in item.path.parts:
+        report.sections += [(host.name, host.evidence()) for host in running]
+    return report

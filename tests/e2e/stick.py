@@ -1,12 +1,12 @@
 """A stick: the folder that a connected host without Docker writes a bundle into, a file system of one for machines, and one to pull out."""
 
-import os
 import shutil
 import subprocess
-from contextlib import ExitStack
+import sys
 from pathlib import Path
 
 from infrakit.lock import Lock, parse
+from tests import own_places
 from tests.e2e.bed import NETWORK, Host, VirtualMachine, packages
 
 STICK = "/media/usb"
@@ -31,6 +31,16 @@ def key_in(folder: Path) -> Path:
 def mounting(suite: str, folder: Path) -> Host:
     """A connected host with the folder at /stick."""
     return Host.start(suite, NETWORK, f"--volume={folder}:/stick")
+
+
+PULL = """
+import os, sys
+files = [open(os.path.join(folder, name), "rb") for folder, _, names in os.walk(sys.argv[2]) for name in names]
+os.truncate(sys.argv[1], 0)
+for file in files:
+    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+"""
+"""The image has nothing any more, and nothing of it is in memory."""
 
 
 class Connected:
@@ -102,19 +112,15 @@ class Loose:
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", folder, self.image, f"{size >> 10}k"], check=True)
 
     def __enter__(self) -> "Loose":
-        subprocess.run(["mount", "-o", "loop,ro", self.image, self.path], check=True)
+        own_places.run_outside("mount", "-o", "loop,ro", self.image, self.path)
         return self
 
     def __exit__(self, *error) -> None:
-        subprocess.run(["umount", "-l", self.path], check=True)
+        own_places.run_outside("umount", "-l", self.path)
 
     def pull(self) -> None:
         shutil.copyfile(self.image, self.kept)
-        with ExitStack() as opened:
-            files = [opened.enter_context(open(path, "rb")) for path in self.path.rglob("*") if path.is_file()]
-            os.truncate(self.image, 0)
-            for file in files:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        own_places.run_outside(sys.executable, "-c", PULL, self.image, self.path)
 
     def put_back(self) -> None:
         with open(self.kept, "rb") as kept, open(self.image, "r+b") as image:

@@ -40,13 +40,13 @@ def test_fresh_host_installs_docker_and_runs_an_image(mirror, suite):
         source = f"deb [signed-by=/etc/apt/keyrings/docker.asc] {packages(suite).repository}/linux/debian {suite} stable\n"
         # Docker's archive alone is enough.
         host.put("/etc/apt/sources.list", source.encode())
-        done = host.run(f"apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y {DOCKER} apparmor ca-certificates", 180)
+        done = host.run(f"apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y {DOCKER} apparmor ca-certificates", 900)
         assert done.code == 0, done.out + done.err
         done = host.run("docker info --format '{{.ServerVersion}} {{.Driver}}' && docker compose version --short")
         assert done.code == 0 and done.out.startswith("26."), done.out + done.err + host.log()
         assert "overlay2" in done.out
         image = f"{mirror}docker.io/library/haproxy:" + next(name for name in references() if "/haproxy:" in name).rpartition(":")[2]
-        done = host.run(f"docker pull -q {image} && docker run --rm {image} -v", 180)
+        done = host.run(f"docker pull -q {image} && docker run --rm {image} -v", 600)
         assert done.code == 0 and "HAProxy" in done.out, done.out + done.err
 
 

@@ -14,6 +14,7 @@ from typing import Callable
 import pytest
 
 from tests.e2e.bed import Done, Host, needs_bed, publish, registry, trace
+from tests.e2e.bed.engine import PLACE
 from tests.e2e.fresh import FAKE_DATE, SMALL, SNAPSHOT
 from tests.e2e.stick import STICK, Connected, Loose, key_in, mounting
 
@@ -102,9 +103,9 @@ def test_a_bundle_of_another_key_or_an_older_one_is_refused_before_anything_chan
     assert installed.run("cat /etc/infrakit/allowed_signers").out == trusted
 
 
-def test_the_containerd_image_store_takes_the_same_bundle_and_nobody_is_spoken_to(installed, bench, tmp_path):
+def test_the_containerd_image_store_takes_the_same_bundle_and_nobody_is_spoken_to(installed, bench):
     """Not even where there is a way out. It takes four runs: in one the disk fills up, in one the stick is pulled out, and one is killed."""
-    with Loose(bench.folder, tmp_path) as stick, bench.target(f"--tmpfs=/var/lib/containerd:exec,size={DISK}", stick=stick.path) as host:
+    with Loose(bench.folder, PLACE / "loose") as stick, bench.target(f"--tmpfs=/var/lib/containerd:exec,size={DISK}", stick=stick.path) as host:
         host.put("/etc/docker/daemon.json", b'{"features": {"containerd-snapshotter": true}}')
         host.put("/run/trace.py", Path(trace.__file__).read_bytes())
         done = host.run(WIRE)

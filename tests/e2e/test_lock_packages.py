@@ -15,8 +15,7 @@ from infrakit.host.docker import HELPERS, PACKAGES, exact
 from infrakit.lock import full_name, parse
 from infrakit.system.bundle.debs import Apt
 from tests.cli.test_lock import FILE, publish
-from tests.e2e.bed import needs_bed, packages
-from tests.e2e.bed.engine import PLACE
+from tests.e2e.bed import host_tar, needs_bed, packages
 from tests.system import fake_registry
 
 pytestmark = [pytest.mark.slow, needs_bed]
@@ -61,7 +60,7 @@ def test_a_system_of_the_lock_has_the_packages_of_the_repository(infrakit, place
 
 def test_apt_fetches_the_locked_versions_and_no_others(tmp_path):
     archive, made_for = packages("trixie"), system("debian-trixie", "amd64")
-    status = subprocess.run(["tar", "-xOf", PLACE / "host-trixie.tar", "./var/lib/dpkg/status"], capture_output=True, text=True, check=True).stdout
+    status = subprocess.run(["tar", "-xOf", host_tar("trixie"), "./var/lib/dpkg/status"], capture_output=True, text=True, check=True).stdout
     (tmp_path / "key.asc").write_bytes(archive.key)
     lines = sources(made_for, {"debian": f"file://{archive.folder}/debian"}, {"debian": str(tmp_path / "key.asc")})
     with Apt(made_for, lines, docker_of(made_for, f"file://{archive.folder}", archive.fingerprint), status) as apt:

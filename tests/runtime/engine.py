@@ -71,12 +71,17 @@ def engine(folder: Path):
         made.docker("run", "-d", "--name", made.container, "--network", "none", IMAGE, "/hello")
         yield made
     finally:
-        left = made.docker("ps", "-aq").split()
-        if left:
-            made.docker("rm", "-f", *left)
-        made.docker("network", "prune", "-f")
+        # None of this may hide why the test failed, or leave the engine behind.
+        words = ["docker", "-H", f"unix://{folder}/docker.sock"]
+        listed = subprocess.run([*words, "ps", "-aq"], capture_output=True, text=True, timeout=60)
+        subprocess.run([*words, "rm", "-f", *listed.stdout.split()], capture_output=True, timeout=60)
+        subprocess.run([*words, "network", "prune", "-f"], capture_output=True, timeout=60)
         running.send_signal(signal.SIGTERM)
-        running.wait(30)
+        try:
+            running.wait(60)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
 
 
 @contextmanager

@@ -168,12 +168,9 @@ def test_what_compose_was_about_to_put_in_anothers_place_does_not_stay(real, mac
 
 def test_a_start_that_would_last_is_stopped_by_a_signal(real, machine):
     """Compose goes with us; what it started stays, for the next run."""
-    asked_at: list[float] = []
-
     def ask_when_it_runs() -> None:
         while not real.docker("ps", "-q", "--filter", f"label=com.docker.compose.project={PROJECT}"):
             time.sleep(0.1)
-        asked_at.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGTERM)
 
     start = Step("service is-silent", "is silent", (), (Start(PROJECT, ("is-silent",)),))
@@ -181,7 +178,7 @@ def test_a_start_that_would_last_is_stopped_by_a_signal(real, machine):
         Thread(target=ask_when_it_runs).start()
         run(Plan("start", (start,)), machine, lambda event: None, lambda step, action: None, stopping=asked)
 
-    assert time.monotonic() - asked_at[0] < 4 and (stopped.value.hint, stopped.value.exit_code) == ("run again to go on", 4)
+    assert (stopped.value.hint, stopped.value.exit_code) == ("run again to go on", 4)
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [words for words in commands if str(machine._socket).encode() in words and b"compose" in words]
     assert [item.state for item in machine.engine.containers(PROJECT)] == ["running"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 CALLS = ("mkdir", "rename", "renameat2", "linkat", "unlink", "rmdir", "write", "chmod", "fchmod", "fsync", "syncfs", "flock")
+MOST_CALLS = 1000
 BEFORE = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
 AFTER = BEFORE + "services: {glances: {enabled: false}}\ntimezone: Europe/Berlin\n"
 
@@ -58,14 +60,16 @@ def tree_of(pyz: Path, folder: Path, text: str) -> dict[str, bytes]:
 def every_kill(pyz: Path, place: Path, prepare, calls=CALLS, failing: tuple[str, ...] = ()):
     """Yields a name for each call at which a compile in a prepared folder was killed; the caller looks at what is left."""
     for call in calls:
-        number = 0
-        while True:
+        for number in range(1, MOST_CALLS):
             shutil.rmtree(place, ignore_errors=True)
             prepare(place)
-            number += 1
-            if compile_there(pyz, place, call=call, kill_at=number, failing=failing) == 0:
+            code = compile_there(pyz, place, call=call, kill_at=number, failing=failing)
+            if code == 0:
                 break
+            assert code == -signal.SIGKILL, f"{call} {number}: exit code {code}"
             yield f"{call} {number}"
+        else:
+            raise AssertionError(f"{call} was used {MOST_CALLS} times")
 
 
 def trees(place: Path) -> dict[str, bytes]:

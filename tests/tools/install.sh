@@ -9,15 +9,19 @@ NEXT_SUITE=trixie
 PLUGINS=/usr/local/lib/docker/cli-plugins
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# Somebody else may be at apt, and a mirror may be busy.
+PATIENT="-o DPkg::Lock::Timeout=600 -o Acquire::Retries=5"
+
 install_packages() {
     missing=
     for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
     done
     [ -z "$missing" ] && return
-    apt-get update -q
-    # shellcheck disable=SC2086 -- a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    # shellcheck disable=SC2086 -- lists of words
+    apt-get $PATIENT update -q
+    # shellcheck disable=SC2086 -- lists of words
+    DEBIAN_FRONTEND=noninteractive apt-get $PATIENT install -q -y --no-install-recommends $missing
 }
 
 has_compose() {
@@ -40,7 +44,8 @@ install_compose() {
     mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
     chmod 755 "$folder"
     set -- -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root
+        -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root \
+        -o Acquire::Retries=5
     apt-get "$@" update -q
     (cd "$folder" && apt-get "$@" download -q docker-compose)
     dpkg-deb -x "$folder"/docker-compose_*.deb "$folder/unpacked"

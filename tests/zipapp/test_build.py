@@ -50,10 +50,11 @@ def test_clones_built_under_any_umask_are_one_archive_and_another_python_changes
     for number, (python, umask) in enumerate([(sys.executable, 0o077), (sys.executable, 0o000), *([(other, 0o022)] if other else [])]):
         clone = tmp_path / f"clone {number}"
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-        subprocess.run(
-            [clone / "build.sh"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, umask=umask,
-            env={**os.environ, "PYTHON": python, "LC_ALL": "C" if number else "C.UTF-8", "TZ": f"Etc/GMT+{number}"},
+        done = subprocess.run(
+            [clone / "build.sh"], capture_output=True, text=True, umask=umask,
+            env={**os.environ, "PYTHON": python, "INFRAKIT_WHEELS": str(ROOT / ".build/wheels"), "LC_ALL": "C" if number else "C.UTF-8", "TZ": f"Etc/GMT+{number}"},
         )
+        assert done.returncode == 0, done.stdout + done.stderr
         sums.append((clone / "dist" / "SHA256SUMS").read_text())
         with zipfile.ZipFile(clone / "dist" / "infrakit.pyz") as archive:
             members.append({name: archive.read(name) for name in archive.namelist() if not name.endswith(".code")})

@@ -16,13 +16,13 @@ import pytest
 from tests.e2e.bed.engine import NETWORK, start_engine, start_network
 from tests.e2e.bed.hosts import Done, Host
 from tests.e2e.bed.packages import Packages, packages
-from tests.e2e.bed.registry import REGISTRY, authority, publish, references, registry, small_registry, stop_server
-from tests.e2e.bed.roots import SUITES, host_image
+from tests.e2e.bed.registry import REGISTRY, authority, publish, references, registry, small_registry
+from tests.e2e.bed.roots import SUITES, host_image, host_tar
 from tests.e2e.bed.vm import VirtualMachine
 
 __all__ = [
-    "NETWORK", "REGISTRY", "SUITES", "Done", "Host", "Packages", "VirtualMachine", "authority", "host_image", "needs_bed", "needs_machine", "needs_stick", "packages", "publish",
-    "references", "registry", "small_registry", "start_engine", "start_network", "stop_server",
+    "NETWORK", "REGISTRY", "SUITES", "Done", "Host", "Packages", "VirtualMachine", "authority", "host_image", "host_tar", "needs_bed", "needs_machine", "needs_stick", "packages", "publish",
+    "references", "registry", "small_registry", "start_engine", "start_network",
 ]
 
 needs_bed = pytest.mark.skipif(

@@ -1,7 +1,8 @@
 """What the whole bed rests on: this machine's dockerd, Debian roots by mmdebstrap, and things made once and kept.
 
-Everything kept lies below .build/bed of the repository; everything in dockerd is named infrakit-bed-*, with a number of the
-checkout, so that two of them run side by side.
+What is kept lies below CACHE, outside of the checkout, each thing in a folder named by its recipe. What a run of the tests makes
+for itself lies below PLACE, and is named NETWORK or begins with it in dockerd: no two runs share a name, and what a run that was
+killed left behind is taken away by the next one.
 """
 
 import fcntl
@@ -9,21 +10,27 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import own_places
+from tests import own_places, runs
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
-PLACE = ROOT / ".build" / "bed"
-NUMBER = zlib.crc32(str(ROOT).encode()) % 200
-NETWORK = f"infrakit-bed-{NUMBER}"
-SUBNET = f"10.213.{NUMBER}.0/24"
+CACHE = Path("/var/cache/infrakit-bed")
+OLD_S = 14 * 86400
+"""What no run used for so long is forgotten."""
+PREFIX = "infrakit-bed-"
+NETWORK = PREFIX + runs.current()
+RUNS = CACHE / "runs"
+PLACE = RUNS / runs.current()
+SUBNETS = [f"10.213.{number}.0/24" for number in range(250)]
 """Outside of what Docker gives to networks by itself, and of what InfraKit compiles."""
+PID_FILE = Path("/var/run/docker.pid")
+RETRIES = '--aptopt=Acquire::Retries "5"'
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -41,29 +48,73 @@ def docker(*words: object, feed: bytes | None = None, timeout_s: float = 300) ->
 
 
 def answers() -> bool:
-    return subprocess.run(["docker", "version"], capture_output=True).returncode == 0
+    try:
+        return subprocess.run(["docker", "version"], capture_output=True, timeout=10).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
-def start_engine(limit_s: float = 60) -> None:
+_swept = False
+
+
+def start_engine(limit_s: float = 120) -> None:
     """This machine's dockerd where nothing answers yet (there may be no systemd); it stays for the next run."""
-    if answers():
-        return
-    PLACE.mkdir(parents=True, exist_ok=True)
-    with locked(PLACE / "dockerd"), open(PLACE / "dockerd.log", "ab") as log:
+    global _swept
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with locked(CACHE / "dockerd"):
         if not answers():
-            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=own_places.leave)
-        end = time.monotonic() + limit_s
-        while not answers():
-            if time.monotonic() > end:
-                raise RuntimeError(f"dockerd does not answer, see {log.name}")
-            time.sleep(0.3)
+            _start_dockerd(limit_s)
+        if not _swept:
+            sweep()
+            _swept = True
 
 
-def start_network(name: str = NETWORK, subnet: str = SUBNET) -> None:
-    """A network without a way out."""
+def _start_dockerd(limit_s: float) -> None:
+    # dockerd refuses to start where its last process number belongs to anybody, and it was killed.
+    if PID_FILE.exists() and not Path(f"/proc/{PID_FILE.read_text().strip()}/exe").resolve().name.startswith("dockerd"):
+        PID_FILE.unlink()
+    with open(CACHE / "dockerd.log", "wb") as log:
+        process = subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=own_places.leave)
+    end = time.monotonic() + limit_s
+    while not answers():
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"dockerd does not answer\n{Path(log.name).read_text('utf-8', 'replace')[-4000:]}")
+        time.sleep(0.3)
+
+
+def sweep() -> None:
+    """Take away what belongs to runs that are no more."""
+    listed = [docker("ps", "-a", "--format", "{{.Names}}"), docker("volume", "ls", "-q"), docker("network", "ls", "--format", "{{.Name}}")]
+    found = set(re.findall(rf"^{PREFIX}(\d+-\d+)", "\n".join(listed), re.MULTILINE)) | {path.name for path in RUNS.glob("*-*")}
+    for run_ in found:
+        if not runs.is_alive(run_):
+            remove(run_)
+
+
+def remove(run_: str) -> None:
+    """Processes, containers, volumes, network, mounts and files of a run."""
+    name, folder = PREFIX + run_, RUNS / run_
+    for process in subprocess.run(["pgrep", "-f", f"{folder}/"], capture_output=True, text=True).stdout.split():
+        if int(process) != os.getpid():
+            os.kill(int(process), signal.SIGKILL)
+    for kind, listing in (("container", ["ps", "-aq", "--filter", f"name={name}"]), ("volume", ["volume", "ls", "-q", "--filter", f"name={name}"])):
+        if left := docker(*listing).split():
+            docker(kind, "rm", "-f", *(["-v"] if kind == "container" else []), *left)
+    subprocess.run(["docker", "network", "rm", name], capture_output=True)
+    own_places.run_outside("sh", "-c", f"grep -o ' {folder}/[^ ]*' /proc/mounts | xargs -r umount -l")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_network() -> None:
+    """A network without a way out, of this run's own."""
     with locked(PLACE / "network"):
-        if subprocess.run(["docker", "network", "inspect", name], capture_output=True).returncode:
-            docker("network", "create", "--internal", "--subnet", subnet, name)
+        for subnet in SUBNETS:
+            if subprocess.run(["docker", "network", "inspect", NETWORK], capture_output=True).returncode == 0:
+                return
+            done = subprocess.run(["docker", "network", "create", "--internal", "--subnet", subnet, NETWORK], capture_output=True, text=True)
+            if done.returncode and "overlap" not in done.stderr:
+                break
+    raise RuntimeError(f"no network: {done.stderr}")
 
 
 class locked:
@@ -82,18 +133,26 @@ class locked:
 
 
 def kept(name: str, recipe: str, make: Callable[[Path], None]) -> Path:
-    """The file or folder PLACE/`name`, made by `make` where it is not there or comes from another recipe."""
-    target = PLACE / name
-    stamp, half = target.with_name(target.name + ".recipe"), target.with_name(target.name + ".half")
-    digest = hashlib.sha256(recipe.encode()).hexdigest()
-    with locked(target):
-        if not target.exists() or not stamp.exists() or stamp.read_text() != digest:
-            for path in (half, target):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            make(half)
-            half.rename(target)
-            stamp.write_text(digest)
-    return target
+    """A file or folder of this name, made by `make` where there is none of this recipe. Its folder's name says which: digest_of."""
+    folder = CACHE / hashlib.sha256(f"{name}\0{recipe}".encode()).hexdigest()[:16]
+    with locked(folder):
+        if not folder.exists():
+            half = folder.with_suffix(".half")
+            shutil.rmtree(half, ignore_errors=True)
+            half.mkdir()
+            make(half / name)
+            os.sync()
+            half.rename(folder)
+            for path in CACHE.glob("?" * 16):
+                if path.stat().st_mtime < time.time() - OLD_S:
+                    shutil.rmtree(path)
+        os.utime(folder)
+    return folder / name
+
+
+def digest_of(path: Path) -> str:
+    """What a kept thing was made from, for the recipe of what is made from it."""
+    return path.parent.name
 
 
 def own_text(*names: str) -> str:
@@ -118,5 +177,5 @@ def source(suite: str) -> str:
 
 def root_tar(suite: str, path: Path, include: tuple[str, ...], *more: str) -> None:
     """A small Debian, as a tar."""
-    words = ["mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--skip=output/mknod", f"--include={','.join(include)}", *more]
+    words = ["mmdebstrap", "--quiet", RETRIES, "--format=tar", "--variant=minbase", "--skip=output/mknod", f"--include={','.join(include)}", *more]
     run(*words, suite, path, source(suite), env={**os.environ, "SOURCE_DATE_EPOCH": "1767225600"})

@@ -1,6 +1,7 @@
 """On a host: http://127.0.0.1:5001, which passes on what the bed's registry says, and fails as the file /run/fault tells it.
 
-/run/fault holds `kind times word`: that many answers, of those whose path holds the word, go wrong.
+/run/fault holds `kind times word`: that many answers, of those whose path holds the word, go wrong. A kind that is a status may say
+after how many seconds to ask again: `429:30`.
 """
 
 import http.client
@@ -33,8 +34,9 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind = fault_of(self.path) if self.command == "GET" else ""
-        if kind.isdigit():
-            return self.send(int(kind), b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "toomanyrequests: told so"}]}' if kind == "429" else b"", {"Retry-After": "1"})
+        status, _, again_s = kind.partition(":")
+        if status.isdigit():
+            return self.send(int(status), b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "toomanyrequests: told so"}]}' if status == "429" else b"", {"Retry-After": again_s or "1"})
         behind = http.client.HTTPSConnection(BEHIND, context=TLS, timeout=60)
         asked = {name: ", ".join(self.headers.get_all(name, [])) for name in ("Accept", "Range")}
         behind.request(self.command, self.path, headers={name: text for name, text in asked.items() if text})

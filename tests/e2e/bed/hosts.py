@@ -26,6 +26,8 @@ FLAGS = (
     "--tmpfs=/tmp:exec", "--env=container=docker", "--dns=127.0.0.1", "--stop-signal=SIGRTMIN+3",
 )
 numbers = itertools.count(1)
+running: set["Host"] = set()
+"""The hosts of this process."""
 
 
 class Done(NamedTuple):
@@ -54,6 +56,7 @@ class Host:
         image = host_image(suite)
         start_network()
         host = cls(f"{NETWORK}-{suite}-{os.getpid()}-{next(numbers)}", suite)
+        running.add(host)
         # Docker's own files lie on a volume: overlay does not stack on overlay.
         words = ["create", "--name", host.name, "--hostname", suite, "--network", network, "--volume", f"{host.name}:/var/lib/docker", *FLAGS, *more, *(["--entrypoint", CGROUP2] if cgroup2 else []), image]
         docker(*words)
@@ -91,6 +94,15 @@ class Host:
         """What failed, and the last lines of the journal."""
         return self.run("systemctl --failed --no-legend --plain; journalctl -b -n 40 --no-pager").out
 
+    def evidence(self) -> str:
+        """What a failed test of this host wants to show: its log, what runs, what is planned, and what was done last."""
+        asked = "docker ps -a; infrakit status; infrakit up --dry-run; tail -n 40 /var/log/infrakit/journal.jsonl"
+        try:
+            done = self.run(f"({asked}) 2>&1", 120)
+            return f"{self.log()}\n{done.out}"
+        except (subprocess.TimeoutExpired, OSError) as error:
+            return str(error)
+
     def restart(self) -> None:
         """A clean reboot."""
         with self.names_kept():
@@ -113,6 +125,7 @@ class Host:
 
     def stop(self) -> None:
         """Gone, with what Docker kept in it."""
+        running.discard(self)
         subprocess.run(["docker", "rm", "-f", "-v", self.name], capture_output=True)
         subprocess.run(["docker", "volume", "rm", "-f", self.name], capture_output=True)
 

@@ -13,8 +13,8 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.e2e.bed.engine import PLACE, kept, own_text, run, source
-from tests.e2e.bed.roots import host_image
+from tests.e2e.bed.engine import digest_of, kept, own_text, run, source
+from tests.e2e.bed.roots import host_tar
 
 ENGINE_SUITE = "trixie"
 RELEASES = {"bookworm": "12", "trixie": "13"}
@@ -66,8 +66,7 @@ class Packages(NamedTuple):
 
 def packages(suite: str) -> Packages:
     """Both archives of a suite; the bed serves them at http://apt.bed/debian and http://apt.bed/linux/debian."""
-    host_image(suite)
-    recipe = own_text("packages.py") + suite + (PLACE / f"host-{suite}.tar.recipe").read_text() + signing_key().read_text()
+    recipe = own_text("packages.py") + suite + digest_of(host_tar(suite)) + signing_key().read_text()
     folder = kept(f"archive-{suite}", recipe, lambda path: _build(suite, path))
     key = (folder / "linux/debian/gpg").read_bytes()
     return Packages(folder, "http://apt.bed", key, (folder / "fingerprint").read_text())
@@ -93,7 +92,7 @@ def _build(suite: str, folder: Path) -> None:
     debian_pool.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="bed-") as temporary:
         work = Path(temporary)
-        host = run("tar", "-xOf", PLACE / f"host-{suite}.tar", "./var/lib/dpkg/status").stdout
+        host = run("tar", "-xOf", host_tar(suite), "./var/lib/dpkg/status").stdout
         own, engine = Apt(work / suite, suite, host), Apt(work / "engine", ENGINE_SUITE, b"")
         own.closure(debian_pool, (*MAIN, *OWN.get(suite, ())))
         loose = work / "loose"
@@ -126,6 +125,7 @@ class Apt:
             "Dir::State": folder, "Dir::State::status": folder / "status", "Dir::State::lists": folder / "lists", "Dir::Cache": folder,
             "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null",
             "APT::Sandbox::User": "root", "APT::Architecture": "amd64", "APT::Architectures": "amd64", "APT::Install-Recommends": "false", "Debug::NoLocking": "true",
+            "Acquire::Retries": "5",
         }
         self.words = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
         run(*self.words, "update")

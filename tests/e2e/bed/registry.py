@@ -6,6 +6,7 @@ An image is written straight into the folder of a Docker registry (distribution 
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.e2e.bed.engine import HERE, NETWORK, PLACE, ROOT, answers, docker, kept, locked, own_text, run, start_engine, start_network
-from tests.e2e.bed.images import base_layer, image_of, small_layer
+from tests.e2e.bed.engine import HERE, NETWORK, PLACE, ROOT, digest_of, docker, kept, locked, own_text, run, start_engine, start_network
+from tests.e2e.bed.images import base_layer, caddy, image_of, small_layer
 from tests.e2e.bed.packages import Apt, packages
 from tests.e2e.bed.roots import SUITES, host_image
 
@@ -23,6 +24,7 @@ SERVER = f"{NETWORK}-server"
 NAMES = ("registry.bed", "apt.bed")
 SMALL = "small"
 STORE = PLACE / "registry"
+"""Of this run: what is kept, linked, and what tests publish."""
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -33,8 +35,8 @@ def references() -> list[str]:
     return sorted(name for name in found if ":" in name)
 
 
-def publish(reference: str, *, broken: bool = False, architecture: str = "amd64", small: bool = False) -> str:
-    """Put one image into the registry, by its real name and any tag; its digest. `broken`: it starts and ends at once with code 1.
+def publish(reference: str, *, broken: bool = False, architecture: str = "amd64", small: bool = False, store: Path = STORE) -> str:
+    """Put one image into a registry, by its real name and any tag; its digest. `broken`: it starts and ends at once with code 1.
 
     `architecture`: what the image says of itself. `small`: of the small root, below SMALL.
     """
@@ -47,16 +49,16 @@ def publish(reference: str, *, broken: bool = False, architecture: str = "amd64"
     }
     text = json.dumps(content, sort_keys=True).encode()
     parts = [base, layer] if not small else [packed(base), gzip.compress(layer, 6, mtime=0)]
-    layers = [(_blob(part), len(part) if isinstance(part, bytes) else part.stat().st_size) for part in parts]
+    layers = [(_blob(store, part), len(part) if isinstance(part, bytes) else part.stat().st_size) for part in parts]
     kind = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if small else "")
     manifest = {
         "schemaVersion": 2, "mediaType": MANIFEST,
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(text), "digest": _blob(text)},
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(text), "digest": _blob(store, text)},
         "layers": [{"mediaType": kind, "size": size, "digest": digest} for digest, size in layers],
     }
     name, _, tag = reference.rpartition(":")
-    digest = _blob(json.dumps(manifest, sort_keys=True).encode())
-    repository = STORE / "docker/registry/v2/repositories" / (f"{SMALL}/{name}" if small else name)
+    digest = _blob(store, json.dumps(manifest, sort_keys=True).encode())
+    repository = store / "docker/registry/v2/repositories" / (f"{SMALL}/{name}" if small else name)
     for one in (*(digest for digest, _ in layers), manifest["config"]["digest"]):
         _link(repository / "_layers" / one.replace(":", "/"), one)
     _link(repository / "_manifests/revisions" / digest.replace(":", "/"), digest)
@@ -67,18 +69,7 @@ def publish(reference: str, *, broken: bool = False, architecture: str = "amd64"
 
 def registry() -> str:
     """Bring up the bed's server, with all images and packages; the prefix of the images' names, for `images.mirror`."""
-    archives = [packages(suite) for suite in SUITES]
-    _program()
-    authority()
-    wanted = references()
-    recipe = own_text("registry.py", "images.py", "stand_in.py", "postgres.sh") + base_layer().with_suffix(".tar.recipe").read_text() + repr(wanted)
-
-    def fill(path: Path) -> None:
-        for reference in wanted:
-            publish(reference)
-        path.write_text("\n".join(wanted))
-
-    kept("registry-content", recipe, fill)
+    _provide(_content("registry", base_layer(), references()))
     start_server()
     return f"{REGISTRY}/"
 
@@ -87,32 +78,49 @@ def small_registry(names: tuple[str, ...]) -> str:
     """The same server; the prefix of the images of these names, all of the small root."""
     registry()
     wanted = [reference for reference in references() if reference.rpartition(":")[0].rpartition("/")[2] in names]
-    recipe = own_text("registry.py", "images.py", "stand_in.py", "postgres.sh") + small_layer().with_suffix(".tar.recipe").read_text() + repr(wanted)
+    _provide(_content("registry-small", small_layer(), wanted, small=True))
+    return f"{REGISTRY}/{SMALL}/"
+
+
+def _content(name: str, base: Path, wanted: list[str], *, small: bool = False) -> Path:
+    recipe = own_text("registry.py", "images.py", "stand_in.py", "postgres.sh") + digest_of(base) + hashlib.sha256(caddy()).hexdigest() + repr(wanted)
 
     def fill(path: Path) -> None:
         for reference in wanted:
-            publish(reference, small=True)
-        path.write_text("\n".join(wanted))
+            publish(reference, small=small, store=path)
 
-    kept("registry-small", recipe, fill)
-    return f"{REGISTRY}/{SMALL}/"
+    return kept(name, recipe, fill)
+
+
+def _provide(content: Path) -> None:
+    """Have it in this run's registry, where whatever is there already stays."""
+
+    def link(source: str, target: str) -> None:
+        if not os.path.exists(target):
+            os.link(source, target)
+
+    with locked(PLACE / "registry"):
+        if not (STORE / content.parent.name).exists():
+            shutil.copytree(content, STORE, copy_function=link, dirs_exist_ok=True)
+            (STORE / content.parent.name).touch()
 
 
 def start_server() -> None:
     """The container that is registry.bed and apt.bed on the bed's network."""
+    mounts = {packages(suite).folder: f"archives/{suite}" for suite in SUITES}
+    mounts |= {authority_folder(): "tls", _program(): "docker-registry", STORE: "registry", PLACE / "files": "files", HERE / "serve.py": "serve.py"}
     start_engine()
     start_network()
     with locked(PLACE / "server"):
-        mark = hashlib.sha256((HERE / "serve.py").read_bytes() + str(PLACE).encode()).hexdigest()[:12]
-        words = ["docker", "inspect", "-f", '{{.State.Running}} {{index .Config.Labels "bed"}}', SERVER]
-        if subprocess.run(words, capture_output=True, text=True).stdout.strip() != f"true {mark}":
+        (PLACE / "files").mkdir(exist_ok=True)
+        running = subprocess.run(["docker", "inspect", "-f", "{{.State.Running}}", SERVER], capture_output=True, text=True)
+        if running.stdout.strip() != "true":
             subprocess.run(["docker", "rm", "-f", SERVER], capture_output=True)
             aliases = [f"--network-alias={name}" for name in NAMES]
-            mounts = [f"--volume={PLACE}:/bed", f"--volume={HERE / 'serve.py'}:/serve.py:ro"]
-            image = host_image("bookworm")
-            docker("run", "-d", "--name", SERVER, "--label", f"bed={mark}", "--network", NETWORK, *aliases, *mounts, "--entrypoint", "python3", image, "/serve.py")
-        probe = "import urllib.request as r; r.urlopen('http://apt.bed/ready', timeout=5)"
-        for _ in range(100):
+            volumes = [f"--volume={source}:/bed/{target}" for source, target in mounts.items()]
+            docker("run", "-d", "--name", SERVER, "--network", NETWORK, *aliases, *volumes, "--entrypoint", "python3", host_image("bookworm"), "/bed/serve.py", SERVER)
+        probe = f"import urllib.request as r; assert r.urlopen('http://apt.bed/ready', timeout=30).read() == {SERVER.encode()}"
+        for _ in range(300):
             done = subprocess.run(["docker", "exec", SERVER, "python3", "-c", probe], capture_output=True, text=True)
             if done.returncode == 0:
                 return
@@ -120,14 +128,13 @@ def start_server() -> None:
         raise RuntimeError(f"{SERVER} does not answer: {done.stderr}\n{docker('logs', SERVER)}")
 
 
-def stop_server() -> None:
-    if answers():
-        subprocess.run(["docker", "rm", "-f", SERVER], capture_output=True)
+def authority_folder() -> Path:
+    return kept("tls", "\n".join(NAMES), _certificates)
 
 
 def authority() -> bytes:
     """The certificate of the authority that signed the registry's; a host trusts it below /etc/docker/certs.d."""
-    return (kept("tls", "\n".join(NAMES), _certificates) / "ca.crt").read_bytes()
+    return (authority_folder() / "ca.crt").read_bytes()
 
 
 def _certificates(folder: Path) -> None:
@@ -139,7 +146,7 @@ def _certificates(folder: Path) -> None:
     run(*new, *signed, *names, "-keyout", folder / "server.key", "-out", folder / "server.crt", "-subj", f"/CN={NAMES[0]}")
 
 
-def _program() -> None:
+def _program() -> Path:
     """The registry's program, from Debian's package."""
 
     def make(path: Path) -> None:
@@ -149,18 +156,18 @@ def _program() -> None:
             run("dpkg-deb", "-x", next((work / "deb").iterdir()), work / "tree")
             shutil.move(work / "tree/usr/bin/docker-registry", path)
 
-    kept("docker-registry", "bookworm", make)
+    return kept("docker-registry", "bookworm", make)
 
 
 def packed(path: Path) -> Path:
     """The same, compressed."""
-    return kept(f"{path.name}.gz", path.with_suffix(".tar.recipe").read_text(), lambda target: target.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0)))
+    return kept(f"{path.name}.gz", digest_of(path), lambda target: target.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0)))
 
 
-def _blob(content: Path | bytes) -> str:
-    """Put content into the store; its digest. A file is linked, not copied."""
+def _blob(store: Path, content: Path | bytes) -> str:
+    """Put content into a store; its digest. A file is linked, not copied."""
     digest = _digest_of(content)
-    data = STORE / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+    data = store / f"docker/registry/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
@@ -189,5 +196,7 @@ def _file_digest(path: Path, changed_ns: int) -> str:
 
 
 def _link(folder: Path, digest: str) -> None:
+    """By another file in its place: the one before may be a link to what is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "link").write_text(digest)
+    (folder / "link.new").write_text(digest)
+    (folder / "link.new").rename(folder / "link")

@@ -1,6 +1,6 @@
 """Runs in the bed's own container: the package archives by plain HTTP at port 80, the registry by HTTPS at port 5000.
 
-Below http://apt.bed/files/ lies what a test puts into .build/bed/files.
+Below http://apt.bed/files/ lies what a test puts into PLACE/files; /ready answers with the word that this was started with.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ class Archives(SimpleHTTPRequestHandler):
 
     def translate_path(self, path: str) -> str:
         inner = Path(super().translate_path(path)).relative_to(Path.cwd())
-        places = [place for place in sorted(BED.glob("archive-*")) if place.is_dir()]
+        places = sorted((BED / "archives").iterdir())
         if inner.parts[:1] == ("files",):
             places = [BED]
         return str(next((place / inner for place in places if (place / inner).is_file()), "/nothing"))
@@ -31,8 +31,9 @@ class Archives(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/ready":
             self.send_response(200)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(sys.argv[1])))
             self.end_headers()
+            self.wfile.write(sys.argv[1].encode())
         else:
             super().do_GET()
 

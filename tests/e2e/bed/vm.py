@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.e2e.bed.engine import HERE, NETWORK, PLACE, docker, run
-from tests.e2e.bed.hosts import Done, Host
+from tests.e2e.bed.hosts import Done, Host, running
 from tests.e2e.bed.registry import SERVER
 from tests.e2e.bed.vm_disk import SUITE, WAYS, machine_parts
 
@@ -37,6 +37,7 @@ class VirtualMachine(Host):
 
     def __init__(self, name: str, suite: str) -> None:
         super().__init__(name, suite)
+        PLACE.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=PLACE))
         self.process: subprocess.Popen | None = None
         self.port = 0
@@ -52,6 +53,7 @@ class VirtualMachine(Host):
         """A fresh machine, or one with this disk, that has started everything. `stick`: a medium that it can only read, instead of ways out."""
         parts = machine_parts()
         host = cls(f"vm-{os.getpid()}-{next(numbers)}", SUITE)
+        running.add(host)
         host.stick = stick
         try:
             run("cp", "--sparse=always", disk or parts / "disk", host.folder / "disk")
@@ -71,7 +73,7 @@ class VirtualMachine(Host):
         ways = [f"guestfwd=tcp:{address}:{port}-cmd:{relay} {port}" for address, port in WAYS.values() if not self.stick]
         words = [
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-m", "3072", "-smp", str(PROCESSORS), "-nodefaults", "-display", "none", "-no-reboot",
-            "-kernel", PLACE / "vm/kernel", "-initrd", PLACE / "vm/initrd", "-append", BOOT, "-serial", f"file:{self.folder}/console",
+            "-kernel", machine_parts() / "kernel", "-initrd", machine_parts() / "initrd", "-append", BOOT, "-serial", f"file:{self.folder}/console",
             "-drive", f"file={self.folder}/disk,format=raw,if=virtio,cache=writeback", "-device", "virtio-rng-pci",
             "-netdev", ",".join(["user", "id=net", "restrict=on", f"hostfwd=tcp:127.0.0.1:{self.port}-:{AGENT}", *ways]), "-device", "virtio-net-pci,netdev=net,romfile=",
         ]
@@ -133,6 +135,7 @@ class VirtualMachine(Host):
 
     def stop(self) -> None:
         """Gone, with its disk."""
+        running.discard(self)
         if self.process:
             self.process.kill()
             self.process.wait()
