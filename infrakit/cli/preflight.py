@@ -1,6 +1,6 @@
 """infrakit preflight: whether this machine is fit for the stack, and what to do where it is not. `install` looks first, too."""
 
-from typing import Any, Sequence
+from typing import Sequence
 
 import click
 

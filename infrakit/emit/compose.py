@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 from infrakit.emit.container import container_origin, container_tree
 from infrakit.emit.memo import Memo
 from infrakit.emit.yaml_text import leaves, to_yaml
-from infrakit.model import Artifact, Container, Deployment, Network, Origin, Service
+from infrakit.model import Artifact, Deployment, Network, Origin, Service
 
 MAIN = "compose.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."

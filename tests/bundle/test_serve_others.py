@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from infrakit.bundle import Manifest
 from infrakit.bundle.systems import index_entry
 from infrakit.system.bundle.write import Writer
 from infrakit.system.engine import Engine
-from tests.bundle.small import VERSION, digest, key, make
+from tests.bundle.small import digest, key, make
 from tests.bundle.test_create import create
 from tests.e2e.bed.engine import docker, run, start_engine
 from tests.system import fake_registry
