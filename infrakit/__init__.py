@@ -1,4 +1,5 @@
-"""InfraKit: one declarative file compiled into a deployment that a person can review, and that runs without InfraKit."""
+"""InfraKit: one declarative file compiled into a deployment that a person can review, and that runs without
+InfraKit."""
 
 VERSION = "0.1.0"
 MADE_S = 1_795_478_400

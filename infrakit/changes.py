@@ -3,7 +3,8 @@
 The files stay a pure function of their inputs; the comparison is against what the manifest of the last compile says.
 """
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from infrakit.model import Container, Deployment, Route
 
@@ -16,7 +17,9 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
     """A host in a few plain mappings: what runs, the doors and who may pass, ports, mounts of the host, grants."""
     containers = [container for service in deployment.services for container in service.containers]
     return {
-        "services": {service.name: ", ".join(_image(item) for item in service.containers) for service in deployment.services},
+        "services": {
+            service.name: ", ".join(_image(item) for item in service.containers) for service in deployment.services
+        },
         "doors": {route.hostname: _who(route) for route in deployment.routes},
         "ports": {
             f"{port.address or '*'}:{port.port}/{port.protocol}": container.name
@@ -24,7 +27,9 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
             for port in container.ports
         },
         "mounts": {
-            f"{container.name} {mount.path}": f"{mount.kind} {mount.source}" for container in containers for mount in container.mounts
+            f"{container.name} {mount.path}": f"{mount.kind} {mount.source}"
+            for container in containers
+            for mount in container.mounts
         },
         "grants": {f"{grant.service} {grant.capability}": grant.detail or "granted" for grant in deployment.grants},
     }
@@ -43,9 +48,11 @@ def _who(route: Route) -> str:
 
 
 def compare(before: Any, after: Facts) -> list[str]:
-    """Lines such as "+ service wiki: its image", "~ door a.example.org: family, was administrators" and "! grant wiki ports: granted".
+    """Lines such as "+ service wiki: its image", "~ door a.example.org: family, was administrators" and "! grant wiki
+    ports: granted".
 
-    In the order of KINDS. `before` comes from a manifest that anybody may have edited: what is no mapping counts as empty.
+    In the order of KINDS. `before` comes from a manifest that anybody may have edited: what is no mapping counts as
+    empty.
     """
     if not isinstance(before, dict):
         before = {}
@@ -64,5 +71,5 @@ def compare(before: Any, after: Facts) -> list[str]:
 
 
 def _sign(usual: str, key: str, value: str) -> str:
-    """"!" before what a person must think about: a grant, a public door, a path of the host."""
+    """ "!" before what a person must think about: a grant, a public door, a path of the host."""
     return "!" if key == "grants" or value == PUBLIC or (key == "mounts" and value.startswith("host ")) else usual

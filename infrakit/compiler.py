@@ -3,11 +3,12 @@
     parse -> check_schema -> bind -> check -> resolve -> judge -> emit
 
 Pure: it reads no file (blueprints of the user's own come through `read_blueprint`) and never sees a secret's value.
-Each stage gathers all its problems, then stops; later stages trust earlier ones. The schema's come with what the checks say
-about the rest of the file.
+Each stage gathers all its problems, then stops; later stages trust earlier ones. The schema's come with what the checks
+say about the rest of the file.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from infrakit import resources
 from infrakit.catalog import Catalog, load_catalog
@@ -89,7 +90,9 @@ def _beside(document: Document, read_blueprint: ReadBlueprint) -> list[Problem]:
     return []
 
 
-def decide(config: Config, document: Document, catalog: Catalog, read_blueprint: ReadBlueprint, lock: LockFile | None = None) -> Compiled:
+def decide(
+    config: Config, document: Document, catalog: Catalog, read_blueprint: ReadBlueprint, lock: LockFile | None = None
+) -> Compiled:
     """A checked file and the catalogue, and the lock where there is one -> the fleet."""
     blueprints, documents, problems = own_blueprints(config, document, read_blueprint)
     locate = Locator(document, documents, lock)
@@ -100,14 +103,20 @@ def decide(config: Config, document: Document, catalog: Catalog, read_blueprint:
     return Compiled(fleet, tuple(_stop(problems + found)), locate, config.mirror)
 
 
-def _settled(config: Config, catalog: Catalog, blueprints: dict, locate: Locator, lock: Lock | None = None) -> tuple[Fleet, list[Problem]]:
+def _settled(
+    config: Config, catalog: Catalog, blueprints: dict, locate: Locator, lock: Lock | None = None
+) -> tuple[Fleet, list[Problem]]:
     """All decisions taken, and what our promises say about them."""
     world = settle(config, catalog, blueprints, lock)
     fleet = assemble(world)
-    return fleet, unreachable(world, locate) + unmet_needs(world, locate) + unlocked(world, locate.origin) + judge(fleet, locate.origin)
+    return fleet, unreachable(world, locate) + unmet_needs(world, locate) + unlocked(world, locate.origin) + judge(
+        fleet, locate.origin
+    )
 
 
-def _beyond(config: Config, document: Document, catalog: Catalog, blueprints: dict, locate: Locator, problems: list[Problem]) -> list[Problem]:
+def _beyond(
+    config: Config, document: Document, catalog: Catalog, blueprints: dict, locate: Locator, problems: list[Problem]
+) -> list[Problem]:
     """What is wrong with the decisions about the services and apps that no check complains about."""
     from infrakit.config.partial import sound_part
 

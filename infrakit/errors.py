@@ -49,7 +49,8 @@ class Problem(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """`text` with every control, separator and surrogate character written as an escape, so that it is one plain line."""
+    """`text` with every control, separator and surrogate character written as an escape, so that it is one plain
+    line."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,11 +1,13 @@
 """The decided world: what `resolve` hands to `policy` and `emit`.
 
 Immutable, free of secret values, and complete: an emitter never decides.
-Named tuples, not dataclasses: creating a frozen dataclass costs about five times as much at start-up, and a Pi pays that on every call.
-Names of fields are the names of the keys of a blueprint wherever a value is passed through: a trace depends on it.
+Named tuples, not dataclasses: creating a frozen dataclass costs about five times as much at start-up, and a Pi pays
+that on every call. Names of fields are the names of the keys of a blueprint wherever a value is passed through: a trace
+depends on it.
 """
 
-from typing import Any, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 SECRETS_DIRECTORY = "/run/secrets"
 
@@ -27,7 +29,8 @@ Origins = Mapping[str, Origin]
 
 
 class Health(NamedTuple):
-    """A health check as Compose knows it; durations in seconds. `start_interval_s`: between checks in the start period, 0 as later."""
+    """A health check as Compose knows it; durations in seconds. `start_interval_s`: between checks in the start period,
+    0 as later."""
 
     test: tuple[str, ...]
     interval_s: int = 30
@@ -40,7 +43,8 @@ class Health(NamedTuple):
 class Mount(NamedTuple):
     """A named volume, a file of the tree, or a path of the host, at `path` in the container.
 
-    kind: "volume" (source is the volume's name), "file" (source is relative to the tree), "host" (source is an absolute path).
+    kind: "volume" (source is the volume's name), "file" (source is relative to the tree), "host" (source is an absolute
+    path).
     """
 
     kind: str
@@ -93,8 +97,9 @@ class SocketProxy(NamedTuple):
 
 
 class ImagePin(NamedTuple):
-    """What the lock says an image is, for the host's processor: the digests of the index that its tag led to, of its manifest, and of its
-    configuration, which is the image ID in Docker's classic store; the containerd store has one of the other two. `name`: without a mirror.
+    """What the lock says an image is, for the host's processor: the digests of the index that its tag led to, of its
+    manifest, and of its configuration, which is the image ID in Docker's classic store; the containerd store has one of
+    the other two. `name`: without a mirror.
     """
 
     index: str
@@ -166,7 +171,8 @@ class Service(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication is off).
+    """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication
+    is off).
 
     `subnet_origin` is where the user named the pool that the subnet is from, None where nobody did.
     """
@@ -181,7 +187,8 @@ class Network(NamedTuple):
 
 
 class Upstream(NamedTuple):
-    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own Caddy."""
+    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own
+    Caddy."""
 
     address: str
     remote: str = ""
@@ -190,8 +197,10 @@ class Upstream(NamedTuple):
 class Route(NamedTuple):
     """One door: a host name, who may pass, and where it leads.
 
-    sign_in: "forward_auth" (Caddy asks Authentik), "application" (the service signs in by itself, through OIDC or SAML),
-             "provider" (Authentik's own pages), "public" (nobody is asked), "fleet" (only the core's Caddy, by client certificate).
+    sign_in: "forward_auth" (Caddy asks Authentik), "application" (the service signs in by itself, through OIDC or
+    SAML),
+             "provider" (Authentik's own pages), "public" (nobody is asked), "fleet" (only the core's Caddy, by client
+             certificate).
     `allow` names groups and users, empty where nobody needs to be asked.
     """
 
@@ -273,7 +282,8 @@ class Tls(NamedTuple):
 class SecretSpec(NamedTuple):
     """A secret by name. The value is minted, or given by the user, at the edge; it never enters the compiler.
 
-    kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made by openssl).
+    kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
+    by openssl).
     `shared` values are the same on every host of the fleet. `required_by` names containers.
     """
 
@@ -309,7 +319,8 @@ class Door(NamedTuple):
 class Deployment(NamedTuple):
     """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
 
-    `core` is the host that runs Authentik and Caddy for the fleet ("" where there is none). `shape` is equal for hosts that differ by name only.
+    `core` is the host that runs Authentik and Caddy for the fleet ("" where there is none). `shape` is equal for hosts
+    that differ by name only.
     """
 
     host: str

@@ -1,6 +1,7 @@
 """Name -> bytes of the files that InfraKit carries: schemas, blueprints, examples, and what the build precompiled.
 
-A checkout reads them where they stand; a built package (also inside a zip) reads infrakit/data/. Only reads; imports nothing heavy.
+A checkout reads them where they stand; a built package (also inside a zip) reads infrakit/data/. Only reads; imports
+nothing heavy.
 """
 
 import os
@@ -47,7 +48,8 @@ def example_source(name: str) -> bytes:
 
 
 def source(path: str) -> bytes:
-    """A file by its path in the checkout, which is also what origins call it ("blueprints/glances.yaml"); a built package keeps schemas directly in data/, blueprints in data/blueprints/."""
+    """A file by its path in the checkout, which is also what origins call it ("blueprints/glances.yaml"); a built
+    package keeps schemas directly in data/, blueprints in data/blueprints/."""
     carried = packed(path[len("schema/") :] if path.startswith("schema/") else path)
     return carried if carried is not None else _read(os.path.join(_CHECKOUT, *path.split("/")))
 

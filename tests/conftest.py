@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def pytest_configure(config):
-    """Each process that runs tests has the places of root's InfraKit for itself; with several workers, the first one runs none."""
+    """Each process that runs tests has the places of root's InfraKit for itself; with several workers, the first one
+    runs none."""
     if not hasattr(config, "workerinput"):
         runs.begin()
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
@@ -44,10 +45,15 @@ def infrakit(pyz, tmp_path):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """With several workers (build.sh): what shares a fixture that is dear shares a worker, and what takes long begins first."""
+    """With several workers (build.sh): what shares a fixture that is dear shares a worker, and what takes long begins
+    first."""
     items.sort(key=_rank)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_host(item) or (item.path.parent.name if "runtime" in item.path.parts else str(item.path))))
+        item.add_marker(
+            pytest.mark.xdist_group(
+                _host(item) or (item.path.parent.name if "runtime" in item.path.parts else str(item.path))
+            )
+        )
 
 
 def _host(item) -> str:

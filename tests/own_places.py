@@ -1,4 +1,5 @@
-"""The places of a machine that root's InfraKit writes to, empty and the calling process's own; they end with it, also when it is killed.
+"""The places of a machine that root's InfraKit writes to, empty and the calling process's own; they end with it, also
+when it is killed.
 
 A mount namespace does it. Processes that outlive a run of the tests, such as the machine's engine, start outside of it.
 """

@@ -1,4 +1,5 @@
-"""A run of the tests, and its name: by it, what a run that was killed left behind is told from what another one still uses."""
+"""A run of the tests, and its name: by it, what a run that was killed left behind is told from what another one still
+uses."""
 
 import os
 from pathlib import Path

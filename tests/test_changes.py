@@ -24,16 +24,27 @@ def test_a_new_service_comes_with_its_door_and_mounts():
         "+ door wiki.home.example.org: family",
         "+ mount wiki /wiki/data: volume wiki-data",
     ]
-    assert compare(FACTS, facts_of(fewer)) == ["- service wiki", "- door wiki.home.example.org", "- mount wiki /wiki/data"]
+    assert compare(FACTS, facts_of(fewer)) == [
+        "- service wiki",
+        "- door wiki.home.example.org",
+        "- mount wiki /wiki/data",
+    ]
 
 
 def test_a_door_says_who_could_pass_before():
-    routes = tuple(route._replace(allow=("administrators", "family")) if route.service == "dozzle" else route for route in HOST.routes)
-    assert compare(FACTS, facts_of(HOST._replace(routes=routes))) == ["~ door dozzle.home.example.org: administrators, family, was administrators"]
+    routes = tuple(
+        route._replace(allow=("administrators", "family")) if route.service == "dozzle" else route
+        for route in HOST.routes
+    )
+    assert compare(FACTS, facts_of(HOST._replace(routes=routes))) == [
+        "~ door dozzle.home.example.org: administrators, family, was administrators"
+    ]
 
 
 def test_what_needs_thought_has_a_sign_of_its_own():
-    routes = tuple(route._replace(sign_in="public", allow=()) if route.service == "wiki" else route for route in HOST.routes)
+    routes = tuple(
+        route._replace(sign_in="public", allow=()) if route.service == "wiki" else route for route in HOST.routes
+    )
     grant = Grant("wiki", "wiki", "ports", "port 9000", HOST.origin)
     assert compare(FACTS, facts_of(HOST._replace(routes=routes, grants=(grant,)))) == [
         "! door wiki.home.example.org: everybody, without sign-in, was family",

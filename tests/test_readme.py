@@ -19,7 +19,8 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def first_line(function) -> str:
-    return (function.__doc__ or "").strip().splitlines()[0]
+    """The first paragraph of its docstring, as one line."""
+    return " ".join((function.__doc__ or "").strip().partition("\n\n")[0].split())
 
 
 def shown(text: str) -> str:
@@ -60,13 +61,17 @@ def test_a_generated_part_is_current(name):
     assert found and found.group(2) == generated()[name]
 
 
-@pytest.mark.parametrize("source", re.findall("```yaml\n(# infrakit.yaml\n.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+@pytest.mark.parametrize(
+    "source", re.findall("```yaml\n(# infrakit.yaml\n.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+)
 def test_an_example_compiles(source):
     assert len(load(source.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments)
 
 
 def test_every_folder_of_the_map_exists():
-    map_of_code = README.read_text(encoding="utf-8").partition("## The map of the code")[2].partition("\n\nThe passes")[0]
+    map_of_code = (
+        README.read_text(encoding="utf-8").partition("## The map of the code")[2].partition("\n\nThe passes")[0]
+    )
     names = re.findall("`([a-z/._]+)`", map_of_code)
     assert len(names) >= 10 and [name for name in names if not (README.parent / name).exists()] == []
 

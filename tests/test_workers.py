@@ -1,4 +1,5 @@
-"""Tests that share a host run in one worker, or every worker installs a host of its own. pytest 9.2 and xdist 3.8 together do not see to it."""
+"""Tests that share a host run in one worker, or every worker installs a host of its own. pytest 9.2 and xdist 3.8
+together do not see to it."""
 
 import subprocess
 import sys

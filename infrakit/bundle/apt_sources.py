@@ -1,7 +1,9 @@
-"""What apt is told on this machine -> where a distribution's own packages come from: sources.list(5), both of its formats."""
+"""What apt is told on this machine -> where a distribution's own packages come from: sources.list(5), both of its
+formats."""
 
 import re
-from typing import Iterable, Iterator, Mapping, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 ONE_LINE = re.compile(r"^deb[ \t]+(?:\[([^\]]*)\][ \t]+)?(\S+)[ \t]+(\S+)[ \t]+([^#\n]+)", re.MULTILINE)
 FIELD = re.compile(r"^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
@@ -28,13 +30,21 @@ def entries(texts: Iterable[str]) -> Iterator[Entry]:
             if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() != "no":
                 for url in fields.get("uris", "").split():
                     for suite in fields.get("suites", "").split():
-                        yield Entry(url, suite, tuple(fields.get("components", "").split()), fields.get("signed-by", ""))
+                        yield Entry(
+                            url, suite, tuple(fields.get("components", "").split()), fields.get("signed-by", "")
+                        )
 
 
 def places(texts: Iterable[str], codename: str, keyring: str) -> Mapping[str, str]:
-    """Suite ("{codename}", "{codename}-updates", ...) -> where it lies, of what the distribution itself signs. `codename`: of this machine."""
+    """Suite ("{codename}", "{codename}-updates", ...) -> where it lies, of what the distribution itself signs.
+    `codename`: of this machine."""
     found: dict[str, str] = {}
     for entry in entries(texts):
-        if codename and (entry.suite == codename or entry.suite.startswith(f"{codename}-")) and "main" in entry.components and entry.key in ("", keyring):
+        if (
+            codename
+            and (entry.suite == codename or entry.suite.startswith(f"{codename}-"))
+            and "main" in entry.components
+            and entry.key in ("", keyring)
+        ):
             found.setdefault("{codename}" + entry.suite.removeprefix(codename), entry.url)
     return found

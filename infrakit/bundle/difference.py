@@ -1,7 +1,7 @@
 """Two manifests, and the bills of materials of both -> what is different, in lines for a person."""
 
 import json
-from typing import Mapping
+from collections.abc import Mapping
 
 from infrakit.bundle.images import blob_path
 from infrakit.bundle.manifest import ImageEntry, Manifest
@@ -13,11 +13,13 @@ MOST_COMPONENTS = 40
 
 def images_of(manifest: Manifest) -> dict[tuple[str, str], ImageEntry]:
     """By reference and architecture."""
-    return {(name, architecture): entry for name, found in manifest.images.items() for architecture, entry in found.items()}
+    return {
+        (name, architecture): entry for name, found in manifest.images.items() for architecture, entry in found.items()
+    }
 
 
 def differences(before: Manifest, after: Manifest, boms_before: Boms, boms_after: Boms) -> list[str]:
-    """"+" is new, "-" is gone, "~" is another one now."""
+    """ "+" is new, "-" is gone, "~" is another one now."""
     lines = [] if before.serial == after.serial else [f"~ serial {before.serial} -> {after.serial}"]
     old, new = images_of(before), images_of(after)
     for key in sorted({*old, *new}):
@@ -28,7 +30,10 @@ def differences(before: Manifest, after: Manifest, boms_before: Boms, boms_after
             lines.append(f"~ {name}: {old[key].config[7:19]} -> {new[key].config[7:19]}")
     lines += _files(before, after)
     for path in sorted({*boms_before} & {*boms_after}):
-        lines += [f"{line} in {path.removeprefix('sbom/').removesuffix('.cdx.json')}" for line in _components(boms_before[path], boms_after[path])]
+        lines += [
+            f"{line} in {path.removeprefix('sbom/').removesuffix('.cdx.json')}"
+            for line in _components(boms_before[path], boms_after[path])
+        ]
     return lines
 
 
@@ -50,8 +55,16 @@ def _components(before: bytes, after: bytes) -> list[str]:
     lines = []
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
-            lines.append(f"  ~ {name} {old[name]} -> {new[name]}" if name in old and name in new else f"  {'+' if name in new else '-'} {name} {new.get(name) or old.get(name)}")
-    return lines if len(lines) <= MOST_COMPONENTS else [*lines[:MOST_COMPONENTS], f"  and {len(lines) - MOST_COMPONENTS} more"]
+            lines.append(
+                f"  ~ {name} {old[name]} -> {new[name]}"
+                if name in old and name in new
+                else f"  {'+' if name in new else '-'} {name} {new.get(name) or old.get(name)}"
+            )
+    return (
+        lines
+        if len(lines) <= MOST_COMPONENTS
+        else [*lines[:MOST_COMPONENTS], f"  and {len(lines) - MOST_COMPONENTS} more"]
+    )
 
 
 def versions(bom: bytes) -> dict[str, str]:

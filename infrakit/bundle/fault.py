@@ -1,6 +1,7 @@
 """What may be wrong with a bundle, in codes that keep their meaning, and the error that carries all of it."""
 
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, printable
 
@@ -38,7 +39,11 @@ class Refused(InfraKitError):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         first = faults[0]
-        what = first.text() if len(faults) == 1 else f"{len(faults)} things are wrong with the bundle, first: {first.text()}"
+        what = (
+            first.text()
+            if len(faults) == 1
+            else f"{len(faults)} things are wrong with the bundle, first: {first.text()}"
+        )
         super().__init__(f"bundle refused: {what}", HINTS.get(first.code, COPY))
         self.faults = tuple(faults)
 

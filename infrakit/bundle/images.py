@@ -1,11 +1,13 @@
 """OCI manifests and configurations -> what `docker load` is given: one archive that both of Docker's image stores take.
 
-The classic store reads manifest.json, and asks for a layer's file only where it has not that chain of layers already; containerd's
-store reads index.json and keeps blobs by digest. Tried with an engine 26.1 in both modes (tests/e2e/test_bundle.py).
+The classic store reads manifest.json, and asks for a layer's file only where it has not that chain of layers already;
+containerd's store reads index.json and keeps blobs by digest. Tried with an engine 26.1 in both modes
+(tests/e2e/test_bundle.py).
 """
 
 import json
-from typing import Any, Collection, Mapping, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from infrakit.bundle.fault import refused
 from infrakit.bundle.manifest import DIGEST, Manifest
@@ -80,32 +82,56 @@ def archive(reference: str, digest: str, size: int, parts: Parts) -> dict[str, b
     """
     tag = reference.rpartition(":")[2]
     index = {
-        "schemaVersion": 2, "mediaType": OCI_INDEX,
-        "manifests": [{
-            "mediaType": parts.kind, "digest": digest, "size": size,
-            "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag},
-        }],
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [
+            {
+                "mediaType": parts.kind,
+                "digest": digest,
+                "size": size,
+                "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag},
+            }
+        ],
     }
-    classic = [{"Config": f"blobs/sha256/{parts.config.hex}", "RepoTags": [reference], "Layers": [f"blobs/sha256/{layer.hex}" for layer in parts.layers]}]
+    classic = [
+        {
+            "Config": f"blobs/sha256/{parts.config.hex}",
+            "RepoTags": [reference],
+            "Layers": [f"blobs/sha256/{layer.hex}" for layer in parts.layers],
+        }
+    ]
     return {"oci-layout": LAYOUT_TEXT, "index.json": _json(index), "manifest.json": _json(classic)}
 
 
 def layout_index(manifest: Manifest, sizes: Mapping[str, tuple[int, str]]) -> bytes:
-    """images/index.json, for other programs that read OCI image layouts. `sizes`: digest -> (size, media type) of a manifest."""
+    """images/index.json, for other programs that read OCI image layouts. `sizes`: digest -> (size, media type) of a
+    manifest."""
     listed = []
     for reference, images in sorted(manifest.images.items()):
         for architecture, image in sorted(images.items()):
             size, kind = sizes[image.manifest]
-            listed.append({
-                "mediaType": kind, "digest": image.manifest, "size": size, "platform": platform_of(architecture),
-                "annotations": {"org.opencontainers.image.ref.name": reference, "io.containerd.image.name": reference},
-            })
+            listed.append(
+                {
+                    "mediaType": kind,
+                    "digest": image.manifest,
+                    "size": size,
+                    "platform": platform_of(architecture),
+                    "annotations": {
+                        "org.opencontainers.image.ref.name": reference,
+                        "io.containerd.image.name": reference,
+                    },
+                }
+            )
     return _json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed})
 
 
 def platform_of(architecture: str) -> dict[str, str]:
     """As an index of images says it. `architecture`: dpkg's word."""
-    return {"os": "linux", "architecture": PROCESSORS.get(architecture, architecture), **({"variant": "v7"} if architecture == "armhf" else {})}
+    return {
+        "os": "linux",
+        "architecture": PROCESSORS.get(architecture, architecture),
+        **({"variant": "v7"} if architecture == "armhf" else {}),
+    }
 
 
 def _blob(tree: Any) -> Blob:

@@ -1,12 +1,13 @@
 """bundle.json <-> Manifest. Whatever is not exactly of this shape is refused, before anything in it is believed.
 
-Files up to CHUNK bytes have one SHA-256; a larger one has one per chunk, so that a damaged place can be named, and every byte is
-still hashed once. `sha256` of a larger file is what its maker saw; its chunks are what is checked.
+Files up to CHUNK bytes have one SHA-256; a larger one has one per chunk, so that a damaged place can be named, and
+every byte is still hashed once. `sha256` of a larger file is what its maker saw; its chunks are what is checked.
 """
 
 import json
 import re
-from typing import Any, Callable, Mapping, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from infrakit.bundle.fault import refused
 
@@ -37,7 +38,8 @@ class FileEntry(NamedTuple):
 
 
 class ImageEntry(NamedTuple):
-    """One image for one architecture, by digests: its OCI manifest, its configuration (the classic store's image ID), and "" or the index that listed it."""
+    """One image for one architecture, by digests: its OCI manifest, its configuration (the classic store's image ID),
+    and "" or the index that listed it."""
 
     manifest: str
     config: str
@@ -47,8 +49,8 @@ class ImageEntry(NamedTuple):
 class Manifest(NamedTuple):
     """`minimum`: the oldest InfraKit that can read it. `wholes`: path -> its parts, for files that were split.
 
-    `images`: reference -> architecture -> ImageEntry. `unpacked`: hex digest of a layer -> its bytes when unpacked. `absent`: blobs, and
-    packages by name and version, that a delta left out because the target has them.
+    `images`: reference -> architecture -> ImageEntry. `unpacked`: hex digest of a layer -> its bytes when unpacked.
+    `absent`: blobs, and packages by name and version, that a delta left out because the target has them.
     """
 
     serial: int
@@ -66,12 +68,20 @@ class Manifest(NamedTuple):
 def to_bytes(manifest: Manifest) -> bytes:
     """The same manifest, the same bytes."""
     tree = {
-        "bundle": FORMAT, "serial": manifest.serial, "minimum": manifest.minimum, "made_by": manifest.made_by, "name": manifest.name,
-        "architectures": list(manifest.architectures), "chunk": CHUNK,
+        "bundle": FORMAT,
+        "serial": manifest.serial,
+        "minimum": manifest.minimum,
+        "made_by": manifest.made_by,
+        "name": manifest.name,
+        "architectures": list(manifest.architectures),
+        "chunk": CHUNK,
         "files": {path: _file_tree(entry) for path, entry in manifest.files.items()},
         "wholes": {path: list(parts) for path, parts in manifest.wholes.items()},
-        "images": {name: {key: entry._asdict() for key, entry in found.items()} for name, found in manifest.images.items()},
-        "unpacked": dict(manifest.unpacked), "absent": list(manifest.absent),
+        "images": {
+            name: {key: entry._asdict() for key, entry in found.items()} for name, found in manifest.images.items()
+        },
+        "unpacked": dict(manifest.unpacked),
+        "absent": list(manifest.absent),
     }
     return (json.dumps(tree, sort_keys=True, indent=0, separators=(",", ":")) + "\n").encode()
 
@@ -88,16 +98,36 @@ def parse(content: bytes, ours: str) -> Manifest:
     minimum = _text(tree, "minimum", VERSION)
     if version_key(minimum) > version_key(ours):
         raise refused("minimum-version", NAME, f"it needs InfraKit {minimum} or newer, and this is {ours}")
-    keys = {"bundle", "serial", "minimum", "made_by", "name", "architectures", "chunk", "files", "wholes", "images", "unpacked", "absent"}
+    keys = {
+        "bundle",
+        "serial",
+        "minimum",
+        "made_by",
+        "name",
+        "architectures",
+        "chunk",
+        "files",
+        "wholes",
+        "images",
+        "unpacked",
+        "absent",
+    }
     if set(tree) != keys:
         raise _wrong(f"keys are missing or unknown: {', '.join(sorted(set(tree) ^ keys))[:200]}")
     if _number(tree["chunk"], CHUNK) != CHUNK:
         raise _wrong(f"chunk is not {CHUNK}")
     files = _files(tree["files"])
     return Manifest(
-        serial=_number(tree["serial"], MOST_SERIAL), minimum=minimum, made_by=_text(tree, "made_by", VERSION), name=_text(tree, "name", WORD),
-        architectures=_texts(tree["architectures"], WORD), files=files, wholes=_wholes(tree["wholes"], files), images=_images(tree["images"]),
-        unpacked=_mapping(tree["unpacked"], HEX, lambda name, size: _number(size, MOST_FILE_BYTES)), absent=_texts(tree["absent"], re.compile(r"[!-~]{1,300}")),
+        serial=_number(tree["serial"], MOST_SERIAL),
+        minimum=minimum,
+        made_by=_text(tree, "made_by", VERSION),
+        name=_text(tree, "name", WORD),
+        architectures=_texts(tree["architectures"], WORD),
+        files=files,
+        wholes=_wholes(tree["wholes"], files),
+        images=_images(tree["images"]),
+        unpacked=_mapping(tree["unpacked"], HEX, lambda name, size: _number(size, MOST_FILE_BYTES)),
+        absent=_texts(tree["absent"], re.compile(r"[!-~]{1,300}")),
     )
 
 
@@ -114,7 +144,9 @@ def _tree(content: bytes) -> dict[str, Any]:
         raise ValueError(word)
 
     try:
-        tree = json.loads(content.decode("utf-8"), object_pairs_hook=once, parse_float=no_constant, parse_constant=no_constant)
+        tree = json.loads(
+            content.decode("utf-8"), object_pairs_hook=once, parse_float=no_constant, parse_constant=no_constant
+        )
     except (ValueError, RecursionError):
         raise _wrong("it is not a JSON object as InfraKit writes it") from None
     if not isinstance(tree, dict):
@@ -130,7 +162,9 @@ def _files(tree: Any) -> dict[str, FileEntry]:
     for path in found:
         bad = bad_path(path)
         if bad or path in (NAME, SIGNATURE):
-            raise refused("path", NAME, f"{path[:MOST_PATH]!r} is no path of a bundle: {bad or 'it cannot list itself'}")
+            raise refused(
+                "path", NAME, f"{path[:MOST_PATH]!r} is no path of a bundle: {bad or 'it cannot list itself'}"
+            )
         # FAT knows no upper and lower case.
         if seen.setdefault(path.lower(), path) != path:
             raise refused("duplicate", NAME, f"{path} and {seen[path.lower()]} are one name on a stick")
@@ -175,7 +209,13 @@ def chunk_count(size: int) -> int:
 def _wholes(tree: Any, files: Mapping[str, FileEntry]) -> dict[str, tuple[str, ...]]:
     found = _mapping(tree, None, lambda path, parts: _texts(parts, None))
     for path, parts in found.items():
-        if bad_path(path) or path in files or not parts or not set(parts) <= set(files) or any(part.rpartition(".part")[0] != path for part in parts):
+        if (
+            bad_path(path)
+            or path in files
+            or not parts
+            or not set(parts) <= set(files)
+            or any(part.rpartition(".part")[0] != path for part in parts)
+        ):
             raise _wrong(f"{path[:MOST_PATH]} is not made of parts that it lists")
     return found
 
@@ -215,7 +255,9 @@ def _text(tree: Mapping[str, Any], key: str, pattern: "re.Pattern[str]") -> str:
 
 
 def _texts(value: Any, pattern: "re.Pattern[str] | None") -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and (pattern is None or pattern.fullmatch(item)) for item in value):
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and (pattern is None or pattern.fullmatch(item)) for item in value
+    ):
         raise _wrong("a list is not as it should be")
     return tuple(value)
 

@@ -1,12 +1,15 @@
-"""A bundle's images -> what a registry says of them: by name and tag, and by digest (OCI distribution specification, "Pull").
+"""A bundle's images -> what a registry says of them: by name and tag, and by digest (OCI distribution specification,
+"Pull").
 
-An image is found as `images.mirror` asks for it, docker.io/library/caddy, and as a mirror of its registry is asked, library/caddy.
+An image is found as `images.mirror` asks for it, docker.io/library/caddy, and as a mirror of its registry is asked,
+library/caddy.
 """
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Callable, Mapping, NamedTuple
+from typing import NamedTuple
 
 from infrakit.bundle.fault import refused
 from infrakit.bundle.images import OCI_INDEX, OCI_MANIFEST, blob_path, platform_of
@@ -66,10 +69,17 @@ def _document(read: Callable[[str], bytes], digest: str, usual: str) -> Document
 def _index(images: Mapping[str, ImageEntry], documents: Mapping[str, Document]) -> bytes:
     """For a bundle that has not the one of the registry."""
     listed = [
-        {"mediaType": documents[entry.manifest].kind, "digest": entry.manifest, "size": len(documents[entry.manifest].content), "platform": platform_of(architecture)}
+        {
+            "mediaType": documents[entry.manifest].kind,
+            "digest": entry.manifest,
+            "size": len(documents[entry.manifest].content),
+            "platform": platform_of(architecture),
+        }
         for architecture, entry in sorted(images.items())
     ]
-    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(
+        {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}, sort_keys=True, separators=(",", ":")
+    ).encode()
 
 
 def _named(tops: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -1,6 +1,8 @@
-"""bundle.json.sig -> the key that signed, in OpenSSH's words. Whether it really did is ssh-keygen's to say (system/signing.py).
+"""bundle.json.sig -> the key that signed, in OpenSSH's words. Whether it really did is ssh-keygen's to say
+(system/signing.py).
 
-Source: PROTOCOL.sshsig of OpenSSH. Only the one spelling that ssh-keygen writes is taken, so that no byte of the file may change.
+Source: PROTOCOL.sshsig of OpenSSH. Only the one spelling that ssh-keygen writes is taken, so that no byte of the file
+may change.
 """
 
 import base64
@@ -54,7 +56,9 @@ def signer(content: bytes) -> PublicKey:
     except (ValueError, IndexError, binascii.Error):
         raise refused("signature", SIGNATURE, "it is not a signature as ssh-keygen writes it") from None
     if namespace != NAMESPACE.encode():
-        raise refused("signature", SIGNATURE, f"it was made for {namespace.decode('ascii', 'replace')[:40]}, not for {NAMESPACE}")
+        raise refused(
+            "signature", SIGNATURE, f"it was made for {namespace.decode('ascii', 'replace')[:40]}, not for {NAMESPACE}"
+        )
     if kind not in KINDS:
         raise refused("other-key", SIGNATURE, f"its key is of the kind {kind[:40]}, and only Ed25519 is taken")
     return PublicKey(kind, blob)

@@ -1,15 +1,19 @@
-"""A system that a bundle is made for -> where its packages come from: one row per distribution, as apt's sources say it.
+"""A system that a bundle is made for -> where its packages come from: one row per distribution, as apt's sources say
+it.
 
-No address stands here: packages come from where this machine, of the same distribution, gets its own, or from where the user says.
+No address stands here: packages come from where this machine, of the same distribution, gets its own, or from where the
+user says.
 """
 
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from infrakit.errors import UsageProblem
 
 
 class Archive(NamedTuple):
-    """A distribution's own packages. `suites`: with {codename}; `ports`: what the archive for other processors than amd64 is called, "" where it is the same."""
+    """A distribution's own packages. `suites`: with {codename}; `ports`: what the archive for other processors than
+    amd64 is called, "" where it is the same."""
 
     suites: tuple[str, ...]
     components: str
@@ -18,14 +22,24 @@ class Archive(NamedTuple):
 
 
 ARCHIVES = {
-    "debian": Archive(("{codename}", "{codename}-updates", "{codename}-security"), "main", "/usr/share/keyrings/debian-archive-keyring.gpg"),
-    "ubuntu": Archive(("{codename}", "{codename}-updates", "{codename}-security"), "main universe", "/usr/share/keyrings/ubuntu-archive-keyring.gpg", "ubuntu-ports"),
+    "debian": Archive(
+        ("{codename}", "{codename}-updates", "{codename}-security"),
+        "main",
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+    ),
+    "ubuntu": Archive(
+        ("{codename}", "{codename}-updates", "{codename}-security"),
+        "main universe",
+        "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+        "ubuntu-ports",
+    ),
     "raspbian": Archive(("{codename}",), "main", "/usr/share/keyrings/raspbian-archive-keyring.gpg"),
 }
 
 
 class Own(NamedTuple):
-    """This machine: its distribution and processor, and where each suite of its own packages lies (apt_sources.places)."""
+    """This machine: its distribution and processor, and where each suite of its own packages lies
+    (apt_sources.places)."""
 
     distribution: str
     architecture: str
@@ -51,7 +65,10 @@ def system(text: str, architecture: str) -> System:
     """Of "debian-trixie". UsageProblem where it is no system that we know."""
     distribution, _, codename = text.partition("-")
     if distribution not in ARCHIVES or not codename.isalnum():
-        raise UsageProblem(f"--system {text}: not a system that packages can be had for", f"write it like debian-trixie; known are {', '.join(ARCHIVES)}")
+        raise UsageProblem(
+            f"--system {text}: not a system that packages can be had for",
+            f"write it like debian-trixie; known are {', '.join(ARCHIVES)}",
+        )
     return System(distribution, codename, architecture)
 
 
@@ -62,7 +79,8 @@ def archive_name(distribution: str, architecture: str) -> str:
 
 
 def sources(made_for: System, mirrors: Mapping[str, str], keyrings: Mapping[str, str], own: Own = NOWHERE) -> list[str]:
-    """Lines of a sources.list for the distribution's packages. `mirrors`, `keyrings`: what the user said, by archive and by distribution.
+    """Lines of a sources.list for the distribution's packages. `mirrors`, `keyrings`: what the user said, by archive
+    and by distribution.
 
     UsageProblem where nobody says where they are.
     """
@@ -70,13 +88,29 @@ def sources(made_for: System, mirrors: Mapping[str, str], keyrings: Mapping[str,
     mirror = mirrors.get(name)
     alike = own.distribution == made_for.distribution and archive_name(own.distribution, own.architecture) == name
     # A mirror is taken as it is: whether it has updates beside the release, nobody knows.
-    places = {archive.suites[0]: mirror} if mirror else {suite: own.places[suite] for suite in archive.suites if suite in own.places} if alike else {}
+    places = (
+        {archive.suites[0]: mirror}
+        if mirror
+        else {suite: own.places[suite] for suite in archive.suites if suite in own.places}
+        if alike
+        else {}
+    )
     if archive.suites[0] not in places:
         what = f"packages for {made_for.name}: this machine does not know where those of {name} are"
-        raise UsageProblem(what, f"say it: --mirror {name}=URL; or bring packages: --packages DIR; or, where the hosts have Docker: --no-packages")
+        raise UsageProblem(
+            what,
+            (
+                f"say it: --mirror {name}=URL; or bring packages: --packages DIR; or, where the hosts have Docker: "
+                "--no-packages"
+            ),
+        )
     keyring = keyrings.get(made_for.distribution, archive.keyring)
     return [
-        f"deb [arch={made_for.architecture} signed-by={keyring}] {place} {suite.format(codename=made_for.codename)} {archive.components}" for suite, place in places.items()
+        (
+            f"deb [arch={made_for.architecture} signed-by={keyring}] {place} "
+            f"{suite.format(codename=made_for.codename)} {archive.components}"
+        )
+        for suite, place in places.items()
     ]
 
 

@@ -1,11 +1,12 @@
 """Trees of blueprint files -> Catalog, and the precompiled catalogue that a zipapp carries.
 
-`blueprint_from` is total on a tree that passed schema/blueprint.schema.json; a user's blueprint goes the same way as ours.
-A checkout reads the YAML files, a zipapp one JSON file with the same trees: the result is equal.
+`blueprint_from` is total on a tree that passed schema/blueprint.schema.json; a user's blueprint goes the same way as
+ours. A checkout reads the YAML files, a zipapp one JSON file with the same trees: the result is equal.
 """
 
 import json
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from infrakit import resources
 from infrakit.catalog.model import (
@@ -186,7 +187,9 @@ def _secret_use(item: Any) -> SecretUse:
 
 
 def _health(tree: Tree | None) -> Health | None:
-    return None if tree is None else Health(**{**tree, "test": tuple(tree["test"]), "start_interval_s": START_INTERVAL_S})
+    return (
+        None if tree is None else Health(**{**tree, "test": tuple(tree["test"]), "start_interval_s": START_INTERVAL_S})
+    )
 
 
 def _docker(tree: Tree | None) -> DockerBlueprint | None:

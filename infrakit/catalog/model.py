@@ -1,11 +1,12 @@
 """The words of a blueprint: what `load` hands to `resolve`.
 
-Fields are named as the keys of the file, so that (document, path) of a value is a path in that file; every default is filled in here.
-Mappings of the file become tuples of pairs, sorted by key; containers (in the file's order), secrets, options and files keep their key as `name`.
-Strings may still hold references (`${url.authentik}`): see references.py.
+Fields are named as the keys of the file, so that (document, path) of a value is a path in that file; every default is
+filled in here. Mappings of the file become tuples of pairs, sorted by key; containers (in the file's order), secrets,
+options and files keep their key as `name`. Strings may still hold references (`${url.authentik}`): see references.py.
 """
 
-from typing import Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from infrakit.model import Health
 
@@ -37,7 +38,8 @@ class Backup(NamedTuple):
 
 
 class OptionBlueprint(NamedTuple):
-    """services.<service>.options.<name>. type: string, integer, boolean or list; a value is used as text (a list joined by commas)."""
+    """services.<service>.options.<name>. type: string, integer, boolean or list; a value is used as text (a list joined
+    by commas)."""
 
     name: str
     type: str
@@ -48,7 +50,8 @@ class OptionBlueprint(NamedTuple):
 
 
 class SecretBlueprint(NamedTuple):
-    """kind: "password" (minted once) or "user" (only the user has it). `shared`: the same value on every host of the fleet."""
+    """kind: "password" (minted once) or "user" (only the user has it). `shared`: the same value on every host of the
+    fleet."""
 
     name: str
     kind: str
@@ -86,7 +89,8 @@ class PortBlueprint(NamedTuple):
 
 
 class DockerBlueprint(NamedTuple):
-    """What a container may ask Docker, by exact method and path. transport: tcp or unix (a socket in a shared volume at `socket_volume_path`)."""
+    """What a container may ask Docker, by exact method and path. transport: tcp or unix (a socket in a shared volume at
+    `socket_volume_path`)."""
 
     transport: str
     socket_volume_path: str
@@ -95,7 +99,8 @@ class DockerBlueprint(NamedTuple):
 
 
 class ContainerBlueprint(NamedTuple):
-    """`entrypoint` and `command` are None where the image's own is kept; `needs` pairs a container with healthy or completed."""
+    """`entrypoint` and `command` are None where the image's own is kept; `needs` pairs a container with healthy or
+    completed."""
 
     name: str
     image: str

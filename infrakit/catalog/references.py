@@ -4,7 +4,7 @@ A fixed table of names, no expressions, one pass: a value that happens to look l
 """
 
 import re
-from typing import Callable
+from collections.abc import Callable
 
 NAMES = (
     "administrators",

@@ -25,6 +25,10 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, help="All that a machine without a network needs, in one folder that fits on a stick.", subcommand_metavar="COMMAND ...")
+@click.group(
+    cls=Commands,
+    help="All that a machine without a network needs, in one folder that fits on a stick.",
+    subcommand_metavar="COMMAND ...",
+)
 def command():
     pass

@@ -12,11 +12,16 @@ from infrakit.errors import EXIT_OK, UsageProblem
 from infrakit.system.bundle.copy import copy
 
 
-@click.command(help="""Copy the bundle in DIR, or at the https:// address that infrakit bundle serve prints, to the folder OUT, checking every byte.
-Its signature stays as it is. Run again, it writes only what is missing or damaged there.""")
+@click.command(
+    help="""Copy the bundle in DIR, or at the https:// address that infrakit bundle serve prints, to the folder OUT,
+    checking every byte.
+Its signature stays as it is. Run again, it writes only what is missing or damaged there."""
+)
 @click.argument("folder", metavar="DIR|URL")
 @click.argument("out", metavar="OUT")
-@click.option("--fingerprint", metavar="HEX", default="", help="Of the certificate at that address, as it is printed there.")
+@click.option(
+    "--fingerprint", metavar="HEX", default="", help="Of the certificate at that address, as it is printed there."
+)
 @click.option("--key", metavar="FILE", help="Public keys to believe, instead of the one that this machine pinned.")
 @click.option("--allow-unsigned", is_flag=True, help="Copy a bundle that nobody signed.")
 @click.option("--allow-downgrade", is_flag=True, help="Copy a bundle that is older than the one that this machine has.")
@@ -33,5 +38,8 @@ def command(folder, out, fingerprint, key, allow_unsigned, allow_downgrade):
 
     found = checked(act, quiet=False)
     say_who(found)
-    result(f"{out}: {len(found.manifest.files)} files, {found.bytes_read / 1e6:.1f} MB, serial {found.manifest.serial}; {written[0]} of them written")
+    result(
+        f"{out}: {len(found.manifest.files)} files, {found.bytes_read / 1e6:.1f} MB, serial "
+        f"{found.manifest.serial}; {written[0]} of them written"
+    )
     return EXIT_OK

@@ -31,22 +31,77 @@ from infrakit.system.registry import Client
 LEAST_SPLIT = 1 << 20
 
 
-@click.command(help="Write into the folder OUT all that hosts of the file need where there is no network: program, file, images, packages. Run again, it goes on.")
+@click.command(
+    help=(
+        "Write into the folder OUT all that hosts of the file need where there is no network: program, file, images, "
+        "packages. Run again, it goes on."
+    )
+)
 @click.argument("out", metavar="OUT")
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
-@click.option("--for", "hosts", metavar="HOST", multiple=True, help="Only what this host needs; may be given several times.")
-@click.option("--inventory", "inventories", metavar="FILE", multiple=True, help="Leave out what this machine has (infrakit inventory); may be given several times.")
-@click.option("--system", "systems", metavar="SYSTEM", multiple=True, help="What the hosts run, such as debian-trixie: Docker's packages for it are brought. By default Debian 12 and 13.")
-@click.option("--packages", metavar="DIR", help="Take packages from here instead: folders of .deb files, called like debian-trixie-amd64.")
+@click.option(
+    "--for", "hosts", metavar="HOST", multiple=True, help="Only what this host needs; may be given several times."
+)
+@click.option(
+    "--inventory",
+    "inventories",
+    metavar="FILE",
+    multiple=True,
+    help="Leave out what this machine has (infrakit inventory); may be given several times.",
+)
+@click.option(
+    "--system",
+    "systems",
+    metavar="SYSTEM",
+    multiple=True,
+    help=(
+        "What the hosts run, such as debian-trixie: Docker's packages for it are brought. By default Debian 12 and 13."
+    ),
+)
+@click.option(
+    "--packages",
+    metavar="DIR",
+    help="Take packages from here instead: folders of .deb files, called like debian-trixie-amd64.",
+)
 @click.option("--no-packages", is_flag=True, help="Bring no packages: the hosts have Docker.")
-@click.option("--docker-repository", metavar="URL", default=REPOSITORY, show_default=True, help="A mirror of Docker's package repository.")
-@click.option("--docker-key", metavar="FINGERPRINT", default=KEY, help="The key that signs it; Docker's own where nothing is said.")
-@click.option("--mirror", "mirrors", metavar="NAME=URL", multiple=True, help="Where a distribution's packages come from: debian=http://...; for its own distribution, where this machine gets them.")
-@click.option("--keyring", "keyrings", metavar="NAME=FILE", multiple=True, help="The keys that sign a distribution's packages.")
-@click.option("--sign", metavar="KEY", help="Sign with this Ed25519 key of ssh-keygen. Unsigned bundles are refused by default.")
+@click.option(
+    "--docker-repository",
+    metavar="URL",
+    default=REPOSITORY,
+    show_default=True,
+    help="A mirror of Docker's package repository.",
+)
+@click.option(
+    "--docker-key",
+    metavar="FINGERPRINT",
+    default=KEY,
+    help="The key that signs it; Docker's own where nothing is said.",
+)
+@click.option(
+    "--mirror",
+    "mirrors",
+    metavar="NAME=URL",
+    multiple=True,
+    help=(
+        "Where a distribution's packages come from: debian=http://...; for its own distribution, where this machine "
+        "gets them."
+    ),
+)
+@click.option(
+    "--keyring", "keyrings", metavar="NAME=FILE", multiple=True, help="The keys that sign a distribution's packages."
+)
+@click.option(
+    "--sign", metavar="KEY", help="Sign with this Ed25519 key of ssh-keygen. Unsigned bundles are refused by default."
+)
 @click.option("--no-sbom", is_flag=True, help="Write no bills of materials: layers are then not looked into.")
-@click.option("--split", metavar="SIZE", help="Split blobs that are larger, such as 700m; 4 GiB minus 1 at most, for FAT32.")
-@click.option("--serial", type=click.IntRange(0, 1 << 62), help="A number that grows with each bundle; by default larger than the one before.")
+@click.option(
+    "--split", metavar="SIZE", help="Split blobs that are larger, such as 700m; 4 GiB minus 1 at most, for FAT32."
+)
+@click.option(
+    "--serial",
+    type=click.IntRange(0, 1 << 62),
+    help="A number that grows with each bundle; by default larger than the one before.",
+)
 def command(out, file, hosts, inventories, sign, no_sbom, split, serial, **packages):
     known = [parse(read_input(name), name) for name in inventories]
     found = here.find(file)
@@ -67,10 +122,31 @@ def command(out, file, hosts, inventories, sign, no_sbom, split, serial, **packa
                 fetched = fetch(client, writer, images, known, counter, None if no_sbom else inside)
                 counter.end()
                 unpacked = {} if no_sbom else inside.describe(images, say)
-            writer.seal(Manifest(writer.serial(serial), VERSION, VERSION, fleet.fleet.name, architectures, {}, {}, fetched.images, unpacked, fetched.absent), sign or "")
-    result(f"{out}: {len(fetched.images)} images for {', '.join(architectures)}, {sum(item.size for item in writer.files.values()) / 1e6:.1f} MB, {fetched.fetched / 1e6:.1f} MB of it fetched")
+            writer.seal(
+                Manifest(
+                    writer.serial(serial),
+                    VERSION,
+                    VERSION,
+                    fleet.fleet.name,
+                    architectures,
+                    {},
+                    {},
+                    fetched.images,
+                    unpacked,
+                    fetched.absent,
+                ),
+                sign or "",
+            )
+    result(
+        f"{out}: {len(fetched.images)} images for {', '.join(architectures)}, "
+        f"{sum(item.size for item in writer.files.values()) / 1e6:.1f} MB, {fetched.fetched / 1e6:.1f} MB of it "
+        "fetched"
+    )
     if fetched.absent:
-        say(f"it leaves out {len(fetched.absent)} layers, which {', '.join(item.host for item in known)} has; other machines cannot use it")
+        say(
+            f"it leaves out {len(fetched.absent)} layers, which {', '.join(item.host for item in known)} has; "
+            "other machines cannot use it"
+        )
     if not sign:
         say("note: it is not signed; install takes it with --allow-unsigned only")
     return EXIT_OK
@@ -97,7 +173,10 @@ def wishes(deployments: list[Deployment]) -> list[Wish]:
         for reference, pin in pins(deployment).items():
             if "@" in reference:
                 # moby#22011, moby#43570: what was loaded has no digest, so such a name is never found.
-                raise UsageProblem(f"{reference} is named by its digest, which Docker forgets over docker load", "name it by a tag, and pin it with infrakit lock")
+                raise UsageProblem(
+                    f"{reference} is named by its digest, which Docker forgets over docker load",
+                    "name it by a tag, and pin it with infrakit lock",
+                )
             wanted.setdefault(reference, {})[deployment.architecture] = pin
     return [Wish(reference, dict(sorted(architectures.items()))) for reference, architectures in sorted(wanted.items())]
 

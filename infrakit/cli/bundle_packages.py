@@ -1,8 +1,8 @@
 """Docker's packages, and all they need, for each kind of host that a bundle is made for."""
 
 import os
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Mapping, Sequence
 
 from infrakit.bundle.inventory import Inventory
 from infrakit.bundle.systems import System, index_entry, sources, system
@@ -22,8 +22,18 @@ DEFAULT = ("debian-bookworm", "debian-trixie")
 
 
 def bring(
-    writer: Writer, architectures: Sequence[str], inventories: Sequence[Inventory], locked: Locked, *, systems: tuple[str, ...], packages: str | None, no_packages: bool,
-    docker_repository: str, docker_key: str, mirrors: tuple[str, ...], keyrings: tuple[str, ...],
+    writer: Writer,
+    architectures: Sequence[str],
+    inventories: Sequence[Inventory],
+    locked: Locked,
+    *,
+    systems: tuple[str, ...],
+    packages: str | None,
+    no_packages: bool,
+    docker_repository: str,
+    docker_key: str,
+    mirrors: tuple[str, ...],
+    keyrings: tuple[str, ...],
 ) -> None:
     """Into packages/ of the bundle, in the versions that a lock names. MachineUnfit where a system's cannot be had."""
     if no_packages:
@@ -48,24 +58,35 @@ def bring(
 def _given(writer: Writer, packages: str) -> None:
     names = sorted(name for name in os.listdir(packages) if os.path.isdir(os.path.join(packages, name)))
     if not names:
-        raise UsageProblem(f"{packages} has no folder called like debian-trixie-amd64", "put the .deb files for one system into each")
+        raise UsageProblem(
+            f"{packages} has no folder called like debian-trixie-amd64", "put the .deb files for one system into each"
+        )
     for name in names:
         entries: dict[str, str] = {}
         _put(writer, name, os.path.join(packages, name), entries, {})
         if not entries:
-            raise UsageProblem(f"there are no .deb files in {os.path.join(packages, name)}", "bring docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin and all they need")
+            raise UsageProblem(
+                f"there are no .deb files in {os.path.join(packages, name)}",
+                "bring docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin and all they need",
+            )
 
 
 def _put(writer: Writer, name: str, folder: str, entries: dict[str, str], locked: Mapping[str, LockedPackage]) -> None:
-    """The .deb files of a folder, and the index that lets apt choose among them. `entries`: what of it is there already; grows."""
+    """The .deb files of a folder, and the index that lets apt choose among them. `entries`: what of it is there
+    already; grows."""
     for item in sorted(item for item in os.listdir(folder) if item.endswith(".deb")):
         stored = item.replace("%3a", "_").replace(":", "_")
         content = read_input(os.path.join(folder, item))
         writer.put(f"packages/{name}/{stored}", content)
         wanted = next((found.digest[7:] for package, found in locked.items() if item.startswith(f"{package}_")), "")
         if wanted and wanted != sha256(content).hexdigest():
-            raise MachineUnfit(f"{item} is not the package that infrakit.lock names", "infrakit lock --upgrade asks the repository anew")
-        entries[stored] = index_entry(control_of(os.path.join(folder, item)), stored, len(content), sha256(content).hexdigest())
+            raise MachineUnfit(
+                f"{item} is not the package that infrakit.lock names",
+                "infrakit lock --upgrade asks the repository anew",
+            )
+        entries[stored] = index_entry(
+            control_of(os.path.join(folder, item)), stored, len(content), sha256(content).hexdigest()
+        )
     if entries:
         writer.put(f"packages/{name}/Packages", "\n".join(entry for _, entry in sorted(entries.items())).encode())
 
@@ -77,7 +98,10 @@ def docker_of(made_for: System, repository: str, wanted: str) -> Signed:
     content = fetch(url, 1 << 20, 60)
     found = fingerprints(content)
     if found != [wanted]:
-        raise MachineUnfit(f"{url} is {', '.join(found) or 'no key'}, not {wanted}", "somebody stands between this machine and Docker's repository: do not go on")
+        raise MachineUnfit(
+            f"{url} is {', '.join(found) or 'no key'}, not {wanted}",
+            "somebody stands between this machine and Docker's repository: do not go on",
+        )
     return Signed(f"{repository}/linux/{origin} {made_for.codename} stable", content)
 
 

@@ -15,7 +15,12 @@ from infrakit.system.bundle.verify import Verified, verify
 MOST_LINES = 30
 
 
-@click.command(help="Read every byte of the bundle in DIR from its medium, check signature, serial and hashes, and name what is damaged. Changes nothing.")
+@click.command(
+    help=(
+        "Read every byte of the bundle in DIR from its medium, check signature, serial and hashes, and name what is "
+        "damaged. Changes nothing."
+    )
+)
 @click.argument("folder", metavar="DIR")
 @click.option("--key", metavar="FILE", help="Public keys to believe, instead of the one that this machine pinned.")
 @click.option("--allow-unsigned", is_flag=True, help="Accept a bundle that nobody signed.")
@@ -28,7 +33,10 @@ def command(folder, key, allow_unsigned, allow_downgrade, as_json):
         result_json(receipt(found))
         return EXIT_OK
     say_who(found)
-    result(f"{folder}: whole: {len(found.manifest.files)} files, {found.bytes_read / 1e6:.1f} MB, serial {found.manifest.serial}, manifest sha256:{found.sha256}")
+    result(
+        f"{folder}: whole: {len(found.manifest.files)} files, {found.bytes_read / 1e6:.1f} MB, serial "
+        f"{found.manifest.serial}, manifest sha256:{found.sha256}"
+    )
     return EXIT_OK
 
 
@@ -58,16 +66,28 @@ def say_who(found: Verified) -> None:
     elif found.pinned:
         say(f"signed with {found.key.fingerprint}, which is trusted")
     else:
-        say(f"signed with {found.key.fingerprint}; this machine has not seen that key before: compare it with what its owner says")
+        say(
+            f"signed with {found.key.fingerprint}; this machine has not seen that key before: compare it with "
+            "what its owner says"
+        )
 
 
 def receipt(found: Verified) -> dict:
     """For whoever has to show that it was verified."""
     manifest = found.manifest
     return {
-        "result": "verified", "bundle": found.path, "name": manifest.name, "serial": manifest.serial, "manifest_sha256": found.sha256,
-        "key": found.key.fingerprint if found.key else None, "key_was_trusted_before": found.pinned,
+        "result": "verified",
+        "bundle": found.path,
+        "name": manifest.name,
+        "serial": manifest.serial,
+        "manifest_sha256": found.sha256,
+        "key": found.key.fingerprint if found.key else None,
+        "key_was_trusted_before": found.pinned,
         "files": {path: {"size": entry.size, "sha256": entry.sha256} for path, entry in manifest.files.items()},
-        "bytes_read": found.bytes_read, "read_twice": list(found.notes), "architectures": list(manifest.architectures),
-        "made_by": manifest.made_by, "verified_by": f"infrakit {VERSION}", "verified_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "bytes_read": found.bytes_read,
+        "read_twice": list(found.notes),
+        "architectures": list(manifest.architectures),
+        "made_by": manifest.made_by,
+        "verified_by": f"infrakit {VERSION}",
+        "verified_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -1,12 +1,14 @@
-"""A plan -> shown, agreed to, and carried out on this machine, with one lock, a journal, and signals that wait for a safe point."""
+"""A plan -> shown, agreed to, and carried out on this machine, with one lock, a journal, and signals that wait for a
+safe point."""
 
 import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Callable, Iterator
+from typing import Any
 
 from infrakit.cli.progress import Progress
 from infrakit.cli.talk import result, result_json
@@ -30,15 +32,27 @@ def need_root() -> None:
 
 
 def show(plan: Plan, machine: Any, *, as_json: bool) -> int:
-    """The plan in words: what would be done and why, what is waited for (?), what would be kept. How many steps would change something."""
+    """The plan in words: what would be done and why, what is waited for (?), what would be kept. How many steps would
+    change something."""
     found = preview(plan, machine)
     changing = sum(item.changes for item in found)
     if as_json:
-        result_json({"plan": plan.title, "steps": [
-            {"name": item.step.name, "title": item.step.title, "acts": item.acts, "because": item.because,
-             "waits": item.step.waits, "actions": [action.text() for action in item.step.actions] if item.acts else []}
-            for item in found
-        ]})
+        result_json(
+            {
+                "plan": plan.title,
+                "steps": [
+                    {
+                        "name": item.step.name,
+                        "title": item.step.title,
+                        "acts": item.acts,
+                        "because": item.because,
+                        "waits": item.step.waits,
+                        "actions": [action.text() for action in item.step.actions] if item.acts else [],
+                    }
+                    for item in found
+                ],
+            }
+        )
         return changing
     result(f"{plan.title}: {changing} of {len(found)} steps to take")
     for item in found:
@@ -52,7 +66,13 @@ def show(plan: Plan, machine: Any, *, as_json: bool) -> int:
 
 
 def carry_out(
-    plan: Plan, *, yes: bool, dry_run: bool, as_json: bool, machine: Machine | None = None, recorded: bool = True,
+    plan: Plan,
+    *,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    machine: Machine | None = None,
+    recorded: bool = True,
     after: Callable[[int], None] = lambda taken: None,
 ) -> int:
     """The exit code. Asks before it changes anything, unless `yes`. `recorded`: keep how to take each change back.
@@ -70,11 +90,17 @@ def carry_out(
                 raise InfraKitError("nothing was changed", "--yes answers the question")
         progress = Progress(as_json=as_json)
         with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
-            taken = run(plan, machine, _journaled(machine, progress), _kept(machine) if recorded else _forget, stopping=asked)
+            taken = run(
+                plan, machine, _journaled(machine, progress), _kept(machine) if recorded else _forget, stopping=asked
+            )
         if taken:
             machine.flush(*CHANGED)  # what we call done, no power cut takes back
     if not as_json:
-        result(f"{plan.title}: {taken} changed, {progress.kept} as they were" if taken else f"{plan.title}: nothing to change")
+        result(
+            f"{plan.title}: {taken} changed, {progress.kept} as they were"
+            if taken
+            else f"{plan.title}: nothing to change"
+        )
         after(taken)
     return EXIT_OK
 
@@ -123,13 +149,15 @@ def _until(busy: str) -> str:
 
 @contextmanager
 def stopping(stop: Stop, words: Callable[[], str]) -> Iterator[Callable[[], bool]]:
-    """While inside, SIGINT, SIGTERM and SIGHUP say stop: heard in a wait at once, else at the next safe point. The first is answered by `words`."""
+    """While inside, SIGINT, SIGTERM and SIGHUP say stop: heard in a wait at once, else at the next safe point. The
+    first is answered by `words`."""
 
     def ask(number: int, frame: Any) -> None:
         if not stop.asked:
             stop.asked = True  # before the words: the same signal may come to us and to our group, which is twice
             with suppress(OSError):  # the terminal may be what went away
-                # Not by sys.stderr, which may be in the midst of a write; on a terminal, a line is drawn that has no end.
+                # Not by sys.stderr, which may be in the midst of a write; on a terminal, a line is drawn that has no
+                # end.
                 os.write(2, ("\n" * os.isatty(2) + words() + "\n").encode())
         stop.ask()
 

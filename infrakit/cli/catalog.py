@@ -19,7 +19,9 @@ def command():
 def list_services(as_json):
     blueprints = load_catalog().blueprints.values()
     if as_json:
-        result_json([{"name": item.name, "profiles": list(item.profiles), "summary": item.summary} for item in blueprints])
+        result_json(
+            [{"name": item.name, "profiles": list(item.profiles), "summary": item.summary} for item in blueprints]
+        )
         return
     for item in blueprints:
         result(f"{item.name:22}{item.summary}")

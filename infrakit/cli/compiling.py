@@ -1,7 +1,8 @@
 """infrakit.yaml -> one tree per host, written only where something changes."""
 
 import os
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from infrakit.changes import compare, facts_of
 from infrakit.cli import source
@@ -15,8 +16,16 @@ from infrakit.system.files import locked, plain_errors, sync
 
 
 def compile_file(
-    *, file: str | None, output: str, host: str | None, check: bool, diff: bool, no_secrets: bool, force: bool,
-    example: str | None, as_json: bool,
+    *,
+    file: str | None,
+    output: str,
+    host: str | None,
+    check: bool,
+    diff: bool,
+    no_secrets: bool,
+    force: bool,
+    example: str | None,
+    as_json: bool,
 ) -> int:
     """The exit code. Plans in memory, then writes; a plan that cannot be written leaves every tree as it was."""
     found = source.find(file, example)
@@ -37,8 +46,11 @@ def compile_file(
     return EXIT_DIFFERENCES if report.edited else EXIT_OK
 
 
-def _write_trees(plans, fleet, output: str, force_departed: bool | None, report: Report) -> list[tuple[Deployment, str]]:
-    """Stage every host, then put all in place. `force_departed` None: hosts that are not in `plans` are none of our business."""
+def _write_trees(
+    plans, fleet, output: str, force_departed: bool | None, report: Report
+) -> list[tuple[Deployment, str]]:
+    """Stage every host, then put all in place. `force_departed` None: hosts that are not in `plans` are none of our
+    business."""
     staged, folders = [], []
     tree.sweep(output)
     try:
@@ -60,7 +72,9 @@ def _write_trees(plans, fleet, output: str, force_departed: bool | None, report:
     return folders
 
 
-def _plans(fleet, output: str, host: str | None, force: bool, report: Report) -> Iterator[tuple[Deployment, tree.TreePlan]]:
+def _plans(
+    fleet, output: str, host: str | None, force: bool, report: Report
+) -> Iterator[tuple[Deployment, tree.TreePlan]]:
     """Each host with what it takes to bring its folder up to date, one at a time: a fleet need not fit in memory."""
     known = False
     for deployment, names in fleet.deployments.groups():
@@ -86,7 +100,8 @@ def _plans(fleet, output: str, host: str | None, force: bool, report: Report) ->
 
 
 def _departed(fleet, output: str, force: bool) -> Iterator[tuple[str, tree.TreePlan]]:
-    """Trees of hosts that have left the file, of this project only: our files go; secrets, and what was edited by hand, stay."""
+    """Trees of hosts that have left the file, of this project only: our files go; secrets, and what was edited by hand,
+    stay."""
     names = set()
     for deployment, range_names in fleet.deployments.groups():
         names.update([deployment.host] if range_names is None else range_names)
@@ -106,5 +121,7 @@ def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mi
         if not deployment.secrets:
             continue
         if mint:
-            report.minted += [(deployment.host, name) for name in secrets.mint(folder, deployment.host, deployment.secrets, places)]
+            report.minted += [
+                (deployment.host, name) for name in secrets.mint(folder, deployment.host, deployment.secrets, places)
+            ]
         report.secrets += secrets.states(folder, deployment.host, deployment.secrets)

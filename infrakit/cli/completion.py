@@ -5,7 +5,7 @@ import click
 from infrakit.cli.talk import result, result_json
 
 
-@click.command(help="Print a completion script: eval \"$(infrakit completion bash)\".")
+@click.command(help='Print a completion script: eval "$(infrakit completion bash)".')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(shell, as_json):

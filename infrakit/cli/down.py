@@ -11,7 +11,9 @@ from infrakit.stack.down import plan_down
 @click.command(help="Remove the containers and networks of this host's stack. Data and secrets stay.")
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(file, yes, dry_run, as_json):
     fleet = compiled(here.find(file)).fleet

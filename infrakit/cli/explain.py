@@ -12,8 +12,10 @@ from infrakit.emit import emit, trace
 from infrakit.errors import UsageProblem
 
 
-@click.command(help="""Say what a key means (services.glances.memory), or why a value of a compiled file is what it is
-(compose.yaml:services.caddy.ports.0, caddy/Caddyfile:12): the line that caused it, and the pass that decided it.""")
+@click.command(
+    help="""Say what a key means (services.glances.memory), or why a value of a compiled file is what it is
+(compose.yaml:services.caddy.ports.0, caddy/Caddyfile:12): the line that caused it, and the pass that decided it."""
+)
 @click.argument("what", metavar="KEY|FILE:PATH")
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder where nothing is said.")
 @click.option("--host", metavar="NAME", help="The host; the first one where nothing is said.")
@@ -68,7 +70,10 @@ def _explain_value(name: str, path: str, file, host, example, as_json: bool) -> 
             else:
                 result(f"{item}:{leaf}\n  because of {position}\n  decided by {origin.decided_by}")
             return
-    raise UsageProblem(f"{name} has no value at {path}", "name a value as in compose.yaml:services.caddy.image, or a line as in caddy/Caddyfile:12")
+    raise UsageProblem(
+        f"{name} has no value at {path}",
+        "name a value as in compose.yaml:services.caddy.image, or a line as in caddy/Caddyfile:12",
+    )
 
 
 def _under(found, path: str) -> str:

@@ -1,4 +1,5 @@
-"""--bundle DIR, or a bundle beside the program -> verified whole before anything else; then where files, images and packages come from."""
+"""--bundle DIR, or a bundle beside the program -> verified whole before anything else; then where files, images and
+packages come from."""
 
 import os
 from typing import Any
@@ -25,8 +26,14 @@ from infrakit.system.stamp import lock_beside
 
 LOCK = "infrakit.lock"
 OPTIONS = (
-    click.option("--bundle", metavar="DIR", help="Take images and packages from the bundle in DIR; the one beside the program where nothing is said."),
-    click.option("--bundle-key", metavar="FILE", help="Public keys whose bundles are believed, instead of the pinned one."),
+    click.option(
+        "--bundle",
+        metavar="DIR",
+        help="Take images and packages from the bundle in DIR; the one beside the program where nothing is said.",
+    ),
+    click.option(
+        "--bundle-key", metavar="FILE", help="Public keys whose bundles are believed, instead of the pinned one."
+    ),
     click.option("--allow-unsigned", is_flag=True, help="Take a bundle that nobody signed."),
     click.option("--allow-downgrade", is_flag=True, help="Take a bundle that is older than the one before."),
 )
@@ -39,7 +46,9 @@ def options(function: Any) -> Any:
     return function
 
 
-def found(bundle: str | None, bundle_key: str | None, allow_unsigned: bool, allow_downgrade: bool, *, quiet: bool) -> "Bundle | None":
+def found(
+    bundle: str | None, bundle_key: str | None, allow_unsigned: bool, allow_downgrade: bool, *, quiet: bool
+) -> "Bundle | None":
     """The one that is named, else the one beside the program; None where there is none. Raises Refused."""
     folder = os.path.abspath(bundle) if bundle else beside()
     if not folder:
@@ -49,7 +58,10 @@ def found(bundle: str | None, bundle_key: str | None, allow_unsigned: bool, allo
     believed = trust(bundle_key, allow_unsigned=allow_unsigned, allow_downgrade=allow_downgrade)
     seen = checked(lambda progress: verify(folder, believed, VERSION, progress=progress), quiet=quiet)
     if not quiet:
-        say(f"bundle {folder}: whole, {len(seen.manifest.files)} files, {seen.bytes_read / 1e6:.1f} MB, serial {seen.manifest.serial}")
+        say(
+            f"bundle {folder}: whole, {len(seen.manifest.files)} files, {seen.bytes_read / 1e6:.1f} MB, serial "
+            f"{seen.manifest.serial}"
+        )
         say_who(seen)
     return Bundle(Source(folder, seen.manifest, seen.key), seen.pinned and not bundle_key)
 
@@ -92,14 +104,20 @@ class Bundle:
     def _read(self, path: str) -> bytes:
         with Content(self.source.path, self.source.manifest) as content:
             if not content.has(path):
-                raise UsageProblem(f"the bundle in {self.source.path} has no {path}", "make it anew: infrakit bundle create")
+                raise UsageProblem(
+                    f"the bundle in {self.source.path} has no {path}", "make it anew: infrakit bundle create"
+                )
             return content.small(path)
 
     def brought(self, deployment: Deployment, facts: Any, machine: Machine) -> Brought:
-        """What of this host's need is in it, and what it takes once it is unpacked. MachineUnfit where it is for other machines."""
+        """What of this host's need is in it, and what it takes once it is unpacked. MachineUnfit where it is for other
+        machines."""
         made_for = self.source.manifest.architectures
         if deployment.architecture not in made_for:
-            raise MachineUnfit(f"the bundle is for {', '.join(made_for)}, and this machine is {deployment.architecture}", f"infrakit bundle create --for {deployment.host}")
+            raise MachineUnfit(
+                f"the bundle is for {', '.join(made_for)}, and this machine is {deployment.architecture}",
+                f"infrakit bundle create --for {deployment.host}",
+            )
         chains = machine.engine.chains() if facts.docker_running else set()
         blobs: list[tuple[str, int]] = []
         largest, names = 0, []

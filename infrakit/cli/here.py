@@ -23,7 +23,8 @@ def find(file: str | None) -> source.Source:
 
 
 def deployment_of(compiled: Compiled, name: str | None) -> Deployment:
-    """This machine: the host called `name`, or the only one, or the one called like it; without what its kernel cannot do."""
+    """This machine: the host called `name`, or the only one, or the one called like it; without what its kernel cannot
+    do."""
     deployment, notes = fitted(_named(compiled, name), Machine())
     for note in notes:
         say(f"note: {note}")
@@ -39,7 +40,9 @@ def _named(compiled: Compiled, name: str | None) -> Deployment:
     known = ", ".join(deployment.host for deployment in hosts[:8])
     if name:
         raise UsageProblem(f"there is no host {name} in the file", f"one of: {known}")
-    raise UsageProblem(f"this machine is called {wanted}, and no host of the file is", f"name it: --host NAME, one of: {known}")
+    raise UsageProblem(
+        f"this machine is called {wanted}, and no host of the file is", f"name it: --host NAME, one of: {known}"
+    )
 
 
 def findings(deployment: Deployment) -> list[Finding]:

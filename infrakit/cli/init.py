@@ -44,6 +44,9 @@ def command(file, domain, pattern, tls, admin, as_json):
 def _ask(what: str, default: str) -> str:
     """Ask on a terminal; elsewhere a flag has to say it."""
     if not sys.stdin.isatty():
-        raise UsageProblem(f"{what.partition(' (')[0]} is not said", "infrakit init --domain home.example.org --pattern full --tls acme --admin alice")
+        raise UsageProblem(
+            f"{what.partition(' (')[0]} is not said",
+            "infrakit init --domain home.example.org --pattern full --tls acme --admin alice",
+        )
     say("")
     return click.prompt(what, default=default, err=True)

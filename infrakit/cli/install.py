@@ -1,7 +1,8 @@
 """infrakit install: from a fresh machine to a running stack. The same again resumes, or changes nothing."""
 
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -30,22 +31,72 @@ from infrakit.system.files import read_input
 from infrakit.system.machine import Machine
 
 
-@click.command(help="Install Docker where it is missing, bring the stack up, and say where to go. Running it again resumes.")
-@click.option("-f", "--config", "file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one, else questions.")
+@click.command(
+    help="Install Docker where it is missing, bring the stack up, and say where to go. Running it again resumes."
+)
+@click.option(
+    "-f",
+    "--config",
+    "file",
+    metavar="FILE",
+    help="The file; infrakit.yaml in this folder, else the installed one, else questions.",
+)
 @click.option("--domain", metavar="DOMAIN", help="Without a file: the domain that every service gets a name below.")
-@click.option("--pattern", type=click.Choice(["full", "edge", "monitoring"]), help="Without a file: what the machine is for.")
-@click.option("--tls", type=click.Choice(["acme", "internal", "files", "tunnel"]), help="Without a file: where certificates come from.")
+@click.option(
+    "--pattern", type=click.Choice(["full", "edge", "monitoring"]), help="Without a file: what the machine is for."
+)
+@click.option(
+    "--tls",
+    type=click.Choice(["acme", "internal", "files", "tunnel"]),
+    help="Without a file: where certificates come from.",
+)
 @click.option("--admin", metavar="USER", help="Without a file: the user who may open everything.")
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
-@click.option("--docker-repository", metavar="URL", default=REPOSITORY, show_default=True, help="A mirror of Docker's package repository.")
-@click.option("--docker-key", metavar="FINGERPRINT", default=KEY, help="The key that signs it; Docker's own where nothing is said.")
-@click.option("--docker-from", "docker_from", type=click.Choice(["docker", "distribution"]), default="docker", help="Whose packages: Docker's own, or those of the distribution where they are new enough.")
-@click.option("--packages", metavar="DIR", help="A folder of .deb files that Docker is installed from, without a network.")
+@click.option(
+    "--docker-repository",
+    metavar="URL",
+    default=REPOSITORY,
+    show_default=True,
+    help="A mirror of Docker's package repository.",
+)
+@click.option(
+    "--docker-key",
+    metavar="FINGERPRINT",
+    default=KEY,
+    help="The key that signs it; Docker's own where nothing is said.",
+)
+@click.option(
+    "--docker-from",
+    "docker_from",
+    type=click.Choice(["docker", "distribution"]),
+    default="docker",
+    help="Whose packages: Docker's own, or those of the distribution where they are new enough.",
+)
+@click.option(
+    "--packages", metavar="DIR", help="A folder of .deb files that Docker is installed from, without a network."
+)
 @from_bundle.options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(file, domain, pattern, tls, admin, host, docker_repository, docker_key, docker_from, packages, yes, dry_run, as_json, **flags):
+def command(
+    file,
+    domain,
+    pattern,
+    tls,
+    admin,
+    host,
+    docker_repository,
+    docker_key,
+    docker_from,
+    packages,
+    yes,
+    dry_run,
+    as_json,
+    **flags,
+):
     bundle = from_bundle.found(**flags, quiet=as_json)
     answers = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
     found = _of_bundle(bundle) if bundle and not file and not any(answers.values()) else _source(file, answers)
@@ -56,13 +107,19 @@ def command(file, domain, pattern, tls, admin, host, docker_repository, docker_k
     repository, key = docker_repository.rstrip("/"), docker_key.upper().replace(" ", "")
     others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
-    findings = [finding for finding in (*findings, *here.findings(deployment)) if not (dry_run and finding.code == "not-root")]
+    findings = [
+        finding for finding in (*findings, *here.findings(deployment)) if not (dry_run and finding.code == "not-root")
+    ]
     refuse(findings)
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
-    files = own_files(found.content, others, program(), script("bash").encode(), found.lock.content if found.lock else None)
+    files = own_files(
+        found.content, others, program(), script("bash").encode(), found.lock.content if found.lock else None
+    )
     dockers = os.path.abspath(packages) if packages else PACKAGES if bundle else ""
     locked = {} if packages else _locked(found, facts)
-    engine = engine_steps(facts, repository=repository, key=key, files=dockers, own=docker_from == "distribution", locked=locked)
+    engine = engine_steps(
+        facts, repository=repository, key=key, files=dockers, own=docker_from == "distribution", locked=locked
+    )
     # A lock of the file that was here before would pin, or refuse, the images of this one.
     stale = (LOCKED,) if found.lock is None and machine.exists(LOCKED) else ()
     plan = _plan(deployment, engine, (files, stale), facts, bundle)
@@ -81,12 +138,18 @@ def _of_bundle(bundle: from_bundle.Bundle) -> source.Source:
     return found
 
 
-def _plan(deployment: Deployment, engine: tuple[Step, ...], ours: Any, facts: Facts, bundle: from_bundle.Bundle | None) -> Plan:
+def _plan(
+    deployment: Deployment, engine: tuple[Step, ...], ours: Any, facts: Facts, bundle: from_bundle.Bundle | None
+) -> Plan:
     """`ours`: files to put in place, and those to take away."""
     if bundle is None:
         return plan_install(deployment, emit(deployment), hex_digest, engine, *ours)
     steps = from_packages(engine, bundle.source, system_of(facts))
-    return remembered(plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source), bundle.source, bundle.pinned)
+    return remembered(
+        plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source),
+        bundle.source,
+        bundle.pinned,
+    )
 
 
 def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
@@ -95,10 +158,14 @@ def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
     if file or not said and (os.path.exists(source.FILE) or os.path.exists(CONFIGURATION)):
         return here.find(file)
     if os.path.exists(CONFIGURATION):
-        raise UsageProblem(f"{CONFIGURATION} is there already", "edit it, then infrakit install, or name a file with --config")
+        raise UsageProblem(
+            f"{CONFIGURATION} is there already", "edit it, then infrakit install, or name a file with --config"
+        )
     questions = {
-        "domain": ("domain", "home.example.org"), "pattern": ("pattern (full, edge or monitoring)", "full"),
-        "tls": ("certificates (acme, internal, files or tunnel)", "acme"), "admin": ("administrator", "admin"),
+        "domain": ("domain", "home.example.org"),
+        "pattern": ("pattern (full, edge or monitoring)", "full"),
+        "tls": ("certificates (acme, internal, files or tunnel)", "acme"),
+        "admin": ("administrator", "admin"),
     }
     whole = {key: said.get(key) or ask(*question) for key, question in questions.items()}
     content = sample(whole, source.FILE)
@@ -113,7 +180,9 @@ def _locked(found: source.Source, facts: Any) -> Mapping[str, LockedPackage]:
     """What the lock says of Docker's packages for this system."""
     if found.lock is None:
         return {}
-    return parse(found.lock.content, found.lock.name).packages.get(f"{facts.distribution}-{facts.codename}-{facts.architecture}", {})
+    return parse(found.lock.content, found.lock.name).packages.get(
+        f"{facts.distribution}-{facts.codename}-{facts.architecture}", {}
+    )
 
 
 def program() -> bytes:
@@ -143,13 +212,21 @@ def _closing_page(deployment: Deployment, link: Link | None) -> None:
         result(f"  {route.title:24} https://{route.hostname}{port}  {who}")
     if link:
         result("")
-        result(f"  sign in first as {link.user}, by this link, which works once and for {link.minutes} minutes, and set a password:")
+        result(
+            f"  sign in first as {link.user}, by this link, which works once and for {link.minutes} minutes, and "
+            "set a password:"
+        )
         result(f"  {link.url}")
         result(f"  {link.new_password}")
     if portal(deployment):
         result("")
-        result("  infrakit sign-in USER makes such a link; infrakit open SERVICE leads in when sign-in or Caddy is down")
-        result(f"  Authentik's own administrator is akadmin: {secrets_folder(deployment.host)}/secrets/authentik_bootstrap_password")
+        result(
+            "  infrakit sign-in USER makes such a link; infrakit open SERVICE leads in when sign-in or Caddy is down"
+        )
+        result(
+            "  Authentik's own administrator is akadmin: "
+            f"{secrets_folder(deployment.host)}/secrets/authentik_bootstrap_password"
+        )
     result("")
     result(f"  your file {CONFIGURATION}: change it, then infrakit up")
     result("  infrakit status, infrakit logs SERVICE, infrakit uninstall")

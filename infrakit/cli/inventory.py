@@ -1,4 +1,5 @@
-"""infrakit inventory: what this machine has already, so that its next bundle can leave it out. Changes nothing, asks no network."""
+"""infrakit inventory: what this machine has already, so that its next bundle can leave it out. Changes nothing, asks no
+network."""
 
 import click
 
@@ -15,7 +16,12 @@ STATUS = "/var/lib/dpkg/status"
 MOST_BYTES = 1 << 26
 
 
-@click.command(help="Print what this machine has: its packages, and the layers of its images. Carry it to where bundles are made: bundle create --inventory FILE.")
+@click.command(
+    help=(
+        "Print what this machine has: its packages, and the layers of its images. Carry it to where bundles are "
+        "made: bundle create --inventory FILE."
+    )
+)
 def command():
     machine = Machine()
     facts = facts_of(record(machine))
@@ -28,5 +34,16 @@ def command():
     status = (machine.read(STATUS, MOST_BYTES) or b"").decode("utf-8", "replace")
     program = machine.read(PROGRAM, MOST_BYTES)
     digest = hex_digest(program) if program else ""
-    result(render(Inventory(facts.hostname, f"{facts.distribution}-{facts.codename}", facts.architecture, tuple(chains), trimmed(status), digest)))
+    result(
+        render(
+            Inventory(
+                facts.hostname,
+                f"{facts.distribution}-{facts.codename}",
+                facts.architecture,
+                tuple(chains),
+                trimmed(status),
+                digest,
+            )
+        )
+    )
     return EXIT_OK

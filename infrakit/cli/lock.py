@@ -1,13 +1,22 @@
-"""infrakit lock: write down exactly which images the file stands for; the same again changes nothing. Asks registries, and says which."""
+"""infrakit lock: write down exactly which images the file stands for; the same again changes nothing. Asks registries,
+and says which."""
 
-from typing import Mapping
+from collections.abc import Mapping
 
 import click
 
 from infrakit.cli import source
 from infrakit.cli.talk import result, result_json, say, say_problems
 from infrakit.compiler import Compiled
-from infrakit.errors import EXIT_DIFFERENCES, EXIT_MACHINE, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
+from infrakit.errors import (
+    EXIT_DIFFERENCES,
+    EXIT_MACHINE,
+    EXIT_OK,
+    ConfigurationInvalid,
+    InfraKitError,
+    Problem,
+    UsageProblem,
+)
 from infrakit.host.docker import KEY, REPOSITORY
 from infrakit.lock import Lock, changes, lacking, leftover, locked_name, parse, render, short, updated
 from infrakit.policy import shapes_of
@@ -15,23 +24,57 @@ from infrakit.system.files import plain_errors, replace
 from infrakit.system.stamp import lock_beside
 
 EVERYTHING = "*"
-HERE = "this machine's engine has it: where it was built here, push it to a registry that your hosts reach, and name it so; without infrakit.lock, a host that has it runs it as it is"
+HERE = (
+    "this machine's engine has it: where it was built here, push it to a registry that your hosts reach, and name it "
+    "so; without infrakit.lock, a host that has it runs it as it is"
+)
 
 Wanted = Mapping[str, set[str]]
 
 
-@click.command(help="""Write infrakit.lock beside the file: for every image the digests behind its tag, for each processor of your hosts.
-What stands there already is kept. Keep the lock in git: with it, the same file brings up the same bytes everywhere.""")
+@click.command(
+    help="""Write infrakit.lock beside the file: for every image the digests behind its tag, for each processor of
+    your hosts.
+What stands there already is kept. Keep the lock in git: with it, the same file brings up the same bytes everywhere."""
+)
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder where nothing is said.")
-@click.option("--upgrade", metavar="[SERVICE]", is_flag=False, flag_value=EVERYTHING, help="Ask the tags again, of one service or of all.")
-@click.option("--check", is_flag=True, help="Write nothing; exit code 6 where a tag has moved, or the lock does not fit the file.")
-@click.option("--system", "systems", metavar="SYSTEM", multiple=True, help="Lock Docker's packages for it too, such as debian-trixie; it stays in the lock.")
-@click.option("--docker-repository", metavar="URL", default=REPOSITORY, show_default=True, help="A mirror of Docker's package repository.")
-@click.option("--docker-key", metavar="FINGERPRINT", default=KEY, help="The key that signs it; Docker's own where nothing is said.")
+@click.option(
+    "--upgrade",
+    metavar="[SERVICE]",
+    is_flag=False,
+    flag_value=EVERYTHING,
+    help="Ask the tags again, of one service or of all.",
+)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit code 6 where a tag has moved, or the lock does not fit the file."
+)
+@click.option(
+    "--system",
+    "systems",
+    metavar="SYSTEM",
+    multiple=True,
+    help="Lock Docker's packages for it too, such as debian-trixie; it stays in the lock.",
+)
+@click.option(
+    "--docker-repository",
+    metavar="URL",
+    default=REPOSITORY,
+    show_default=True,
+    help="A mirror of Docker's package repository.",
+)
+@click.option(
+    "--docker-key",
+    metavar="FINGERPRINT",
+    default=KEY,
+    help="The key that signs it; Docker's own where nothing is said.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(file, upgrade, check, systems, docker_repository, docker_key, as_json):
     if check and (upgrade or systems):
-        raise UsageProblem("--check changes nothing: it goes with neither --upgrade nor --system", "it says what lock --upgrade would change")
+        raise UsageProblem(
+            "--check changes nothing: it goes with neither --upgrade nor --system",
+            "it says what lock --upgrade would change",
+        )
     found = source.find(file, None)
     compiled = source.compiled(found._replace(lock=None))
     say_problems(compiled.warnings)
@@ -45,7 +88,9 @@ def command(file, upgrade, check, systems, docker_repository, docker_key, as_jso
     if systems or before.packages:
         from infrakit.cli.lock_packages import locked
 
-        after = after._replace(packages=locked(before, systems, set().union(*wanted.values()), anew=everything, **docker))
+        after = after._replace(
+            packages=locked(before, systems, set().union(*wanted.values()), anew=everything, **docker)
+        )
     return _write(found, before, after, as_json)
 
 
@@ -80,7 +125,8 @@ def _before(found: source.Source, *, everything: bool) -> Lock | None:
 
 
 def _asked(before: Lock, wanted: Wanted, upgraded: set[str], compiled: Compiled) -> Lock:
-    """The lock with what it lacks, and what is to be asked again, by the registries' word. NotThere with all images that they have not."""
+    """The lock with what it lacks, and what is to be asked again, by the registries' word. NotThere with all images
+    that they have not."""
     from infrakit.system.patience import NoSuchImage
     from infrakit.system.registry import Client
     from infrakit.system.registry.locked import announcement, ask, to_ask
@@ -106,16 +152,24 @@ class NotThere(ConfigurationInvalid):
 
 
 def _problems(compiled: Compiled, missing: Mapping[str, InfraKitError]) -> list[Problem]:
-    """Each image once, where the file names it; what this machine's engine has, such as one that was built here, with what to do about that."""
+    """Each image once, where the file names it; what this machine's engine has, such as one that was built here, with
+    what to do about that."""
     from infrakit.resolve.images import named_by
 
     named = {
         locked_name(container.image, compiled.mirror): container
-        for deployment in shapes_of(compiled.fleet) for service in deployment.services for container in service.containers
+        for deployment in shapes_of(compiled.fleet)
+        for service in deployment.services
+        for container in service.containers
     }
     here = _here({name: named[name].image for name in missing})
     return sorted(
-        Problem(compiled.locate.origin(named_by(named[name], compiled.mirror)), error.message, "image-not-there", f"{error.hint}; {HERE}" if name in here else error.hint)
+        Problem(
+            compiled.locate.origin(named_by(named[name], compiled.mirror)),
+            error.message,
+            "image-not-there",
+            f"{error.hint}; {HERE}" if name in here else error.hint,
+        )
         for name, error in missing.items()
     )
 
@@ -143,7 +197,10 @@ def _write(found: source.Source, before: Lock, after: Lock, as_json: bool) -> in
     for line in lines:
         result(line)
     count = len(after.images)
-    result(f"{path}: {count} image{'' if count == 1 else 's'}, " + (f"{len(lines)} changed" if lines else "nothing changed"))
+    result(
+        f"{path}: {count} image{'' if count == 1 else 's'}, "
+        + (f"{len(lines)} changed" if lines else "nothing changed")
+    )
     return EXIT_OK
 
 
@@ -160,16 +217,30 @@ def _check(lock: Lock, wanted: Wanted, mirror: str, docker: Mapping[str, str], a
     tags = {name: digest for name, digest in now.items() if digest}
     packages = _newer(lock, docker) if lock.packages else []
     if as_json:
-        result_json({
-            "lock": lock.document, "missing": missing, "left": left,
-            "packages": packages, "moved": {name: {"locked": lock.images[name].index, "now": digest} for name, digest in tags.items()},
-        })
+        result_json(
+            {
+                "lock": lock.document,
+                "missing": missing,
+                "left": left,
+                "packages": packages,
+                "moved": {name: {"locked": lock.images[name].index, "now": digest} for name, digest in tags.items()},
+            }
+        )
     else:
         lines = [f"+ {name}: not in the lock for {', '.join(architectures)}" for name, architectures in missing.items()]
-        lines += [f"~ {name}: the tag has moved to {short(digest)}, locked is {short(lock.images[name].index)}" for name, digest in tags.items()]
-        for line in [*lines, *packages, *(f"- {name}: no host needs it for {', '.join(architectures)}" for name, architectures in left.items())]:
+        lines += [
+            f"~ {name}: the tag has moved to {short(digest)}, locked is {short(lock.images[name].index)}"
+            for name, digest in tags.items()
+        ]
+        for line in [
+            *lines,
+            *packages,
+            *(f"- {name}: no host needs it for {', '.join(architectures)}" for name, architectures in left.items()),
+        ]:
             result(line)
-        result(f"{lock.document}: " + ("differs" if missing or tags or left or packages else "every tag is where it was"))
+        result(
+            f"{lock.document}: " + ("differs" if missing or tags or left or packages else "every tag is where it was")
+        )
     return EXIT_DIFFERENCES if missing or tags or left or packages else EXIT_OK
 
 

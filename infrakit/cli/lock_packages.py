@@ -1,10 +1,11 @@
 """Docker's packages of a lock: for each system that is asked for or locked already, and that a host of the file may be.
 
-Only Docker's own: its repository keeps every version. A distribution's does not, and its security updates should come through.
+Only Docker's own: its repository keeps every version. A distribution's does not, and its security updates should come
+through.
 """
 
 import shutil
-from typing import Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from infrakit.bundle.systems import System, system
 from infrakit.cli.bundle_packages import docker_of
@@ -17,12 +18,23 @@ from infrakit.system.bundle.debs import Apt
 Packages = Mapping[str, Mapping[str, LockedPackage]]
 
 
-def locked(before: Lock, names: Collection[str], architectures: Collection[str], *, anew: bool, repository: str, key: str) -> Packages:
-    """`names`: distributions with their release (debian-trixie), to have in the lock for `architectures`. `anew`: ask what is locked again."""
+def locked(
+    before: Lock, names: Collection[str], architectures: Collection[str], *, anew: bool, repository: str, key: str
+) -> Packages:
+    """`names`: distributions with their release (debian-trixie), to have in the lock for `architectures`. `anew`: ask
+    what is locked again."""
     kept = [_system(name) for name in before.packages]
-    wanted = dict.fromkeys([*(item for item in kept if item.architecture in architectures), *(system(name, item) for name in names for item in sorted(architectures))])
+    wanted = dict.fromkeys(
+        [
+            *(item for item in kept if item.architecture in architectures),
+            *(system(name, item) for name in names for item in sorted(architectures)),
+        ]
+    )
     asked = {item.name: item for item in wanted if anew or item.name not in before.packages}
-    return {item.name: _asked(item, repository, key) if item.name in asked else before.packages[item.name] for item in wanted}
+    return {
+        item.name: _asked(item, repository, key) if item.name in asked else before.packages[item.name]
+        for item in wanted
+    }
 
 
 def now(lock: Lock, *, repository: str, key: str) -> Packages:

@@ -12,17 +12,25 @@ from infrakit.system.machine import Machine
 
 @click.command(help="Print what the containers of SERVICE, or of all services, said last.")
 @click.argument("service", required=False)
-@click.option("-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines of each.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines of each."
+)
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(service, lines, file, as_json):
     project = compiled(here.find(file)).fleet.name
     engine = Machine().engine
     containers = engine.containers(project)
-    chosen = [item for item in containers if service is None or item.service == service or item.service.startswith(f"{service}-")]
+    chosen = [
+        item
+        for item in containers
+        if service is None or item.service == service or item.service.startswith(f"{service}-")
+    ]
     if not chosen:
         close = nearest(service or "", [item.service for item in containers])
-        raise UsageProblem(f"{service or project} does not run here", f"did you mean {close}?" if close else "infrakit status")
+        raise UsageProblem(
+            f"{service or project} does not run here", f"did you mean {close}?" if close else "infrakit status"
+        )
     if as_json:
         result_json({item.service: engine.logs(item.name, lines).splitlines() for item in chosen})
         return

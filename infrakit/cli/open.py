@@ -1,4 +1,5 @@
-"""infrakit open: break glass. A port of the loopback leads straight to a service's container, for root and for who called sudo."""
+"""infrakit open: break glass. A port of the loopback leads straight to a service's container, for root and for who
+called sudo."""
 
 import os
 import pwd
@@ -21,9 +22,13 @@ from infrakit.system.machine import Machine
 LONGEST_S = 7 * 86400
 
 
-@click.command(name="open", help="Lead a port of 127.0.0.1 straight to SERVICE, past Caddy and Authentik, until Ctrl-C.")
+@click.command(
+    name="open", help="Lead a port of 127.0.0.1 straight to SERVICE, past Caddy and Authentik, until Ctrl-C."
+)
 @click.argument("service")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port; the service's own where nothing is said, or a free one.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The port; the service's own where nothing is said, or a free one."
+)
 @click.option("--for", "seconds", type=click.IntRange(1, LONGEST_S), help="End by itself after so many seconds.")
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
@@ -46,7 +51,11 @@ def command(service, port, seconds, file, host):
     folder = f"{secrets_folder(deployment.host)}/secrets"
     for line in announcement(way, forwarder.port, [name for _, name in users], socket.gethostname(), folder, ends):
         say(line)
-    note(machine, "open", f"{service} was opened at port {forwarder.port} of the loopback, for {' and '.join(name for _, name in users)}")
+    note(
+        machine,
+        "open",
+        f"{service} was opened at port {forwarder.port} of the loopback, for {' and '.join(name for _, name in users)}",
+    )
     result(f"http://127.0.0.1:{forwarder.port}")
     sys.stdout.flush()
     refused: set[str] = set()

@@ -5,7 +5,14 @@ click's declaration in compile.py is the definition; a test holds this table aga
 
 from infrakit.cli.source import EXAMPLES
 
-VALUES = {"-f": "file", "--file": "file", "-o": "output", "--output": "output", "--host": "host", "--example": "example"}
+VALUES = {
+    "-f": "file",
+    "--file": "file",
+    "-o": "output",
+    "--output": "output",
+    "--host": "host",
+    "--example": "example",
+}
 FLAGS = {"--check": "check", "--diff": "diff", "--no-secrets": "no_secrets", "--force": "force", "--json": "as_json"}
 
 

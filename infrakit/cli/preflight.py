@@ -1,6 +1,7 @@
-"""infrakit preflight: whether this machine is fit for the stack, and what to do where it is not. `install` looks first, too."""
+"""infrakit preflight: whether this machine is fit for the stack, and what to do where it is not. `install` looks first,
+too."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -22,12 +23,21 @@ from infrakit.system.machine import Machine
 SIGNS = {"error": "!", "warning": "~", "note": "-"}
 
 
-@click.command(help="Look at this machine, change nothing, and say what stands in the way of the stack. Exit code 3 where something does.")
+@click.command(
+    help=(
+        "Look at this machine, change nothing, and say what stands in the way of the stack. Exit code 3 where "
+        "something does."
+    )
+)
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--record", "recorded", is_flag=True, help="Print all that was looked at, as JSON, to show to somebody.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option("--fix", is_flag=True, help="Mend what InfraKit can mend and undo: memory limits of a Raspberry Pi, the clock, the stub on port 53.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Mend what InfraKit can mend and undo: memory limits of a Raspberry Pi, the clock, the stub on port 53.",
+)
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
 def command(file, host, recorded, as_json, fix, yes, dry_run):
@@ -51,10 +61,13 @@ def command(file, host, recorded, as_json, fix, yes, dry_run):
     return EXIT_MACHINE if errors else EXIT_OK
 
 
-def look(machine: Machine, deployment: Deployment, *, own_repository: bool = False, bundle: Bundle | None = None) -> tuple[Facts, list[Finding]]:
+def look(
+    machine: Machine, deployment: Deployment, *, own_repository: bool = False, bundle: Bundle | None = None
+) -> tuple[Facts, list[Finding]]:
     """Ask the machine everything, change nothing. `own_repository`: packages come from where the user said.
 
-    Names are looked up before the first start only: a name server that is silent takes seconds to be silent. With a bundle none is.
+    Names are looked up before the first start only: a name server that is silent takes seconds to be silent. With a
+    bundle none is.
     """
     facts = facts_of(record(machine, () if bundle or machine.exists(CURRENT) else names_of(deployment)))
     brought = bundle.brought(deployment, facts, machine) if bundle else None
@@ -78,4 +91,6 @@ def refuse(findings: Sequence[Finding]) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         what = errors[0].what if len(errors) == 1 else f"{len(errors)} things stand in the way"
-        raise MachineUnfit(what, errors[0].remedy if len(errors) == 1 else "mend them, then run again; nothing was changed")
+        raise MachineUnfit(
+            what, errors[0].remedy if len(errors) == 1 else "mend them, then run again; nothing was changed"
+        )

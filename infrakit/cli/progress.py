@@ -16,7 +16,8 @@ DRAWN_S = 0.1
 
 
 class Progress:
-    """Call it with each event. One line per step, when it ends; what changes meanwhile is drawn over, on a terminal only."""
+    """Call it with each event. One line per step, when it ends; what changes meanwhile is drawn over, on a terminal
+    only."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json

@@ -1,7 +1,8 @@
 """What `compile` says at its end: what changed in the words of a person, what stays, and which secrets are missing."""
 
 import os
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from infrakit.cli.talk import problem_json, result, result_json, say, say_problems
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, Problem
@@ -56,7 +57,9 @@ class Report:
         """After the change: what it did not take away."""
         for folder in self.left:
             if os.path.lexists(folder):
-                self.notes.append(f"{folder}: the host has left the file; what is not ours, and its secrets, stay there")
+                self.notes.append(
+                    f"{folder}: the host has left the file; what is not ours, and its secrets, stay there"
+                )
 
     def _count(self, plan: TreePlan) -> None:
         for change in plan.changes:

@@ -16,14 +16,22 @@ from infrakit.system.machine import Machine
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(service, file, host, yes, dry_run, as_json):
     deployment = here.deployment_of(compiled(here.find(file)), host)
-    names = {item.name: [container.name for container in item.containers if not container.one_shot] for item in deployment.services}
+    names = {
+        item.name: [container.name for container in item.containers if not container.one_shot]
+        for item in deployment.services
+    }
     if service and service not in names:
         close = nearest(service, names)
-        raise UsageProblem(f"{deployment.host} has no service {service}", f"did you mean {close}?" if close else f"one of: {', '.join(names)}")
+        raise UsageProblem(
+            f"{deployment.host} has no service {service}",
+            f"did you mean {close}?" if close else f"one of: {', '.join(names)}",
+        )
     wanted = {name for item, members in names.items() if service in (None, item) for name in members}
     running = tuple(item.name for item in Machine().engine.containers(deployment.name) if item.service in wanted)
     if not running:

@@ -13,8 +13,12 @@ from infrakit.system import secrets
 from infrakit.system.files import plain_errors
 
 MOST_BYTES = 64 * 1024
-FILE = click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder where nothing is said.")
-OUTPUT = click.option("-o", "--output", metavar="FOLDER", default="build", show_default=True, help="Where the trees are.")
+FILE = click.option(
+    "-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder where nothing is said."
+)
+OUTPUT = click.option(
+    "-o", "--output", metavar="FOLDER", default="build", show_default=True, help="Where the trees are."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -32,15 +36,20 @@ def list_secrets(file, output, as_json):
     for deployment in source.compiled(source.find(file, None)).fleet.deployments:
         found += secrets.states(os.path.join(output, deployment.host), deployment.host, deployment.secrets)
     if as_json:
-        result_json([
-            {"host": item.host, "name": item.name, "state": item.state, "read_by": list(item.spec.required_by)} for item in found
-        ])
+        result_json(
+            [
+                {"host": item.host, "name": item.name, "state": item.state, "read_by": list(item.spec.required_by)}
+                for item in found
+            ]
+        )
         return
     for item in found:
         result(f"{item.host}: {item.name}: {item.state}; read by {', '.join(item.spec.required_by) or 'nobody'}")
 
 
-@command.command(name="set", help="Read a secret from standard input or a hidden prompt, and keep it for every host that needs it.")
+@command.command(
+    name="set", help="Read a secret from standard input or a hidden prompt, and keep it for every host that needs it."
+)
 @click.argument("name")
 @click.option("--host", metavar="NAME", help="Only for this host.")
 @FILE

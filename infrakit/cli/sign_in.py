@@ -10,7 +10,12 @@ from infrakit.stack.sign_in import Link, first_user, sign_in_link
 from infrakit.system.machine import Machine
 
 
-@click.command(name="sign-in", help="Print a link that signs USER in once: the first administrator of the file where nobody is named, else akadmin.")
+@click.command(
+    name="sign-in",
+    help=(
+        "Print a link that signs USER in once: the first administrator of the file where nobody is named, else akadmin."
+    ),
+)
 @click.argument("user", required=False)
 @click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
@@ -20,7 +25,10 @@ def command(user, file, host):
     machine = Machine()
     link = sign_in_link(deployment, user or first_user(deployment), machine)
     note_link(machine, link)
-    say(f"whoever opens this link is {link.user}; it works once, and for {link.minutes} minutes; then set a password at {link.new_password}")
+    say(
+        f"whoever opens this link is {link.user}; it works once, and for {link.minutes} minutes; then set a "
+        f"password at {link.new_password}"
+    )
     result(link.url)
 
 

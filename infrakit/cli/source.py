@@ -1,7 +1,8 @@
 """The user's file with the lock beside it, or an embedded example -> the decided fleet."""
 
 import os
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from infrakit.compiler import Compiled, load
 from infrakit.errors import UsageProblem
@@ -14,7 +15,8 @@ EXAMPLES = ("full", "edge", "monitoring", "hybrid")
 
 
 class Source(NamedTuple):
-    """`path` is "" for an example; `name` is what messages call it; `blueprints` grows as they are read. `lock` None: there is none."""
+    """`path` is "" for an example; `name` is what messages call it; `blueprints` grows as they are read. `lock` None:
+    there is none."""
 
     path: str
     name: str
@@ -43,7 +45,7 @@ def find(file: str | None, example: str | None) -> Source:
             raise UsageProblem(f"{name} is not below the folder of {FILE}")
         return read_input(os.path.join(folder, name))
 
-    name = os.path.basename(path) if not file else file
+    name = file if file else os.path.basename(path)
     beside = lock_beside(path)
     lock = LockFile(lock_beside(name), read_input(beside)) if os.path.lexists(beside) else None
     return Source(path, name, read_input(path), read_blueprint, blueprints, lock)

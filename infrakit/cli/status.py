@@ -1,4 +1,5 @@
-"""infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to date."""
+"""infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to
+date."""
 
 import click
 
@@ -25,7 +26,9 @@ def command(file, host, as_json):
             found = containers.get(item.name)
             rows.append((service, item.name, _state(found, item), is_well(found, item), found.image if found else ""))
     if as_json:
-        result_json([{"service": row[0], "container": row[1], "state": row[2], "well": row[3], "image": row[4]} for row in rows])
+        result_json(
+            [{"service": row[0], "container": row[1], "state": row[2], "well": row[3], "image": row[4]} for row in rows]
+        )
     else:
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for service, name, state, well, _ in rows:

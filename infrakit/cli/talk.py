@@ -1,7 +1,8 @@
 """What the command line says: results on standard output, talk on standard error, lower case, no full stop."""
 
 import sys
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem, printable
 
@@ -30,14 +31,17 @@ def say_problems(problems: Iterable[Problem]) -> None:
 
 
 def complain(error: InfraKitError, *, as_json: bool) -> None:
-    """An error, all of it: every problem of the file, or one message with what to do. As JSON it is one line, since it may follow lines of events."""
+    """An error, all of it: every problem of the file, or one message with what to do. As JSON it is one line, since it
+    may follow lines of events."""
     problems = error.problems if isinstance(error, ConfigurationInvalid) else ()
     if as_json:
         import json
 
         found = [problem_json(problem) for problem in problems]
         found += [fault._asdict() for fault in getattr(error, "faults", ())]
-        result(json.dumps({"kind": "error", "error": error.message, "hint": error.hint, "problems": found}, sort_keys=True))
+        result(
+            json.dumps({"kind": "error", "error": error.message, "hint": error.hint, "problems": found}, sort_keys=True)
+        )
         return
     say_problems(problems)
     say(f"infrakit: error: {error.message}")

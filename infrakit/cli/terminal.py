@@ -11,7 +11,10 @@ def ask(what: str, default: str) -> str:
             answer = terminal.readline().decode("utf-8", "replace").strip()
     except OSError:
         name = what.partition(" (")[0]
-        raise UsageProblem(f"{name} is not said, and there is no terminal to ask on", "name a file with --config, or say --domain, --pattern, --tls and --admin") from None
+        raise UsageProblem(
+            f"{name} is not said, and there is no terminal to ask on",
+            "name a file with --config, or say --domain, --pattern, --tls and --admin",
+        ) from None
     return answer or default
 
 

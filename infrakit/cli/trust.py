@@ -1,4 +1,5 @@
-"""Whose bundles this machine believes, and which was the newest: the pinned key, the pinned serial, and what the user says beyond."""
+"""Whose bundles this machine believes, and which was the newest: the pinned key, the pinned serial, and what the user
+says beyond."""
 
 import json
 
@@ -30,5 +31,7 @@ def pinned_serial(machine: Machine) -> int:
 def _keys_in(path: str) -> list[PublicKey]:
     found = keys_of(read_input(path).decode("utf-8", "replace"))
     if not found:
-        raise UsageProblem(f"{path} holds no public Ed25519 key", "name the .pub file: ssh-keygen -t ed25519 makes a pair")
+        raise UsageProblem(
+            f"{path} holds no public Ed25519 key", "name the .pub file: ssh-keygen -t ed25519 makes a pair"
+        )
     return found

@@ -16,9 +16,16 @@ from infrakit.system.machine import Machine
 
 
 @click.command(help="Take away what install put on this machine. Data and secrets stay, unless --purge.")
-@click.option("--keep-data/--purge", "keep_data", default=True, help="Keep volumes, secrets and the file (the default), or remove them too.")
+@click.option(
+    "--keep-data/--purge",
+    "keep_data",
+    default=True,
+    help="Keep volumes, secrets and the file (the default), or remove them too.",
+)
 @click.option("--yes", count=True, help="Do not ask; with --purge, give it twice.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(keep_data, yes, dry_run, as_json):
     if not dry_run:
@@ -29,7 +36,12 @@ def command(keep_data, yes, dry_run, as_json):
     project = compiled(here.find(CONFIGURATION)).fleet.name
     records = records_of(machine.read(UNDO, 1 << 26) or b"")
     records = still_ours(records, engine_is_there=machine.run(("docker", "--version")).code == 0)
-    if not keep_data and not dry_run and yes < 2 and click.prompt(f"all data of {project} goes; type its name to go on", err=True) != project:
+    if (
+        not keep_data
+        and not dry_run
+        and yes < 2
+        and click.prompt(f"all data of {project} goes; type its name to go on", err=True) != project
+    ):
         raise InfraKitError("nothing was changed", "without --purge, data stays")
     keep_docker = used_by_others(machine, project)
     if keep_docker:

@@ -19,7 +19,9 @@ from infrakit.system.machine import Machine
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @from_bundle.options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(file, host, yes, dry_run, as_json, **flags):
     bundle = from_bundle.found(**flags, quiet=as_json)

@@ -1,9 +1,9 @@
 """Bytes of infrakit.yaml (or of a blueprint) -> checked, typed values.
 
-    document = parse(source, name)              every key and value with its place; ConfigurationInvalid where it is not YAML
-    problems = check_schema(document, schema)   all of them, in the order of the file; sets document.values
-                                                with some, partial.py says what else can be checked
-    config = bind(document)                     infrakit.yaml only, and only without problems
+document = parse(source, name)              every key and value with its place; ConfigurationInvalid where it is not
+YAML problems = check_schema(document, schema)   all of them, in the order of the file; sets document.values
+                                            with some, partial.py says what else can be checked
+config = bind(document)                     infrakit.yaml only, and only without problems
 """
 
 from infrakit.config.bind import bind

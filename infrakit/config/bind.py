@@ -5,8 +5,17 @@ from typing import Any
 from infrakit.config.check import leaves
 from infrakit.config.document import Document, Path
 from infrakit.config.model import (
-    AccessConfig, AppConfig, Config, GroupConfig, HostConfig, NetworkConfig, OidcConfig, SamlConfig, ServiceConfig,
-    TlsConfig, UserConfig,
+    AccessConfig,
+    AppConfig,
+    Config,
+    GroupConfig,
+    HostConfig,
+    NetworkConfig,
+    OidcConfig,
+    SamlConfig,
+    ServiceConfig,
+    TlsConfig,
+    UserConfig,
 )
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -37,7 +46,7 @@ def bind(document: Document) -> Config:
 
 
 def size_bytes(text: str) -> int:
-    """"256m" -> 268435456; 0 where nothing is said."""
+    """ "256m" -> 268435456; 0 where nothing is said."""
     return int(text[:-1]) * UNITS[text[-1].lower()] if text else 0
 
 

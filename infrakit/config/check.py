@@ -1,11 +1,12 @@
 """Document x schema -> problems, in the order of the file, and the document's typed values.
 
-The schema decides the type of every scalar: where a string is wanted, the text stays what the user typed (0123, no, 1e3).
-A value that may be secret is never repeated in a message.
+The schema decides the type of every scalar: where a string is wanted, the text stays what the user typed (0123, no,
+1e3). A value that may be secret is never repeated in a message.
 """
 
 import re
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from infrakit.config.document import Document, Node, Path
 from infrakit.errors import Problem
@@ -13,7 +14,13 @@ from infrakit.errors import Problem
 Schema = Mapping[str, Any]
 MANY_NAMES = 60
 SECRET_WORDS = ("password", "secret", "token", "key")
-NAMES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
+NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
 
 
 def check_schema(document: Document, schema: Schema) -> list[Problem]:
@@ -96,13 +103,21 @@ class _Checker:
                 self._unknown(key, name, known, path, schema)
             elif pattern is not None and not (re.search(pattern, name) and len(name) <= 253):
                 hint = schema["propertyNames"].get("x-hint", "")
-                self.say(key, (*path, name), "this name cannot be used", schema["propertyNames"].get("x-code", "name"), hint)
+                self.say(
+                    key, (*path, name), "this name cannot be used", schema["propertyNames"].get("x-code", "name"), hint
+                )
             else:
                 found[name] = self.value(child, extra, (*path, name))
         for name in schema.get("required", ()):
             if not any(key.value == name for key, _ in node.value):
                 hint = _example(known.get(name, {}))
-                self.say(node, path, f"{name} is missing", "missing-key", f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": "))
+                self.say(
+                    node,
+                    path,
+                    f"{name} is missing",
+                    "missing-key",
+                    f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": "),
+                )
         return found if all(found.get(name) is not None for name in schema.get("required", ())) else None
 
     def _unknown(self, key: Node, name: str, known: Schema, path: Path, schema: Schema) -> None:
@@ -153,7 +168,14 @@ class _Checker:
 
     def _integer(self, node: Node, schema: Schema, path: Path) -> int | None:
         if not node.plain or not re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
-            return self._bad(node, schema, path, f"{self._shown(node, path)} is not a whole number", "not-a-number", self._unquoted(node))
+            return self._bad(
+                node,
+                schema,
+                path,
+                f"{self._shown(node, path)} is not a whole number",
+                "not-a-number",
+                self._unquoted(node),
+            )
         number = int(node.value)
         low, high = schema.get("minimum", number), schema.get("maximum", number)
         if not low <= number <= high:
@@ -166,14 +188,18 @@ class _Checker:
     def _boolean(self, node: Node, schema: Schema, path: Path) -> bool | None:
         if not node.plain or node.value not in ("true", "false"):
             hint = self._unquoted(node) or "write true or false"
-            return self._bad(node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", hint)
+            return self._bad(
+                node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", hint
+            )
         return node.value == "true"
 
     def _string(self, node: Node, schema: Schema, path: Path) -> str | None:
         text = node.value
         if "enum" in schema and text not in schema["enum"]:
             close = nearest(text, schema["enum"])
-            hint = schema.get("x-values", {}).get(text) or (f"did you mean {close}?" if close else f"one of: {', '.join(schema['enum'])}")
+            hint = schema.get("x-values", {}).get(text) or (
+                f"did you mean {close}?" if close else f"one of: {', '.join(schema['enum'])}"
+            )
             return self._bad(node, schema, path, f"{self._shown(node, path)} is not known here", "unknown-value", hint)
         if len(text) < schema.get("minLength", 0):
             return self._bad(node, schema, path, "empty", "empty-value")
@@ -181,7 +207,9 @@ class _Checker:
             return self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
         if "pattern" in schema and not re.search(schema["pattern"], text):
             what = schema.get("x-problem", "does not have the right form")
-            return self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"))
+            return self._bad(
+                node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form")
+            )
         return text
 
     def _bad(self, node: Node, schema: Schema, path: Path, what: str, code: str, hint: str = "") -> None:
@@ -202,7 +230,8 @@ class _Checker:
 
 
 def _kind(schema: Schema) -> str | None:
-    """The type that we read a value as. A list of types is for editors: its first is ours ("0.5" and 0.5 are the same text)."""
+    """The type that we read a value as. A list of types is for editors: its first is ours ("0.5" and 0.5 are the same
+    text)."""
     kind = schema.get("type")
     return kind[0] if isinstance(kind, list) else kind
 
@@ -216,7 +245,9 @@ def dotted(path: Path) -> str:
 
 
 def _example(schema: Schema) -> str:
-    examples = schema.get("examples") or ([schema["default"]] if schema.get("default") not in (None, "", [], {}) else [])
+    examples = schema.get("examples") or (
+        [schema["default"]] if schema.get("default") not in (None, "", [], {}) else []
+    )
     if not examples:
         return ""
     return f"for instance {_flow(examples[0])}"

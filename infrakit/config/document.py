@@ -24,7 +24,8 @@ class Node:
 
 
 class Document:
-    """A file called `name`. `values` are typed by the schema it was checked against, None until then and where it was refused.
+    """A file called `name`. `values` are typed by the schema it was checked against, None until then and where it was
+    refused.
 
     `faults` are the paths that it was refused at.
     """

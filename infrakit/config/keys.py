@@ -1,6 +1,7 @@
 """A key of infrakit.yaml -> what the schema says about it; the reference manual is made of this."""
 
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from infrakit.config.check import nearest
 from infrakit.errors import UsageProblem
@@ -10,7 +11,8 @@ MAPPED = "*"
 
 
 def key_facts(schema: Schema, key: str) -> dict[str, Any]:
-    """Type, description, default, examples and the keys below of e.g. "services.glances.memory" or "services.*.memory"."""
+    """Type, description, default, examples and the keys below of e.g. "services.glances.memory" or
+    "services.*.memory"."""
     found: Schema = schema
     walked: list[str] = []
     for step in key.split("."):

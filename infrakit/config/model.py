@@ -4,13 +4,15 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 `path` fields lead back to the user's file, for positions and traces.
 """
 
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 
 
 class TlsConfig(NamedTuple):
-    """mode: acme, dns, internal, files, tunnel. `provider`: DNS provider (dns). `image`: a Caddy image with that provider."""
+    """mode: acme, dns, internal, files, tunnel. `provider`: DNS provider (dns). `image`: a Caddy image with that
+    provider."""
 
     mode: str
     provider: str
@@ -34,7 +36,8 @@ class GroupConfig(NamedTuple):
 
 
 class AccessConfig(NamedTuple):
-    """`users` are the declared ones; `users_declared` says that access.users stands in the file (then members must be in it)."""
+    """`users` are the declared ones; `users_declared` says that access.users stands in the file (then members must be
+    in it)."""
 
     administrators: tuple[tuple[str, Path], ...]
     groups: tuple[GroupConfig, ...]
@@ -136,7 +139,8 @@ class HostConfig(NamedTuple):
 
 
 class NetworkConfig(NamedTuple):
-    """`pool` is the address range that networks are cut from; `bind` are LAN addresses that Caddy listens on ((): all)."""
+    """`pool` is the address range that networks are cut from; `bind` are LAN addresses that Caddy listens on (():
+    all)."""
 
     pool: str
     bind: tuple[str, ...]

@@ -3,7 +3,8 @@
 Where a mistake could make other entries look wrong (who there is, which hosts and patterns), nothing more is said yet.
 """
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from infrakit.config.document import Document, Node
 from infrakit.config.model import Config
@@ -31,7 +32,8 @@ def beside_faults(document: Document, problems: Iterable[Problem]) -> list[Probl
 
 
 def sound_part(config: Config, document: Document, problems: Iterable[Problem]) -> Config | None:
-    """`config` without the services and apps that `problems` are about; None where one of them is about anything else."""
+    """`config` without the services and apps that `problems` are about; None where one of them is about anything
+    else."""
     left = {problem.position for problem in problems}
     bad: dict[str, set[str]] = {"apps": set(), "services": set()}
     for section, entries in (("apps", config.apps), ("services", config.services)):
@@ -45,9 +47,13 @@ def sound_part(config: Config, document: Document, problems: Iterable[Problem]) 
     if left:
         return None
     apps = tuple(
-        app._replace(needs=tuple(need for need in app.needs if need[0] not in bad["apps"])) for app in config.apps if app.name not in bad["apps"]
+        app._replace(needs=tuple(need for need in app.needs if need[0] not in bad["apps"]))
+        for app in config.apps
+        if app.name not in bad["apps"]
     )
-    return config._replace(apps=apps, services=tuple(item for item in config.services if item.name not in bad["services"]))
+    return config._replace(
+        apps=apps, services=tuple(item for item in config.services if item.name not in bad["services"])
+    )
 
 
 def _without_refused(value: Any) -> Any:

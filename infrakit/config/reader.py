@@ -13,7 +13,13 @@ from infrakit.errors import ConfigurationInvalid, Position, Problem
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_NODES = 5000
-BREAKS = {"\t": "tab", "\u0085": "next line", "\u2028": "line separator", "\u2029": "paragraph separator", "\ufeff": "byte order mark"}
+BREAKS = {
+    "\t": "tab",
+    "\u0085": "next line",
+    "\u2028": "line separator",
+    "\u2029": "paragraph separator",
+    "\ufeff": "byte order mark",
+}
 
 
 def parse(source: bytes, name: str) -> Document:
@@ -29,7 +35,9 @@ def parse(source: bytes, name: str) -> Document:
 def _decoded(source: bytes, name: str) -> str:
     if len(source) > MAXIMUM_BYTES:
         what = f"the file has {len(source)} bytes, more than {MAXIMUM_BYTES}"
-        raise ConfigurationInvalid([Problem(Position(name, 1, 1), what, "file-too-large", "split it, or use ranges of hosts")])
+        raise ConfigurationInvalid(
+            [Problem(Position(name, 1, 1), what, "file-too-large", "split it, or use ranges of hosts")]
+        )
     try:
         text = source.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -47,7 +55,9 @@ def _decoded(source: bytes, name: str) -> str:
             if _refused(character) and not (character == "\r" and column == len(line)):
                 shown = BREAKS.get(character, f"control character U+{ord(character):04X}")
                 hint = "indent with spaces" if character == "\t" else "delete this character"
-                problems.append(Problem(Position(name, number, column), f"{shown} in the file", "control-character", hint))
+                problems.append(
+                    Problem(Position(name, number, column), f"{shown} in the file", "control-character", hint)
+                )
     if problems:
         raise ConfigurationInvalid(problems[:100])
     return text
@@ -62,8 +72,14 @@ def _refused(character: str) -> bool:
 
 
 def _unprintable(character: str) -> bool:
-    """Controls, halves of a character, and what is no character: none of them can stand in a file, or be sent anywhere."""
-    return (character < " ") or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff"
+    """Controls, halves of a character, and what is no character: none of them can stand in a file, or be sent
+    anywhere."""
+    return (
+        (character < " ")
+        or "\x7f" <= character <= "\x9f"
+        or "\ud800" <= character <= "\udfff"
+        or character in "\ufffe\uffff"
+    )
 
 
 class _Composer:
@@ -80,7 +96,12 @@ class _Composer:
             return self._composed(events(text)) or empty
         except errors.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self._refuse(mark, _plain(error.problem or error.context or "not YAML"), "yaml-syntax", "check quotes, colons and indentation")
+            self._refuse(
+                mark,
+                _plain(error.problem or error.context or "not YAML"),
+                "yaml-syntax",
+                "check quotes, colons and indentation",
+            )
         except errors.YAMLError as error:
             self._refuse(None, _plain(str(error)), "yaml-syntax", "")
         except (TypeError, AssertionError, ValueError, IndexError, AttributeError, RecursionError, NotImplementedError):
@@ -114,7 +135,12 @@ class _Composer:
             else:
                 nodes += 1
                 if nodes > MAXIMUM_NODES:
-                    self._refuse(mark, f"more than {MAXIMUM_NODES} values", "yaml-nodes", "use ranges of hosts, or split the file")
+                    self._refuse(
+                        mark,
+                        f"more than {MAXIMUM_NODES} values",
+                        "yaml-nodes",
+                        "use ranges of hosts, or split the file",
+                    )
                     return root
                 node = self._opened(event, kind, mark)
                 if kind != "ScalarEvent" and kind != "AliasEvent":
@@ -145,10 +171,16 @@ class _Composer:
         return Node("map" if kind == "MappingStartEvent" else "list", [], line, column, False)
 
     def _check_escapes(self, text: str, mark) -> None:
-        """A text in double quotes can spell characters ("\\0") that the file itself may not hold; line breaks and tabs may stay."""
+        """A text in double quotes can spell characters ("\\0") that the file itself may not hold; line breaks and tabs
+        may stay."""
         bad = next((character for character in text if character not in "\n\t" and _unprintable(character)), None)
         if bad is not None:
-            self._refuse(mark, f"the text holds the control character U+{ord(bad):04X}", "control-character", "write it without this escape")
+            self._refuse(
+                mark,
+                f"the text holds the control character U+{ord(bad):04X}",
+                "control-character",
+                "write it without this escape",
+            )
 
     def _closed(self, opened: list) -> Node:
         node, items = opened
@@ -158,14 +190,21 @@ class _Composer:
         seen: dict[str, Node] = {}
         for key, value in zip(items[::2], items[1::2]):
             if key.kind != "scalar":
-                self.problems.append(Problem(Position(self.name, key.line, key.column), "a key that is not a word", "yaml-key", ""))
+                self.problems.append(
+                    Problem(Position(self.name, key.line, key.column), "a key that is not a word", "yaml-key", "")
+                )
                 continue
             if key.value in seen:
                 first = seen[key.value]
-                self.problems.append(Problem(
-                    Position(self.name, key.line, key.column), f"the key {key.value} stands twice", "duplicate-key",
-                    "keep one of the two", related=Position(self.name, first.line, first.column),
-                ))
+                self.problems.append(
+                    Problem(
+                        Position(self.name, key.line, key.column),
+                        f"the key {key.value} stands twice",
+                        "duplicate-key",
+                        "keep one of the two",
+                        related=Position(self.name, first.line, first.column),
+                    )
+                )
                 continue
             if value.kind == "scalar" and value.plain and not value.value:
                 # Nothing was written: ruamel.yaml puts it at the start of the next line.
@@ -188,9 +227,10 @@ def _events():
     Imports the scanner and the parser only: `import ruamel.yaml` itself costs two starts of the interpreter.
     """
     if "ruamel.yaml" not in sys.modules:
-        import ruamel
         from importlib.machinery import PathFinder
         from importlib.util import module_from_spec
+
+        import ruamel
 
         sys.modules["ruamel.yaml"] = module_from_spec(PathFinder.find_spec("ruamel.yaml", ruamel.__path__))
         try:

@@ -1,7 +1,8 @@
 """Answers -> a commented infrakit.yaml, with every key of the schema in it as a comment."""
 
 import json
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from infrakit import resources
 from infrakit.config.check import check_schema

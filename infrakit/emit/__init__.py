@@ -1,7 +1,7 @@
 """Deployment -> all files of a host's tree but secrets and manifest; and for each value in them, why it is what it is.
 
-One module per output, each with `emit(deployment) -> tuple[Artifact, ...]` and `trace(deployment, path) -> {leaf: Origin}`.
-Decides nothing, reads nothing, and never sees the user's file: the same Deployment gives the same bytes.
+One module per output, each with `emit(deployment) -> tuple[Artifact, ...]` and `trace(deployment, path) -> {leaf:
+Origin}`. Decides nothing, reads nothing, and never sees the user's file: the same Deployment gives the same bytes.
 """
 
 from typing import NamedTuple
@@ -41,9 +41,12 @@ class Stencil(NamedTuple):
     def named(self, name: str) -> tuple[Artifact, ...]:
         """The artifacts of the host called `name`."""
         value = name.encode()
-        return tuple([
-            artifact if len(parts) == 1 else Artifact(path, value.join(parts), mode) for path, mode, parts, artifact in self.parts
-        ])
+        return tuple(
+            [
+                artifact if len(parts) == 1 else Artifact(path, value.join(parts), mode)
+                for path, mode, parts, artifact in self.parts
+            ]
+        )
 
 
 def stencil(deployment: Deployment, placeholder: str) -> Stencil:
@@ -53,6 +56,6 @@ def stencil(deployment: Deployment, placeholder: str) -> Stencil:
     every printer then treats both alike.
     """
     token = placeholder.encode()
-    return Stencil(tuple(
-        (artifact.path, artifact.mode, artifact.content.split(token), artifact) for artifact in emit(deployment)
-    ))
+    return Stencil(
+        tuple((artifact.path, artifact.mode, artifact.content.split(token), artifact) for artifact in emit(deployment))
+    )

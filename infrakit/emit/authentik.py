@@ -1,13 +1,15 @@
-"""Deployment -> authentik/blueprints/infrakit.yaml: groups, users, providers, applications, who may open them, the outpost.
+"""Deployment -> authentik/blueprints/infrakit.yaml: groups, users, providers, applications, who may open them, the
+outpost.
 
 Authentik's blueprint, applied by its worker in one transaction, hourly and on every change; only the core has one.
-What its schema cannot see and its importer wants (or drops without a word) is written always: flows, grant types, orders.
+What its schema cannot see and its importer wants (or drops without a word) is written always: flows, grant types,
+orders.
 """
 
 from typing import Any
 
 from infrakit.emit.yaml_text import Tagged, leaves, to_yaml
-from infrakit.model import Application, Artifact, Deployment, Origin, SECRETS_DIRECTORY
+from infrakit.model import SECRETS_DIRECTORY, Application, Artifact, Deployment, Origin
 
 PATH = "authentik/blueprints/infrakit.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -29,7 +31,11 @@ SAML_MAPPINGS = "System - SAML Provider - Mappings"
 Entry = dict[str, Any]
 
 
-PROVIDERS = ("authentik_providers_proxy.proxyprovider", "authentik_providers_oauth2.oauth2provider", "authentik_providers_saml.samlprovider")
+PROVIDERS = (
+    "authentik_providers_proxy.proxyprovider",
+    "authentik_providers_oauth2.oauth2provider",
+    "authentik_providers_saml.samlprovider",
+)
 """Sign-in at the door, by OpenID Connect, by SAML."""
 
 
@@ -70,7 +76,8 @@ def _entries(deployment: Deployment) -> list[tuple[Entry, Origin]]:
 
 
 def _required(applications: tuple[Application, ...]) -> list[str]:
-    """Bundled blueprints whose objects are looked up below. First: a file without them fails at a first boot and is not retried."""
+    """Bundled blueprints whose objects are looked up below. First: a file without them fails at a first boot and is not
+    retried."""
     names = [CONSENT, INVALIDATION, OAUTH_SCOPES, PROXY_SCOPES]
     if any(application.saml for application in applications):
         names.append(SAML_MAPPINGS)
@@ -109,7 +116,8 @@ def _group(group, users) -> Entry:
 
 
 def _application(application: Application, groups: set[str]) -> list[tuple[Entry, Origin]]:
-    """Provider, application, and a binding for each of `allow`, which is never empty: an application without bindings is open to all."""
+    """Provider, application, and a binding for each of `allow`, which is never empty: an application without bindings
+    is open to all."""
     model = _provider_model(application)
     provider = {
         "model": model,
@@ -135,7 +143,9 @@ def _application(application: Application, groups: set[str]) -> list[tuple[Entry
     cause = (application.oidc or application.saml or application).origin
     # An app that signed in another way before: a provider's name is its own among all kinds.
     others = [
-        {"model": other, "state": "absent", "identifiers": {"name": f"infrakit-{application.slug}"}} for other in PROVIDERS if other != model
+        {"model": other, "state": "absent", "identifiers": {"name": f"infrakit-{application.slug}"}}
+        for other in PROVIDERS
+        if other != model
     ]
     return [*((other, cause) for other in others), (provider, cause), (entry, application.origin), *bindings]
 
@@ -164,11 +174,14 @@ def _oidc(client) -> Entry:
         "client_id": client.client_id,
         "grant_types": list(client.grant_types),
         "redirect_uris": [
-            {"matching_mode": "strict", "url": url, "redirect_uri_type": "authorization"} for url in client.redirect_uris
+            {"matching_mode": "strict", "url": url, "redirect_uri_type": "authorization"}
+            for url in client.redirect_uris
         ],
         "signing_key": _find("authentik_crypto.certificatekeypair", "name", "authentik Self-signed Certificate"),
         "property_mappings": [
-            _find("authentik_providers_oauth2.scopemapping", "managed", f"goauthentik.io/providers/oauth2/scope-{scope}")
+            _find(
+                "authentik_providers_oauth2.scopemapping", "managed", f"goauthentik.io/providers/oauth2/scope-{scope}"
+            )
             for scope in client.scopes
         ],
         "sub_mode": "user_username",
@@ -199,8 +212,8 @@ def _saml(client) -> Entry:
 def _bindings(application: Application, groups: set[str]) -> list[Entry]:
     """Who may open it, in slots of a fixed number; an unused slot is emptied, or whoever was in it before would stay.
 
-    Groups and users have slots of their own: Authentik updates a binding partially, and one that held both a group and a
-    user would let the group in (read in its importer and its policy model).
+    Groups and users have slots of their own: Authentik updates a binding partially, and one that held both a group and
+    a user would let the group in (read in its importer and its policy model).
     """
     entries = []
     for kind, first in (("group", 0), ("user", USER_SLOTS)):
@@ -219,10 +232,7 @@ def _bindings(application: Application, groups: set[str]) -> list[Entry]:
 
 def _absent(slugs: tuple[str, ...], deployment: Deployment) -> list[tuple[Entry, Origin]]:
     """Catalogue services that are off: what an earlier file made for them goes, the application before its provider."""
-    models = (
-        ("authentik_core.application", "slug", "{}"),
-        *((model, "name", "infrakit-{}") for model in PROVIDERS),
-    )
+    models = (("authentik_core.application", "slug", "{}"), *((model, "name", "infrakit-{}") for model in PROVIDERS))
     return [
         ({"model": model, "state": "absent", "identifiers": {field: form.format(slug)}}, deployment.origin)
         for slug in slugs

@@ -14,19 +14,55 @@ STRIP = "no_forged_identity"
 HEADERS = "browser_headers"
 
 # What Authentik's outpost says about who comes; spelled as upstream documents it.
-IDENTITY = tuple(f"X-Authentik-{name}" for name in (
-    "Username", "Groups", "Entitlements", "Email", "Name", "Uid", "Jwt",
-    "Meta-Jwks", "Meta-Outpost", "Meta-Provider", "Meta-App", "Meta-Version",
-))
+IDENTITY = tuple(
+    f"X-Authentik-{name}"
+    for name in (
+        "Username",
+        "Groups",
+        "Entitlements",
+        "Email",
+        "Name",
+        "Uid",
+        "Jwt",
+        "Meta-Jwks",
+        "Meta-Outpost",
+        "Meta-Provider",
+        "Meta-App",
+        "Meta-Version",
+    )
+)
 
 # Names under which backends believe a proxy. "*x*" is any header that holds x: all spellings, with _ or - or mixed.
 # Source: GHSA-7r4p-vjf4-gxv4 and GHSA-f59h-q822-g45g, and 39 requests tried against Caddy 2.11.7.
 FORGEABLE = (
-    "*authentik*", "Remote-*", "Remote_*", "X-Remote-*", "X_Remote_*", "X-Forwarded-User*", "X-Forwarded-Email*",
-    "X-Forwarded-Groups*", "X-Forwarded-Preferred-*", "X-Forwarded-Access-*", "X-Auth-*", "X_Auth_*", "X-WebAuth-*",
-    "Tailscale-User-*", "X-Goog-Authenticated-*", "X-Real-*", "X_Real_*", "X-Original-*", "X-Rewrite-*", "X-InfraKit-*",
+    "*authentik*",
+    "Remote-*",
+    "Remote_*",
+    "X-Remote-*",
+    "X_Remote_*",
+    "X-Forwarded-User*",
+    "X-Forwarded-Email*",
+    "X-Forwarded-Groups*",
+    "X-Forwarded-Preferred-*",
+    "X-Forwarded-Access-*",
+    "X-Auth-*",
+    "X_Auth_*",
+    "X-WebAuth-*",
+    "Tailscale-User-*",
+    "X-Goog-Authenticated-*",
+    "X-Real-*",
+    "X_Real_*",
+    "X-Original-*",
+    "X-Rewrite-*",
+    "X-InfraKit-*",
     # Which door is meant: behind a trusted proxy Caddy would pass the client's word on, and the outpost decides by it.
-    "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Forwarded-Method", "Forwarded",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Server",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Method",
+    "Forwarded",
 )
 # A header that the client's `Connection` names ends at the proxy: so would what the outpost says about who comes.
 HOP_BY_HOP = "(?i)x-[^,]*"
@@ -41,7 +77,9 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
         headers = directive("copy_headers", *IDENTITY)
         steps += [
             directive("reverse_proxy", f"{OUTPOST_PATH}/*", OUTPOST, origin=allowed),
-            directive("forward_auth", OUTPOST, block=(directive("uri", f"{OUTPOST_PATH}/auth/caddy"), headers), origin=allowed),
+            directive(
+                "forward_auth", OUTPOST, block=(directive("uri", f"{OUTPOST_PATH}/auth/caddy"), headers), origin=allowed
+            ),
         ]
         if not route.identity_headers:
             steps.append(directive("request_header", "-*authentik*"))
@@ -58,7 +96,9 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
         name = f"@door{number}"
         said = directive("header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"])
         steps.append(directive(name, block=(said, core), origin=route.origins["hostname"]))
-        proxied = _target(route, (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}")))
+        proxied = _target(
+            route, (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}"))
+        )
         inside = directive("reverse_proxy", *(upstream.address for upstream in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
     steps.append(directive("handle", block=(directive("abort"),)))
@@ -69,7 +109,8 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
 
 
 def hops(deployment: Deployment) -> list[Directive]:
-    """Loopback sites that speak to other hosts for a door with several upstreams: Caddy mixes no plain and secure ones."""
+    """Loopback sites that speak to other hosts for a door with several upstreams: Caddy mixes no plain and secure
+    ones."""
     return [
         directive(
             f"http://:{port}",
@@ -134,7 +175,9 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
         f"127.0.0.1:{hop_ports[upstream]}" if upstream.remote else upstream.address for upstream in route.upstreams
     ]
     balance = (
-        directive("lb_policy", "cookie", "infrakit_upstream") if route.stream else directive("lb_policy", "round_robin"),
+        directive("lb_policy", "cookie", "infrakit_upstream")
+        if route.stream
+        else directive("lb_policy", "round_robin"),
         directive("lb_try_duration", "5s"),
         directive("fail_duration", "30s"),
         directive("health_uri", route.health_path or "/"),
@@ -165,4 +208,6 @@ def _remote(route: Route, upstream: Upstream) -> Directive:
         directive("header_up", DOOR_HEADER, route.hostname),
         directive("transport", "http", block=transport),
     )
-    return directive("reverse_proxy", f"https://{upstream.address}", block=_target(route, block), origin=route.origins[""])
+    return directive(
+        "reverse_proxy", f"https://{upstream.address}", block=_target(route, block), origin=route.origins[""]
+    )

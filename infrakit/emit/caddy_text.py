@@ -1,7 +1,8 @@
 """A tree of Caddyfile directives -> text. The one place that quotes.
 
 A token comes out as exactly its value: nothing in it is a placeholder, an import, or the end of a line.
-Source of the rules: Caddy's lexer, tried with 2.11.7 (line breaks inside quotes are kept, `{$X}` is replaced even there).
+Source of the rules: Caddy's lexer, tried with 2.11.7 (line breaks inside quotes are kept, `{$X}` is replaced even
+there).
 """
 
 import re

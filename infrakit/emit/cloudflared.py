@@ -1,8 +1,8 @@
 """Deployment -> cloudflared/config.yaml: every host name of the tunnel leads to Caddy, and nowhere else.
 
-The user holds only a token, and `tunnel run` takes it with these rules as long as the tunnel is managed locally. One that is managed
-in Cloudflare's dashboard gets its rules from there, and those replace these: they too must name only https://caddy:443.
-cloudflared and Caddy are alone on a network of their own.
+The user holds only a token, and `tunnel run` takes it with these rules as long as the tunnel is managed locally. One
+that is managed in Cloudflare's dashboard gets its rules from there, and those replace these: they too must name only
+https://caddy:443. cloudflared and Caddy are alone on a network of their own.
 """
 
 from typing import Any

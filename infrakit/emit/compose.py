@@ -1,12 +1,13 @@
 """Deployment, and the configuration files already made -> compose.yaml and services/<service>.yaml.
 
 Networks, secrets and volumes stand in compose.yaml only: Compose loads each included file without checking references,
-and a resource that both declare "conflicts with imported resource" as soon as the two differ (tried with 2.26; read in 5.x).
-A container's label carries a hash over its definition, its networks and the files that it reads: a changed file re-creates
-exactly its readers, and one look at the running containers says which of them are up to date.
+and a resource that both declare "conflicts with imported resource" as soon as the two differ (tried with 2.26; read in
+5.x). A container's label carries a hash over its definition, its networks and the files that it reads: a changed file
+re-creates exactly its readers, and one look at the running containers says which of them are up to date.
 """
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from infrakit.emit.container import container_origin, container_tree
 from infrakit.emit.memo import Memo
@@ -26,7 +27,13 @@ _mains = Memo(16)
 def emit(deployment: Deployment, read: Sequence[Artifact] = ()) -> tuple[Artifact, ...]:
     """`read`: the configuration files of the tree, for the hash labels."""
     main = _mains.get((deployment.name, deployment.networks, deployment.secrets, *deployment.services), _main)
-    return (main, *(_services.get((service, deployment.networks, *_readable(service, read)), _service) for service in deployment.services))
+    return (
+        main,
+        *(
+            _services.get((service, deployment.networks, *_readable(service, read)), _service)
+            for service in deployment.services
+        ),
+    )
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
@@ -72,13 +79,15 @@ def _service(service: Service, networks: tuple[Network, ...], *read: Artifact) -
 def _service_tree(service: Service, hashes: Mapping[str, str]) -> dict[str, Any]:
     return {
         "services": {
-            container.name: container_tree(container, service.profiles, hashes[container.name]) for container in service.containers
+            container.name: container_tree(container, service.profiles, hashes[container.name])
+            for container in service.containers
         }
     }
 
 
 def config_hashes(service: Service, networks: Sequence[Network], read: Sequence[Artifact]) -> dict[str, str]:
-    """Container -> a short SHA-256 over its definition, the networks it is in, and the files of the tree that it mounts."""
+    """Container -> a short SHA-256 over its definition, the networks it is in, and the files of the tree that it
+    mounts."""
     drawn = {network.name: network[:4] for network in networks}
     found = {}
     for container in service.containers:
@@ -110,7 +119,9 @@ def _main(name: str, networks: tuple[Network, ...], secrets: tuple, *services: S
     return Artifact(MAIN, to_yaml(_main_tree(name, networks, secrets, services), HEADING).encode())
 
 
-def _main_tree(name: str, networks: tuple[Network, ...], secrets: tuple, services: tuple[Service, ...]) -> dict[str, Any]:
+def _main_tree(
+    name: str, networks: tuple[Network, ...], secrets: tuple, services: tuple[Service, ...]
+) -> dict[str, Any]:
     tree: dict[str, Any] = {"name": name}
     tree["include"] = [{"path": service_path(service), "project_directory": "."} for service in services]
     if networks:

@@ -1,16 +1,19 @@
 """Container -> its entry under `services:` of a Compose file, and which field of the model each value of it came from.
 
-What no blueprint can switch off is written here: dropped capabilities, no new privileges, limits, bounded logs, restarts.
-Every `$` of a value is doubled, because Compose interpolates values (not keys) of the caller's environment into them.
+What no blueprint can switch off is written here: dropped capabilities, no new privileges, limits, bounded logs,
+restarts. Every `$` of a value is doubled, because Compose interpolates values (not keys) of the caller's environment
+into them.
 """
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from infrakit.model import SECRETS_DIRECTORY, Container, Health, Mount, Origin, PublishedPort
 
 CONFIG_LABEL = "io.infrakit.config"
 IMAGE_LABEL = "io.infrakit.image"
-"""The image ID that the lock pins. `image:` stays a name with a tag: Docker forgets digests over `docker save` and `docker load`."""
+"""The image ID that the lock pins. `image:` stays a name with a tag: Docker forgets digests over `docker save` and
+`docker load`."""
 WATCH_LABEL = "com.centurylinklabs.watchtower.enable"
 DEFAULT_STOP_S = 10
 UNITS = ((1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k"))
@@ -63,7 +66,8 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
 
 
 def _reach(container: Container, privileges: Mapping[str, Any]) -> dict[str, Any]:
-    """Networks, published ports, names of hosts. Without a network it gets none: Compose's default one leads everywhere."""
+    """Networks, published ports, names of hosts. Without a network it gets none: Compose's default one leads
+    everywhere."""
     tree: dict[str, Any] = {}
     if privileges.get("network"):
         tree["network_mode"] = _literal(privileges["network"])
@@ -88,7 +92,8 @@ def _storage(container: Container) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     if container.secrets:
         tree["secrets"] = [
-            {"source": use.name, "target": _literal(use.target or f"{SECRETS_DIRECTORY}/{use.name}")} for use in container.secrets
+            {"source": use.name, "target": _literal(use.target or f"{SECRETS_DIRECTORY}/{use.name}")}
+            for use in container.secrets
         ]
     if container.mounts:
         tree["volumes"] = [_mount(mount) for mount in container.mounts]
@@ -123,7 +128,8 @@ def _confinement(container: Container, privileges: Mapping[str, Any]) -> dict[st
 
 
 def _limits(container: Container) -> dict[str, Any]:
-    # `deploy.resources.limits` is honoured by `docker compose up` since Compose 2, pids included; a number of bytes must be a string.
+    # `deploy.resources.limits` is honoured by `docker compose up` since Compose 2, pids included; a number of bytes
+    # must be a string.
     limits: dict[str, Any] = {"memory": size(container.memory_bytes)}
     if container.cpus:
         limits["cpus"] = container.cpus
@@ -206,7 +212,8 @@ FIELDS = {
     "labels": "labels",
     **{name: f"privileges.{key}" for key, name in PRIVILEGE_KEYS.items()},
 }
-"""Key of Compose -> field of the blueprint that decides it. The rest (restart, cap_drop, ...) is decided in this module."""
+"""Key of Compose -> field of the blueprint that decides it. The rest (restart, cap_drop, ...) is decided in this
+module."""
 
 MOUNT_FIELDS = {"volume": "volumes", "file": "files", "host": "host_paths"}
 POSITIONAL = ("entrypoint", "command", "tmpfs", "health.test")
@@ -223,7 +230,7 @@ def container_origin(container: Container, leaf: str, decided_by: str) -> Origin
         field = "update" if leaf.endswith(WATCH_LABEL) else ""
         origin = field_origin(container.origins, field, ())
         return origin if field else origin._replace(decided_by=decided_by)
-    field, rest = FIELDS[key], leaf[len(key) + 1:]
+    field, rest = FIELDS[key], leaf[len(key) + 1 :]
     if field in ("environment", "labels"):
         return field_origin(container.origins, field, (rest,) if rest else ())
     if field == "needs":

@@ -31,7 +31,8 @@ def _variables(deployment: Deployment) -> tuple[tuple[str, str, Origin], ...]:
 
 
 def quoted(value: str) -> str:
-    """`value` for Compose's reader of .env files: bare, in single quotes (literal), or in double quotes with escapes."""
+    """`value` for Compose's reader of .env files: bare, in single quotes (literal), or in double quotes with
+    escapes."""
     if PLAIN.issuperset(value):
         return value
     if not set(value) & set("'\\\n\r"):

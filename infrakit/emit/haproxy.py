@@ -1,8 +1,10 @@
-"""SocketProxy -> socket-proxy/<consumer>.cfg: an HAProxy that lets one consumer make the listed Docker calls and no other.
+"""SocketProxy -> socket-proxy/<consumer>.cfg: an HAProxy that lets one consumer make the listed Docker calls and no
+other.
 
-Denies by default. A call passes if its method is equal and its raw path matches as a whole; nothing is decoded or tidied first,
-and a path that dockerd might read differently (`%`, `//`, `..`, `;`, a backslash) is refused. For HAProxy 2.6 to 3.2.
-An allowed `exec/{id}/start` takes input from HAProxy 3.0 on; 2.6 drops `Upgrade` from a request with a body (both tried).
+Denies by default. A call passes if its method is equal and its raw path matches as a whole; nothing is decoded or
+tidied first, and a path that dockerd might read differently (`%`, `//`, `..`, `;`, a backslash) is refused. For HAProxy
+2.6 to 3.2. An allowed `exec/{id}/start` takes input from HAProxy 3.0 on; 2.6 drops `Upgrade` from a request with a body
+(both tried).
 """
 
 from infrakit.emit.memo import Memo
@@ -43,7 +45,9 @@ def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
     allowed = proxy.origin._replace(path=(*proxy.origin.path, "allow"))
     lines = configuration(proxy).splitlines()
     return {
-        str(number): allowed if line.lstrip().startswith(("http-request allow", "use_backend")) else proxy.origin._replace(decided_by=PASS)
+        str(number): allowed
+        if line.lstrip().startswith(("http-request allow", "use_backend"))
+        else proxy.origin._replace(decided_by=PASS)
         for number, line in enumerate(lines, 1)
         if line.strip()
     }
@@ -72,7 +76,9 @@ def configuration(proxy: SocketProxy) -> str:
     ]
     if streams:
         # A reader that has gone must not leave its stream open at the engine.
-        sections.append(_backend("dockerd_streams", LONG, ["option abortonclose", "option http-no-delay", f"timeout tunnel {LONG}"]))
+        sections.append(
+            _backend("dockerd_streams", LONG, ["option abortonclose", "option http-no-delay", f"timeout tunnel {LONG}"])
+        )
     return "\n".join(sections)
 
 
@@ -88,10 +94,7 @@ def _defaults() -> list[str]:
 
 def _frontend(proxy: SocketProxy, streams: list[DockerCall]) -> list[str]:
     # HTTP/1 only: a second protocol on the same port would be a second parser to trust.
-    if proxy.transport == "unix":
-        lines = [f"bind unix@{PROXY_SOCKET} mode 666 proto h1"]
-    else:
-        lines = [f"bind :{PORT} proto h1"]
+    lines = [f"bind unix@{PROXY_SOCKET} mode 666 proto h1"] if proxy.transport == "unix" else [f"bind :{PORT} proto h1"]
     if streams:
         lines.append(f"timeout client {LONG}")
     # Hostile spellings first; then what is listed; then nothing.
@@ -107,14 +110,23 @@ def _frontend(proxy: SocketProxy, streams: list[DockerCall]) -> list[str]:
 
 def _health() -> list[str]:
     """The health check of the container asks here whether the engine answers, whatever the consumer may ask."""
-    lines = [f"bind 127.0.0.1:{HEALTH_PORT} proto h1", "http-request deny deny_status 403 unless { method GET } { path '/_ping' }"]
+    lines = [
+        f"bind 127.0.0.1:{HEALTH_PORT} proto h1",
+        "http-request deny deny_status 403 unless { method GET } { path '/_ping' }",
+    ]
     return [*lines, "default_backend dockerd"]
 
 
 def _condition(call: DockerCall) -> str:
     """An HAProxy condition for exactly this call. Single quotes: HAProxy reads nothing inside them."""
     bare = call.path.replace("{id}", "").replace("{image}", "")
-    if not (call.method.isascii() and call.method.isalpha() and call.method.isupper() and bare[:1] == "/" and _PATH.issuperset(bare)):
+    if not (
+        call.method.isascii()
+        and call.method.isalpha()
+        and call.method.isupper()
+        and bare[:1] == "/"
+        and _PATH.issuperset(bare)
+    ):
         raise ValueError(f"not a call of Docker's API: {call.method} {call.path}")
     pattern = call.path.replace(".", r"\.")
     for placeholder, expression in PLACEHOLDERS.items():

@@ -1,9 +1,11 @@
-"""Inputs -> the result made from the very same objects before, if any: what makes the second host of a shape nearly free.
+"""Inputs -> the result made from the very same objects before, if any: what makes the second host of a shape nearly
+free.
 
 Holds its inputs, so that an id cannot be given to another object; bounded: forgets everything when it is full.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 
 class Memo:

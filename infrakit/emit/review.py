@@ -1,6 +1,7 @@
 """Deployment -> REVIEW.md and review.html: what runs, who may enter, what is dangerous, secrets by name, a picture.
 
-Holds no secret and needs nothing but itself: no script, no font, no address outside. Every text of the user's is escaped.
+Holds no secret and needs nothing but itself: no script, no font, no address outside. Every text of the user's is
+escaped.
 """
 
 from infrakit.emit.review_facts import Cell, Section, Table, Word, headline, sections
@@ -42,7 +43,11 @@ def _page(deployment: Deployment, found: tuple[Section, ...]) -> list[Line]:
 
 def _markdown(deployment: Deployment, found: tuple[Section, ...]) -> list[Line]:
     top = deployment.origin
-    lines: list[Line] = [(f"# {_plain(deployment.name)} on {_plain(deployment.host)}", top), ("", top), (_plain(headline(deployment)), top)]
+    lines: list[Line] = [
+        (f"# {_plain(deployment.name)} on {_plain(deployment.host)}", top),
+        ("", top),
+        (_plain(headline(deployment)), top),
+    ]
     for section in found:
         lines += [("", top), (f"## {section.title}", top)]
         if section.intro and section.tables:

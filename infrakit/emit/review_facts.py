@@ -1,6 +1,7 @@
 """Deployment -> sections of tables: what a person must see before saying yes, before it becomes Markdown or HTML.
 
-Plain words only: nothing here is escaped, and nothing depends on how long a text is (a host's name may still be a placeholder).
+Plain words only: nothing here is escaped, and nothing depends on how long a text is (a host's name may still be a
+placeholder).
 """
 
 from typing import Any, NamedTuple
@@ -55,8 +56,14 @@ class Section(NamedTuple):
 def sections(deployment: Deployment) -> tuple[Section, ...]:
     """All of them, in the order in which a careful person asks."""
     return (
-        _first(deployment), _doors(deployment), _ports(deployment), _services(deployment),
-        _docker(deployment), _grants(deployment), _networks(deployment), _secrets(deployment),
+        _first(deployment),
+        _doors(deployment),
+        _ports(deployment),
+        _services(deployment),
+        _docker(deployment),
+        _grants(deployment),
+        _networks(deployment),
+        _secrets(deployment),
     )
 
 
@@ -64,7 +71,10 @@ def headline(deployment: Deployment) -> str:
     """One sentence about the host."""
     found = _all(deployment)
     memory = sum(item.memory_bytes for item in found) // MEBIBYTE
-    return f"{_count(len(deployment.services), 'service')} in {_count(len(found), 'container')}, {memory} MiB of memory at most, {deployment.architecture}"
+    return (
+        f"{_count(len(deployment.services), 'service')} in {_count(len(found), 'container')}, {memory} MiB of memory "
+        f"at most, {deployment.architecture}"
+    )
 
 
 def who(route: Route) -> Word:
@@ -92,31 +102,56 @@ def asks_docker_directly(container: Container, proxies: tuple[SocketProxy, ...])
 
 def _first(deployment: Deployment) -> Section:
     """What is red on the rest of the page and not part of every host, and what is left to do."""
-    rows = [_row(_of(route.origins, "allow"), Word(EVERYBODY, True), Word(route.hostname)) for route in deployment.routes if route.sign_in == "public"]
-    rows += [_row(grant.origin, Word(f"granted: {grant.capability}", True), Word(grant.container or grant.service)) for grant in deployment.grants]
+    rows = [
+        _row(_of(route.origins, "allow"), Word(EVERYBODY, True), Word(route.hostname))
+        for route in deployment.routes
+        if route.sign_in == "public"
+    ]
+    rows += [
+        _row(grant.origin, Word(f"granted: {grant.capability}", True), Word(grant.container or grant.service))
+        for grant in deployment.grants
+    ]
     for service in deployment.services:
-        rows += [_row(proxy.origin, Word(ROOT, True), Word(f"{proxy.consumer}, by what it may ask Docker")) for proxy in service.socket_proxies if proxy.writes]
+        rows += [
+            _row(proxy.origin, Word(ROOT, True), Word(f"{proxy.consumer}, by what it may ask Docker"))
+            for proxy in service.socket_proxies
+            if proxy.writes
+        ]
         rows += [
             _row(container.origins[""], Word(ROOT, True), Word(f"{container.name}, with Docker's socket and no proxy"))
             for container in service.containers
             if asks_docker_directly(container, service.socket_proxies)
         ]
-    rows += [_row(spec.origin, Word("to do"), Word(f"infrakit secrets set {spec.name}", code=True)) for spec in deployment.secrets if spec.kind == "user"]
+    rows += [
+        _row(spec.origin, Word("to do"), Word(f"infrakit secrets set {spec.name}", code=True))
+        for spec in deployment.secrets
+        if spec.kind == "user"
+    ]
     return _section("Look here first", "", ("What", "Where"), rows, "Nothing stands out.", deployment)
 
 
 def _doors(deployment: Deployment) -> Section:
     rows = [
-        Row((
-            Cell((Word(route.hostname, code=True),), _of(route.origins, "hostname")),
-            Cell(_who_by_name(deployment, route), _of(route.origins, "allow")),
-            Cell(_leads(route), _of(route.origins, "upstreams")),
-            Cell((Word(_asked(route)),), _of(route.origins, "sign_in")),
-        ), route.origins[""])
+        Row(
+            (
+                Cell((Word(route.hostname, code=True),), _of(route.origins, "hostname")),
+                Cell(_who_by_name(deployment, route), _of(route.origins, "allow")),
+                Cell(_leads(route), _of(route.origins, "upstreams")),
+                Cell((Word(_asked(route)),), _of(route.origins, "sign_in")),
+            ),
+            route.origins[""],
+        )
         for route in deployment.routes
     ]
     columns = ("Address", "Who may pass", "Leads to", "Who asks")
-    return _section("Doors", "Every address that somebody can open, and who may.", columns, rows, "This host has no door.", deployment)
+    return _section(
+        "Doors",
+        "Every address that somebody can open, and who may.",
+        columns,
+        rows,
+        "This host has no door.",
+        deployment,
+    )
 
 
 def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:
@@ -138,20 +173,34 @@ def _leads(route: Route) -> tuple[Word, ...]:
 
 def _asked(route: Route) -> str:
     return {
-        "forward_auth": "Caddy asks Authentik", "application": "the service itself, by Authentik", "provider": "Authentik's own pages",
-        "public": "nobody", "fleet": "the core has asked already",
+        "forward_auth": "Caddy asks Authentik",
+        "application": "the service itself, by Authentik",
+        "provider": "Authentik's own pages",
+        "public": "nobody",
+        "fleet": "the core has asked already",
     }.get(route.sign_in, route.sign_in)
 
 
 def _ports(deployment: Deployment) -> Section:
     rows = [
-        _row(_of(container.origins, "ports"), Word(_address(port), code=True), Word(f"{port.container_port}/{port.protocol}", code=True),
-             Word(container.name, container.name != "caddy"))
+        _row(
+            _of(container.origins, "ports"),
+            Word(_address(port), code=True),
+            Word(f"{port.container_port}/{port.protocol}", code=True),
+            Word(container.name, container.name != "caddy"),
+        )
         for container in _all(deployment)
         for port in container.ports
     ]
     columns = ("Port of the host", "Port in the container", "Container")
-    return _section("Published ports", "What answers from outside the host.", columns, rows, "Nothing on this host answers from outside.", deployment)
+    return _section(
+        "Published ports",
+        "What answers from outside the host.",
+        columns,
+        rows,
+        "Nothing on this host answers from outside.",
+        deployment,
+    )
 
 
 def _address(port: PublishedPort) -> str:
@@ -167,7 +216,12 @@ def _services(deployment: Deployment) -> Section:
         for service in deployment.services
         if service.containers
     )
-    return Section("Services", "What runs, from which image, and what each container sees of the host.", tables, "This host runs nothing.")
+    return Section(
+        "Services",
+        "What runs, from which image, and what each container sees of the host.",
+        tables,
+        "This host runs nothing.",
+    )
 
 
 def _container(container: Container) -> Row:
@@ -176,14 +230,17 @@ def _container(container: Container) -> Row:
     user = container.user or "the image's own"
     root = container.user.partition(":")[0] in ("0", "root")
     updates = (Word("updated by Watchtower"),) if container.watch else ()
-    return Row((
-        Cell((Word(container.name), *updates)),
-        Cell(_image(container), _of(origins, "image")),
-        Cell((memory,), _of(origins, "memory")),
-        Cell((Word(user), *([Word("root inside")] if root else [])), _of(origins, "user")),
-        Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), _of(origins, "mounts")),
-        Cell(_beyond(container)),
-    ), origins[""])
+    return Row(
+        (
+            Cell((Word(container.name), *updates)),
+            Cell(_image(container), _of(origins, "image")),
+            Cell((memory,), _of(origins, "memory")),
+            Cell((Word(user), *([Word("root inside")] if root else [])), _of(origins, "user")),
+            Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), _of(origins, "mounts")),
+            Cell(_beyond(container)),
+        ),
+        origins[""],
+    )
 
 
 def _image(container: Container) -> tuple[Word, ...]:
@@ -220,13 +277,20 @@ def _docker(deployment: Deployment) -> Section:
         for proxy in service.socket_proxies
     ]
     rows += [
-        _row(container.origins[""], Word(container.name), Word(ROOT, True), Word("everything: it has Docker's socket itself", True))
+        _row(
+            container.origins[""],
+            Word(container.name),
+            Word(ROOT, True),
+            Word("everything: it has Docker's socket itself", True),
+        )
         for service in deployment.services
         for container in service.containers
         if asks_docker_directly(container, service.socket_proxies)
     ]
     intro = "Each consumer has a socket proxy of its own that lets exactly these calls pass."
-    return _section("What may ask Docker", intro, ("Consumer", "Power", "May ask"), rows, "Nothing asks Docker.", deployment)
+    return _section(
+        "What may ask Docker", intro, ("Consumer", "Power", "May ask"), rows, "Nothing asks Docker.", deployment
+    )
 
 
 def _calls(proxy: SocketProxy) -> list[Word]:
@@ -238,9 +302,19 @@ def _calls(proxy: SocketProxy) -> list[Word]:
 
 
 def _grants(deployment: Deployment) -> Section:
-    rows = [_row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail)) for grant in deployment.grants]
+    rows = [
+        _row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail))
+        for grant in deployment.grants
+    ]
     intro = "What InfraKit refuses unless you allow it."
-    return _section("Granted by you", intro, ("Container", "Granted", "What it is"), rows, "You granted nothing dangerous.", deployment)
+    return _section(
+        "Granted by you",
+        intro,
+        ("Container", "Granted", "What it is"),
+        rows,
+        "You granted nothing dangerous.",
+        deployment,
+    )
 
 
 def _networks(deployment: Deployment) -> Section:
@@ -249,8 +323,13 @@ def _networks(deployment: Deployment) -> Section:
         for name in container.networks:
             members.setdefault(name, []).append(container.name)
     rows = [
-        _row(network.origin, Word(network.name, code=True), Word(", ".join(members.get(network.name, ())) or "nobody"), Word(network.purpose),
-             Word(f"{network.subnet}, {_way_out(network)}"))
+        _row(
+            network.origin,
+            Word(network.name, code=True),
+            Word(", ".join(members.get(network.name, ())) or "nobody"),
+            Word(network.purpose),
+            Word(f"{network.subnet}, {_way_out(network)}"),
+        )
         for network in deployment.networks
     ]
     intro = "Containers reach only those that share a network with them."
@@ -264,16 +343,26 @@ def _way_out(network: Network) -> str:
 
 def _secrets(deployment: Deployment) -> Section:
     rows = [
-        _row(spec.origin, Word(spec.name, code=True), Word(", ".join(spec.required_by) or "nobody"),
-             Word(f"only you have it: infrakit secrets set {spec.name}", True) if spec.kind == "user" else Word("minted, same on every host" if spec.shared else "minted"),
-             Word(spec.description))
+        _row(
+            spec.origin,
+            Word(spec.name, code=True),
+            Word(", ".join(spec.required_by) or "nobody"),
+            Word(f"only you have it: infrakit secrets set {spec.name}", True)
+            if spec.kind == "user"
+            else Word("minted, same on every host" if spec.shared else "minted"),
+            Word(spec.description),
+        )
         for spec in deployment.secrets
     ]
     intro = "Files that containers read. No value stands on this page or in any compiled file."
-    return _section("Secrets by name", intro, ("Name", "Read by", "Where from", "What"), rows, "This host has none.", deployment)
+    return _section(
+        "Secrets by name", intro, ("Name", "Read by", "Where from", "What"), rows, "This host has none.", deployment
+    )
 
 
-def _section(title: str, intro: str, columns: tuple[str, ...], rows: list[Row], empty: str, deployment: Deployment) -> Section:
+def _section(
+    title: str, intro: str, columns: tuple[str, ...], rows: list[Row], empty: str, deployment: Deployment
+) -> Section:
     return Section(title, intro, (Table("", columns, tuple(rows), deployment.origin),) if rows else (), empty)
 
 

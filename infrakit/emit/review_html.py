@@ -61,7 +61,7 @@ tr{padding:10px 0;border-bottom:1px solid var(--line)}tr:last-child{border-botto
 td{display:grid;grid-template-columns:92px minmax(0,1fr);gap:10px;border:0;padding:2px 0}
 td::before{content:attr(data-label);color:var(--soft);font-size:12.5px;line-height:21px}}
 @media print{body{background:#fff}section,figure{break-inside:avoid;border-color:#bbb}}
-""".strip().splitlines()
+""".strip().splitlines()  # noqa: E501 -- a style sheet
 
 Line = tuple[str, Origin]
 
@@ -78,30 +78,41 @@ def escape(text: str) -> str:
     text = visible(text)
     if not ("&" in text or "<" in text or ">" in text or '"' in text or "'" in text):
         return text
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("'", "&#39;")
+    return (
+        text.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace('"', "&quot;")
+        .replace("'", "&#39;")
+    )
 
 
 def page(deployment: Deployment, found: tuple[Section, ...], picture: list[Line]) -> list[Line]:
     """The whole page; the picture comes after the first section."""
     top = deployment.origin
     name, host = escape(deployment.name), escape(deployment.host)
-    lines: list[Line] = [(line, top) for line in (
-        "<!doctype html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        f"<title>{name} on {host}</title>",
-        "<style>", *STYLE, "</style>",
-        "</head>",
-        "<body>",
-        f"<header><p>InfraKit review</p><h1>{name} <span>on</span> {host}</h1>",
-        f"<p>{escape(headline(deployment))}</p></header>",
-        "<main>",
-    )]
-    lines += _section(found[0], top, " class=\"first\"" if found[0].tables else "")
+    lines: list[Line] = [
+        (line, top)
+        for line in (
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>{name} on {host}</title>",
+            "<style>",
+            *STYLE,
+            "</style>",
+            "</head>",
+            "<body>",
+            f"<header><p>InfraKit review</p><h1>{name} <span>on</span> {host}</h1>",
+            f"<p>{escape(headline(deployment))}</p></header>",
+            "<main>",
+        )
+    ]
+    lines += _section(found[0], top, ' class="first"' if found[0].tables else "")
     lines += picture
     for section in found[1:]:
         lines += _section(section, top)
@@ -129,7 +140,9 @@ def _table(table: Table) -> list[Line]:
     for row in table.rows:
         origin = row.origin
         lines.append(("<tr>", origin))
-        lines += [(f"{start}{_words(cell)}</div></td>", cell.origin or origin) for start, cell in zip(starts, row.cells)]
+        lines += [
+            (f"{start}{_words(cell)}</div></td>", cell.origin or origin) for start, cell in zip(starts, row.cells)
+        ]
         lines.append(("</tr>", origin))
     lines.append(("</tbody></table>", top))
     return lines
@@ -151,9 +164,14 @@ def box(x: int, y: int, width: int, height: int, kind: str, texts: tuple[tuple[s
     frame = f'<rect{name} x="{x}" y="{y}" width="{width}" height="{height}" rx="9"/>'
     if not texts:
         return frame
-    lines = "".join([f'<b class="{style}">{escape(text)}</b>' if style else f"<b>{escape(text)}</b>" for text, style in texts])
+    lines = "".join(
+        [f'<b class="{style}">{escape(text)}</b>' if style else f"<b>{escape(text)}</b>" for text, style in texts]
+    )
     inner = 2 + 16 * len(texts)
-    return f'{frame}<foreignObject x="{x + 12}" y="{y + (height - inner) // 2}" width="{width - 24}" height="{inner + 2}">{lines}</foreignObject>'
+    return (
+        f'{frame}<foreignObject x="{x + 12}" y="{y + (height - inner) // 2}" width="{width - 24}" '
+        f'height="{inner + 2}">{lines}</foreignObject>'
+    )
 
 
 def label(x: int, y: int, width: int, text: str, kind: str, align: str = "") -> str:

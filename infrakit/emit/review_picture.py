@@ -1,7 +1,7 @@
 """Deployment -> the picture of the review, as lines of SVG: visitors, Caddy's doors, services, socket proxies, Docker.
 
-Drawn twice, for a wide screen and for a phone; the style shows one. Nothing is measured: the browser cuts a text that is
-too long for its box, so that a page made for a range of hosts is right for names of every length.
+Drawn twice, for a wide screen and for a phone; the style shows one. Nothing is measured: the browser cuts a text that
+is too long for its box, so that a page made for a range of hosts is right for names of every length.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,10 @@ VISITORS_X, DOORS_X, SERVICES_X, PROXIES_X, DOCKER_X, WIDTH = 1, 152, 548, 858, 
 VISITORS_W, DOORS_W, SERVICES_W, PROXIES_W, DOCKER_W = 104, 268, 224, 142, 65
 PHONE, PHONE_X, PHONE_W = 340, 22, 296
 NO_DOOR = (("No door", ""), ("Caddy leads nobody to this host", "soft"))
-DESCRIPTION = "Visitors pass a door of Caddy to reach a service; what asks Docker does so through a socket proxy. The tables say the same in words."
+DESCRIPTION = (
+    "Visitors pass a door of Caddy to reach a service; what asks Docker does so through a socket proxy. The tables "
+    "say the same in words."
+)
 
 
 class Asker(NamedTuple):
@@ -54,8 +57,13 @@ def picture(deployment: Deployment) -> list[tuple[str, Origin]]:
     top = deployment.origin
     stops = _stops(deployment)
     lines: list[tuple[str, Origin]] = [("<figure>", top)]
-    for name, width, (height, parts) in (("wide", WIDTH, _wide(deployment, stops)), ("phone", PHONE, _phone(deployment, stops))):
-        lines.append((f'<svg class="{name}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">', top))
+    for name, width, (height, parts) in (
+        ("wide", WIDTH, _wide(deployment, stops)),
+        ("phone", PHONE, _phone(deployment, stops)),
+    ):
+        lines.append(
+            (f'<svg class="{name}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">', top)
+        )
         lines.append((f'<title id="{name}-t">{escape(deployment.host)}: doors and services</title>', top))
         lines.append((f'<desc id="{name}-d">{DESCRIPTION}</desc>', top))
         lines += parts
@@ -75,7 +83,13 @@ def _stops(deployment: Deployment) -> list[Stop]:
         for place, host in enumerate(hosts):
             elsewhere.setdefault(host, []).extend(() if local or place else (route,))
     out = {network.name for network in deployment.networks if not network.internal}
-    caddy = {name for service in deployment.services if service.name == CADDY for item in service.containers for name in item.networks} - out
+    caddy = {
+        name
+        for service in deployment.services
+        if service.name == CADDY
+        for item in service.containers
+        for name in item.networks
+    } - out
     joins = {name: network.name for network, names in _joins(deployment) for name in names[1:]}
     stops = [
         _stop(service, tuple(here.get(service.name, ())), caddy, out, joins.get(service.name, ""))
@@ -83,7 +97,10 @@ def _stops(deployment: Deployment) -> list[Stop]:
         if service.name != CADDY or not deployment.routes
     ]
     texts = ("another host, by certificate", "soft")
-    stops += [Stop(f"host {host}", ((host, ""), texts), tuple(routes), "", (), True, deployment.origin) for host, routes in elsewhere.items()]
+    stops += [
+        Stop(f"host {host}", ((host, ""), texts), tuple(routes), "", (), True, deployment.origin)
+        for host, routes in elsewhere.items()
+    ]
     return stops
 
 
@@ -105,7 +122,14 @@ def _askers(service: Service) -> tuple[Asker, ...]:
     for proxy in service.socket_proxies:
         word = power(proxy)
         network = next(iter(networks.get(f"{proxy.consumer}-socket", ())), "a shared volume")
-        found.append(Asker((("socket proxy", ""), (word.text, "danger" if word.danger else "soft")), network, word.danger, proxy.origin))
+        found.append(
+            Asker(
+                (("socket proxy", ""), (word.text, "danger" if word.danger else "soft")),
+                network,
+                word.danger,
+                proxy.origin,
+            )
+        )
     for item in service.containers:
         if asks_docker_directly(item, service.socket_proxies):
             found.append(Asker((("no proxy", ""), (ROOT, "danger")), "", True, item.origins[""]))
@@ -139,16 +163,26 @@ def _wide(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
         tops.append(y)
         y += max(_tall(stop), _pile(len(stop.doors)), _pile(len(stop.askers))) + GAP
     height = max(y, HEAD + 70)
-    middles = {stop.name: top + max(_tall(stop), _pile(len(stop.doors)), _pile(len(stop.askers))) // 2 for stop, top in zip(stops, tops)}
+    middles = {
+        stop.name: top + max(_tall(stop), _pile(len(stop.doors)), _pile(len(stop.askers))) // 2
+        for stop, top in zip(stops, tops)
+    }
     parts = _wide_doors(deployment, stops, middles) + _bows(deployment, middles)
     asked = [(middles[stop.name], _pile(len(stop.askers)) // 2 + 8) for stop in stops if stop.askers]
     if asked:
         first, last = asked[0][0] - asked[0][1], asked[-1][0] + asked[-1][1]
         parts.append(Part(box(DOCKER_X, first, DOCKER_W, last - first, "calm", ()), deployment.origin))
-        parts.append(Part(label(DOCKER_X, (first + last) // 2 - 9, DOCKER_W, "Docker", "", "center"), deployment.origin))
+        parts.append(
+            Part(label(DOCKER_X, (first + last) // 2 - 9, DOCKER_W, "Docker", "", "center"), deployment.origin)
+        )
     for stop in stops:
         tall, middle = _tall(stop), middles[stop.name]
-        parts.append(Part(box(SERVICES_X, middle - tall // 2, SERVICES_W, tall, "frame" if stop.remote else "", stop.texts), stop.origin))
+        parts.append(
+            Part(
+                box(SERVICES_X, middle - tall // 2, SERVICES_W, tall, "frame" if stop.remote else "", stop.texts),
+                stop.origin,
+            )
+        )
         parts += _wide_askers(stop, middle)
     parts.append(Part(label(SERVICES_X, 8, SERVICES_W, "SERVICES", "head"), deployment.origin))
     return height, parts
@@ -156,16 +190,28 @@ def _wide(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
 
 def _wide_doors(deployment: Deployment, stops: list[Stop], middles: dict[str, int]) -> list[Part]:
     """Visitors, the frame that is Caddy, its doors, and the way from each to what it leads to."""
-    places = [(stop, route, middles[stop.name] - _pile(len(stop.doors)) // 2 + place * (DOOR + 8)) for stop in stops for place, route in enumerate(stop.doors)]
+    places = [
+        (stop, route, middles[stop.name] - _pile(len(stop.doors)) // 2 + place * (DOOR + 8))
+        for stop in stops
+        for place, route in enumerate(stop.doors)
+    ]
     top = deployment.origin
     if not places:
         return [Part(box(DOORS_X, HEAD, DOORS_W, DOOR, "frame", NO_DOOR), top)]
     first, last = places[0][2], places[-1][2] + DOOR
     start = (first + last) // 2
     parts = [
-        Part(f'<rect class="frame" x="{DOORS_X - 12}" y="{first - 10}" width="{DOORS_W + 24}" height="{last - first + 20}" rx="12"/>', top),
+        Part(
+            (
+                f'<rect class="frame" x="{DOORS_X - 12}" y="{first - 10}" width="{DOORS_W + 24}" '
+                f'height="{last - first + 20}" rx="12"/>'
+            ),
+            top,
+        ),
         Part(label(DOORS_X, 8, DOORS_W, "DOORS OF CADDY", "head"), top),
-        Part(box(VISITORS_X, start - 26, VISITORS_W, 52, "calm", ((_caller(deployment), ""), _visitors(deployment))), top),
+        Part(
+            box(VISITORS_X, start - 26, VISITORS_W, 52, "calm", ((_caller(deployment), ""), _visitors(deployment))), top
+        ),
     ]
     for stop, route, y in places:
         cause, middle, target = route.origins[""], y + DOOR // 2, middles[stop.name]
@@ -173,10 +219,16 @@ def _wide_doors(deployment: Deployment, stops: list[Stop], middles: dict[str, in
         parts.append(Part(curve(VISITORS_X + VISITORS_W, start, DOORS_X, middle), cause))
         parts.append(Part(box(DOORS_X, y, DOORS_W, DOOR, _door_kind(route), _door_texts(route)), cause))
         parts.append(Part(curve(right, middle, SERVICES_X, target), cause))
-        parts += [Part(curve(right, middle + 10, SERVICES_X, middles[name]), cause) for name in _remotes(route) if name != stop.name]
+        parts += [
+            Part(curve(right, middle + 10, SERVICES_X, middles[name]), cause)
+            for name in _remotes(route)
+            if name != stop.name
+        ]
     for stop in stops:
         if stop.doors and stop.network:
-            parts.append(Part(label(DOORS_X + DOORS_W + 14, middles[stop.name] - 17, 102, stop.network, "label"), stop.origin))
+            parts.append(
+                Part(label(DOORS_X + DOORS_W + 14, middles[stop.name] - 17, 102, stop.network, "label"), stop.origin)
+            )
     return parts
 
 
@@ -186,7 +238,9 @@ def _bows(deployment: Deployment, middles: dict[str, int]) -> list[Part]:
     for network, names in _joins(deployment):
         for other in names[1:]:
             start, end, bow = middles[names[0]] + 9, middles[other] - 9, x + 26 + 9 * (len(parts) % 4)
-            parts.append(Part(f'<path class="thin" d="M{x} {start} C {bow} {start}, {bow} {end}, {x} {end}"/>', network.origin))
+            parts.append(
+                Part(f'<path class="thin" d="M{x} {start} C {bow} {start}, {bow} {end}, {x} {end}"/>', network.origin)
+            )
     return parts
 
 
@@ -234,7 +288,9 @@ def _phone(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
         doors += [y + place * (DOOR + 8) + DOOR // 2 for place in range(len(stop.doors))]
         parts += _phone_doors(stop, y)
         y += len(stop.doors) * (DOOR + 8) + (12 if stop.doors else 0)
-        parts.append(Part(box(PHONE_X, y, PHONE_W, _tall(stop), "frame" if stop.remote else "", stop.texts), stop.origin))
+        parts.append(
+            Part(box(PHONE_X, y, PHONE_W, _tall(stop), "frame" if stop.remote else "", stop.texts), stop.origin)
+        )
         y += _tall(stop)
         asked += [y + place * (DOOR + 20) + 20 + DOOR // 2 for place in range(len(stop.askers))]
         parts += _phone_askers(stop, y)
@@ -269,7 +325,9 @@ def _phone_askers(stop: Stop, y: int) -> list[Part]:
         kind, middle = "red" if asker.danger else "dashed", y + 20 + DOOR // 2
         parts.append(Part(down(PHONE_X + 24, y, y + 20, kind), asker.origin))
         parts.append(Part(label(PHONE_X + 44, y + 2, 230, asker.network, "label", "start"), asker.origin))
-        parts.append(Part(box(PHONE_X, y + 20, PHONE_W, DOOR, "red" if asker.danger else "", asker.texts), asker.origin))
+        parts.append(
+            Part(box(PHONE_X, y + 20, PHONE_W, DOOR, "red" if asker.danger else "", asker.texts), asker.origin)
+        )
         parts.append(Part(f'<path class="{kind}" d="M{PHONE_X + PHONE_W} {middle} H 331"/>', asker.origin))
         y += 20 + DOOR
     return parts

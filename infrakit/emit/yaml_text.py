@@ -4,7 +4,8 @@ Any string comes out as exactly that string: plain where no reader could see any
 Walks with a stack of its own, so that depth is no limit. Proved equal by re-reading (tests/emit/test_yaml_text.py).
 """
 
-from typing import Any, Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 LONGEST_SIMPLE_KEY = 1000
 """YAML promises keys of up to 1024 characters without the `? ` form."""
@@ -130,10 +131,11 @@ def scalar(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether every reader takes the bare text for exactly this string. No pattern: compiling one costs more than all its uses."""
+    """Whether every reader takes the bare text for exactly this string. No pattern: compiling one costs more than all
+    its uses."""
     if not _SAFE.issuperset(text) or text[:1] not in _FIRST:
         return False
-    if (":" in text or " " in text) and (text[-1] in ": " or any([pair in text for pair in _UNSAFE_PAIRS])):
+    if (":" in text or " " in text) and (text[-1] in ": " or any(pair in text for pair in _UNSAFE_PAIRS)):
         return False
     return len(text) > _LONGEST_WORD or text.lower() not in _WORDS
 
@@ -169,7 +171,8 @@ def _flow(value: Any) -> str:
 
 
 def leaves(tree: Any) -> dict[str, Any]:
-    """Dotted path -> value of every leaf, `services.caddy.ports.0`; an empty collection and a tagged value are leaves."""
+    """Dotted path -> value of every leaf, `services.caddy.ports.0`; an empty collection and a tagged value are
+    leaves."""
     found: dict[str, Any] = {}
     stack: list[tuple[str, Any]] = [("", tree)]
     while stack:

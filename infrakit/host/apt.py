@@ -1,6 +1,8 @@
-"""Packages, by apt: fetched, or from files that somebody brought. Waits for whoever works on packages, and finishes what was broken off."""
+"""Packages, by apt: fetched, or from files that somebody brought. Waits for whoever works on packages, and finishes
+what was broken off."""
 
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Action, Event, Remove, RemoveTree, Run
@@ -9,7 +11,8 @@ from infrakit.plan.unflushed import begin, broken_off, finish
 
 APT = ("apt-get", "-q", "-y", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 PATIENT = ("-o", "DPkg::Lock::Timeout=300")
-"""Where it runs by itself. In `patiently`, the wait for a lock is ours: apt is not broken off, and a signal would be heard after it only."""
+"""Where it runs by itself. In `patiently`, the wait for a lock is ours: apt is not broken off, and a signal would be
+heard after it only."""
 NO_SOURCES = ("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null")
 LISTS = "/var/lib/apt/lists"
 NO_LISTS = ("auxfiles", "lock", "partial")
@@ -36,7 +39,10 @@ def patiently(machine: Any, tell: Tell, words: Sequence[str], timeout_s: int, re
         tell(Event("progress", "", "another program works on packages, waiting"))
         machine.sleep(PAUSE_S)
     if busy:
-        raise MachineUnfit(f"another program has worked on packages for {LONGEST_WAIT_S / 60:.0f} minutes", "see who it is: fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock; then run again")
+        raise MachineUnfit(
+            f"another program has worked on packages for {LONGEST_WAIT_S / 60:.0f} minutes",
+            "see who it is: fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock; then run again",
+        )
     if done.code:
         raise MachineUnfit(f"{' '.join(words[:1])}: {problem_of(done)}", remedy)
 
@@ -51,9 +57,10 @@ def problem_of(done: Any) -> str:
 class Finish(NamedTuple):
     """End what dpkg began with, and a power cut or a kill broke off.
 
-    New packages that a power cut came into go, to be installed afresh. dpkg flushes its own files, and not what the scripts of packages
-    write: it calls apparmor configured, and a file of its tunables has nothing but zeros, with which no container starts (apparmor 3.0.8,
-    seen in four cuts of four). `in_use`: a folder with anything in it only where they have been used since; then they stay.
+    New packages that a power cut came into go, to be installed afresh. dpkg flushes its own files, and not what the
+    scripts of packages write: it calls apparmor configured, and a file of its tunables has nothing but zeros, with
+    which no container starts (apparmor 3.0.8, seen in four cuts of four). `in_use`: a folder with anything in it only
+    where they have been used since; then they stay.
     """
 
     in_use: str
@@ -80,7 +87,8 @@ def torn(machine: Any) -> list[str]:
 
 
 class Refresh(NamedTuple):
-    """Read the lists of packages. Sources of other people's may fail; `source`, a file below sources.list.d, must not."""
+    """Read the lists of packages. Sources of other people's may fail; `source`, a file below sources.list.d, must
+    not."""
 
     source: str = ""
 
@@ -95,7 +103,14 @@ class Refresh(NamedTuple):
                 raise
             tell(Event("note", "", error.message))
         if self.source:
-            alone = ("-o", f"Dir::Etc::SourceList={self.source}", "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0")
+            alone = (
+                "-o",
+                f"Dir::Etc::SourceList={self.source}",
+                "-o",
+                "Dir::Etc::SourceParts=/dev/null",
+                "-o",
+                "APT::Get::List-Cleanup=0",
+            )
             patiently(machine, tell, (*APT, *alone, "-o", "APT::Update::Error-Mode=any", "update"), UPDATE_S, remedy)
         finish(machine, REFRESHING, LISTS)
 
@@ -107,8 +122,9 @@ class Refresh(NamedTuple):
 
 
 def _drop_torn_lists(machine: Any) -> None:
-    """Remove lists that a power cut may have torn. apt does not flush them, and believes what is there: an empty InRelease stops it,
-    with an empty Packages it finds no package, and as long as the archive does not change it fetches neither again (apt 2.6, 3.0: tried).
+    """Remove lists that a power cut may have torn. apt does not flush them, and believes what is there: an empty
+    InRelease stops it, with an empty Packages it finds no package, and as long as the archive does not change it
+    fetches neither again (apt 2.6, 3.0: tried).
     """
     all_of_them = bool(broken_off(machine, REFRESHING))
     for name in machine.listing(LISTS):
@@ -117,7 +133,8 @@ def _drop_torn_lists(machine: Any) -> None:
 
 
 class Index(NamedTuple):
-    """Let apt read the index of a folder of .deb files, with lists of its own beside it: it then takes from there what is needed, no more.
+    """Let apt read the index of a folder of .deb files, with lists of its own beside it: it then takes from there what
+    is needed, no more.
 
     apt is to trust it: each file in it was verified when it was put there.
     """
@@ -127,7 +144,9 @@ class Index(NamedTuple):
     def do(self, machine: Any, tell: Tell) -> None:
         machine.make_folder(f"{self.folder}/lists/partial")
         machine.write(f"{self.folder}/sources.list", f"deb [trusted=yes] file:{self.folder} ./\n".encode())
-        patiently(machine, tell, (*APT, *alone(self.folder), "update"), UPDATE_S, f"see what apt says about {self.folder}")
+        patiently(
+            machine, tell, (*APT, *alone(self.folder), "update"), UPDATE_S, f"see what apt says about {self.folder}"
+        )
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
@@ -139,8 +158,11 @@ class Index(NamedTuple):
 def alone(folder: str) -> tuple[str, ...]:
     """Words for apt that make such a folder its only source."""
     settings = {
-        "Dir::Etc::SourceList": f"{folder}/sources.list", "Dir::Etc::SourceParts": "/dev/null", "Dir::State::Lists": f"{folder}/lists",
-        "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "",
+        "Dir::Etc::SourceList": f"{folder}/sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": f"{folder}/lists",
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
     }
     return tuple(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))
 
@@ -148,8 +170,8 @@ def alone(folder: str) -> tuple[str, ...]:
 class Install(NamedTuple):
     """Packages. Taken back is what came with them, `groups` and empty `folders` too, and nothing that was there before.
 
-    `files`: a folder of .deb files that they come from, and all they need; "" where apt fetches them. Where it has an index, apt chooses
-    among them; else all that are not there are installed.
+    `files`: a folder of .deb files that they come from, and all they need; "" where apt fetches them. Where it has an
+    index, apt chooses among them; else all that are not there are installed.
     `data`: folders that their programs fill, taken back whole where nothing was in them before.
     `effects`: what their programs do to the machine as they run; it is taken back before the packages go.
     """
@@ -165,7 +187,10 @@ class Install(NamedTuple):
         patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
         remedy = "see what apt says: apt-get install " + " ".join(self.packages[:3])
         if self.files:
-            remedy = f"has {self.files} all packages that are needed, for this release and processor? see: apt-get install {self.files}/*.deb"
+            remedy = (
+                f"has {self.files} all packages that are needed, for this release and processor? see: apt-get "
+                f"install {self.files}/*.deb"
+            )
         new = self._new(machine)
         if new:
             begin(machine, INSTALLING, " ".join(new))
@@ -176,7 +201,11 @@ class Install(NamedTuple):
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         new = self._new(machine)
-        groups = [Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}")) for name in self.groups if machine.run(("getent", "group", name)).code]
+        groups = [
+            Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}"))
+            for name in self.groups
+            if machine.run(("getent", "group", name)).code
+        ]
         folders = [Remove(path) for path in self.folders if not machine.exists(path)]
         if not new:
             return ()
@@ -188,14 +217,24 @@ class Install(NamedTuple):
     def _new(self, machine: Any) -> list[str]:
         """Packages that would come, and are not there in another version."""
         done = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120)
-        return sorted(line.split()[1] for line in done.out.splitlines() if line.startswith("Inst ") and "[" not in line.partition("(")[0])
+        return sorted(
+            line.split()[1]
+            for line in done.out.splitlines()
+            if line.startswith("Inst ") and "[" not in line.partition("(")[0]
+        )
 
     def _words(self, machine: Any, *verb: str) -> tuple[str, ...]:
         if not self.files:
             return (*APT, *verb, "--no-install-recommends", *self.packages)
         if machine.exists(f"{self.files}/Packages"):
             return (*APT, *alone(self.files), *verb, "--no-install-recommends", *self.packages)
-        return (*APT, *NO_SOURCES, *verb, "--no-install-recommends", *(f"{self.files}/{name}" for name in newer_files(machine, self.files)))
+        return (
+            *APT,
+            *NO_SOURCES,
+            *verb,
+            "--no-install-recommends",
+            *(f"{self.files}/{name}" for name in newer_files(machine, self.files)),
+        )
 
     def text(self) -> str:
         return f"install {' '.join(self.packages)}" + (f" from {self.files}" if self.files else "")
@@ -233,7 +272,10 @@ def newer_files(machine: Any, folder: str) -> list[str]:
     """
     names = [name for name in machine.listing(folder) if name.endswith(".deb")]
     if not names:
-        raise MachineUnfit(f"there are no .deb files in {folder}", "bring docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin and all they need")
+        raise MachineUnfit(
+            f"there are no .deb files in {folder}",
+            "bring docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin and all they need",
+        )
     own = machine.run(("dpkg", "--print-architecture")).out.strip()
     found = []
     for name in names:
@@ -249,4 +291,8 @@ def newer_files(machine: Any, folder: str) -> list[str]:
 def _has(machine: Any, package: str, version: str) -> bool:
     done = machine.run(("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", package))
     state, _, installed = done.out.partition(" ")
-    return done.code == 0 and state == "installed" and machine.run(("dpkg", "--compare-versions", installed, "ge", version)).code == 0
+    return (
+        done.code == 0
+        and state == "installed"
+        and machine.run(("dpkg", "--compare-versions", installed, "ge", version)).code == 0
+    )

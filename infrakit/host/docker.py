@@ -1,10 +1,12 @@
 """A fresh host -> the steps that give it Docker: where its packages come from is data, one row per distribution.
 
-Source: facts about Docker's repository and its key, docs.docker.com/engine/install (Debian, Ubuntu, Raspberry Pi OS), 2026.
+Source: facts about Docker's repository and its key, docs.docker.com/engine/install (Debian, Ubuntu, Raspberry Pi OS),
+2026.
 """
 
 import json
-from typing import Any, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.apt import Finish, Install, Installed, NothingHalf, Refresh
@@ -25,10 +27,12 @@ PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugi
 OLDEST_ENGINE, OLDEST_COMPOSE = (25, 0), (2, 20)
 HELPERS = ("ca-certificates", "iptables", "apparmor")
 DATA = ("/var/lib/docker", "/var/lib/containerd")
-"""Images, volumes and layers: its packages leave them. Source: docs.docker.com/engine/install/debian, "Uninstall Docker Engine", 2026."""
+"""Images, volumes and layers: its packages leave them. Source: docs.docker.com/engine/install/debian, "Uninstall Docker
+Engine", 2026."""
 IN_USE = "/var/lib/docker/containers"
 SPARED = Run(("true",), takes_back=(("rm", "-f", "/usr/share/docker.io/contrib/nuke-graph-directory.sh"),))
-"""By that file Debian's own package takes all data away when it is purged (its prerm and postrm): what goes is our word, by DATA."""
+"""By that file Debian's own package takes all data away when it is purged (its prerm and postrm): what goes is our
+word, by DATA."""
 LEFT_BEHIND = ("/etc/cni", "/etc/cni/net.d")
 """What containerd makes when it runs, and its package does not take away."""
 NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"))
@@ -36,7 +40,12 @@ NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link 
 UNIT = "docker.service"
 ANSWERS = Answers(("docker", "info", "--format", "{{.ServerVersion}}"))
 RUNNING = (UnitRuns(UNIT), ANSWERS)
-RUN = (EnableUnit(UNIT), Unless(ANSWERS, Run(("systemctl", "restart", UNIT), 120, "see: journalctl -u docker -n 50", title=f"restart {UNIT}")))
+RUN = (
+    EnableUnit(UNIT),
+    Unless(
+        ANSWERS, Run(("systemctl", "restart", UNIT), 120, "see: journalctl -u docker -n 50", title=f"restart {UNIT}")
+    ),
+)
 COMPOSE = Answers(("docker", "compose", "version", "--short"))
 NO_ARMV6 = "Docker has no packages for ARMv6 (Pi 1, Zero, Zero W): use a Pi 3, Zero 2 W or newer"
 
@@ -47,7 +56,8 @@ ENGINES = {*PACKAGES, *DEBIANS, *UBUNTUS, *HELPERS}
 
 
 class Row(NamedTuple):
-    """`origin` is the folder of Docker's repository; `own` the packages of the distribution itself, none where its engine is too old."""
+    """`origin` is the folder of Docker's repository; `own` the packages of the distribution itself, none where its
+    engine is too old."""
 
     distribution: str
     codename: str
@@ -78,9 +88,15 @@ def row_for(distribution: str, codename: str, architecture: str) -> Row:
         if (row.distribution, row.codename) == (distribution, codename):
             if architecture in row.architectures:
                 return row
-            raise MachineUnfit(f"Docker has no packages of {distribution} {codename} for {architecture}", f"for {', '.join(row.architectures)} it has")
+            raise MachineUnfit(
+                f"Docker has no packages of {distribution} {codename} for {architecture}",
+                f"for {', '.join(row.architectures)} it has",
+            )
     known = ", ".join(f"{row.distribution} {row.codename}" for row in MATRIX)
-    raise MachineUnfit(f"{distribution or 'this system'} {codename} is not one that InfraKit can install Docker on", f"install Docker 25 or newer yourself, or use one of: {known}")
+    raise MachineUnfit(
+        f"{distribution or 'this system'} {codename} is not one that InfraKit can install Docker on",
+        f"install Docker 25 or newer yourself, or use one of: {known}",
+    )
 
 
 class FetchKey(NamedTuple):
@@ -95,7 +111,10 @@ class FetchKey(NamedTuple):
         found = fingerprints(content)
         if found != [self.fingerprint]:
             what = f"is {', '.join(found)}" if found else "is no key"
-            raise MachineUnfit(f"{self.url} {what}, not {self.fingerprint}", "somebody stands between this machine and Docker's repository: do not go on")
+            raise MachineUnfit(
+                f"{self.url} {what}, not {self.fingerprint}",
+                "somebody stands between this machine and Docker's repository: do not go on",
+            )
         machine.write(self.path, content, 0o644)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
@@ -121,22 +140,42 @@ class KeyIs(NamedTuple):
 def source_file(row: Row, architecture: str, repository: str) -> bytes:
     """The deb822 source of Docker's repository."""
     lines = [
-        "Types: deb", f"URIs: {repository}/linux/{row.origin}", f"Suites: {row.codename}", "Components: stable",
-        f"Architectures: {architecture}", f"Signed-By: {KEYRING}",
+        "Types: deb",
+        f"URIs: {repository}/linux/{row.origin}",
+        f"Suites: {row.codename}",
+        "Components: stable",
+        f"Architectures: {architecture}",
+        f"Signed-By: {KEYRING}",
     ]
     return ("\n".join(lines) + "\n").encode()
 
 
 def engine_steps(
-    facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "", own: bool = False, locked: Mapping[str, LockedPackage] = {},
+    facts: Any,
+    *,
+    repository: str = REPOSITORY,
+    key: str = KEY,
+    files: str = "",
+    own: bool = False,
+    locked: Mapping[str, LockedPackage] = {},
 ) -> tuple[Step, ...]:
-    """An engine that is new enough is used, never replaced; else Docker's own packages. MachineUnfit where there are none.
+    """An engine that is new enough is used, never replaced; else Docker's own packages. MachineUnfit where there are
+    none.
 
-    `files`: a folder of .deb files that Docker comes from instead of `repository`. `own`: the distribution's packages instead.
+    `files`: a folder of .deb files that Docker comes from instead of `repository`. `own`: the distribution's packages
+    instead.
     `locked`: Docker's own packages by name, where a lock says which.
     """
-    finish = (Step("packages", "no package half installed", (NothingHalf(),), (Finish(IN_USE),)),) if facts.half_installed else ()
-    if is_at_least(facts.docker_version, OLDEST_ENGINE) and facts.docker_origin != "half" and not set(facts.half_installed) & ENGINES:
+    finish = (
+        (Step("packages", "no package half installed", (NothingHalf(),), (Finish(IN_USE),)),)
+        if facts.half_installed
+        else ()
+    )
+    if (
+        is_at_least(facts.docker_version, OLDEST_ENGINE)
+        and facts.docker_origin != "half"
+        and not set(facts.half_installed) & ENGINES
+    ):
         compose = () if is_at_least(facts.compose_version, OLDEST_COMPOSE) else compose_steps(facts, files)
         return (*finish, *compose, Step("docker unit", "Docker runs, starts at boot, and answers", RUNNING, RUN))
     steps = own_steps(facts) if own else docker_steps(facts, repository=repository, key=key, files=files, locked=locked)
@@ -147,7 +186,10 @@ def own_steps(facts: Any) -> tuple[Step, ...]:
     """The distribution's own packages, from the sources that the machine has."""
     row = row_for(facts.distribution, facts.codename, facts.architecture)
     if not row.own:
-        raise MachineUnfit(f"the Docker of {row.distribution} {row.codename} itself is older than 25", "leave --docker-from out: Docker's own packages are new enough")
+        raise MachineUnfit(
+            f"the Docker of {row.distribution} {row.codename} itself is older than 25",
+            "leave --docker-from out: Docker's own packages are new enough",
+        )
     return (_settings(facts), _packages(facts, row.own, Refresh()))
 
 
@@ -164,17 +206,29 @@ def compose_steps(facts: Any, files: str = "") -> tuple[Step, ...]:
     """Compose for an engine that has none, from where the engine came."""
     package = compose_package(facts.docker_origin, facts.distribution)
     if not package:
-        raise MachineUnfit("Docker is here without Compose 2.20 or newer", "add its plug-in docker-compose from where this Docker came")
+        raise MachineUnfit(
+            "Docker is here without Compose 2.20 or newer", "add its plug-in docker-compose from where this Docker came"
+        )
     install = Install((package,), files=files)
     return (Step("docker compose", "Compose", (COMPOSE,), (install,) if files else (Refresh(), install)),)
 
 
 def docker_steps(
-    facts: Any, *, repository: str = REPOSITORY, key: str = KEY, files: str = "", locked: Mapping[str, LockedPackage] = {},
+    facts: Any,
+    *,
+    repository: str = REPOSITORY,
+    key: str = KEY,
+    files: str = "",
+    locked: Mapping[str, LockedPackage] = {},
 ) -> tuple[Step, ...]:
-    """Docker's own packages, from its repository or from files. Where the kernel has AppArmor, no container starts without its parser."""
+    """Docker's own packages, from its repository or from files. Where the kernel has AppArmor, no container starts
+    without its parser."""
     sources = () if files else source_steps(facts, repository, key)
-    return (*sources, _settings(facts), _packages(facts, PACKAGES, *(() if files else (Refresh(SOURCE),)), files=files, locked=locked))
+    return (
+        *sources,
+        _settings(facts),
+        _packages(facts, PACKAGES, *(() if files else (Refresh(SOURCE),)), files=files, locked=locked),
+    )
 
 
 def _settings(facts: Any) -> Step:
@@ -182,11 +236,23 @@ def _settings(facts: Any) -> Step:
     return Step("docker settings", "settings of a new engine", (FileIs(DAEMON, content),), (Write(DAEMON, content),))
 
 
-def _packages(facts: Any, names: tuple[str, ...], *before: Action, files: str = "", locked: Mapping[str, LockedPackage] = {}) -> Step:
+def _packages(
+    facts: Any, names: tuple[str, ...], *before: Action, files: str = "", locked: Mapping[str, LockedPackage] = {}
+) -> Step:
     packages = (*names, *(HELPERS if facts.apparmor else HELPERS[:-1]))
-    install = Install(exact(packages, locked), groups=("docker",), folders=LEFT_BEHIND, files=files, data=DATA, effects=(SPARED, Forwarding()))
-    # Its package starts it, as a rule: what comes of that is no step of its own, which a plan could not tell beforehand.
-    return Step("docker packages", "Docker", (Installed(packages), *RUNNING, COMPOSE), (*before, install, *RUN), (NO_BRIDGE,))
+    install = Install(
+        exact(packages, locked),
+        groups=("docker",),
+        folders=LEFT_BEHIND,
+        files=files,
+        data=DATA,
+        effects=(SPARED, Forwarding()),
+    )
+    # Its package starts it, as a rule: what comes of that is no step of its own, which a plan could not tell
+    # beforehand.
+    return Step(
+        "docker packages", "Docker", (Installed(packages), *RUNNING, COMPOSE), (*before, install, *RUN), (NO_BRIDGE,)
+    )
 
 
 def exact(packages: Sequence[str], locked: Mapping[str, LockedPackage]) -> tuple[str, ...]:
@@ -195,13 +261,22 @@ def exact(packages: Sequence[str], locked: Mapping[str, LockedPackage]) -> tuple
 
 
 def source_steps(facts: Any, repository: str, key: str) -> tuple[Step, ...]:
-    """Docker's repository, and it alone: apt refuses all sources where two of them name different keys for one place."""
+    """Docker's repository, and it alone: apt refuses all sources where two of them name different keys for one
+    place."""
     row = row_for(facts.distribution, facts.codename, facts.architecture)
     source = source_file(row, facts.architecture, repository)
     others = [path for path in facts.docker_sources if path != SOURCE]
     return (
-        *(Step(f"docker source {path}", f"no second source of Docker: {path}", (Gone(path),), (Remove(path),)) for path in others),
-        Step("docker key", "Docker's signing key", (KeyIs(KEYRING, key),), (FetchKey(f"{repository}/linux/{row.origin}/gpg", key, KEYRING),)),
+        *(
+            Step(f"docker source {path}", f"no second source of Docker: {path}", (Gone(path),), (Remove(path),))
+            for path in others
+        ),
+        Step(
+            "docker key",
+            "Docker's signing key",
+            (KeyIs(KEYRING, key),),
+            (FetchKey(f"{repository}/linux/{row.origin}/gpg", key, KEYRING),),
+        ),
         Step("docker source", "Docker's package source", (FileIs(SOURCE, source),), (Write(SOURCE, source),)),
     )
 

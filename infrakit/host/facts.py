@@ -14,7 +14,8 @@ NO_FILE_SYSTEM = FileSystem("", "", "", (), 0, 0, 0, 0)
 
 
 class Facts(NamedTuple):
-    """`architecture` is dpkg's word, or armv6; `docker_origin` one of none, docker-ce, half (of docker-ce), distribution, snap, podman, unknown."""
+    """`architecture` is dpkg's word, or armv6; `docker_origin` one of none, docker-ce, half (of docker-ce),
+    distribution, snap, podman, unknown."""
 
     # the system
     distribution: str
@@ -90,7 +91,9 @@ class Facts(NamedTuple):
 
     def file_system(self, path: str) -> FileSystem:
         """The one that holds a path: mounted there, or nearest above; NO_FILE_SYSTEM where nothing is known."""
-        above = [found for found in self.file_systems if path == found.path or path.startswith(found.path.rstrip("/") + "/")]
+        above = [
+            found for found in self.file_systems if path == found.path or path.startswith(found.path.rstrip("/") + "/")
+        ]
         return max(above, key=lambda found: len(found.path), default=NO_FILE_SYSTEM)
 
     def on_sd_card(self, path: str) -> bool:
@@ -101,6 +104,11 @@ class Facts(NamedTuple):
 def facts_of(recording: Recording) -> Facts:
     """All parts put together; one that the recording does not know stays empty."""
     return Facts(
-        **system(recording), **memory(recording), **storage(recording), **clock(recording), **packages(recording), **network(recording),
+        **system(recording),
+        **memory(recording),
+        **storage(recording),
+        **clock(recording),
+        **packages(recording),
+        **network(recording),
         **docker(recording),
     )

@@ -22,9 +22,12 @@ def docker(recording: Recording) -> dict[str, Any]:
     is_podman = origin == "podman"
     return {
         "docker_origin": origin,
-        "docker_snap": recording.ended("snap", "list", "docker")[0] == 0 or "snap.docker.dockerd" in active_units(recording),
+        "docker_snap": recording.ended("snap", "list", "docker")[0] == 0
+        or "snap.docker.dockerd" in active_units(recording),
         "docker_running": bool(server) and not is_podman,
-        "docker_version": "" if is_podman else _text(server, "Version") or _text(client, "Version") or _spoken(recording),
+        "docker_version": ""
+        if is_podman
+        else _text(server, "Version") or _text(client, "Version") or _spoken(recording),
         "client_api": "" if is_podman else _text(client, "DefaultAPIVersion") or _text(client, "ApiVersion"),
         "api_version": _text(server, "ApiVersion"),
         "api_min": _text(server, "MinAPIVersion"),
@@ -37,13 +40,16 @@ def docker(recording: Recording) -> dict[str, Any]:
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "swarm": _text(_inner(info, "Swarm"), "LocalNodeState") == "active",
         "daemon_json": recording.file(DAEMON),
-        "docker_sources": tuple(sorted(recording.said("grep", "-rls", "download.docker.com", "/etc/apt/sources.list.d").split())),
+        "docker_sources": tuple(
+            sorted(recording.said("grep", "-rls", "download.docker.com", "/etc/apt/sources.list.d").split())
+        ),
         "daemon_words": recording.said("systemctl", "show", "docker.service", "--property=ExecStart", "--value"),
     }
 
 
 def _origin(recording: Recording) -> str:
-    """Where the program called docker comes from; "half" where Docker's packages are there in part. A snap is found last: its folder is not on the path of a service."""
+    """Where the program called docker comes from; "half" where Docker's packages are there in part. A snap is found
+    last: its folder is not on the path of a service."""
     installed = installed_packages(recording)
     said = recording.ended("docker", "--version")
     place = recording.said("readlink", "-f", "/usr/bin/docker")

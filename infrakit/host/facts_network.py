@@ -1,8 +1,10 @@
-"""Recording -> what listens here, which networks are in use, who answers for names, and which firewall stands in front."""
+"""Recording -> what listens here, which networks are in use, who answers for names, and which firewall stands in
+front."""
 
 import json
 import re
-from typing import Any, Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from infrakit.host.facts_system import active_units, assignments
 from infrakit.host.recording import ADDRESSES, Recording
@@ -34,7 +36,8 @@ class Published(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A network in use. `owner` is "host", "ours", or the name of another Docker network; `linked` where no router is between."""
+    """A network in use. `owner` is "host", "ours", or the name of another Docker network; `linked` where no router is
+    between."""
 
     subnet: str
     device: str
@@ -54,7 +57,10 @@ def network(recording: Recording) -> dict[str, Any]:
         "published": tuple(sorted(set(_published(recording)))),
         "routes": tuple(sorted(set(_routes(recording)))),
         "addresses": tuple(sorted(set(_addresses(recording)))),
-        "ipv4_default": any(route.get("dst") == "default" for route in _json(recording, "ip", "-j", "-4", "route", "show", "table", "all")),
+        "ipv4_default": any(
+            route.get("dst") == "default"
+            for route in _json(recording, "ip", "-j", "-4", "route", "show", "table", "all")
+        ),
         "ipv6_default": any(route.get("dst") == "default" for route in _json(recording, "ip", "-j", "-6", "route")),
         "nameservers": nameservers,
         "dns_stub": stub,
@@ -66,7 +72,11 @@ def network(recording: Recording) -> dict[str, Any]:
 
 
 def _listeners(recording: Recording) -> Iterator[Listener]:
-    units = dict(line.split(None, 1) for line in recording.said("ps", "-e", "-o", "pid=,unit=").splitlines() if line.endswith(".service"))
+    units = dict(
+        line.split(None, 1)
+        for line in recording.said("ps", "-e", "-o", "pid=,unit=").splitlines()
+        if line.endswith(".service")
+    )
     for words in (line.split(None, 6) for line in recording.said("ss", "-Hltnup").splitlines()):
         if len(words) < 6 or words[0] not in ("tcp", "udp"):
             continue
@@ -85,7 +95,13 @@ def containers(recording: Recording) -> list[tuple[str, str, str, bool]]:
 
 def _docker_rows(recording: Recording, *verb: str) -> list[str]:
     start = " ".join(("docker", *verb, "--format"))
-    return [line for words, (code, out) in recording.commands.items() if words.startswith(start) and code == 0 for line in out.splitlines() if line]
+    return [
+        line
+        for words, (code, out) in recording.commands.items()
+        if words.startswith(start) and code == 0
+        for line in out.splitlines()
+        if line
+    ]
 
 
 def _published(recording: Recording) -> Iterator[Published]:
@@ -113,7 +129,9 @@ def _routes(recording: Recording) -> Iterator[Route]:
 def _addresses(recording: Recording) -> Iterator[str]:
     for link in _json(recording, "ip", "-j", "-4", "addr"):
         found = link.get("addr_info")
-        yield from (str(address["local"]) for address in found or () if isinstance(address, dict) and "local" in address)
+        yield from (
+            str(address["local"]) for address in found or () if isinstance(address, dict) and "local" in address
+        )
 
 
 def _json(recording: Recording, *words: str) -> list[dict[str, Any]]:
@@ -145,11 +163,19 @@ def _firewalls(recording: Recording) -> tuple[str, ...]:
 
 
 def _forwarding_off(recording: Recording) -> str:
-    """The file that turns IPv4 forwarding off at every start of the machine, "" where none does; the last one wins (sysctl.d(5))."""
-    found, lines = "", recording.ended("grep", "-rs", "ip_forward", "/etc/sysctl.conf", "/etc/sysctl.d", "/run/sysctl.d")[1].splitlines()
+    """The file that turns IPv4 forwarding off at every start of the machine, "" where none does; the last one wins
+    (sysctl.d(5))."""
+    found, lines = (
+        "",
+        recording.ended("grep", "-rs", "ip_forward", "/etc/sysctl.conf", "/etc/sysctl.d", "/run/sysctl.d")[
+            1
+        ].splitlines(),
+    )
     settings = [(path, re.sub(r"\s", "", setting)) for path, _, setting in (line.partition(":") for line in lines)]
     # Debian links 99-sysctl.conf to /etc/sysctl.conf.
-    for path, setting in sorted(settings, key=lambda pair: pair[0].rpartition("/")[2].replace("sysctl.conf", "99-sysctl.conf")):
+    for path, setting in sorted(
+        settings, key=lambda pair: pair[0].rpartition("/")[2].replace("sysctl.conf", "99-sysctl.conf")
+    ):
         if setting.startswith(("net.ipv4.ip_forward=", "net/ipv4/ip_forward=")):
             found = path if setting.endswith("=0") else ""
     return found

@@ -7,12 +7,24 @@ from infrakit.host.apt import INSTALLING
 from infrakit.host.recording import LOCKS, PACKAGES, UNATTENDED_BLACKLIST, UNITS, Recording
 
 BOOT_FILES = ("/boot/firmware/cmdline.txt", "/boot/cmdline.txt")
-DPKG_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf", "armv8l": "armhf", "armv6l": "armv6", "i686": "i386"}
+DPKG_NAMES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "armhf",
+    "armv8l": "armhf",
+    "armv6l": "armv6",
+    "i686": "i386",
+}
 MEMORY_ON = ("cgroup_enable=memory", "cgroup_memory=1")
 SWITCHED_ON = ("active", "activating", "reloading")
 OTHER_ENGINES = {
-    "k3s": "k3s", "k3s-agent": "k3s", "rke2-server": "rke2", "rke2-agent": "rke2", "snap.microk8s.daemon-kubelite": "microk8s",
-    "kubelet": "kubelet", "crio": "cri-o",
+    "k3s": "k3s",
+    "k3s-agent": "k3s",
+    "rke2-server": "rke2",
+    "rke2-agent": "rke2",
+    "snap.microk8s.daemon-kubelite": "microk8s",
+    "kubelet": "kubelet",
+    "crio": "cri-o",
 }
 
 
@@ -32,7 +44,10 @@ class FileSystem(NamedTuple):
 def system(recording: Recording) -> dict[str, Any]:
     """Distribution, processor, and who we are."""
     release = assignments(recording.file("/etc/os-release"))
-    container = recording.ended("systemd-detect-virt", "--container")[1].strip() or recording.file("/run/systemd/container").strip()
+    container = (
+        recording.ended("systemd-detect-virt", "--container")[1].strip()
+        or recording.file("/run/systemd/container").strip()
+    )
     virtualization = recording.ended("systemd-detect-virt")[1].strip()
     return {
         "distribution": release.get("ID", ""),
@@ -45,7 +60,8 @@ def system(recording: Recording) -> dict[str, Any]:
         "pi_model": recording.file("/proc/device-tree/model").strip("\0\n "),
         "hostname": recording.said("hostname") or recording.file("/etc/hostname").strip(),
         "is_root": recording.said("id", "-u") == "0",
-        "has_systemd": "system" in recording.listings.get("/run/systemd", ()) and recording.file("/proc/1/comm").strip() in ("systemd", "init", ""),
+        "has_systemd": "system" in recording.listings.get("/run/systemd", ())
+        and recording.file("/proc/1/comm").strip() in ("systemd", "init", ""),
         "system_state": recording.ended("systemctl", "is-system-running")[1].strip(),
         "virtualization": "" if virtualization == "none" else virtualization,
         "container": "" if container == "none" else container,
@@ -59,7 +75,11 @@ def memory(recording: Recording) -> dict[str, Any]:
     """Memory, swap and the control group that limits them."""
     numbers = dict(re.findall(r"^(\w+):\s+([0-9]+) kB", recording.file("/proc/meminfo"), re.MULTILINE))
     unified = recording.files.get("/sys/fs/cgroup/cgroup.controllers")
-    legacy = {line.split()[0]: line.split()[-1] for line in recording.file("/proc/cgroups").splitlines() if len(line.split()) == 4}
+    legacy = {
+        line.split()[0]: line.split()[-1]
+        for line in recording.file("/proc/cgroups").splitlines()
+        if len(line.split()) == 4
+    }
     boot_file = next((path for path in BOOT_FILES if "root=" in recording.file(path)), "")
     return {
         "memory_bytes": _number(numbers.get("MemTotal", "")) * 1024,
@@ -84,8 +104,16 @@ def storage(recording: Recording) -> dict[str, Any]:
         if path == "/" and source == "/dev/root":
             source = recording.said("findmnt", "-n", "-o", "SOURCE", "/") or source
         count, free = (_number(inodes[path][1]), _number(inodes[path][3])) if path in inodes else (0, 0)
-        found.append(FileSystem(path, source, mount[2], tuple(mount[3].split(",")), _number(words[1]), _number(words[3]), count, free))
-    cards = (f"mmcblk{number}" for number in (0, 1) if recording.file(f"/sys/block/mmcblk{number}/device/type").strip() == "SD")
+        found.append(
+            FileSystem(
+                path, source, mount[2], tuple(mount[3].split(",")), _number(words[1]), _number(words[3]), count, free
+            )
+        )
+    cards = (
+        f"mmcblk{number}"
+        for number in (0, 1)
+        if recording.file(f"/sys/block/mmcblk{number}/device/type").strip() == "SD"
+    )
     return {"file_systems": tuple(sorted(found)), "sd_cards": tuple(cards)}
 
 
@@ -99,15 +127,25 @@ def packages(recording: Recording) -> dict[str, Any]:
     """Who holds the package manager's locks, what it left half done, what it does by itself."""
     installed = installed_packages(recording)
     periodic = recording.said("apt-config", "dump", "APT::Periodic::Unattended-Upgrade", UNATTENDED_BLACKLIST)
-    automatic = re.search(r'APT::Periodic::Unattended-Upgrade "(.*?)"', periodic + recording.file("/etc/apt/apt.conf.d/20auto-upgrades"))
+    automatic = re.search(
+        r'APT::Periodic::Unattended-Upgrade "(.*?)"', periodic + recording.file("/etc/apt/apt.conf.d/20auto-upgrades")
+    )
     kept_back = any("docker" in line for line in periodic.splitlines() if line.startswith(UNATTENDED_BLACKLIST))
     return {
         "package_locks": _holders(recording),
-        "half_installed": tuple(marked_packages(recording) or broken_packages(recording) or recording.listings.get("/var/lib/dpkg/updates", ())),
-        "reboot_required": any(path in recording.files for path in ("/run/reboot-required", "/var/run/reboot-required")),
+        "half_installed": tuple(
+            marked_packages(recording)
+            or broken_packages(recording)
+            or recording.listings.get("/var/lib/dpkg/updates", ())
+        ),
+        "reboot_required": any(
+            path in recording.files for path in ("/run/reboot-required", "/var/run/reboot-required")
+        ),
         "unattended_upgrades": "unattended-upgrades" in installed and bool(automatic) and automatic[1] not in ("0", ""),
         "docker_kept_back": kept_back,
-        "other_engines": tuple(sorted({name for unit, name in OTHER_ENGINES.items() if unit in active_units(recording)})),
+        "other_engines": tuple(
+            sorted({name for unit, name in OTHER_ENGINES.items() if unit in active_units(recording)})
+        ),
     }
 
 
@@ -119,13 +157,19 @@ def active_units(recording: Recording) -> set[str]:
 
 def installed_packages(recording: Recording) -> dict[str, str]:
     """Those of PACKAGES that are installed -> their version."""
-    lines = recording.ended("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\\n", *PACKAGES)[1].splitlines()
+    lines = recording.ended("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\\n", *PACKAGES)[
+        1
+    ].splitlines()
     return {words[0]: words[1] for words in map(str.split, lines) if len(words) == 3 and words[2] == "installed"}
 
 
 def broken_packages(recording: Recording) -> list[str]:
     """Those that dpkg has begun with, and not ended."""
-    return [line.split()[0] for line in recording.said("dpkg", "--audit").splitlines() if line.startswith(" ") and line.split()]
+    return [
+        line.split()[0]
+        for line in recording.said("dpkg", "--audit").splitlines()
+        if line.startswith(" ") and line.split()
+    ]
 
 
 def marked_packages(recording: Recording) -> list[str]:
@@ -140,7 +184,8 @@ def assignments(text: str) -> dict[str, str]:
 
 
 def _architecture(recording: Recording) -> str:
-    """dpkg's word. A 64-bit kernel may carry 32-bit programs, and armhf of Raspberry Pi OS runs on ARMv6 where Docker's does not."""
+    """dpkg's word. A 64-bit kernel may carry 32-bit programs, and armhf of Raspberry Pi OS runs on ARMv6 where Docker's
+    does not."""
     machine = recording.said("uname", "-m")
     said = recording.said("dpkg", "--print-architecture") or DPKG_NAMES.get(machine, machine)
     is_old = machine == "armv6l" or "ARMv6" in recording.file("/proc/cpuinfo")
@@ -148,16 +193,26 @@ def _architecture(recording: Recording) -> str:
 
 
 def _throttled(recording: Recording) -> int:
-    """The firmware's bits: 0 under-voltage, 1 frequency capped, 2 throttled, 3 warm; the same since start from bit 16 on."""
-    said = recording.said("vcgencmd", "get_throttled").partition("=")[2] or recording.file("/sys/devices/platform/soc/soc:firmware/get_throttled")
+    """The firmware's bits: 0 under-voltage, 1 frequency capped, 2 throttled, 3 warm; the same since start from bit 16
+    on."""
+    said = recording.said("vcgencmd", "get_throttled").partition("=")[2] or recording.file(
+        "/sys/devices/platform/soc/soc:firmware/get_throttled"
+    )
     digits = re.fullmatch(r"(?:0x)?([0-9a-f]{1,8})", said.strip())
     return int(digits[1], 16) if digits else 0
 
 
 def _holders(recording: Recording) -> tuple[str, ...]:
-    """Programs that hold a lock of apt or dpkg. By inode alone: /proc/locks and stat name devices differently on overlay and btrfs."""
-    inodes = {line.split()[0] for line in recording.ended("stat", "-c", "%i %n", *LOCKS)[1].splitlines() if line.split()}
-    processes = dict(line.split(None, 1) for line in recording.said("ps", "-e", "-o", "pid=,comm=").splitlines() if len(line.split(None, 1)) == 2)
+    """Programs that hold a lock of apt or dpkg. By inode alone: /proc/locks and stat name devices differently on
+    overlay and btrfs."""
+    inodes = {
+        line.split()[0] for line in recording.ended("stat", "-c", "%i %n", *LOCKS)[1].splitlines() if line.split()
+    }
+    processes = dict(
+        line.split(None, 1)
+        for line in recording.said("ps", "-e", "-o", "pid=,comm=").splitlines()
+        if len(line.split(None, 1)) == 2
+    )
     found = set()
     for words in (line.split() for line in recording.file("/proc/locks").splitlines()):
         if len(words) >= 6 and words[1] != "->" and words[3] == "WRITE" and words[5].rpartition(":")[2] in inodes:

@@ -1,4 +1,5 @@
-"""A decided host x what its kernel can do -> the host as it can run there. The tree that `compile` writes stays as it is."""
+"""A decided host x what its kernel can do -> the host as it can run there. The tree that `compile` writes stays as it
+is."""
 
 from typing import Any
 
@@ -19,6 +20,7 @@ def fitted(deployment: Deployment, machine: Any) -> tuple[Deployment, list[str]]
     if limits_processors(machine):
         return deployment, []
     services = tuple(
-        service._replace(containers=tuple(container._replace(cpus="") for container in service.containers)) for service in deployment.services
+        service._replace(containers=tuple(container._replace(cpus="") for container in service.containers))
+        for service in deployment.services
     )
     return deployment._replace(services=services), ["this kernel cannot limit processor time: the limits are left out"]

@@ -1,6 +1,8 @@
-"""Findings that InfraKit can mend, and undo again -> the plan for it: memory limits of a Raspberry Pi, the clock, the stub of port 53."""
+"""Findings that InfraKit can mend, and undo again -> the plan for it: memory limits of a Raspberry Pi, the clock, the
+stub of port 53."""
 
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.checks import Finding
@@ -11,7 +13,11 @@ from infrakit.plan.model import Event, Tell
 BACKUP = ".before-infrakit"
 STUB_OFF = "/etc/systemd/resolved.conf.d/infrakit.conf"
 STUB_OFF_TEXT = b"[Resolve]\nDNSStubListener=no\n"
-RESOLV, STUB_RESOLV, REAL_RESOLV = "/etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf"
+RESOLV, STUB_RESOLV, REAL_RESOLV = (
+    "/etc/resolv.conf",
+    "../run/systemd/resolve/stub-resolv.conf",
+    "/run/systemd/resolve/resolv.conf",
+)
 LONGEST_SYNC_S, PAUSE_S = 60, 1.0
 
 
@@ -81,7 +87,9 @@ class SetClock(NamedTuple):
         while not ClockIsSet().holds(machine):
             if machine.monotonic() > until:
                 by_hand = "timedatectl set-ntp false && timedatectl set-time 'YYYY-MM-DD HH:MM'"
-                raise MachineUnfit(f"no time server answered in {LONGEST_SYNC_S} s", f"is UDP port 123 open? by hand: {by_hand}")
+                raise MachineUnfit(
+                    f"no time server answered in {LONGEST_SYNC_S} s", f"is UDP port 123 open? by hand: {by_hand}"
+                )
             machine.sleep(PAUSE_S)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
@@ -107,7 +115,12 @@ class Leads(NamedTuple):
 
 def _memory_cgroup(facts: Any) -> Step:
     words = tuple(CMDLINE.split())
-    return Step("memory limits", "memory limits, after the next reboot", (LineAsks(facts.boot_file, words),), (AskKernel(facts.boot_file, words),))
+    return Step(
+        "memory limits",
+        "memory limits, after the next reboot",
+        (LineAsks(facts.boot_file, words),),
+        (AskKernel(facts.boot_file, words),),
+    )
 
 
 def _clock(facts: Any) -> Step:
@@ -119,6 +132,17 @@ def _dns_stub(facts: Any) -> Step:
     restart = ("systemctl", "restart", "systemd-resolved.service")
     point, back = ("ln", "-sfn", REAL_RESOLV, RESOLV), ("ln", "-sfn", STUB_RESOLV, RESOLV)
     return Step(
-        "dns stub", "port 53 is free", (FileIs(STUB_OFF, STUB_OFF_TEXT), Leads(RESOLV, REAL_RESOLV), Answers(("sh", "-c", "! ss -Hlnu sport = :53 | grep -q 127.0.0.53"))),
-        (Run(("true",), takes_back=(restart,)), Write(STUB_OFF, STUB_OFF_TEXT), Run(point, takes_back=(back,)), Run(restart, 60)),
+        "dns stub",
+        "port 53 is free",
+        (
+            FileIs(STUB_OFF, STUB_OFF_TEXT),
+            Leads(RESOLV, REAL_RESOLV),
+            Answers(("sh", "-c", "! ss -Hlnu sport = :53 | grep -q 127.0.0.53")),
+        ),
+        (
+            Run(("true",), takes_back=(restart,)),
+            Write(STUB_OFF, STUB_OFF_TEXT),
+            Run(point, takes_back=(back,)),
+            Run(restart, 60),
+        ),
     )

@@ -1,11 +1,13 @@
 """A machine -> Recording: the text of fixed files and the output of fixed commands, which tests can replay.
 
-Changes nothing on the machine. Passwords inside of URLs and serial numbers are left out, so that a recording can be shown.
+Changes nothing on the machine. Passwords inside of URLs and serial numbers are left out, so that a recording can be
+shown.
 """
 
 import json
 import re
-from typing import Any, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 MOST_CHARACTERS = 1 << 16
 TIMEOUT_S, LOOKUP_TIMEOUT_S = 20, 5
@@ -46,14 +48,42 @@ FILES = (
 FOLDERS = ("/run/systemd", "/var/lib/dpkg/updates")
 
 UNITS = (
-    "systemd-resolved", "ufw", "firewalld", "nftables", "docker.service", "docker.socket", "containerd", "snap.docker.dockerd",
-    "k3s", "k3s-agent", "rke2-server", "rke2-agent", "snap.microk8s.daemon-kubelite", "kubelet", "crio", "podman.socket",
+    "systemd-resolved",
+    "ufw",
+    "firewalld",
+    "nftables",
+    "docker.service",
+    "docker.socket",
+    "containerd",
+    "snap.docker.dockerd",
+    "k3s",
+    "k3s-agent",
+    "rke2-server",
+    "rke2-agent",
+    "snap.microk8s.daemon-kubelite",
+    "kubelet",
+    "crio",
+    "podman.socket",
     "unattended-upgrades",
 )
 
 PACKAGES = (
-    "docker-ce", "docker-ce-cli", "docker.io", "docker-cli", "moby-engine", "podman-docker", "podman", "containerd.io", "containerd",
-    "docker-compose-plugin", "docker-compose-v2", "docker-compose", "apparmor", "iptables", "nftables", "unattended-upgrades",
+    "docker-ce",
+    "docker-ce-cli",
+    "docker.io",
+    "docker-cli",
+    "moby-engine",
+    "podman-docker",
+    "podman",
+    "containerd.io",
+    "containerd",
+    "docker-compose-plugin",
+    "docker-compose-v2",
+    "docker-compose",
+    "apparmor",
+    "iptables",
+    "nftables",
+    "unattended-upgrades",
 )
 
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
@@ -96,7 +126,13 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("docker", "info", "--format", "{{json .}}"),
     ("docker", "compose", "version", "--short"),
     ("docker-compose", "version", "--short"),
-    ("docker", "ps", "-a", "--format", '{{.Names}}\t{{.Ports}}\t{{.Label "com.docker.compose.project"}}\t{{.Label "io.infrakit.config"}}'),
+    (
+        "docker",
+        "ps",
+        "-a",
+        "--format",
+        '{{.Names}}\t{{.Ports}}\t{{.Label "com.docker.compose.project"}}\t{{.Label "io.infrakit.config"}}',
+    ),
     ("docker", "network", "ls", "--format", '{{.ID}}\t{{.Name}}\t{{.Label "com.docker.compose.project"}}'),
     ("grep", "-rls", "download.docker.com", "/etc/apt/sources.list.d"),
     ("snap", "list", "docker"),
@@ -112,7 +148,8 @@ _SERIAL = re.compile(r"^(Serial\s*:).*$", re.MULTILINE)
 
 
 class Recording(NamedTuple):
-    """`files`: path -> text. `commands`: the words, joined by blanks -> (exit code, standard output). `listings`: folder -> names."""
+    """`files`: path -> text. `commands`: the words, joined by blanks -> (exit code, standard output). `listings`:
+    folder -> names."""
 
     files: Mapping[str, str]
     commands: Mapping[str, tuple[int, str]]
@@ -134,7 +171,8 @@ class Recording(NamedTuple):
 
 
 def record(machine: Any, names: Sequence[str] = ()) -> Recording:
-    """Read all files and run all commands; `names` are hostnames to look up. The only function here that asks a machine."""
+    """Read all files and run all commands; `names` are hostnames to look up. The only function here that asks a
+    machine."""
     contents = ((path, machine.read(path)) for path in FILES)
     files = {path: _shown(content) for path, content in contents if content is not None}
     listings = ((path, tuple(machine.listing(path))) for path in FOLDERS)
@@ -147,7 +185,12 @@ def record(machine: Any, names: Sequence[str] = ()) -> Recording:
         if is_lookup and done.code == TIMED_OUT:
             break  # no name server answers: do not wait for it once per name
     clock = commands.get("date +%s", (1, ""))[1].strip()
-    return Recording(files, commands, {path: found for path, found in listings if found}, float(clock) if clock.isdecimal() and len(clock) < 12 else 0.0)
+    return Recording(
+        files,
+        commands,
+        {path: found for path, found in listings if found},
+        float(clock) if clock.isdecimal() and len(clock) < 12 else 0.0,
+    )
 
 
 def to_json(recording: Recording) -> str:

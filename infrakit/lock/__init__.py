@@ -1,9 +1,12 @@
-"""infrakit.lock as data: what every image of the file is, exactly, and Docker's packages; an old lock and what was asked -> the new one.
+"""infrakit.lock as data: what every image of the file is, exactly, and Docker's packages; an old lock and what was
+asked -> the new one.
 
-Pure. Images stand under their full names without the mirror. text.py reads and prints the file, entries.py has what is in it; they are loaded only where there is one.
+Pure. Images stand under their full names without the mirror. text.py reads and prints the file, entries.py has what is
+in it; they are loaded only where there is one.
 """
 
-from typing import TYPE_CHECKING, Iterable, Mapping, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from infrakit.lock.entries import LockedImage, LockedName, LockedPackage
@@ -17,7 +20,8 @@ class LockFile(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """`images` by full name; `packages` by system ("debian-trixie-amd64"), then by name. `document` is what messages call the file."""
+    """`images` by full name; `packages` by system ("debian-trixie-amd64"), then by name. `document` is what messages
+    call the file."""
 
     images: "Mapping[str, LockedName]"
     document: str = "infrakit.lock"
@@ -69,13 +73,17 @@ def updated(old: Lock, wanted: Mapping[str, Iterable[str]], asked: "Mapping[str,
     for name, architectures in wanted.items():
         before, now = old.images.get(name), asked.get(name)
         known = {**(before.images if before else {}), **(now.images if now else {})}
-        images[name] = (now or before)._replace(images={item: known[item] for item in sorted(architectures)})  # type: ignore[union-attr]
+        # type: ignore[union-attr]
+        images[name] = (now or before)._replace(images={item: known[item] for item in sorted(architectures)})
     return old._replace(images=images)
 
 
 def lacking(lock: Lock, wanted: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     """What `wanted` names and the lock has not: name -> processors."""
-    found = {name: [item for item in sorted(architectures) if item not in _images(lock, name)] for name, architectures in wanted.items()}
+    found = {
+        name: [item for item in sorted(architectures) if item not in _images(lock, name)]
+        for name, architectures in wanted.items()
+    }
     return {name: missing for name, missing in sorted(found.items()) if missing}
 
 
@@ -96,7 +104,10 @@ def changes(before: Lock, after: Lock) -> list[str]:
     for name in sorted({*before.images, *after.images}):
         old, new = before.images.get(name), after.images.get(name)
         if old is None or new is None:
-            lines.append(f"{'+' if old is None else '-'} {name}" + (f": {', '.join(new.images)}, {short(new.index)}" if new else ""))
+            lines.append(
+                f"{'+' if old is None else '-'} {name}"
+                + (f": {', '.join(new.images)}, {short(new.index)}" if new else "")
+            )
         elif old.index != new.index:
             lines.append(f"~ {name}: {short(new.index)}, was {short(old.index)}")
         elif old != new:
@@ -112,7 +123,9 @@ def _package_changes(before: Lock, after: Lock) -> list[str]:
         old, new = before.packages.get(system, {}), after.packages.get(system, {})
         for name in sorted({*old, *new}):
             if name not in old or name not in new:
-                lines.append(f"{'+' if name in new else '-'} {system} {name}" + (f": {new[name].version}" if name in new else ""))
+                lines.append(
+                    f"{'+' if name in new else '-'} {system} {name}" + (f": {new[name].version}" if name in new else "")
+                )
             elif old[name] != new[name]:
                 lines.append(f"~ {system} {name}: {new[name].version}, was {old[name].version}")
     return lines

@@ -1,10 +1,13 @@
-"""What a lock has of an image, and of a package: a class for each, apart from the lock itself, since a start without a lock needs none."""
+"""What a lock has of an image, and of a package: a class for each, apart from the lock itself, since a start without a
+lock needs none."""
 
-from typing import Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 
 class LockedImage(NamedTuple):
-    """An image for one processor: the digest of its manifest, its image ID (that of its configuration), and the bytes to fetch."""
+    """An image for one processor: the digest of its manifest, its image ID (that of its configuration), and the bytes
+    to fetch."""
 
     manifest: str
     image: str
@@ -12,7 +15,8 @@ class LockedImage(NamedTuple):
 
 
 class LockedName(NamedTuple):
-    """What a name stood for when it was locked. `index` is the digest that its tag led to; `images` by dpkg's word for the processor."""
+    """What a name stood for when it was locked. `index` is the digest that its tag led to; `images` by dpkg's word for
+    the processor."""
 
     index: str
     images: Mapping[str, LockedImage]

@@ -1,21 +1,27 @@
 """infrakit.lock: bytes -> Lock -> the same bytes.
 
-One fact a line and a blank line between images, so that git merges two upgrades line by line. A file that is exactly what we would
-print is read without a YAML reader; any other one with places for what is wrong.
+One fact a line and a blank line between images, so that git merges two upgrades line by line. A file that is exactly
+what we would print is read without a YAML reader; any other one with places for what is wrong.
 """
 
 import re
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from infrakit.errors import ConfigurationInvalid, Position, Problem
 from infrakit.lock import Lock
 from infrakit.lock.entries import LockedImage, LockedName, LockedPackage
 
-HEADING = "# What infrakit.yaml stands for, exactly. Made by `infrakit lock`: keep it beside infrakit.yaml, and in git.\n---\n"
+HEADING = (
+    "# What infrakit.yaml stands for, exactly. Made by `infrakit lock`: keep it beside infrakit.yaml, and in git.\n"
+    "---\n"
+)
 VERSION = 1
 ARCHITECTURES = ("amd64", "arm64", "armhf")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?::\d+)?(?:/[a-z0-9._-]+)+(?::\w[\w.-]*)?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
+REFERENCE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(?::\d+)?(?:/[a-z0-9._-]+)+(?::\w[\w.-]*)?(?:@sha256:[0-9a-f]{64})?", re.ASCII
+)
 SYSTEM = re.compile(r"[a-z]+-[a-z]+-(amd64|arm64|armhf)")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 PACKAGE_VERSION = re.compile(r"[A-Za-z0-9.+:~-]+")
@@ -29,13 +35,23 @@ def printed(lock: Lock) -> bytes:
     for name, locked in sorted(lock.images.items()):
         lines = [f'  "{name}":', f"    index: {locked.index}"]
         for architecture, image in sorted(locked.images.items()):
-            lines += [f"    {architecture}:", f"      manifest: {image.manifest}", f"      image: {image.image}", f"      bytes: {image.size_bytes}"]
+            lines += [
+                f"    {architecture}:",
+                f"      manifest: {image.manifest}",
+                f"      image: {image.image}",
+                f"      bytes: {image.size_bytes}",
+            ]
         entries.append("\n".join(lines) + "\n")
     systems = []
     for name, packages in sorted(lock.packages.items()):
         lines = [f'  "{name}":']
         for package, found in sorted(packages.items()):
-            lines += [f'    "{package}":', f'      version: "{found.version}"', f"      digest: {found.digest}", f"      bytes: {found.size_bytes}"]
+            lines += [
+                f'    "{package}":',
+                f'      version: "{found.version}"',
+                f"      digest: {found.digest}",
+                f"      bytes: {found.size_bytes}",
+            ]
         systems.append("\n".join(lines) + "\n")
     text = f"{HEADING}version: {VERSION}\n\nimages:" + ("\n" + "\n".join(entries) if entries else " {}\n")
     return (text + ("\npackages:\n" + "\n".join(systems) if systems else "")).encode()
@@ -58,7 +74,10 @@ def _as_printed(source: bytes, document: str) -> Lock | None:
 
 def _built(tree: dict[str, Any], document: str) -> Lock:
     images = {
-        name: LockedName(entry.pop("index"), {key: LockedImage(one["manifest"], one["image"], int(one["bytes"])) for key, one in entry.items()})
+        name: LockedName(
+            entry.pop("index"),
+            {key: LockedImage(one["manifest"], one["image"], int(one["bytes"])) for key, one in entry.items()},
+        )
         for name, entry in tree["images"].items()
     }
     packages = {
@@ -71,11 +90,22 @@ def _built(tree: dict[str, Any], document: str) -> Lock:
 def _is_right(lock: Lock) -> bool:
     parts = [image for locked in lock.images.values() for image in locked.images.values()]
     found = [package for system in lock.packages.values() for package in system.values()]
-    digests = (*(locked.index for locked in lock.images.values()), *(text for part in parts for text in part[:2]), *(item.digest for item in found))
+    digests = (
+        *(locked.index for locked in lock.images.values()),
+        *(text for part in parts for text in part[:2]),
+        *(item.digest for item in found),
+    )
     return bool(
-        all(map(DIGEST.fullmatch, digests)) and all(0 <= item.size_bytes < LARGEST for item in (*parts, *found))
-        and all(REFERENCE.fullmatch(name) and locked.images and set(locked.images) <= set(ARCHITECTURES) for name, locked in lock.images.items())
-        and all(SYSTEM.fullmatch(name) and system and all(map(PACKAGE.fullmatch, system)) for name, system in lock.packages.items())
+        all(map(DIGEST.fullmatch, digests))
+        and all(0 <= item.size_bytes < LARGEST for item in (*parts, *found))
+        and all(
+            REFERENCE.fullmatch(name) and locked.images and set(locked.images) <= set(ARCHITECTURES)
+            for name, locked in lock.images.items()
+        )
+        and all(
+            SYSTEM.fullmatch(name) and system and all(map(PACKAGE.fullmatch, system))
+            for name, system in lock.packages.items()
+        )
         and all(PACKAGE_VERSION.fullmatch(item.version) for item in found)
     )
 
@@ -108,7 +138,10 @@ class Reading:
 
         top = self._mapping(parse(source, self._document).root, "the lock", ("version", "images"), ("packages",))
         if "version" in top and top["version"].value != str(VERSION):
-            hint = f"this InfraKit reads version {VERSION}: use the one that wrote it, or make the lock anew: infrakit lock --upgrade"
+            hint = (
+                f"this InfraKit reads version {VERSION}: use the one that wrote it, or make the lock anew: infrakit "
+                "lock --upgrade"
+            )
             self._say(top["version"], "it is of another version of the format", "lock-version", hint)
         images = self._named(top, "images", REFERENCE, "no full name of an image", self._name)
         packages = self._named(top, "packages", SYSTEM, "no system, such as debian-trixie-amd64", self._packages)
@@ -116,7 +149,9 @@ class Reading:
             raise ConfigurationInvalid(self._problems)
         return Lock(images, self._document, packages)
 
-    def _named(self, top: Mapping[str, Any], key: str, pattern: re.Pattern[str], what: str, make: Callable[[str, Any], Any]) -> dict[str, Any]:
+    def _named(
+        self, top: Mapping[str, Any], key: str, pattern: re.Pattern[str], what: str, make: Callable[[str, Any], Any]
+    ) -> dict[str, Any]:
         """A mapping whose keys are names, each with what `make` makes of its value."""
         found = {}
         for name, node in self._mapping(top[key], key, None).items() if key in top else ():
@@ -134,10 +169,15 @@ class Reading:
 
     def _image(self, name: str, node: Any) -> LockedImage:
         parts = self._mapping(node, name, ("manifest", "image", "bytes"))
-        return LockedImage(self._digest(name, parts, "manifest"), self._digest(name, parts, "image"), self._size(name, parts))
+        return LockedImage(
+            self._digest(name, parts, "manifest"), self._digest(name, parts, "image"), self._size(name, parts)
+        )
 
     def _packages(self, system: str, node: Any) -> dict[str, LockedPackage]:
-        return {name: self._package(f"{system}: {name}", name, one) for name, one in self._mapping(node, system, None).items()}
+        return {
+            name: self._package(f"{system}: {name}", name, one)
+            for name, one in self._mapping(node, system, None).items()
+        }
 
     def _package(self, where: str, name: str, node: Any) -> LockedPackage:
         parts = self._mapping(node, where, ("version", "digest", "bytes"))
@@ -163,7 +203,9 @@ class Reading:
             self._say(node, f"{name}: {key} is {what}", "lock-value", MAKE)
         return value
 
-    def _mapping(self, node: Any, name: str, needed: tuple[str, ...] | None, more: tuple[str, ...] = ()) -> dict[str, Any]:
+    def _mapping(
+        self, node: Any, name: str, needed: tuple[str, ...] | None, more: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """Key -> node. `needed` None: any keys."""
         if node.kind != "map":
             self._say(node, f"{name} is not a mapping", "lock-value", MAKE)

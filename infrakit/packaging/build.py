@@ -1,9 +1,10 @@
 """A checkout -> dist/infrakit.pyz, dist/install.py and dist/SHA256SUMS, the same bytes wherever it is built.
 
-Stages pure wheels and our package, precompiles the catalogue and the schemas, lets shiv make the archive, gives it our own
-__main__, and writes it anew with sorted names, fixed times and fixed modes. Runs in the build's virtual environment, with the folder
-of wheels as its argument: nothing is fetched.
-One member is bytecode of the Python that builds (bytecode.py): another minor version makes another archive, by that member alone.
+Stages pure wheels and our package, precompiles the catalogue and the schemas, lets shiv make the archive, gives it our
+own __main__, and writes it anew with sorted names, fixed times and fixed modes. Runs in the build's virtual
+environment, with the folder of wheels as its argument: nothing is fetched.
+One member is bytecode of the Python that builds (bytecode.py): another minor version makes another archive, by that
+member alone.
 """
 
 import base64
@@ -21,15 +22,61 @@ WORK = os.path.join(ROOT, ".build")
 STAGE = os.path.join(WORK, "stage")
 DIST = os.path.join(ROOT, "dist")
 PURE = (
-    "--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py",
-    "--abi", "none", "--python-version", "3.11", "--disable-pip-version-check", "--quiet",
+    "--no-compile",
+    "--no-deps",
+    "--require-hashes",
+    "--only-binary=:all:",
+    "--platform",
+    "any",
+    "--implementation",
+    "py",
+    "--abi",
+    "none",
+    "--python-version",
+    "3.11",
+    "--disable-pip-version-check",
+    "--quiet",
 )
 NESTED = (
-    "docker/", "requests/", "urllib3/", "idna/", "certifi/", "charset_normalizer/", "click/", "infrakit/plan/", "infrakit/host/",
-    "infrakit/stack/", "infrakit/bundle/", "infrakit/lock/entries", "infrakit/lock/text", "infrakit/system/bundle/", "infrakit/system/registry/",
+    "docker/",
+    "requests/",
+    "urllib3/",
+    "idna/",
+    "certifi/",
+    "charset_normalizer/",
+    "click/",
+    "infrakit/plan/",
+    "infrakit/host/",
+    "infrakit/stack/",
+    "infrakit/bundle/",
+    "infrakit/lock/entries",
+    "infrakit/lock/text",
+    "infrakit/system/bundle/",
+    "infrakit/system/registry/",
     *(f"infrakit/system/{name}.py" for name in ("engine", "fetch", "forward", "knock", "machine", "patience", "pull")),
-    *(f"infrakit/cli/{name}" for name in ("bundle", "carry", "down", "from_bundle", "here", "install", "inventory", "lock", "logs", "open",
-                                          "preflight", "progress", "restart", "sign_in", "status", "trust", "uninstall", "up.py")),
+    *(
+        f"infrakit/cli/{name}"
+        for name in (
+            "bundle",
+            "carry",
+            "down",
+            "from_bundle",
+            "here",
+            "install",
+            "inventory",
+            "lock",
+            "logs",
+            "open",
+            "preflight",
+            "progress",
+            "restart",
+            "sign_in",
+            "status",
+            "trust",
+            "uninstall",
+            "up.py",
+        )
+    ),
 )
 """What a compile does not need, by how its path begins."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -45,7 +92,9 @@ def main() -> None:
     _strip(STAGE)
     _own_package()
     _data()
-    subprocess.run([sys.executable, "-I", "-S", "-X", "no_debug_ranges", os.path.join(HERE, "bytecode.py"), STAGE], check=True)
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "no_debug_ranges", os.path.join(HERE, "bytecode.py"), STAGE], check=True
+    )
     os.makedirs(DIST, exist_ok=True)
     archive = os.path.join(DIST, "infrakit.pyz")
     _archive(archive)
@@ -75,7 +124,12 @@ def _strip(folder: str) -> None:
 
 def _own_package() -> None:
     """The files of infrakit/ that git knows, but for the build itself."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "infrakit"], cwd=ROOT, check=True, capture_output=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "infrakit"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout
     for name in listed.decode().split("\0"):
         if not name or name.startswith("infrakit/packaging/") or name == "infrakit/__main__.py":
             continue
@@ -115,7 +169,18 @@ def _data() -> None:
 def _archive(path: str) -> None:
     """shiv's archive with our __main__ instead of its bootstrap, which would unpack everything at the first start."""
     made = os.path.join(WORK, "shiv.pyz")
-    shiv = [sys.executable, "-m", "shiv", "--reproducible", "--site-packages", STAGE, "-e", "infrakit.cli:main", "-o", made]
+    shiv = [
+        sys.executable,
+        "-m",
+        "shiv",
+        "--reproducible",
+        "--site-packages",
+        STAGE,
+        "-e",
+        "infrakit.cli:main",
+        "-o",
+        made,
+    ]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
     subprocess.run([*shiv, "-p", "/usr/bin/env python3"], check=True, env=environment, stdout=subprocess.DEVNULL)
     members = {}
@@ -137,7 +202,9 @@ def _archive(path: str) -> None:
         build.update(text.encode())
         members[name] = text.replace("@VERSION@", VERSION)
     for name in ("__main__.py", "infrakit_start.py"):
-        members[name] = members[name].replace("@BUILD@", build.hexdigest()[:16]).replace("@NESTED@", " ".join(NESTED)).encode()
+        members[name] = (
+            members[name].replace("@BUILD@", build.hexdigest()[:16]).replace("@NESTED@", " ".join(NESTED)).encode()
+        )
     with open(path, "wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -1,7 +1,7 @@
 """Staged sources -> `site-packages/<magic>.code`, what a first compile imports, as this Python's bytecode.
 
-Bytecode belongs to one minor version of Python: the one that builds. Others compile the sources, which are always there.
-Runs as `python -I -S -X no_debug_ranges bytecode.py STAGE`; the format is that of the cache in zip_start.py.
+Bytecode belongs to one minor version of Python: the one that builds. Others compile the sources, which are always
+there. Runs as `python -I -S -X no_debug_ranges bytecode.py STAGE`; the format is that of the cache in zip_start.py.
 """
 
 import contextlib
@@ -25,11 +25,17 @@ def imported(stage: str) -> list[str]:
     sys.dont_write_bytecode = True
     from infrakit.cli import main
 
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         code = main(["compile", "--example", "full", "--no-secrets", "-o", os.path.join(folder, "build")])
     if code:
         sys.exit(f"the full example does not compile: exit code {code}")
-    return sorted(name for name in names if os.path.exists(os.path.join(stage, name.partition(".")[0])) and name != "ruamel.yaml")
+    return sorted(
+        name for name in names if os.path.exists(os.path.join(stage, name.partition(".")[0])) and name != "ruamel.yaml"
+    )
 
 
 def compiled(stage: str, name: str) -> tuple[bool, bytes]:

@@ -1,4 +1,5 @@
-"""InfraKit in one script: curl -fsSL .../install.py | python3 - VERB. Carries the zipapp; a truncated download runs nothing."""
+"""InfraKit in one script: curl -fsSL .../install.py | python3 - VERB. Carries the zipapp; a truncated download runs
+nothing."""
 
 import base64
 import hashlib

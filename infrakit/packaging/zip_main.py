@@ -1,4 +1,5 @@
-"""The zipapp's __main__: answers --version, else starts infrakit_start.py, from the caller's cache where that can be believed.
+"""The zipapp's __main__: answers --version, else starts infrakit_start.py, from the caller's cache where that can be
+believed.
 
 Short, because Python compiles it at every start; and it parses on old Pythons, so that they are told what is needed.
 """
@@ -7,10 +8,11 @@ import sys
 
 
 def believed_cache():
-    """(path, index, descriptor) of what earlier runs kept: name -> one number, offset << 25 | length << 1 | whether it is a package.
+    """(path, index, descriptor) of what earlier runs kept: name -> one number, offset << 25 | length << 1 | whether it
+    is a package.
 
-    The path is "" where no folder is ours alone; the index is empty on any doubt. Only what this run imports is read (part), and
-    numbers are small: what a start costs depends on its verb, not on what other verbs left here.
+    The path is "" where no folder is ours alone; the index is empty on any doubt. Only what this run imports is read
+    (part), and numbers are small: what a start costs depends on its verb, not on what other verbs left here.
     """
     user = os.geteuid()
     home = os.environ.get("HOME", "")
@@ -39,7 +41,8 @@ def believed_cache():
 
 
 def part(descriptor, entry):
-    """The bytes of an entry of the cache, which follow their CRC-32 there; b"" where they are not those that were kept."""
+    """The bytes of an entry of the cache, which follow their CRC-32 there; b"" where they are not those that were
+    kept."""
     content = os.pread(descriptor, entry >> 1 & 0xFFFFFF, entry >> 25)
     code = memoryview(content)[4:]
     return code if content[:4] == crc32(code).to_bytes(4, "little") else b""
@@ -62,6 +65,13 @@ else:
         known.pop("infrakit_start", None)
         place = archive + "/infrakit_start.py"
         start = marshal.dumps(compile(__loader__.get_data(place), place, "exec", dont_inherit=True))
-    given = {"__name__": "infrakit_start", "ARCHIVE": archive, "CACHE": path, "KNOWN": known, "START": start, "ZIP": __loader__}
+    given = {
+        "__name__": "infrakit_start",
+        "ARCHIVE": archive,
+        "CACHE": path,
+        "KNOWN": known,
+        "START": start,
+        "ZIP": __loader__,
+    }
     given["kept"] = lambda name: part(descriptor, known[name]) if name in known else b""
     exec(marshal.loads(start), given)

@@ -1,8 +1,9 @@
-"""The zipapp after its __main__: imports our modules from the zip, and keeps their code objects in one file for the next start.
+"""The zipapp after its __main__: imports our modules from the zip, and keeps their code objects in one file for the
+next start.
 
-Nothing is unpacked. The cache is written after the answer, by one rename; where that fails, the next start is as slow as this one.
-Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (the cache's index), kept (name -> its code, b"" where there is none), START (our
-own code), ZIP (the zip's importer).
+Nothing is unpacked. The cache is written after the answer, by one rename; where that fails, the next start is as slow
+as this one. Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (the cache's index), kept (name -> its code, b""
+where there is none), START (our own code), ZIP (the zip's importer).
 """
 
 import marshal
@@ -18,7 +19,8 @@ OLD_S = 30 * 86400
 
 
 class Modules:
-    """Finds and loads our modules: from the cache, else (is a package, code) from the zip, which the next start finds in the cache."""
+    """Finds and loads our modules: from the cache, else (is a package, code) from the zip, which the next start finds
+    in the cache."""
 
     build = "@BUILD@"
 
@@ -67,7 +69,8 @@ class Modules:
                 source = self.get_data(file)
             except OSError:
                 continue
-            # Without docstrings, which nothing reads here; but ruamel.yaml's assertions are among the things that refuse bad YAML.
+            # Without docstrings, which nothing reads here; but ruamel.yaml's assertions are among the things that
+            # refuse bad YAML.
             optimize = 0 if name.startswith("ruamel") else 2
             self.fresh[name] = (is_package, compile(source, file, "exec", dont_inherit=True, optimize=optimize))
             return self.fresh[name]
@@ -105,7 +108,8 @@ class Modules:
 
 
 def write_cache(modules):
-    """Keep what had to be compiled beside what was kept: the place of the index, every code, the index (zip_main.py)."""
+    """Keep what had to be compiled beside what was kept: the place of the index, every code, the index
+    (zip_main.py)."""
     folder = os.path.dirname(CACHE)
     temporary = "%s.%d" % (CACHE, os.getpid())
     codes = {name: (entry & 1, kept(name)) for name, entry in KNOWN.items() if name not in modules.fresh}
@@ -173,12 +177,15 @@ def only_standard_library(places):
     """sys.path without PYTHONPATH, the user's and the machine's packages: nothing may stand in for what we carry."""
     library = os.path.dirname(os.__file__)
     inside = library + os.sep
-    return [
-        place for place in places
-        if place == ARCHIVE or place == library or place.endswith(".zip") and os.path.dirname(place) == os.path.dirname(library)
-        or place.startswith(inside) and not place.startswith((inside + "site-packages", inside + "dist-packages"))
-        or os.path.basename(place) == "lib-dynload"
-    ]
+
+    def is_standard(place):
+        if place in (ARCHIVE, library) or os.path.basename(place) == "lib-dynload":
+            return True
+        if place.endswith(".zip") and os.path.dirname(place) == os.path.dirname(library):
+            return True
+        return place.startswith(inside) and not place.startswith((inside + "site-packages", inside + "dist-packages"))
+
+    return [place for place in places if is_standard(place)]
 
 
 def run(words):

@@ -6,7 +6,6 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.plan.model import Action, Probe, Tell
 from infrakit.plan.probes import holds
 
-
 MOST_KEPT = 1 << 26
 """A file that we replace is kept whole in the record, up to here."""
 
@@ -32,7 +31,8 @@ class Write(NamedTuple):
 
 
 def _missing(machine: Any, path: str) -> list[str]:
-    """The folders above a path that are not there, from the top down: who takes the path back takes those back that are empty then."""
+    """The folders above a path that are not there, from the top down: who takes the path back takes those back that are
+    empty then."""
     folders = path.split("/")[1:-1]
     places = ["/" + "/".join(folders[: length + 1]) for length in range(len(folders))]
     return [place for place in places if not machine.exists(place)]
@@ -55,7 +55,8 @@ class Remove(NamedTuple):
 
 
 class RemoveTree(NamedTuple):
-    """No folder, with all that is in it, at this path. In a record it stands for data: --keep-data leaves it where it is."""
+    """No folder, with all that is in it, at this path. In a record it stands for data: --keep-data leaves it where it
+    is."""
 
     path: str
 
@@ -115,7 +116,8 @@ class EnableUnit(NamedTuple):
 
 
 class Unless(NamedTuple):
-    """An action that is not taken where, by the time it comes to it, a probe holds: what came before may have brought it about.
+    """An action that is not taken where, by the time it comes to it, a probe holds: what came before may have brought
+    it about.
 
     For one that has no inverse: that would be kept for what was not done.
     """

@@ -3,7 +3,8 @@
 `machine` (system/machine.py) is handed to them; `tell` takes Events. Neither is imported here.
 """
 
-from typing import Any, Callable, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 
 class Event(NamedTuple):
@@ -32,7 +33,8 @@ class Probe(Protocol):
 
 
 class Action(Protocol):
-    """One change. `do` raises InfraKitError where it cannot; `inverse` is asked before it, and says how to take it back."""
+    """One change. `do` raises InfraKitError where it cannot; `inverse` is asked before it, and says how to take it
+    back."""
 
     def do(self, machine: Any, tell: Tell) -> None: ...
 
@@ -42,9 +44,11 @@ class Action(Protocol):
 
 
 class Step(NamedTuple):
-    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of themselves.
+    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of
+    themselves.
 
-    `waits`: its actions change nothing; they wait for what earlier steps bring about, and say so where it does not come.
+    `waits`: its actions change nothing; they wait for what earlier steps bring about, and say so where it does not
+    come.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """Plan -> what would be done; or done, step by step, with how to take each change back kept before it is made."""
 
-from typing import Any, Callable, Iterable, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError, Stopped
 from infrakit.plan.model import Action, Event, Plan, Step, Tell
@@ -47,8 +48,8 @@ def preview(plan: Plan, machine: Any) -> list[Preview]:
 def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Take every step that is not done yet; how many changed something. Raises StepFailed or Interrupted.
 
-    `keep(step, action)` is called with the inverse of each change before the change. `stopping` is asked between changes; a wait,
-    or a question, ends by itself when somebody says stop (machine.breakable).
+    `keep(step, action)` is called with the inverse of each change before the change. `stopping` is asked between
+    changes; a wait, or a question, ends by itself when somebody says stop (machine.breakable).
     """
     taken = 0
     for step in plan.steps:
@@ -96,7 +97,8 @@ def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[]
 
 
 def undo(records: Iterable[tuple[str, Action]], machine: Any, tell: Tell) -> list[str]:
-    """Take back what was kept, the last first. Goes on where one cannot be taken back; what stays is returned, in words."""
+    """Take back what was kept, the last first. Goes on where one cannot be taken back; what stays is returned, in
+    words."""
     left = []
     for name, action in reversed(list(records)):
         tell(Event("begin", name, action.text()))

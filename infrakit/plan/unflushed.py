@@ -1,4 +1,5 @@
-"""Work of other programs that is not on the disk when they say so: marked while it is under way, and until it is flushed.
+"""Work of other programs that is not on the disk when they say so: marked while it is under way, and until it is
+flushed.
 
     begin(machine, mark, what) ... finish(machine, mark, folder, ...)
     broken_off(machine, mark)  -> what a power cut came into: half of it may be there, with names, sizes and no content

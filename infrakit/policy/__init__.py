@@ -3,7 +3,7 @@
 A rule looks at one Deployment and trusts nobody. Hosts of one shape are judged once.
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 from infrakit.errors import Position, Problem
 from infrakit.model import Deployment, Fleet, Origin

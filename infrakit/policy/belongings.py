@@ -15,7 +15,14 @@ def named_apart(deployment: Deployment) -> list[Broken]:
     found = []
     for _, container in containers(deployment):
         if container.name in seen:
-            found.append(Broken(container.origins[""], f"there are two containers called {container.name}", "same-container", "rename one of them"))
+            found.append(
+                Broken(
+                    container.origins[""],
+                    f"there are two containers called {container.name}",
+                    "same-container",
+                    "rename one of them",
+                )
+            )
         seen.add(container.name)
     return found
 
@@ -31,10 +38,15 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
             if spec is None:
                 what, code = f"{container.name} reads the secret {mount.name}, which nobody has", "unknown-secret"
             elif not _may_read(service, container, spec, mount.name in clients):
-                what, code = f"{container.name} reads the secret {mount.name}, which belongs to another service", "foreign-secret"
+                what, code = (
+                    f"{container.name} reads the secret {mount.name}, which belongs to another service",
+                    "foreign-secret",
+                )
             else:
                 continue
-            found.append(Broken(origin_of(container, "secrets"), what, code, "choose another name, and say it under secrets"))
+            found.append(
+                Broken(origin_of(container, "secrets"), what, code, "choose another name, and say it under secrets")
+            )
     return found
 
 
@@ -45,7 +57,9 @@ def _may_read(service: Service, container: Container, spec: SecretSpec, of_clien
     if container.name == WORKER and of_client:
         return True
     # The selection of a service always goes back to the user's file, and so do the secrets of Caddy.
-    return not by_user and (spec.origin.document.startswith(CATALOGUE) or spec.origin.document == service.origin.document)
+    return not by_user and (
+        spec.origin.document.startswith(CATALOGUE) or spec.origin.document == service.origin.document
+    )
 
 
 def clients_kept(deployment: Deployment) -> list[Broken]:
@@ -59,7 +73,14 @@ def clients_kept(deployment: Deployment) -> list[Broken]:
         for name in own:
             other = seen.setdefault(name, item.slug)
             if other != item.slug:
-                found.append(Broken(item.oidc.origin, f"{item.slug} would sign in as {other}: {name}", "same-client", "give it one of its own"))
+                found.append(
+                    Broken(
+                        item.oidc.origin,
+                        f"{item.slug} would sign in as {other}: {name}",
+                        "same-client",
+                        "give it one of its own",
+                    )
+                )
     return found
 
 
@@ -72,17 +93,31 @@ def volumes_kept(deployment: Deployment) -> list[Broken]:
             if mount.kind != "volume":
                 continue
             other = owner.setdefault(mount.source, service.name)
-            foreign = service.kind == "app" and not mount.source.startswith(f"{service.name}-") and not mount.source.endswith("-socket")
+            foreign = (
+                service.kind == "app"
+                and not mount.source.startswith(f"{service.name}-")
+                and not mount.source.endswith("-socket")
+            )
             if other != service.name or foreign:
-                what = f"{container.name}: the volume {mount.source} belongs to {other if other != service.name else 'another service'}"
-                found.append(Broken(origin_of(container, "volumes"), what, "foreign-volume", "rename the app, or its volume"))
+                what = (
+                    f"{container.name}: the volume {mount.source} belongs to "
+                    f"{other if other != service.name else 'another service'}"
+                )
+                found.append(
+                    Broken(origin_of(container, "volumes"), what, "foreign-volume", "rename the app, or its volume")
+                )
     return found
 
 
 def files_kept(deployment: Deployment) -> list[Broken]:
     """An app mounts no file of the tree but its own."""
     return [
-        Broken(origin_of(container, "files"), f"{container.name} would mount {mount.source}", "foreign-file", "declare the file under files")
+        Broken(
+            origin_of(container, "files"),
+            f"{container.name} would mount {mount.source}",
+            "foreign-file",
+            "declare the file under files",
+        )
         for service, container in containers(deployment)
         if service.kind == "app"
         for mount in container.mounts
@@ -99,8 +134,12 @@ def doors_kept(deployment: Deployment) -> list[Broken]:
     """A door leads to the service that it is called after."""
     own = {service.name: {container.name for container in service.containers} for service in deployment.services}
     return [
-        Broken(route.origins[""], f"{route.hostname} would lead to {upstream.address}, which is not of {route.service}", "foreign-door",
-               "name a container of the same blueprint")
+        Broken(
+            route.origins[""],
+            f"{route.hostname} would lead to {upstream.address}, which is not of {route.service}",
+            "foreign-door",
+            "name a container of the same blueprint",
+        )
         for route in deployment.routes
         for upstream in route.upstreams
         if not upstream.remote and re.split(r":(?=[0-9]+\Z)", upstream.address)[0] not in own.get(route.service, ())

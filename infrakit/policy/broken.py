@@ -1,6 +1,7 @@
 """A broken promise, before it has a place."""
 
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from infrakit.model import Container, Deployment, Origin, Service
 

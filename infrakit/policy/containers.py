@@ -7,8 +7,12 @@ from infrakit.policy.broken import Broken, containers, origin_of
 def checked(deployment: Deployment) -> list[Broken]:
     """Every container that stays has a health check."""
     return [
-        Broken(origin_of(container, "health"), f"{container.name} has no health check", "no-health-check",
-               "add health: {test: [CMD, ...]}")
+        Broken(
+            origin_of(container, "health"),
+            f"{container.name} has no health check",
+            "no-health-check",
+            "add health: {test: [CMD, ...]}",
+        )
         for _, container in containers(deployment)
         if container.health is None and not container.one_shot
     ]
@@ -26,7 +30,11 @@ def limited(deployment: Deployment) -> list[Broken]:
 def read_only(deployment: Deployment) -> list[Broken]:
     """A catalogue container's root file system is read-only."""
     return [
-        Broken(origin_of(container, "writable_root"), f"{container.name} may write to its root file system", "writable-root")
+        Broken(
+            origin_of(container, "writable_root"),
+            f"{container.name} may write to its root file system",
+            "writable-root",
+        )
         for service, container in containers(deployment)
         if service.kind == "catalogue" and not container.read_only
     ]
@@ -41,8 +49,12 @@ def adopted(deployment: Deployment) -> list[Broken]:
         if dependency.condition == "service_completed_successfully"
     }
     return [
-        Broken(origin_of(container, "one_shot"), f"nothing waits for the one-shot {container.name}", "one-shot-alone",
-               f"add needs: {{{container.name}: completed}} to a container that stays")
+        Broken(
+            origin_of(container, "one_shot"),
+            f"nothing waits for the one-shot {container.name}",
+            "one-shot-alone",
+            f"add needs: {{{container.name}: completed}} to a container that stays",
+        )
         for _, container in containers(deployment)
         if container.one_shot and container.name not in awaited
     ]
@@ -56,5 +68,12 @@ def pinned(deployment: Deployment) -> list[Broken]:
         tag = name.rpartition("/")[2].partition(":")[2]
         if not digest and tag in ("", "latest"):
             what = f"the image of {container.name} has {'the tag latest' if tag else 'no tag'}"
-            found.append(Broken(origin_of(container, "image"), what, "image-not-pinned", "name a version, so that it changes when you say so"))
+            found.append(
+                Broken(
+                    origin_of(container, "image"),
+                    what,
+                    "image-not-pinned",
+                    "name a version, so that it changes when you say so",
+                )
+            )
     return found

@@ -9,8 +9,12 @@ DOOR = "caddy"
 def only_caddy_publishes(deployment: Deployment) -> list[Broken]:
     """Only Caddy publishes ports."""
     return [
-        Broken(origin_of(container, "ports"), f"{container.name} publishes port {port.port}", "published-port",
-               "only Caddy may be reached from outside: give it a route, or the grant ports")
+        Broken(
+            origin_of(container, "ports"),
+            f"{container.name} publishes port {port.port}",
+            "published-port",
+            "only Caddy may be reached from outside: give it a route, or the grant ports",
+        )
         for service, container in containers(deployment)
         if container.name != DOOR and not has_grant(deployment, service, "ports")
         for port in container.ports
@@ -20,20 +24,34 @@ def only_caddy_publishes(deployment: Deployment) -> list[Broken]:
 def signed_in(deployment: Deployment) -> list[Broken]:
     """Every route has sign-in unless the file says public."""
     asks = any(service.name == "authentik" for service in deployment.services)
-    by_themselves = {item.url.removeprefix("https://").partition(":")[0] for item in deployment.access.applications if item.oidc or item.saml}
+    by_themselves = {
+        item.url.removeprefix("https://").partition(":")[0]
+        for item in deployment.access.applications
+        if item.oidc or item.saml
+    }
     found = []
     for route in deployment.routes:
         if route.sign_in in ("forward_auth", "application") and not asks:
-            found.append(Broken(
-                route.origins[""], f"{route.hostname} has nobody to ask who comes", "no-sign-in",
-                "add the profile identity, or public: true where everybody may come in",
-            ))
+            found.append(
+                Broken(
+                    route.origins[""],
+                    f"{route.hostname} has nobody to ask who comes",
+                    "no-sign-in",
+                    "add the profile identity, or public: true where everybody may come in",
+                )
+            )
         elif route.sign_in == "forward_auth" and not route.allow:
             found.append(Broken(route.origins["allow"], f"nobody may open {route.hostname}", "nobody-allowed"))
         elif route.sign_in not in ("forward_auth", "application", "provider", "public", "fleet"):
             found.append(Broken(route.origins[""], f"{route.hostname}: no such way to sign in", "no-sign-in"))
         elif route.sign_in == "application" and route.hostname not in by_themselves:
-            found.append(Broken(route.origins[""], f"{route.hostname} says that it asks who comes, and has neither OIDC nor SAML", "no-sign-in"))
+            found.append(
+                Broken(
+                    route.origins[""],
+                    f"{route.hostname} says that it asks who comes, and has neither OIDC nor SAML",
+                    "no-sign-in",
+                )
+            )
         elif route.sign_in == "fleet" and deployment.host == deployment.core:
             found.append(Broken(route.origins[""], f"{route.hostname} would ask nobody but other hosts", "no-sign-in"))
         elif route.sign_in == "provider" and route.service != "authentik":

@@ -1,7 +1,7 @@
 """Dangerous capabilities of apps and of blueprints of the user's own: refused unless infrakit.yaml grants them."""
 
 import re
-from typing import Iterator
+from collections.abc import Iterator
 
 from infrakit.model import Container, Deployment, Service
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
@@ -41,13 +41,21 @@ def granted(deployment: Deployment) -> list[Broken]:
         for capability, detail, field in dangers(service, container):
             if not has_grant(deployment, service, capability):
                 meaning = CAPABILITIES[capability]
-                found.append(Broken(
-                    origin_of(container, field), f"{container.name} asks for {detail}: {meaning}", "not-granted",
-                    f"if you trust it, add grants: [{capability}] to apps.{service.name}",
-                ))
+                found.append(
+                    Broken(
+                        origin_of(container, field),
+                        f"{container.name} asks for {detail}: {meaning}",
+                        "not-granted",
+                        f"if you trust it, add grants: [{capability}] to apps.{service.name}",
+                    )
+                )
     unknown = [
-        Broken(grant.origin, f"there is no capability {grant.capability} to grant", "unknown-grant",
-               f"one of: {', '.join(CAPABILITIES)}")
+        Broken(
+            grant.origin,
+            f"there is no capability {grant.capability} to grant",
+            "unknown-grant",
+            f"one of: {', '.join(CAPABILITIES)}",
+        )
         for grant in deployment.grants
         if grant.capability not in CAPABILITIES
     ]

@@ -21,7 +21,12 @@ def separated(deployment: Deployment) -> list[Broken]:
     """No container reaches another service's backend port, but Caddy, and who the blueprints say."""
     owner = {container.name: service.name for service, container in containers(deployment)}
     by_name: dict[str, Container] = {container.name: container for _, container in containers(deployment)}
-    backends = {upstream.address.partition(":")[0] for route in deployment.routes for upstream in route.upstreams if not upstream.remote}
+    backends = {
+        upstream.address.partition(":")[0]
+        for route in deployment.routes
+        for upstream in route.upstreams
+        if not upstream.remote
+    }
     found = []
     for one, other in sorted(reachable(deployment)):
         if other not in backends or owner[one] == owner[other] or one == DOOR:
@@ -29,9 +34,9 @@ def separated(deployment: Deployment) -> list[Broken]:
         shared = set(by_name[one].networks) & set(by_name[other].networks)
         if all(name.startswith(("signin_", "link_", "monitoring_network")) for name in shared):
             continue
-        found.append(Broken(
-            origin_of(by_name[one], "networks"), f"{one} could reach {other} around sign-in", "neighbour",
-        ))
+        found.append(
+            Broken(origin_of(by_name[one], "networks"), f"{one} could reach {other} around sign-in", "neighbour")
+        )
     return found
 
 
@@ -42,5 +47,7 @@ def alone_outside(deployment: Deployment) -> list[Broken]:
         members = [container for _, container in containers(deployment) if network.name in container.networks]
         if not network.internal and len(members) > 1:
             names = " and ".join(container.name for container in members[:2])
-            found.append(Broken(origin_of(members[1], "networks"), f"{names} share the way out {network.name}", "way-out-shared"))
+            found.append(
+                Broken(origin_of(members[1], "networks"), f"{names} share the way out {network.name}", "way-out-shared")
+            )
     return found

@@ -10,8 +10,12 @@ def socket_kept(deployment: Deployment) -> list[Broken]:
     """No container mounts Docker's socket but the socket proxies."""
     proxies = {f"{proxy.consumer}-socket" for service in deployment.services for proxy in service.socket_proxies}
     return [
-        Broken(origin_of(container, "host_paths"), f"{container.name} would get Docker's socket", "docker-socket",
-               "list the calls that it needs under docker: it gets a socket proxy of its own")
+        Broken(
+            origin_of(container, "host_paths"),
+            f"{container.name} would get Docker's socket",
+            "docker-socket",
+            "list the calls that it needs under docker: it gets a socket proxy of its own",
+        )
         for _, container in containers(deployment)
         if container.name not in proxies
         for mount in container.mounts

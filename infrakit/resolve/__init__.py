@@ -3,7 +3,8 @@
 A pass trusts those before it and never looks at a file: its input is checked.
 """
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from infrakit.config.model import Config
 from infrakit.lock import Lock

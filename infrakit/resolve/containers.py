@@ -3,9 +3,7 @@
 from typing import Any
 
 from infrakit.catalog.references import substitute
-from infrakit.model import (
-    ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service,
-)
+from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
@@ -111,7 +109,8 @@ def _base(world: World, placed: Placed, name: str) -> Origin:
 
 
 def _said(world: World, placed: Placed, spec, table: References) -> dict[str, Origin]:
-    """Fields whose value the user wrote elsewhere than where the blueprint says it: through references, or as keys of an app."""
+    """Fields whose value the user wrote elsewhere than where the blueprint says it: through references, or as keys of
+    an app."""
     texts = [(f"environment.{key}", value) for key, value in spec.environment]
     texts += [(f"command.{index}", word) for index, word in enumerate(spec.command or ())]
     found = {field: table.cause(text) for field, text in texts}

@@ -64,9 +64,7 @@ def renamed(value: Any, name: str) -> Any:
 
 def assemble(world: World) -> Fleet:
     """The Fleet that the rules judge and the emitters print."""
-    shapes = tuple(
-        (_deployment(world, host, number), host.config) for number, host in enumerate(world.hosts)
-    )
+    shapes = tuple((_deployment(world, host, number), host.config) for number, host in enumerate(world.hosts))
     return Fleet(world.config.name, world.config.domain, Deployments(shapes))
 
 
@@ -85,7 +83,13 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         patterns=host.patterns,
         profiles=tuple(sorted(profiles)),
         memory_bytes=host.memory_bytes,
-        tls=Tls(config.tls.mode, config.tls.provider, config.contact, world.origin(config.tls.path, "tls"), config.tls.staging),
+        tls=Tls(
+            config.tls.mode,
+            config.tls.provider,
+            config.contact,
+            world.origin(config.tls.path, "tls"),
+            config.tls.staging,
+        ),
         door=host.door,
         services=host.services,
         networks=host.networks,

@@ -1,6 +1,7 @@
-"""What each image is, by the lock; and the user's mirror before every name, for pull-through caches and closed networks."""
+"""What each image is, by the lock; and the user's mirror before every name, for pull-through caches and closed
+networks."""
 
-from typing import Callable
+from collections.abc import Callable
 
 from infrakit.errors import Position, Problem
 from infrakit.lock import full_name, locked_name, mirrored_name
@@ -25,7 +26,9 @@ def pin_images(world: World) -> World:
         if locked is None or image is None:
             return container
         origin = Origin(lock.document, ("images", name, architecture, "image"), "images")
-        return container._replace(pin=ImagePin(locked.index, *image, name), watch=False, origins={**container.origins, LABEL: origin})
+        return container._replace(
+            pin=ImagePin(locked.index, *image, name), watch=False, origins={**container.origins, LABEL: origin}
+        )
 
     return _each(world, pinned)
 
@@ -36,15 +39,29 @@ def unlocked(world: World, locate: Callable[[Origin], Position]) -> list[Problem
         return []
     found: dict[str, Problem] = {}
     for host in world.hosts:
-        for container in (container for service in host.services for container in service.containers if container.pin is None):
-            architecture, name = host.architecture or DEFAULT_ARCHITECTURE, locked_name(container.image, world.config.mirror)
+        for container in (
+            container for service in host.services for container in service.containers if container.pin is None
+        ):
+            architecture, name = (
+                host.architecture or DEFAULT_ARCHITECTURE,
+                locked_name(container.image, world.config.mirror),
+            )
             what = f"{world.lock.document} has no image for {architecture} of {name}"
-            found.setdefault(what, Problem(locate(named_by(container, world.config.mirror)), what, "image-not-locked", "infrakit lock adds what is missing"))
+            found.setdefault(
+                what,
+                Problem(
+                    locate(named_by(container, world.config.mirror)),
+                    what,
+                    "image-not-locked",
+                    "infrakit lock adds what is missing",
+                ),
+            )
     return list(found.values())
 
 
 def named_by(container: Container, mirror: str) -> Origin:
-    """What says which image it is. Of a mirrored one that is the mirror; asked for is what stands where the container does, or near it."""
+    """What says which image it is. Of a mirrored one that is the mirror; asked for is what stands where the container
+    does, or near it."""
     if mirror:
         origin = container.origins[""]
         return origin._replace(path=(*origin.path, "image"))
@@ -59,17 +76,23 @@ def mirror_images(world: World) -> World:
     origin = world.origin(("images", "mirror"), "images")
 
     def mirrored(host: HostDraft, container: Container) -> Container:
-        return container._replace(image=mirrored_name(container.image, mirror), origins={**container.origins, "image": origin})
+        return container._replace(
+            image=mirrored_name(container.image, mirror), origins={**container.origins, "image": origin}
+        )
 
     return _each(world, mirrored)
 
 
 def _each(world: World, change: Callable[[HostDraft, Container], Container]) -> World:
     """Every container of every host, changed."""
-    return world._replace(hosts=tuple(
-        host._replace(services=tuple(
-            service._replace(containers=tuple(change(host, container) for container in service.containers))
-            for service in host.services
-        ))
-        for host in world.hosts
-    ))
+    return world._replace(
+        hosts=tuple(
+            host._replace(
+                services=tuple(
+                    service._replace(containers=tuple(change(host, container) for container in service.containers))
+                    for service in host.services
+                )
+            )
+            for host in world.hosts
+        )
+    )

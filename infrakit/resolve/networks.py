@@ -1,6 +1,7 @@
 """Who can reach whom: every network, its members and its subnet.
 
-A container shares a network only with those that it must talk to, so that a compromised neighbour cannot step around sign-in.
+A container shares a network only with those that it must talk to, so that a compromised neighbour cannot step around
+sign-in.
 """
 
 from zlib import crc32
@@ -9,8 +10,9 @@ from infrakit.model import Network, Origin
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
 WAY_OUT = "infrakit_default"
-"""Caddy's. Every other container has one of its own: Docker finds a name on any network that two containers share, and on one
-whose members cannot talk to each other that is a dead end (seen with Engine 26: Caddy never reached Portainer)."""
+"""Caddy's. Every other container has one of its own: Docker finds a name on any network that two containers share, and
+on one whose members cannot talk to each other that is a dead end (seen with Engine 26: Caddy never reached
+Portainer)."""
 
 OUT = "out_"
 PROXY = "proxy_network"
@@ -52,7 +54,9 @@ def _draw(world: World, host: HostDraft) -> HostDraft:
         plan.join(MONITORING, watchers, host.origin)
     subnets = _subnets(world.config.network.pool, sorted(plan.members))
     pool = world.said(("network", "pool"), "networks")
-    networks = tuple(_network(name, subnets[name], plan.origins[name])._replace(subnet_origin=pool) for name in sorted(plan.members))
+    networks = tuple(
+        _network(name, subnets[name], plan.origins[name])._replace(subnet_origin=pool) for name in sorted(plan.members)
+    )
     membership: dict[str, list[str]] = {}
     for name in sorted(plan.members):
         for member in plan.members[name]:
@@ -90,7 +94,9 @@ def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
         for need, _ in placed.app.needs:
             needed = next((other for other in host.placed if other.name == need), None)
             if needed is not None:
-                plan.join(f"link_{placed.name}_{need}", (placed.blueprint.main.name, needed.blueprint.main.name), placed.cause)
+                plan.join(
+                    f"link_{placed.name}_{need}", (placed.blueprint.main.name, needed.blueprint.main.name), placed.cause
+                )
 
 
 def _names(placed: Placed) -> tuple[str, ...]:

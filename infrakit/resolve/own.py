@@ -1,6 +1,7 @@
 """The user's apps -> blueprints: six lines as they stand, or a blueprint file of the user's own."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from infrakit import resources
 from infrakit.catalog import blueprint_from
@@ -11,7 +12,8 @@ from infrakit.resolve.apps import app_tree
 
 
 def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str], bytes]):
-    """(blueprints by app, documents by name, problems). A file that cannot be read or is wrong is a problem of its app."""
+    """(blueprints by app, documents by name, problems). A file that cannot be read or is wrong is a problem of its
+    app."""
     blueprints, documents, problems = {}, {}, []
     for app in config.apps:
         if not app.blueprint:
@@ -30,10 +32,15 @@ def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str]
         blueprint = blueprint_from(own.values, app.blueprint)
         if blueprint.name != app.name:
             what = f"apps.{app.name}.blueprint: the file describes {blueprint.name}"
-            problems.append(Problem(
-                document.position((*app.path, "blueprint")), what, "blueprint-name",
-                "give the app the name that the blueprint has", related=own.position(("name",)),
-            ))
+            problems.append(
+                Problem(
+                    document.position((*app.path, "blueprint")),
+                    what,
+                    "blueprint-name",
+                    "give the app the name that the blueprint has",
+                    related=own.position(("name",)),
+                )
+            )
         blueprints[app.name] = blueprint
     return blueprints, documents, problems
 

@@ -99,7 +99,8 @@ class References:
 
 
 def options_of(placed: Placed) -> dict[str, str]:
-    """The options of a service as text: the user's where said, else the blueprint's default; a list joins with commas."""
+    """The options of a service as text: the user's where said, else the blueprint's default; a list joins with
+    commas."""
     values = {option.name: _text(option.default) for option in placed.blueprint.options}
     if placed.settings is not None:
         values.update(placed.settings.options)

@@ -121,7 +121,8 @@ def _with_remote(world: World, host: HostDraft, remote: dict[str, Route]) -> Hos
 
 
 def _door(world: World, host: HostDraft) -> Door:
-    """The ports that this host's Caddy publishes: web at the core, the fleet's port elsewhere, the edge tunnel where asked."""
+    """The ports that this host's Caddy publishes: web at the core, the fleet's port elsewhere, the edge tunnel where
+    asked."""
     network = world.config.network
     if not host.has(DOOR):
         return Door(0, 0, (), 0, 0)

@@ -74,7 +74,9 @@ def _caddy_secrets(world: World, host: HostDraft) -> list[SecretSpec]:
     if leads_away or host.door.fleet_port:
         origin = host.origin._replace(decided_by="secrets")
         wanted += [
-            SecretSpec("fleet_ca", "fleet_ca", 0, True, "the certificate that all hosts of the fleet trust", (), origin),
+            SecretSpec(
+                "fleet_ca", "fleet_ca", 0, True, "the certificate that all hosts of the fleet trust", (), origin
+            ),
             SecretSpec("fleet_certificate", "fleet_certificate", 0, False, "this host's certificate", (), origin),
             SecretSpec("fleet_key", "fleet_certificate", 0, False, "the key of this host's certificate", (), origin),
         ]

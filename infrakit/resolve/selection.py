@@ -85,8 +85,19 @@ def unmet_needs(world: World, locate) -> list[Problem]:
                 if not host.has(name):
                     related = next((other.name for other in world.hosts if other.has(name)), "")
                     where = f"runs on {related}" if related else "is off"
-                    hint = f"put both on one host with apps.{placed.name}.hosts" if related else f"switch it on, or remove it from {placed.name}'s needs"
-                    problems.append(Problem(locate(path), f"apps.{placed.name}.needs: {name} {where}, {placed.name} on {_shown(host)}", "unmet-need", hint))
+                    hint = (
+                        f"put both on one host with apps.{placed.name}.hosts"
+                        if related
+                        else f"switch it on, or remove it from {placed.name}'s needs"
+                    )
+                    problems.append(
+                        Problem(
+                            locate(path),
+                            f"apps.{placed.name}.needs: {name} {where}, {placed.name} on {_shown(host)}",
+                            "unmet-need",
+                            hint,
+                        )
+                    )
     return problems
 
 

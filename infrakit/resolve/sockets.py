@@ -16,9 +16,11 @@ def guard_sockets(world: World) -> World:
 
 
 def _guarded(world: World, host: HostDraft) -> HostDraft:
-    return host._replace(services=tuple(
-        _with_proxies(world, host, placed, service) for placed, service in zip(host.placed, host.services)
-    ))
+    return host._replace(
+        services=tuple(
+            _with_proxies(world, host, placed, service) for placed, service in zip(host.placed, host.services)
+        )
+    )
 
 
 def _with_proxies(world: World, host: HostDraft, placed: Placed, service: Service) -> Service:
@@ -35,9 +37,7 @@ def _with_proxies(world: World, host: HostDraft, placed: Placed, service: Servic
         containers.append(_proxy_container(world, host, container, proxy))
         if spec.transport == "unix":
             volumes.add(f"{container.name}-socket")
-    return service._replace(
-        containers=tuple(containers), socket_proxies=tuple(proxies), volumes=tuple(sorted(volumes))
-    )
+    return service._replace(containers=tuple(containers), socket_proxies=tuple(proxies), volumes=tuple(sorted(volumes)))
 
 
 def _proxy(placed: Placed, consumer: str, spec) -> SocketProxy:

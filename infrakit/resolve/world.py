@@ -3,7 +3,8 @@
 A pass takes a World and gives a new one. Nothing here is visible outside `resolve`.
 """
 
-from typing import Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from infrakit.config.model import AppConfig, Config, HostConfig, ServiceConfig
 from infrakit.errors import Problem
@@ -18,7 +19,8 @@ HUB = "portainer"
 HUB_AGENT = "portainer-edge-agent"
 
 HOST_TOKEN = "infrakit-host-name-of-a-range"
-"""Stands for the name of a host while a range of hosts is decided once; no user can name a host so (it is longer than a name may be)."""
+"""Stands for the name of a host while a range of hosts is decided once; no user can name a host so (it is longer than a
+name may be)."""
 
 
 class Placed(NamedTuple):
@@ -59,7 +61,8 @@ class HostDraft(NamedTuple):
 
 
 class World(NamedTuple):
-    """Inputs first, decisions after. `blueprints`: the user's apps as blueprints, by name. `lock` None: there is none."""
+    """Inputs first, decisions after. `blueprints`: the user's apps as blueprints, by name. `lock` None: there is
+    none."""
 
     config: Config
     catalog: Any

@@ -1,1 +1,2 @@
-"""A decided host -> the plans that bring its stack up, keep it, and take it away. Everything that touches is an action of a plan."""
+"""A decided host -> the plans that bring its stack up, keep it, and take it away. Everything that touches is an action
+of a plan."""

@@ -1,7 +1,9 @@
-"""A verified bundle -> the steps that take images and packages from it instead of from the network, and remember whom to trust."""
+"""A verified bundle -> the steps that take images and packages from it instead of from the network, and remember whom
+to trust."""
 
 import json
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from infrakit.bundle import Manifest
 from infrakit.bundle.signature import PublicKey, allowed_signers
@@ -57,7 +59,10 @@ class Load(NamedTuple):
         """Without a mark."""
         progress = Event("progress", "")
         machine.load_image(
-            self.source.path, self.source.manifest, self.reference, self.architecture,
+            self.source.path,
+            self.source.manifest,
+            self.reference,
+            self.architecture,
             lambda part, whole, text: tell(progress._replace(part=part, whole=whole, text=text)),
         )
 
@@ -74,7 +79,8 @@ class Load(NamedTuple):
 
 
 class Unpack(NamedTuple):
-    """Put the packages for this system where apt takes them from: each verified while it is copied, so that nobody changes one between."""
+    """Put the packages for this system where apt takes them from: each verified while it is copied, so that nobody
+    changes one between."""
 
     source: Source
     system: str
@@ -99,7 +105,9 @@ def image_step(source: Source, reference: str, architecture: str) -> Step:
     """As the step that pulls is called, so that resuming looks the same."""
     entry = source.manifest.images[reference][architecture]
     ids = tuple(filter(None, (entry.config, entry.manifest, entry.index)))
-    return Step(f"image {reference}", f"image {reference}", (ImageIs(reference, ids),), (Load(source, reference, architecture),))
+    return Step(
+        f"image {reference}", f"image {reference}", (ImageIs(reference, ids),), (Load(source, reference, architecture),)
+    )
 
 
 def system_of(facts: Any) -> str:
@@ -108,16 +116,29 @@ def system_of(facts: Any) -> str:
 
 
 def from_packages(steps: Sequence[Step], source: Source, system: str) -> tuple[Step, ...]:
-    """Steps that install from PACKAGES, with the packages brought there before and taken away after. MachineUnfit where there are none."""
+    """Steps that install from PACKAGES, with the packages brought there before and taken away after. MachineUnfit where
+    there are none."""
     if not any(_installs(step) for step in steps):
         return tuple(steps)
     systems = sorted({path.split("/")[1] for path in source.manifest.files if path.startswith("packages/")})
     if system not in systems:
         known = f"it has some for {', '.join(systems)}" if systems else "it has none at all"
-        raise MachineUnfit(f"the bundle has no packages for {system}: {known}", f"make one with: infrakit bundle create --system {system.rpartition('-')[0]}; or name a folder of .deb files: --packages DIR")
+        raise MachineUnfit(
+            f"the bundle has no packages for {system}: {known}",
+            (
+                f"make one with: infrakit bundle create --system {system.rpartition('-')[0]}; or name a folder of "
+                ".deb files: --packages DIR"
+            ),
+        )
     remove = RemoveTree(PACKAGES)
     first = Step("packages of a run before", f"{PACKAGES} is gone", (Gone(PACKAGES),), (remove,))
-    return (first, *(step._replace(actions=(Unpack(source, system), *step.actions, remove)) if _installs(step) else step for step in steps))
+    return (
+        first,
+        *(
+            step._replace(actions=(Unpack(source, system), *step.actions, remove)) if _installs(step) else step
+            for step in steps
+        ),
+    )
 
 
 def _installs(step: Step) -> bool:
@@ -125,10 +146,22 @@ def _installs(step: Step) -> bool:
 
 
 def remembered(plan: Plan, source: Source, pinned: bool) -> Plan:
-    """Trust comes first: the key that signed is believed from now on. The serial comes last, when all of it has been done."""
-    trust = () if source.key is None or pinned else (_file("trust", f"bundles of {source.key.fingerprint} are trusted", TRUST, allowed_signers([source.key])),)
+    """Trust comes first: the key that signed is believed from now on. The serial comes last, when all of it has been
+    done."""
+    trust = (
+        ()
+        if source.key is None or pinned
+        else (_file("trust", f"bundles of {source.key.fingerprint} are trusted", TRUST, allowed_signers([source.key])),)
+    )
     serial = json.dumps({"serial": source.manifest.serial}).encode() + b"\n"
-    return Plan(plan.title, (*trust, *plan.steps, _file("bundle", f"the bundle of serial {source.manifest.serial} is the newest", BUNDLE, serial)))
+    return Plan(
+        plan.title,
+        (
+            *trust,
+            *plan.steps,
+            _file("bundle", f"the bundle of serial {source.manifest.serial} is the newest", BUNDLE, serial),
+        ),
+    )
 
 
 def _file(name: str, title: str, path: str, content: bytes) -> Step:

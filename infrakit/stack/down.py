@@ -43,7 +43,9 @@ class RemoveAll(NamedTuple):
         force += ("--volumes",) if self.unnamed_volumes else ()
         done = machine.run(("docker", self.kind, "rm", *force, *names), timeout_s=STOP_S)
         if done.code:
-            raise MachineUnfit(done.err.strip().splitlines()[-1] if done.err.strip() else f"exit code {done.code}", "run again")
+            raise MachineUnfit(
+                done.err.strip().splitlines()[-1] if done.err.strip() else f"exit code {done.code}", "run again"
+            )
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
@@ -60,33 +62,48 @@ def _listed(machine: Any, kind: str, project: str = "") -> list[str]:
     if done.code == NO_DOCKER:
         return []
     if done.code:
-        raise MachineUnfit(done.err.strip() or f"docker {kind} ls: exit code {done.code}", "does Docker run? see: systemctl status docker")
+        raise MachineUnfit(
+            done.err.strip() or f"docker {kind} ls: exit code {done.code}",
+            "does Docker run? see: systemctl status docker",
+        )
     return list(done.out.split())
 
 
 def used_by_others(machine: Any, project: str) -> bool:
     """Whether Docker holds containers, or volumes with a name, that are not of the project."""
-    others = {name for kind in ("container", "volume") for name in set(_listed(machine, kind)) - set(_listed(machine, kind, project))}
+    others = {
+        name
+        for kind in ("container", "volume")
+        for name in set(_listed(machine, kind)) - set(_listed(machine, kind, project))
+    }
     return any(not UNNAMED.fullmatch(name) for name in others)
 
 
 def plan_down(project: str) -> Plan:
     """Containers and networks go; volumes and secrets stay."""
-    return Plan(f"take {project} down", (
-        Step("containers", "no containers", (NoneLeft("container", project),), (RemoveAll("container", project),)),
-        Step("networks", "no networks", (NoneLeft("network", project),), (RemoveAll("network", project),)),
-    ))
+    return Plan(
+        f"take {project} down",
+        (
+            Step("containers", "no containers", (NoneLeft("container", project),), (RemoveAll("container", project),)),
+            Step("networks", "no networks", (NoneLeft("network", project),), (RemoveAll("network", project),)),
+        ),
+    )
 
 
 def plan_purge(project: str) -> tuple[Step, ...]:
     """The data too."""
     containers, networks = plan_down(project).steps
     containers = containers._replace(actions=(RemoveAll("container", project, unnamed_volumes=True),))
-    return (containers, networks, Step("volumes", "no volumes: the data goes", (NoneLeft("volume", project),), (RemoveAll("volume", project),)))
+    return (
+        containers,
+        networks,
+        Step("volumes", "no volumes: the data goes", (NoneLeft("volume", project),), (RemoveAll("volume", project),)),
+    )
 
 
 def plan_restart(project: str, names: tuple[str, ...]) -> Plan:
     """Each of these containers once, whatever its state."""
-    return Plan(f"restart {', '.join(names)}", (
-        Step("restart", "restart", (), (Run(("docker", "restart", *names), STOP_S, "see: infrakit status"),)),
-    ))
+    return Plan(
+        f"restart {', '.join(names)}",
+        (Step("restart", "restart", (), (Run(("docker", "restart", *names), STOP_S, "see: infrakit status"),)),),
+    )

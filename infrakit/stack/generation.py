@@ -3,7 +3,8 @@
 A generation is named by what is in it: the same tree is the same generation, and publishing it again changes nothing.
 """
 
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from infrakit.model import Artifact
 from infrakit.plan import Action
@@ -30,7 +31,9 @@ class Published(NamedTuple):
         if machine.target(CURRENT) != _relative(self.name):
             return False
         folder = f"{GENERATIONS}/{self.name}"
-        return all(machine.read(f"{folder}/{item.path}", len(item.content) + 1) == item.content for item in self.artifacts)
+        return all(
+            machine.read(f"{folder}/{item.path}", len(item.content) + 1) == item.content for item in self.artifacts
+        )
 
     def text(self) -> str:
         return f"{CURRENT} is generation {self.name}"

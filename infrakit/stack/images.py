@@ -1,7 +1,9 @@
-"""Images: all of them on the machine before anything of the running stack is touched, and where there is a lock exactly those that it names.
+"""Images: all of them on the machine before anything of the running stack is touched, and where there is a lock exactly
+those that it names.
 
-The engine records a layer as there before its files are on the disk: after a power cut they may be empty, and it never looks
-again (moby/moby#42964, #49784; containerd/containerd#8973). So the image on its way at a power cut is thrown away, and fetched anew.
+The engine records a layer as there before its files are on the disk: after a power cut they may be empty, and it never
+looks again (moby/moby#42964, #49784; containerd/containerd#8973). So the image on its way at a power cut is thrown
+away, and fetched anew.
 """
 
 from typing import Any, NamedTuple
@@ -35,10 +37,11 @@ class ImageThere(NamedTuple):
 
 
 class Pull(NamedTuple):
-    """Fetch an image; what is there of it already is not fetched again. Where it is pinned by its digest, which then gets its name.
+    """Fetch an image; what is there of it already is not fetched again. Where it is pinned by its digest, which then
+    gets its name.
 
-    A pinned image that the mirror cannot give is asked of its own registry: what comes is that image or none. By its tag alone it is
-    not: there somebody else may have taken a name that only the mirror knows.
+    A pinned image that the mirror cannot give is asked of its own registry: what comes is that image or none. By its
+    tag alone it is not: there somebody else may have taken a name that only the mirror knows.
     """
 
     reference: str
@@ -76,7 +79,11 @@ class Pull(NamedTuple):
     def _asked(self, source: str, machine: Any, tell: Tell) -> str:
         progress = Event("progress", "")
         with machine.breakable():
-            machine.engine.pull(source, lambda part, whole, text: tell(progress._replace(part=part, whole=whole, text=text)), architecture=self.architecture)
+            machine.engine.pull(
+                source,
+                lambda part, whole, text: tell(progress._replace(part=part, whole=whole, text=text)),
+                architecture=self.architecture,
+            )
         return source
 
     @property
@@ -86,7 +93,8 @@ class Pull(NamedTuple):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What is asked for: NAME@DIGEST of the index, so that a registry that moved the tag still gives what was locked."""
+        """What is asked for: NAME@DIGEST of the index, so that a registry that moved the tag still gives what was
+        locked."""
         if self.pin is None:
             return (self.reference,)
         own, other = untagged(self.reference), untagged(self.pin.name)
@@ -101,8 +109,13 @@ class Pull(NamedTuple):
 
 
 def removal(*names: str) -> Action:
-    """One image goes, by all these names. It stays where a container of somebody else's uses it, and where there is no engine any more."""
-    return Run(("sh", "-c", 'docker image rm "$@" || true', "sh", *dict.fromkeys(names)), REMOVE_S, title=f"remove the image {names[0]}")
+    """One image goes, by all these names. It stays where a container of somebody else's uses it, and where there is no
+    engine any more."""
+    return Run(
+        ("sh", "-c", 'docker image rm "$@" || true', "sh", *dict.fromkeys(names)),
+        REMOVE_S,
+        title=f"remove the image {names[0]}",
+    )
 
 
 class NoneBrokenOff(NamedTuple):

@@ -1,6 +1,8 @@
-"""A command in a running container, which sees what the container sees: nothing has to be published for it, and no secret leaves."""
+"""A command in a running container, which sees what the container sees: nothing has to be published for it, and no
+secret leaves."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from infrakit.errors import MachineUnfit
 
@@ -17,5 +19,7 @@ def inside(machine: Any, name: str, words: Sequence[str], *, feed: bytes = b"", 
     done = machine.run(("docker", "exec", "--interactive", name, *words), feed=feed, timeout_s=timeout_s)
     if done.code:
         said = [line.strip() for line in (done.err or done.out).splitlines() if line.strip()]
-        raise MachineUnfit(f"{name}: {said[-1] if said else f'exit code {done.code}'}", f"see: docker logs --tail 50 {name}")
+        raise MachineUnfit(
+            f"{name}: {said[-1] if said else f'exit code {done.code}'}", f"see: docker logs --tail 50 {name}"
+        )
     return str(done.out)

@@ -15,7 +15,11 @@ class SecretsThere(NamedTuple):
     specs: tuple[SecretSpec, ...]
 
     def holds(self, machine: Any) -> bool:
-        return not [state for state in machine.secret_states(secrets_folder(self.host), self.host, self.specs) if state.state == "not minted"]
+        return not [
+            state
+            for state in machine.secret_states(secrets_folder(self.host), self.host, self.specs)
+            if state.state == "not minted"
+        ]
 
     def text(self) -> str:
         return "every secret is there"

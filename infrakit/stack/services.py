@@ -11,7 +11,9 @@ from infrakit.stack.watch import LONGEST_START_S, Watch
 
 COMPOSE = ("docker", "compose", "--project-directory", CURRENT, "-f", f"{CURRENT}/compose.yaml", "--ansi", "never")
 # docker/compose v2, pkg/compose: isServiceHealthy of 2.26 and waitDependencies.
-BLAMED = re.compile(r"""container (\S+) (?:is unhealthy|exited \(\d+\))|service "([^"]+)" didn't complete successfully""")
+BLAMED = re.compile(
+    r"""container (\S+) (?:is unhealthy|exited \(\d+\))|service "([^"]+)" didn't complete successfully"""
+)
 HALF = "[0-9a-f]{12}_"
 """What Compose has before the name of a new container until the old one, whose ID that is, has made room."""
 LABEL = "io.infrakit.config"
@@ -20,7 +22,8 @@ CONTAINERS = "/var/lib/docker/containers"
 
 
 class Wanted(NamedTuple):
-    """One container: what its label must say, whether it is one that does its work and ends, and where it is locked what Docker may call its image."""
+    """One container: what its label must say, whether it is one that does its work and ends, and where it is locked
+    what Docker may call its image."""
 
     name: str
     label: str
@@ -44,7 +47,12 @@ class Runs(NamedTuple):
 
 def is_well(container: Any, wanted: Wanted) -> bool:
     """Whether a container (system/engine.py, or None) is as wanted."""
-    if container is None or container.labels.get(LABEL) != wanted.label or wanted.images and container.image_id not in wanted.images:
+    if (
+        container is None
+        or container.labels.get(LABEL) != wanted.label
+        or wanted.images
+        and container.image_id not in wanted.images
+    ):
         return False
     if wanted.one_shot:
         return bool(container.state == "exited" and container.exit_code == 0)
@@ -54,10 +62,11 @@ def is_well(container: Any, wanted: Wanted) -> bool:
 class Start(NamedTuple):
     """Bring them up, and wait until they are healthy; where one is not, its last words are the error.
 
-    What Compose was about to put in another's place when it was broken off goes first: with it there, Compose fails once (2.26: tried).
-    Compose gives up at the first sight of a container that is not well; one that is merely slow gets well all the same (Watch).
-    One that ran before and is unhealthy is started anew, once: Compose leaves it as it is, and the engine's socket that it mounts may be
-    one that is gone (`systemctl stop docker.socket` takes it away, an upgrade of Docker's package too).
+    What Compose was about to put in another's place when it was broken off goes first: with it there, Compose fails
+    once (2.26: tried). Compose gives up at the first sight of a container that is not well; one that is merely slow
+    gets well all the same (Watch). One that ran before and is unhealthy is started anew, once: Compose leaves it as it
+    is, and the engine's socket that it mounts may be one that is gone (`systemctl stop docker.socket` takes it away, an
+    upgrade of Docker's package too).
     """
 
     project: str
@@ -65,12 +74,20 @@ class Start(NamedTuple):
 
     def do(self, machine: Any, tell: Tell) -> None:
         watch = Watch(machine, tell, self.project)
-        half = [name for name, item in watch.before.items() if item.state == "created" and re.match(HALF + re.escape(f"{self.project}-"), name)]
+        half = [
+            name
+            for name, item in watch.before.items()
+            if item.state == "created" and re.match(HALF + re.escape(f"{self.project}-"), name)
+        ]
         if half:
             machine.run(("docker", "rm", *half), timeout_s=LONGEST_START_S)
         done = self._up(machine, watch)
         before = {(item.name, item.started_at) for item in watch.before.values()}
-        ill = [item.name for item in machine.engine.containers(self.project) if item.health == "unhealthy" and (item.name, item.started_at) in before]
+        ill = [
+            item.name
+            for item in machine.engine.containers(self.project)
+            if item.health == "unhealthy" and (item.name, item.started_at) in before
+        ]
         if done.code and ill:
             machine.run(("docker", "restart", *ill), timeout_s=LONGEST_START_S)
             done = self._up(machine, watch)
@@ -81,11 +98,23 @@ class Start(NamedTuple):
 
     def _up(self, machine: Any, watch: "Watch") -> Any:
         left_s = max(1, watch.left_s())
-        words = (*COMPOSE, "up", "-d", "--wait", "--wait-timeout", f"{left_s:.0f}", "--pull", "never", "--quiet-pull", *self.names)
+        words = (
+            *COMPOSE,
+            "up",
+            "-d",
+            "--wait",
+            "--wait-timeout",
+            f"{left_s:.0f}",
+            "--pull",
+            "never",
+            "--quiet-pull",
+            *self.names,
+        )
         return machine.run(words, timeout_s=left_s + 60)
 
     def _why(self, watch: "Watch", done: Any) -> tuple[str, str]:
-        """(what went wrong in the words of who failed, what to do): the container that Compose names, else one of ours that is not well."""
+        """(what went wrong in the words of who failed, what to do): the container that Compose names, else one of ours
+        that is not well."""
         blamed = watch.found(_blamed(done))
         ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
         for container in [blamed] if blamed else ours:

@@ -1,6 +1,7 @@
 """A user -> a link that signs him in once: users whom our blueprint makes have no password yet.
 
-Source: goauthentik/authentik, authentik/recovery/ of 2026-06 and release notes 2025.10 (the duration became minutes there).
+Source: goauthentik/authentik, authentik/recovery/ of 2026-06 and release notes 2025.10 (the duration became minutes
+there).
 """
 
 import re
@@ -43,7 +44,10 @@ def sign_in_link(deployment: Deployment, user: str, machine: Any) -> Link:
     """Make one. UsageProblem where there is no such user; MachineUnfit where Authentik does not run here or says no."""
     base = portal(deployment)
     if not base:
-        raise UsageProblem(f"{deployment.host} does not run Authentik", f"run it on {deployment.core}" if deployment.core else "the profile identity brings it")
+        raise UsageProblem(
+            f"{deployment.host} does not run Authentik",
+            f"run it on {deployment.core}" if deployment.core else "the profile identity brings it",
+        )
     if user.startswith("-"):
         raise UsageProblem(f"{user} is no user name", "infrakit sign-in USER")
     words = ("ak", "create_recovery_key", str(MINUTES), user)

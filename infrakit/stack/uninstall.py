@@ -1,7 +1,8 @@
 """The record of every change -> the plan that takes them back, the last first."""
 
 import json
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from infrakit.plan import FileIs, Gone, Plan, RemoveTree, Step, Write, action_from
 from infrakit.stack.down import plan_down, plan_purge
@@ -11,15 +12,21 @@ OWN_FOLDER = CONFIGURATION.rpartition("/")[0]
 
 
 def still_ours(records: Sequence[dict[str, Any]], *, engine_is_there: bool) -> list[dict[str, Any]]:
-    """Without folders of data where there is an engine that we did not bring: data that --keep-data left is that engine's by now."""
-    brought = any(record.get("kind") == "run" and record.get("step") == "docker packages" and "purge" in record["words"] for record in records)
+    """Without folders of data where there is an engine that we did not bring: data that --keep-data left is that
+    engine's by now."""
+    brought = any(
+        record.get("kind") == "run" and record.get("step") == "docker packages" and "purge" in record["words"]
+        for record in records
+    )
     return [record for record in records if brought or not engine_is_there or record.get("kind") != "remove_tree"]
 
 
 def plan_uninstall(project: str, records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool) -> Plan:
-    """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's files.
+    """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's
+    files.
 
-    `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the next time.
+    `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the
+    next time.
     """
     stack = plan_down(project).steps if keep_data else plan_purge(project)
     actions = [action_from({key: value for key, value in record.items() if key != "step"}) for record in records]
@@ -29,11 +36,19 @@ def plan_uninstall(project: str, records: Sequence[dict[str, Any]], *, keep_data
     changes, left = [], []
     for number, (record, name, action) in reversed(list(enumerate(zip(records, names, actions)))):
         path = str(getattr(action, "path", ""))
-        if keep_docker and name.startswith("docker ") or keep_data and (type(action) is RemoveTree or (path + "/").startswith(OWN_FOLDER + "/")):
+        if (
+            keep_docker
+            and name.startswith("docker ")
+            or keep_data
+            and (type(action) is RemoveTree or (path + "/").startswith(OWN_FOLDER + "/"))
+        ):
             left.append(record)
         elif path != OWN_FOLDER and not (engine_goes and name.startswith("image ")):
             changes.append(Step(f"change {number}", action.text(), (), (action,)))
-    return Plan(f"take InfraKit off this machine{'' if keep_data else ', with all data'}", (*stack, *changes, *_own(keep_data, left[::-1])))
+    return Plan(
+        f"take InfraKit off this machine{'' if keep_data else ', with all data'}",
+        (*stack, *changes, *_own(keep_data, left[::-1])),
+    )
 
 
 def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
@@ -45,5 +60,12 @@ def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
     steps = [Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in (*gone, CACHE)]
     if left:
         lines = b"".join(json.dumps(record, sort_keys=True).encode() + b"\n" for record in left)
-        steps.append(Step("record", "a record of what is left to take away", (FileIs(UNDO, lines, 0o600),), (Write(UNDO, lines, 0o600),)))
+        steps.append(
+            Step(
+                "record",
+                "a record of what is left to take away",
+                (FileIs(UNDO, lines, 0o600),),
+                (Write(UNDO, lines, 0o600),),
+            )
+        )
     return steps

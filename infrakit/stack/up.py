@@ -1,6 +1,8 @@
-"""A decided host and its files -> the plan that brings its stack up: images, secrets, the tree, service by service, the doors."""
+"""A decided host and its files -> the plan that brings its stack up: images, secrets, the tree, service by service, the
+doors."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from infrakit.emit.compose import config_hashes
 from infrakit.model import Artifact, Deployment, ImagePin, Service
@@ -15,21 +17,30 @@ from infrakit.stack.wire import WIRED, wired, wiring
 
 def plan_up(deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, bundle: Source | None = None) -> Plan:
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256."""
-    return Plan(f"bring {deployment.name} up on {deployment.host}", (
-        *_images(deployment, bundle),
-        _secrets(deployment),
-        _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
-        *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
-        _others(deployment),
-        *wiring(deployment),
-    ))
+    return Plan(
+        f"bring {deployment.name} up on {deployment.host}",
+        (
+            *_images(deployment, bundle),
+            _secrets(deployment),
+            _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
+            *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
+            _others(deployment),
+            *wiring(deployment),
+        ),
+    )
 
 
 def in_order(services: Sequence[Service]) -> list[Service]:
     """Each after those that its containers depend on; else as they come."""
     owner = {container.name: service.name for service in services for container in service.containers}
     needs = {
-        service.name: {owner[need.container] for container in service.containers for need in container.depends_on if need.container in owner} - {service.name}
+        service.name: {
+            owner[need.container]
+            for container in service.containers
+            for need in container.depends_on
+            if need.container in owner
+        }
+        - {service.name}
         for service in services
     }
     ordered: list[Service] = []
@@ -51,13 +62,18 @@ def _images(deployment: Deployment, bundle: Source | None) -> list[Step]:
     """From the bundle what it has, else from the registry."""
     steps = [_image(name, deployment.architecture, pin, bundle) for name, pin in pins(deployment).items()]
     fetches = tuple(action for step in steps for action in step.actions)
-    return [Step("layers", "no image half fetched", (NoneBrokenOff(),), (ThrowAway(fetches, deployment.architecture),)), *steps]
+    return [
+        Step("layers", "no image half fetched", (NoneBrokenOff(),), (ThrowAway(fetches, deployment.architecture),)),
+        *steps,
+    ]
 
 
 def _image(name: str, architecture: str, pin: ImagePin | None, bundle: Source | None) -> Step:
     if bundle is not None and bundle.has(name, architecture, pin):
         return image_step(bundle, name, architecture)
-    return Step(f"image {name}", f"image {name}", (ImageThere(name, architecture, pin),), (Pull(name, architecture, pin),))
+    return Step(
+        f"image {name}", f"image {name}", (ImageThere(name, architecture, pin),), (Pull(name, architecture, pin),)
+    )
 
 
 def _secrets(deployment: Deployment) -> Step:
@@ -66,7 +82,9 @@ def _secrets(deployment: Deployment) -> Step:
 
 
 def _tree(deployment: Deployment, artifacts: tuple[Artifact, ...], name: str) -> Step:
-    return Step("tree", "the compiled tree", (Published(name, artifacts),), (Publish(name, deployment.host, artifacts),))
+    return Step(
+        "tree", "the compiled tree", (Published(name, artifacts),), (Publish(name, deployment.host, artifacts),)
+    )
 
 
 def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str, tuple[Wanted, ...]]:
@@ -77,7 +95,8 @@ def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str
 def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> tuple[Wanted, ...]:
     labels = config_hashes(service, deployment.networks, artifacts)
     return tuple(
-        Wanted(container.name, labels[container.name], container.one_shot, container.pin.ids if container.pin else ()) for container in service.containers
+        Wanted(container.name, labels[container.name], container.one_shot, container.pin.ids if container.pin else ())
+        for container in service.containers
     )
 
 
@@ -85,9 +104,19 @@ def _service(deployment: Deployment, service: Service, artifacts: Sequence[Artif
     wanted = _wanted(deployment, service, artifacts)
     names = tuple(item.name for item in wanted)
     told, tell = wired(deployment, service.name, artifacts)
-    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (Start(deployment.name, names), *tell))
+    return Step(
+        f"service {service.name}",
+        service.title,
+        (Runs(deployment.name, wanted), *told),
+        (Start(deployment.name, names), *tell),
+    )
 
 
 def _others(deployment: Deployment) -> Step:
     names = tuple(container.name for service in deployment.services for container in service.containers)
-    return Step("others", "nothing that left the file", (NoOthers(deployment.name, names),), (RemoveOthers(deployment.name, names),))
+    return Step(
+        "others",
+        "nothing that left the file",
+        (NoOthers(deployment.name, names),),
+        (RemoveOthers(deployment.name, names),),
+    )

@@ -8,7 +8,8 @@ from infrakit.model import Deployment
 from infrakit.stack.images import ImageThere
 
 IMAGE_BYTES = 400 << 20
-"""What an image of the catalogue takes, unpacked, where nothing is known of it: between Caddy's 60 and Authentik's 1000 MB."""
+"""What an image of the catalogue takes, unpacked, where nothing is known of it: between Caddy's 60 and Authentik's 1000
+MB."""
 PUBLIC = ("docker.io/", "ghcr.io/", "quay.io/", "lscr.io/")
 """What no mirror stands before."""
 ENGINE_BYTES = 600 << 20
@@ -16,21 +17,34 @@ ENGINE_BYTES = 600 << 20
 
 
 class Brought(NamedTuple):
-    """What a bundle has for the host: its images by name, what those that are missing take, and the size of its packages, in bytes."""
+    """What a bundle has for the host: its images by name, what those that are missing take, and the size of its
+    packages, in bytes."""
 
     images: tuple[str, ...]
     images_bytes: int
     packages_bytes: int
 
 
-def wanted_of(deployment: Deployment, facts: Any, machine: Any, *, own_repository: bool = False, brought: Brought | None = None) -> Wanted:
-    """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the user said."""
+def wanted_of(
+    deployment: Deployment, facts: Any, machine: Any, *, own_repository: bool = False, brought: Brought | None = None
+) -> Wanted:
+    """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the
+    user said."""
     door = deployment.door
     images = {container.image: container.pin for service in deployment.services for container in service.containers}
     elsewhere = {image: pin for image, pin in images.items() if image not in (brought.images if brought else ())}
-    missing = [image for image, pin in elsewhere.items() if not (facts.docker_running and ImageThere(image, deployment.architecture, pin).holds(machine))]
+    missing = [
+        image
+        for image, pin in elsewhere.items()
+        if not (facts.docker_running and ImageThere(image, deployment.architecture, pin).holds(machine))
+    ]
     engine = 0 if facts.docker_version else ENGINE_BYTES
-    published = [(port.protocol, port.port) for service in deployment.services for container in service.containers for port in container.ports]
+    published = [
+        (port.protocol, port.port)
+        for service in deployment.services
+        for container in service.containers
+        for port in container.ports
+    ]
     doors = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
     return Wanted(
         ports=tuple(dict.fromkeys((*doors, *published))),
@@ -42,7 +56,8 @@ def wanted_of(deployment: Deployment, facts: Any, machine: Any, *, own_repositor
         subnets=tuple(network.subnet for network in deployment.networks if network.subnet),
         addresses=door.addresses,
         build_time_s=MADE_S,
-        mirrored=bool(own_repository or facts.docker_version) and not any(image.startswith(PUBLIC) for image in missing),
+        mirrored=bool(own_repository or facts.docker_version)
+        and not any(image.startswith(PUBLIC) for image in missing),
         names=names_of(deployment),
     )
 

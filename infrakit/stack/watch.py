@@ -1,7 +1,8 @@
 """Containers that start -> who only takes his time, who never comes, and why: in his own last words.
 
-Docker calls a container unhealthy as soon as it dies, since nobody checks it any more, until it is started again (moby/moby,
-container/health.go, CloseMonitorChannel); Compose gives up when it sees that. A moment later the container may run again, and looks like new.
+Docker calls a container unhealthy as soon as it dies, since nobody checks it any more, until it is started again
+(moby/moby, container/health.go, CloseMonitorChannel); Compose gives up when it sees that. A moment later the container
+may run again, and looks like new.
 """
 
 from typing import Any
@@ -11,9 +12,11 @@ from infrakit.plan.model import Tell
 
 LONGEST_START_S = 900
 CRASHES, CRASHING_S = 3, 30.0
-"""Who died so often and is not well after so long will not be: what it needs has its own place before it (stack/up.py)."""
+"""Who died so often and is not well after so long will not be: what it needs has its own place before it
+(stack/up.py)."""
 SLOW_S = 300.0
-"""How long who runs, and is called unhealthy, may still become healthy: a Raspberry Pi that starts all at once is slower than any check allows for."""
+"""How long who runs, and is called unhealthy, may still become healthy: a Raspberry Pi that starts all at once is
+slower than any check allows for."""
 PAUSE_S = 0.5
 LOG_LINES, LONGEST_LINE = 3, 300
 
@@ -33,7 +36,8 @@ class Watch:
         return float(self._end - self._machine.monotonic())
 
     def containers(self) -> list[Any]:
-        """Those of the project (system/engine.py); an exit code is remembered, since the engine forgets it when it starts one again."""
+        """Those of the project (system/engine.py); an exit code is remembered, since the engine forgets it when it
+        starts one again."""
         found: list[Any] = self._machine.engine.containers(self._project)
         self._codes.update({item.name: item.exit_code for item in found if item.state in ("restarting", "exited")})
         return found
@@ -49,10 +53,16 @@ class Watch:
 
     def is_ill(self, container: Any) -> bool:
         """Whether it failed, or is failing, as far as one look can tell."""
-        return container.state in ("restarting", "dead") or container.health == "unhealthy" or container.state == "exited" and container.exit_code != 0
+        return (
+            container.state in ("restarting", "dead")
+            or container.health == "unhealthy"
+            or container.state == "exited"
+            and container.exit_code != 0
+        )
 
     def gets_well(self, name: str) -> bool:
-        """Wait for a container that Compose gave up. False where it will not come, or is none; True where Compose should look again."""
+        """Wait for a container that Compose gave up. False where it will not come, or is none; True where Compose
+        should look again."""
         while True:
             self._machine.sleep(PAUSE_S)
             container = self.found(name)
@@ -65,7 +75,13 @@ class Watch:
                 return False
             if not self.is_ill(container):
                 return True
-            self._tell(Event("progress", "", f"{container.service} {f'died {deaths} times' if deaths else 'is unhealthy'}, waiting"))
+            self._tell(
+                Event(
+                    "progress",
+                    "",
+                    f"{container.service} {f'died {deaths} times' if deaths else 'is unhealthy'}, waiting",
+                )
+            )
 
     def last_words(self, container: Any) -> str:
         """What is wrong with it, and what it, or its check, said last."""
@@ -75,7 +91,11 @@ class Watch:
         if container.state == "exited":
             what = f"ended{with_code}"
         elif deaths or container.state == "restarting":
-            what = f"dies again and again, {deaths} times so far, last{with_code}" if with_code else f"dies again and again, {deaths} times so far"
+            what = (
+                f"dies again and again, {deaths} times so far, last{with_code}"
+                if with_code
+                else f"dies again and again, {deaths} times so far"
+            )
         else:
             what = f"is {container.health or container.state}"
             probe = self._machine.engine.last_health(container.name).strip().splitlines()[-1:]

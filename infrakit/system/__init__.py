@@ -1,1 +1,2 @@
-"""The only code that touches the world: files, secrets, the terminal's secrets prompt, and the programs that we call."""
+"""The only code that touches the world: files, secrets, the terminal's secrets prompt, and the programs that we
+call."""

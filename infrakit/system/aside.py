@@ -1,7 +1,8 @@
 """Work that no signal interrupts, such as the look-up of a name -> done aside, so that who waits for it hears one."""
 
+from collections.abc import Callable
 from threading import Thread
-from typing import Callable, TypeVar
+from typing import TypeVar
 
 from infrakit.errors import InfraKitError
 
@@ -9,7 +10,8 @@ Got = TypeVar("Got")
 
 
 def aside(work: Callable[[], Got]) -> Got:
-    """What it returns, or its InfraKitError. Where a signal ends the wait, nobody waits for it any more: the end of the program neither."""
+    """What it returns, or its InfraKitError. Where a signal ends the wait, nobody waits for it any more: the end of the
+    program neither."""
     got: list[Got] = []
     failed: list[InfraKitError] = []
 

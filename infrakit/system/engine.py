@@ -1,13 +1,15 @@
 """The Docker Engine of this machine, through its SDK: what runs, what images there are, and fetching more of them.
 
-Nothing here prints, and nothing waits longer than a time-out for an engine that is silent. The SDK is imported by the constructor.
+Nothing here prints, and nothing waits longer than a time-out for an engine that is silent. The SDK is imported by the
+constructor.
 """
 
 import errno
 import http.client
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, InfraKitError
 from infrakit.system.patience import ATTEMPTS, STALL_S, one_line
@@ -16,7 +18,11 @@ from infrakit.system.pull import Fetcher, Order, Progress
 SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 10
 LOAD_SILENCE_S = 1800
-PROJECT, SERVICE, CONFIG_HASH = "com.docker.compose.project", "com.docker.compose.service", "com.docker.compose.config-hash"
+PROJECT, SERVICE, CONFIG_HASH = (
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.compose.config-hash",
+)
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -36,9 +42,11 @@ class EngineVersion(NamedTuple):
 
 
 class Container(NamedTuple):
-    """`service` and `config_hash` are Compose's labels. health: "healthy", "unhealthy", "starting", or "" where it has no check.
+    """`service` and `config_hash` are Compose's labels. health: "healthy", "unhealthy", "starting", or "" where it has
+    no check.
 
-    `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it never was.
+    `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it
+    never was.
     """
 
     name: str
@@ -68,8 +76,10 @@ class Engine:
         with _reachable(self._socket):
             found = self._api.version(api_version=False)
         return EngineVersion(
-            version=str(found.get("Version", "")), api=str(found.get("ApiVersion", "")),
-            minimum_api=str(found.get("MinAPIVersion", "")), architecture=str(found.get("Arch", "")),
+            version=str(found.get("Version", "")),
+            api=str(found.get("ApiVersion", "")),
+            minimum_api=str(found.get("MinAPIVersion", "")),
+            architecture=str(found.get("Arch", "")),
         )
 
     def folder(self) -> str:
@@ -93,13 +103,15 @@ class Engine:
         return str(self._image(reference).get("Architecture", ""))
 
     def last_health(self, name: str, lines: int = 5) -> str:
-        """What the health check of a container said last; "" where there is no such container, no check, or no answer yet."""
+        """What the health check of a container said last; "" where there is no such container, no check, or no answer
+        yet."""
         health = self._inspected(name).get("State", {}).get("Health") or {}
         log = health.get("Log") or []
         return "\n".join(str(log[-1].get("Output", "")).strip().splitlines()[-lines:]) if log and lines > 0 else ""
 
     def logs(self, name: str, lines: int) -> str:
-        """What a container wrote last; "" where there is no such container, or its logging driver keeps nothing to read."""
+        """What a container wrote last; "" where there is no such container, or its logging driver keeps nothing to
+        read."""
         from docker.errors import APIError
 
         with _reachable(self._socket):
@@ -116,18 +128,27 @@ class Engine:
         return [found["IPAddress"] for _, found in sorted(networks.items()) if found.get("IPAddress")]
 
     def pull(
-        self, reference: str, progress: Progress, *, architecture: str = "", attempts: int = ATTEMPTS, stall_s: float = STALL_S,
+        self,
+        reference: str,
+        progress: Progress,
+        *,
+        architecture: str = "",
+        attempts: int = ATTEMPTS,
+        stall_s: float = STALL_S,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Fetch an image; `progress` gets bytes there, bytes in all, and words. MachineUnfit, in words, where it cannot be had.
+        """Fetch an image; `progress` gets bytes there, bytes in all, and words. MachineUnfit, in words, where it cannot
+        be had.
 
-        `architecture` as dpkg says it, "" for the engine's own choice. Layers that the engine has are not fetched again.
+        `architecture` as dpkg says it, "" for the engine's own choice. Layers that the engine has are not fetched
+        again.
         """
         order = Order(reference, architecture, attempts, stall_s)
         Fetcher(order, self._pulling, self.image_architecture, progress, wait).fetch()
 
     def chains(self) -> set[tuple[str, ...]]:
-        """The layers that are here, by the digests of what is unpacked: each time the lowest of an image, so many of them."""
+        """The layers that are here, by the digests of what is unpacked: each time the lowest of an image, so many of
+        them."""
         found: set[tuple[str, ...]] = set()
         with _reachable(self._socket):
             listed = {item["Id"] for item in self._api.images()}
@@ -222,7 +243,8 @@ class Engine:
 
 
 def _client(socket: str, version: str, silence_s: float) -> Any:
-    """The SDK's low-level client, of which every request ends after so long a silence: its own pull asks for no time-out at all."""
+    """The SDK's low-level client, of which every request ends after so long a silence: its own pull asks for no
+    time-out at all."""
     import docker
 
     class Client(docker.APIClient):
@@ -238,9 +260,17 @@ def _container(found: Mapping[str, Any]) -> Container:
     state, labels = found["State"], found["Config"].get("Labels") or {}
     health, started_at = (state.get("Health") or {}).get("Status", ""), state.get("StartedAt", "")
     return Container(
-        name=found["Name"].lstrip("/"), service=labels.get(SERVICE, ""), state=state["Status"], health="" if health == "none" else health,
-        exit_code=state["ExitCode"], config_hash=labels.get(CONFIG_HASH, ""), image=found["Config"]["Image"], image_id=found["Image"],
-        restarts=found.get("RestartCount", 0), started_at="" if started_at == NEVER else started_at, labels=labels,
+        name=found["Name"].lstrip("/"),
+        service=labels.get(SERVICE, ""),
+        state=state["Status"],
+        health="" if health == "none" else health,
+        exit_code=state["ExitCode"],
+        config_hash=labels.get(CONFIG_HASH, ""),
+        image=found["Config"]["Image"],
+        image_id=found["Image"],
+        restarts=found.get("RestartCount", 0),
+        started_at="" if started_at == NEVER else started_at,
+        labels=labels,
     )
 
 
@@ -254,7 +284,8 @@ def _reachable(socket: str) -> Iterator[None]:
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """All that the SDK raises for what is outside of this program. The errors of requests are OSErrors, those of urllib3 are not."""
+    """All that the SDK raises for what is outside of this program. The errors of requests are OSErrors, those of
+    urllib3 are not."""
     from docker.errors import DockerException, StreamParseError
     from urllib3.exceptions import HTTPError
 
@@ -288,11 +319,16 @@ def _unreachable(socket: str, error: BaseException) -> DockerUnreachable:
     cause = _cause(error)
     number = cause.errno if isinstance(cause, OSError) else None
     if isinstance(cause, (TimeoutError, BlockingIOError)):
-        return DockerUnreachable(f"Docker does not answer at {socket}", "sudo systemctl restart docker; why it hangs: journalctl -u docker -n 50")
+        return DockerUnreachable(
+            f"Docker does not answer at {socket}",
+            "sudo systemctl restart docker; why it hangs: journalctl -u docker -n 50",
+        )
     if number in (errno.EACCES, errno.EPERM):
         return DockerUnreachable(f"{socket}: permission denied", "run it with sudo")
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED):
         remedy = "sudo systemctl start docker, or where it is missing: sudo infrakit install"
         return DockerUnreachable(f"Docker does not run here: nothing answers at {socket}", remedy)
     said = error.explanation if isinstance(error, APIError) and error.explanation else cause or error
-    return DockerUnreachable(f"Docker at {socket} fails: {one_line(str(said)) or 'no reason given'}", "see: journalctl -u docker -n 50")
+    return DockerUnreachable(
+        f"Docker at {socket} fails: {one_line(str(said)) or 'no reason given'}", "see: journalctl -u docker -n 50"
+    )

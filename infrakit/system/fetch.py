@@ -1,4 +1,5 @@
-"""A small file from the network, by the standard library alone: bounded in size and time, tried again where that may help."""
+"""A small file from the network, by the standard library alone: bounded in size and time, tried again where that may
+help."""
 
 import time
 import urllib.error

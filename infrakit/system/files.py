@@ -1,19 +1,23 @@
 """Bytes <-> files, so that a reader, or a run after a kill, sees the old content or the new, never a part.
 
-Every write checks what the kernel says, follows no link at its last step, and has the mode that we give, whatever the umask.
-Errors of the machine (no space, read-only, not permitted) become MachineUnfit with the path.
+Every write checks what the kernel says, follows no link at its last step, and has the mode that we give, whatever the
+umask. Errors of the machine (no space, read-only, not permitted) become MachineUnfit with the path.
 """
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from infrakit.errors import EXIT_LOCKED, InfraKitError, MachineUnfit, UsageProblem
 
 TEMPORARY = ".infrakit.tmp"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-_REMEDIES = {28: "free some space and run again", 30: "choose another folder with -o", 13: "choose a folder of your own with -o"}
+_REMEDIES = {
+    28: "free some space and run again",
+    30: "choose another folder with -o",
+    13: "choose a folder of your own with -o",
+}
 
 
 class Locked(InfraKitError):
@@ -64,7 +68,8 @@ def read_input(path: str) -> bytes:
 
 
 def write_new(path: str, content: bytes, mode: int, *, flushed: bool = False) -> None:
-    """Create (or empty) `path` and write all of `content`; for files that nobody can see yet. `flushed`: onto the disk, too."""
+    """Create (or empty) `path` and write all of `content`; for files that nobody can see yet. `flushed`: onto the disk,
+    too."""
     descriptor = os.open(path, _NEW, mode)
     try:
         view = memoryview(content)
@@ -77,7 +82,8 @@ def write_new(path: str, content: bytes, mode: int, *, flushed: bool = False) ->
 
 
 def replace(path: str, content: bytes, mode: int = 0o644, *, flushed: bool = False) -> None:
-    """Put `content` at `path` by one rename. `flushed`: a power cut, too, leaves the old or the new, and after we return the new.
+    """Put `content` at `path` by one rename. `flushed`: a power cut, too, leaves the old or the new, and after we
+    return the new.
 
     Without, a power cut may leave an empty file: the rename may reach the disk before the bytes do.
     """
@@ -112,7 +118,8 @@ def remove(path: str) -> None:
 
 
 def link(source: str, target: str) -> None:
-    """The same file under a second name; where the file system has no links, a copy with its mode. Of a symbolic link, the link."""
+    """The same file under a second name; where the file system has no links, a copy with its mode. Of a symbolic link,
+    the link."""
     try:
         os.link(source, target, follow_symlinks=False)
         return
@@ -146,7 +153,8 @@ def exchange(new: str, old: str) -> None:
 
 
 def sync(folder: str) -> None:
-    """Flush what was written below `folder` to the disk: one call for the file system that holds it, not one per file."""
+    """Flush what was written below `folder` to the disk: one call for the file system that holds it, not one per
+    file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if _call("syncfs", descriptor) != 0:

@@ -7,7 +7,7 @@ One thread, no more than MOST connections; it ends when told to, and closes all 
 import selectors
 import socket
 import struct
-from typing import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from infrakit.errors import InfraKitError, MachineUnfit
 
@@ -21,10 +21,12 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 def owner(tables: Sequence[str], local_port: int, remote_port: int) -> int | None:
-    """The uid of the socket that connects loopback `local_port` to loopback `remote_port`; None where no process has it (any more).
+    """The uid of the socket that connects loopback `local_port` to loopback `remote_port`; None where no process has it
+    (any more).
 
     `tables`: the texts of /proc/net/tcp and tcp6; an IPv6 socket calls from ::ffff:127.0.0.1. A socket that its process
-    has closed is listed as root's, but without an inode (sock_i_uid and sock_i_ino of the kernel): who hangs up at once is not root.
+    has closed is listed as root's, but without an inode (sock_i_uid and sock_i_ino of the kernel): who hangs up at once
+    is not root.
     """
     plain = _hexadecimal(socket.inet_aton(LOOPBACK))
     mapped = _hexadecimal(socket.inet_pton(socket.AF_INET6, f"::ffff:{LOOPBACK}"))
@@ -43,7 +45,8 @@ def _hexadecimal(address: bytes) -> str:
 
 
 class End:
-    """One socket of a pair. `out` waits to be sent to it; `ended`: it said its last word; `told`: it was told the other's."""
+    """One socket of a pair. `out` waits to be sent to it; `ended`: it said its last word; `told`: it was told the
+    other's."""
 
     def __init__(self, selector: selectors.BaseSelector, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -101,7 +104,9 @@ class Forwarder:
         try:
             self._listener = socket.create_server((LOOPBACK, port), backlog=16)
         except OSError as error:
-            raise MachineUnfit(f"port {port} of {LOOPBACK}: {(error.strerror or str(error)).lower()}", "name another: --port N") from None
+            raise MachineUnfit(
+                f"port {port} of {LOOPBACK}: {(error.strerror or str(error)).lower()}", "name another: --port N"
+            ) from None
         self._listener.setblocking(False)
         self._allowed = frozenset(allowed)
         self._selector = selectors.DefaultSelector()
@@ -110,8 +115,11 @@ class Forwarder:
         self.port = int(self._listener.getsockname()[1])
         self.passed = 0
 
-    def serve(self, target: Callable[[], Sequence[tuple[str, int]]], heard: Callable[[str], None], going: Callable[[], bool]) -> None:
-        """While `going`. `target`: the addresses to try, asked at each connection; `heard` takes what went wrong with one."""
+    def serve(
+        self, target: Callable[[], Sequence[tuple[str, int]]], heard: Callable[[str], None], going: Callable[[], bool]
+    ) -> None:
+        """While `going`. `target`: the addresses to try, asked at each connection; `heard` takes what went wrong with
+        one."""
         try:
             while going():
                 for key, events in self._selector.select(TICK_S):
@@ -129,7 +137,7 @@ class Forwarder:
         try:
             caller, (_, port) = self._listener.accept()
         except OSError:
-            return
+            return None
         uid = owner([_text(path) for path in TABLES], port, self.port)
         if uid not in self._allowed:
             caller.close()
@@ -149,6 +157,7 @@ class Forwarder:
         self.passed += 1
         for end in ends:
             end.watch()
+        return None
 
     def _close(self, end: End) -> None:
         for one in (end, end.other):

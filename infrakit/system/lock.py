@@ -4,8 +4,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from infrakit.system.files import Locked, plain_errors
 

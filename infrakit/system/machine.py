@@ -1,13 +1,15 @@
 """The machine that we run on: its files and its programs. Whatever changes a host goes through here.
 
-Passed to `plan`, `host` and `stack` as `machine`; they never import it. Nothing given to a program stands in its environment
-but what is named here, and a secret goes through `feed`, never through `words`.
+Passed to `plan`, `host` and `stack` as `machine`; they never import it. Nothing given to a program stands in its
+environment but what is named here, and a secret goes through `feed`, never through `words`.
 """
 
 import os
 import time
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, ContextManager, Iterable, Sequence
+from typing import Any
 
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
@@ -15,7 +17,11 @@ from infrakit.system import files, process, secrets, tree
 from infrakit.system.process import Done
 from infrakit.system.stop import Stop
 
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/root",
+}
 
 
 class Machine:
@@ -24,7 +30,7 @@ class Machine:
     def __init__(self) -> None:
         self.stop = Stop()
 
-    def breakable(self) -> ContextManager[None]:
+    def breakable(self) -> AbstractContextManager[None]:
         """While inside, a signal may end what is done at any instant."""
         return self.stop.breaks()
 
@@ -48,13 +54,15 @@ class Machine:
             os.close(descriptor)
 
     def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Put a file in place by one rename, and on the disk; folders above it are made, 0755. MachineUnfit where that cannot be."""
+        """Put a file in place by one rename, and on the disk; folders above it are made, 0755. MachineUnfit where that
+        cannot be."""
         with files.plain_errors("write"):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             files.replace(path, content, mode, flushed=True)
 
     def flush(self, *folders: str) -> None:
-        """Have all that any program wrote until now on the disks that hold these folders: not on others, which may not answer."""
+        """Have all that any program wrote until now on the disks that hold these folders: not on others, which may not
+        answer."""
         devices = {os.stat(folder).st_dev: folder for folder in folders if os.path.isdir(folder)}
         with files.plain_errors("flush"):
             for folder in devices.values():
@@ -121,8 +129,11 @@ class Machine:
             os.symlink(target, fresh)
             os.rename(fresh, path)
 
-    def make_tree(self, path: str, contents: Iterable[tuple[str, bytes, int]], links: Iterable[tuple[str, str]] = ()) -> None:
-        """A folder with these files (path in it, content, mode) and links (path, target): whole, on the disk, by one rename."""
+    def make_tree(
+        self, path: str, contents: Iterable[tuple[str, bytes, int]], links: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """A folder with these files (path in it, content, mode) and links (path, target): whole, on the disk, by one
+        rename."""
         fresh = f"{path}.new"
         with files.plain_errors("write"):
             tree.remove_tree(fresh)
@@ -142,7 +153,8 @@ class Machine:
             os.makedirs(path, mode=mode, exist_ok=True)
 
     def remove_tree(self, path: str) -> None:
-        """A folder with all in it; never follows a link. It takes minutes for an engine's: a signal leaves the rest for the next run."""
+        """A folder with all in it; never follows a link. It takes minutes for an engine's: a signal leaves the rest for
+        the next run."""
         with self.breakable(), files.plain_errors("remove"):
             tree.remove_tree(path)
 
@@ -209,7 +221,12 @@ class Machine:
             return []
 
     def run(
-        self, words: Sequence[str], *, feed: bytes | None = None, timeout_s: float = 60, environment: dict[str, str] | None = None,
+        self,
+        words: Sequence[str],
+        *,
+        feed: bytes | None = None,
+        timeout_s: float = 60,
+        environment: dict[str, str] | None = None,
     ) -> Done:
         """Run a program and wait for it, `timeout_s` at most; never raises for how it ended (system/process.py)."""
         return process.run(words, feed or b"", timeout_s, {**ENVIRONMENT, **(environment or {})}, self.stop)

@@ -1,10 +1,12 @@
-"""Words -> a program that ran, and how it ended; at the latest when its time is over, or where that does no harm when somebody says stop."""
+"""Words -> a program that ran, and how it ended; at the latest when its time is over, or where that does no harm when
+somebody says stop."""
 
 import os
 import signal
 import subprocess
 import time
-from typing import Any, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from infrakit.errors import Stopped
 from infrakit.system.stop import Stop
@@ -12,8 +14,8 @@ from infrakit.system.stop import Stop
 NOT_FOUND = 127
 TIMED_OUT = 124
 CLIENTS = ("docker", "systemctl")
-"""They only ask a service for something: what is under way there does not end in the middle when they do, and a later run sees to the rest.
-All others are waited for: apt and dpkg, above all, must not be broken off."""
+"""They only ask a service for something: what is under way there does not end in the middle when they do, and a later
+run sees to the rest. All others are waited for: apt and dpkg, above all, must not be broken off."""
 LOOK_S = 0.2
 END_S = 2.0
 """How long a client has to go by itself."""
@@ -32,7 +34,12 @@ def run(words: Sequence[str], feed: bytes, timeout_s: float, environment: Mappin
     with stop.waits_for("" if words[0] in CLIENTS else words[0]):
         try:
             process = subprocess.Popen(
-                list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(environment), cwd="/",
+                list(words),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                cwd="/",
                 start_new_session=True,  # so that a Ctrl-C stops us, and not apt in the midst of a change
             )
         except OSError as error:
@@ -66,7 +73,7 @@ def _ended(process: "subprocess.Popen[bytes]", name: str, feed: bytes, timeout_s
 def _end(process: "subprocess.Popen[bytes]", name: str) -> None:
     """A client with all that it started, asked first; of others only the program itself."""
     if process.poll() is not None:
-        return
+        return None
     if name not in CLIENTS:
         return process.kill()
     os.killpg(process.pid, signal.SIGTERM)

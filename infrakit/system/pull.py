@@ -1,11 +1,14 @@
-"""Fetching one image: by the engine, which keeps what it has; again where that may help; in bounded time; in words where it cannot.
+"""Fetching one image: by the engine, which keeps what it has; again where that may help; in bounded time; in words
+where it cannot.
 
-Knows no Docker but its words: the engine's stream comes in as values (system/engine.py), and what went wrong in it as a line too.
+Knows no Docker but its words: the engine's stream comes in as values (system/engine.py), and what went wrong in it as a
+line too.
 """
 
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from typing import Any, Callable, Iterator, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.system.patience import ATTEMPTS, LONGEST_S, STALL_S, Patience
@@ -38,11 +41,17 @@ class Layer(NamedTuple):
 class Fetcher:
     """One image's way onto the machine.
 
-    `lines(reference, platform, silence_s)` is what the engine says while it pulls; `found(reference)` the architecture of what it has.
+    `lines(reference, platform, silence_s)` is what the engine says while it pulls; `found(reference)` the architecture
+    of what it has.
     """
 
     def __init__(
-        self, order: Order, lines: Lines, found: Callable[[str], str], progress: Progress, wait: Callable[[float], None] = time.sleep,
+        self,
+        order: Order,
+        lines: Lines,
+        found: Callable[[str], str],
+        progress: Progress,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._order, self._lines, self._found, self._progress, self._wait = order, lines, found, progress, wait
         self._layers: dict[str, Layer] = {}
@@ -50,7 +59,8 @@ class Fetcher:
         self._patience = Patience(order.reference, order.attempts, self._end)
 
     def fetch(self) -> None:
-        """Raises MachineUnfit, saying what happened and what to do; DockerUnreachable where the engine itself went away."""
+        """Raises MachineUnfit, saying what happened and what to do; DockerUnreachable where the engine itself went
+        away."""
         while True:
             try:
                 said = self._attempt()
@@ -76,7 +86,9 @@ class Fetcher:
                 if "error" in line:
                     return str(line["error"]) or "no reason given"
                 if time.monotonic() > self._end:
-                    raise MachineUnfit(f"not there after {LONGEST_S / 3600:.0f} hours", "run again to go on where it stopped")
+                    raise MachineUnfit(
+                        f"not there after {LONGEST_S / 3600:.0f} hours", "run again to go on where it stopped"
+                    )
                 self._count(line)
         # An image for one processor alone comes as it is, whatever was asked for; and a stream may end without a word.
         found = self._found(order.reference)
@@ -91,9 +103,19 @@ class Fetcher:
         layer = self._layers.get(name, Layer())
         if status == "Downloading" and detail.get("total"):
             layer = Layer(int(detail.get("current", 0)), int(detail["total"]))
-        elif status in ("Pulling fs layer", "Waiting", "Verifying Checksum", "Download complete", "Extracting", "Pull complete", "Already exists"):
+        elif status in (
+            "Pulling fs layer",
+            "Waiting",
+            "Verifying Checksum",
+            "Download complete",
+            "Extracting",
+            "Pull complete",
+            "Already exists",
+        ):
             there = status not in ("Pulling fs layer", "Waiting")
-            layer = Layer(layer.whole if there else layer.part, layer.whole, status in ("Pull complete", "Already exists"))
+            layer = Layer(
+                layer.whole if there else layer.part, layer.whole, status in ("Pull complete", "Already exists")
+            )
         elif status.startswith("Retrying in") and name in self._layers:
             return self._tell(f"{status[0].lower()}{status[1:]}")
         else:
@@ -101,6 +123,7 @@ class Fetcher:
         self._layers[name] = layer
         ready = sum(1 for item in self._layers.values() if item.ready)
         self._tell(f"{ready} of {len(self._layers)} layers")
+        return None
 
     def _tell(self, text: str) -> None:
         layers = self._layers.values()

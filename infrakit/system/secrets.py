@@ -1,11 +1,12 @@
 """Secrets by name -> files: minted once, never again, 0444 inside a 0700 folder.
 
-Compose ignores owner and mode of file secrets, so the file must be readable by any user id; the folder shuts everybody else out.
-A value never leaves this module but into its file: not into messages, arguments, or the environment.
+Compose ignores owner and mode of file secrets, so the file must be readable by any user id; the folder shuts everybody
+else out. A value never leaves this module but into its file: not into messages, arguments, or the environment.
 """
 
 import os
-from typing import Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
@@ -18,7 +19,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SecretState(NamedTuple):
-    """state: "minted", "set" or "missing" (only the user has it) or "not minted" (with --no-secrets, or without openssl)."""
+    """state: "minted", "set" or "missing" (only the user has it) or "not minted" (with --no-secrets, or without
+    openssl)."""
 
     host: str
     name: str
@@ -69,7 +71,8 @@ def secrets_folder(folder: str) -> str:
 
 
 def store(folder: str, name: str, value: bytes) -> None:
-    """Write a secret that is not there yet. It appears whole, by one rename, is never readable by other users, and a power cut does not take it back."""
+    """Write a secret that is not there yet. It appears whole, by one rename, is never readable by other users, and a
+    power cut does not take it back."""
     place = secrets_folder(folder)
     temporary = os.path.join(place, f".{name}.tmp")
     try:

@@ -1,7 +1,9 @@
 """A compile that changed nothing -> the same answer, without parsing anything.
 
-The stamp, written after a whole compile, names every input and output with its SHA-256, and every secret that was missing.
-`unchanged` believes it only where all of that still holds. Imported by __main__ before anything else: it must stay light.
+The stamp, written after a whole compile, names every input and output with its SHA-256, and every secret that was
+missing.
+`unchanged` believes it only where all of that still holds. Imported by __main__ before anything else: it must stay
+light.
 """
 
 import os
@@ -21,7 +23,11 @@ def write(output: str, found, example: str | None, report) -> None:
     if example or report.edited or report.warnings or report.files > MOST_FILES or found.blueprints:
         remove(path)
         return
-    lines = [build(), f"{hex_digest(found.content)} {found.path}", f"{hex_digest(found.lock.content) if found.lock else '-'} {lock_beside(found.path)}"]
+    lines = [
+        build(),
+        f"{hex_digest(found.content)} {found.path}",
+        f"{hex_digest(found.lock.content) if found.lock else '-'} {lock_beside(found.path)}",
+    ]
     for host in report.hosts:
         folder = os.path.join(output, host)
         for name in _files(folder):
@@ -57,7 +63,8 @@ def lock_beside(file: str) -> str:
 
 
 def build() -> str:
-    """What made the stamp: another InfraKit must not believe it. "" in a checkout, whose code may change at any time."""
+    """What made the stamp: another InfraKit must not believe it. "" in a checkout, whose code may change at any
+    time."""
     return getattr(__loader__, "build", "")
 
 
@@ -67,7 +74,9 @@ def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
         with open(os.path.join(output, NAME), "rb") as stream:
             lines = stream.read().decode("utf-8", "surrogateescape").split("\n")
         made = build()
-        if os.path.lexists(os.path.join(output, ".infrakit.new")):  # of a run that was killed: there is something to clear up
+        if os.path.lexists(
+            os.path.join(output, ".infrakit.new")
+        ):  # of a run that was killed: there is something to clear up
             return None
         if not made or lines[0] != made or lines[1] != f"{_digest(file)} {file}":
             return None

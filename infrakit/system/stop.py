@@ -1,12 +1,13 @@
-"""A signal that says stop -> noted for the next safe point; and the end, at once, of a wait that may be broken off anywhere.
+"""A signal that says stop -> noted for the next safe point; and the end, at once, of a wait that may be broken off
+anywhere.
 
-    with stop.breaks(): ...         what changes nothing, or may be killed: a signal ends it by Stopped
-    with stop.waits_for("apt"): ... what has to come to its end, also within such a one
-    stop.asked                      whether a signal came
+with stop.breaks(): ...         what changes nothing, or may be killed: a signal ends it by Stopped
+with stop.waits_for("apt"): ... what has to come to its end, also within such a one
+stop.asked                      whether a signal came
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from infrakit.errors import Stopped
 
@@ -39,7 +40,8 @@ class Stop:
 
     @contextmanager
     def waits_for(self, what: str) -> Iterator[None]:
-        """While inside, a signal is noted and raises nothing. `what`: whose end has to be waited for, "" for nobody's."""
+        """While inside, a signal is noted and raises nothing. `what`: whose end has to be waited for, "" for
+        nobody's."""
         before = self._breaks
         self._breaks, self.busy = False, what
         try:

@@ -1,13 +1,14 @@
 """The files of one host -> its folder: what is new, changed, gone, or edited by hand, and then the change itself.
 
-The new tree is made whole in a staging folder, then one rename exchanges it for the old one: a full disk changes nothing, and
-a run that dies leaves the old tree or the new one. `manifest.json` lists what is ours.
+The new tree is made whole in a staging folder, then one rename exchanges it for the old one: a full disk changes
+nothing, and a run that dies leaves the old tree or the new one. `manifest.json` lists what is ours.
 """
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Iterable, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.model import Artifact
@@ -50,7 +51,8 @@ def read_manifest(folder: str) -> Mapping[str, Any]:
 
 
 def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, Any] | None, *, force: bool) -> TreePlan:
-    """Compare `artifacts` with what is on the disk. `about` goes into the manifest; None where the host has left the file."""
+    """Compare `artifacts` with what is on the disk. `about` goes into the manifest; None where the host has left the
+    file."""
     artifacts = tuple(artifacts)
     digests = {artifact.path: _digest(artifact.content) for artifact in artifacts}
     manifest = manifest_bytes(about, artifacts, digests) if about else b""
@@ -84,7 +86,8 @@ def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, An
 def manifest_bytes(about: Mapping[str, Any], artifacts: Iterable[Artifact], digests: Mapping[str, str]) -> bytes:
     """manifest.json: what the tree is, and path, SHA-256 and mode of every file, a line each."""
     files = ",\n".join(
-        f'  {json.dumps(item.path)}: {{"mode": "{item.mode:04o}", "sha256": "{digests[item.path]}"}}' for item in sorted(artifacts)
+        f'  {json.dumps(item.path)}: {{"mode": "{item.mode:04o}", "sha256": "{digests[item.path]}"}}'
+        for item in sorted(artifacts)
     )
     parts = {key: json.dumps(value, sort_keys=True) for key, value in about.items()}
     parts["files"] = f"{{\n{files}\n }}" if files else "{}"
@@ -99,7 +102,8 @@ def _digest(content: bytes) -> str:
 
 
 class Staged(NamedTuple):
-    """A tree whose bytes are on the disk, whole, in the staging folder. kind: "fresh", "exchanged" or, where nothing remains, "gone"."""
+    """A tree whose bytes are on the disk, whole, in the staging folder. kind: "fresh", "exchanged" or, where nothing
+    remains, "gone"."""
 
     folder: str
     kind: str
@@ -114,7 +118,8 @@ class Staged(NamedTuple):
 def stage(plan: TreePlan) -> Staged | None:
     """Make the whole new tree in the staging folder: everything that can run out of space. None where nothing changes.
 
-    What does not change is a link to the same file, be it ours or somebody else's. Raises OSError; `sweep` takes it all away.
+    What does not change is a link to the same file, be it ours or somebody else's. Raises OSError; `sweep` takes it all
+    away.
     """
     if not plan.fresh and not plan.changes and not plan.manifest_changes:
         return None
@@ -150,7 +155,8 @@ def commit(staged: Staged) -> None:
 
 
 def sweep(output: str) -> None:
-    """Remove the staging folder: of this run, or of one that was killed, whose exchange in two steps may want undoing."""
+    """Remove the staging folder: of this run, or of one that was killed, whose exchange in two steps may want
+    undoing."""
     staging = os.path.join(output, STAGING)
     if not os.path.lexists(staging):
         return
@@ -162,10 +168,13 @@ def sweep(output: str) -> None:
 
 
 def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
-    """Link every file below `old` whose path is not `skipped` into `new`; folders that this leaves empty do not come along."""
+    """Link every file below `old` whose path is not `skipped` into `new`; folders that this leaves empty do not come
+    along."""
     status = os.lstat(old)
     if status.st_uid != os.geteuid() and os.geteuid():
-        raise MachineUnfit(f"{old} belongs to another user", "move it out of the tree, or choose another folder with -o")
+        raise MachineUnfit(
+            f"{old} belongs to another user", "move it out of the tree, or choose another folder with -o"
+        )
     with os.scandir(old) as entries:
         for entry in list(entries):
             path, target = prefix + entry.name, os.path.join(new, entry.name)
@@ -175,7 +184,9 @@ def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
                 link(entry.path, target)
                 continue
             if os.path.ismount(entry.path):
-                raise MachineUnfit(f"something is mounted on {entry.path}", "unmount it, or choose another folder with -o")
+                raise MachineUnfit(
+                    f"something is mounted on {entry.path}", "unmount it, or choose another folder with -o"
+                )
             mine = os.path.isdir(target)
             if not mine:
                 os.mkdir(target, 0o700)
@@ -188,7 +199,8 @@ def _carry(old: str, new: str, skipped: set[str], prefix: str = "") -> None:
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder and all in it; never follows a link, and never goes into another file system: what is mounted there is not ours.
+    """Remove a folder and all in it; never follows a link, and never goes into another file system: what is mounted
+    there is not ours.
 
     Where the folder itself is a file system, it stays, empty.
     """
@@ -231,4 +243,6 @@ def _content(folder: str, path: str) -> bytes | None:
 
 
 def _linked(place: str) -> InfraKitError:
-    return InfraKitError(f"{place}: a link where a file of ours should be", "remove it, or choose another folder with -o")
+    return InfraKitError(
+        f"{place}: a link where a file of ours should be", "remove it, or choose another folder with -o"
+    )

@@ -1,1 +1,2 @@
-"""What InfraKit costs, as ratios to a bare `python3 -c pass`: run.py reports times, test_instructions.py gates instructions."""
+"""What InfraKit costs, as ratios to a bare `python3 -c pass`: run.py reports times, test_instructions.py gates
+instructions."""

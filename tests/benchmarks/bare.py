@@ -15,8 +15,9 @@ started = time.perf_counter()
 child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nothing)
 _, status, usage = os.wait4(child, 0)
 print(usage.ru_utime + usage.ru_stime, time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
-"""
-"""Starts a command from a process as small as a bare Python: Linux counts the memory of who started it as the command's own peak."""
+"""  # noqa: E501 -- verbatim text
+"""Starts a command from a process as small as a bare Python: Linux counts the memory of who started it as the command's
+own peak."""
 
 
 class Cost(NamedTuple):
@@ -46,7 +47,14 @@ def example(name: str) -> str:
 
 def measure(python: str, words: list[str], folder: Path, codes: tuple[int, ...] = (0,)) -> Cost:
     """What a command costs; it must end with one of `codes`."""
-    run = subprocess.run([python, "-I", "-S", "-c", START, *map(str, words)], cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [python, "-I", "-S", "-c", START, *map(str, words)],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     cpu_s, wall_s, peak_kib, code = run.stdout.split()
     assert int(code) in codes, f"{words}: exit code {code}"
     return Cost(float(cpu_s), float(wall_s), int(peak_kib))

@@ -1,9 +1,11 @@
-"""python3 -m tests.benchmarks.bundle [MEGABYTES]: a bundle beside plain tools on the same bytes and medium, as ratios. A report, not a gate.
+"""python3 -m tests.benchmarks.bundle [MEGABYTES]: a bundle beside plain tools on the same bytes and medium, as ratios.
+A report, not a gate.
 
-create / (cp + sha256sum of the same blobs); verify / sha256sum; load / docker load, of what `docker save` wrote and of an archive of the same
-blobs. Above 1 we are faster. All rounds in one run; the median of each is compared. Caches are as they come: warm for all.
-The layers do not compress, so both archives are of one size. Those of real images do: `docker save` then writes about 3 times the bytes
-(engine 20.10, classic store), and the engine, which has nothing to gunzip there, is faster with them from memory: 0.83, measured once.
+create / (cp + sha256sum of the same blobs); verify / sha256sum; load / docker load, of what `docker save` wrote and of
+an archive of the same blobs. Above 1 we are faster. All rounds in one run; the median of each is compared. Caches are
+as they come: warm for all. The layers do not compress, so both archives are of one size. Those of real images do:
+`docker save` then writes about 3 times the bytes (engine 20.10, classic store), and the engine, which has nothing to
+gunzip there, is faster with them from memory: 0.83, measured once.
 """
 
 import multiprocessing
@@ -78,7 +80,10 @@ def main() -> None:
             for label, act in calls(engine, folder, blobs, name, manifest).items():
                 subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True)
                 rounds.setdefault(label, []).append(timed(act))
-        report({label: statistics.median(times) for label, times in rounds.items()}, sum(blob.stat().st_size for blob in blobs))
+        report(
+            {label: statistics.median(times) for label, times in rounds.items()},
+            sum(blob.stat().st_size for blob in blobs),
+        )
         subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True)
     ours.send("end")
 
@@ -94,7 +99,9 @@ def archives(engine: Engine, folder: Path, name: str, manifest: Manifest) -> Non
     plain("docker", "save", "-o", folder / "saved.tar", name)
     with Content(str(folder / "bundle"), manifest) as content, open(folder / "same.tar", "wb") as file:
         image = content.image(name, "amd64")
-        file.writelines(tar(content, image, {blob.digest: blob.size for blob in (image.parts.config, *image.parts.layers)}))
+        file.writelines(
+            tar(content, image, {blob.digest: blob.size for blob in (image.parts.config, *image.parts.layers)})
+        )
 
 
 def calls(engine: Engine, folder: Path, blobs: list[Path], name: str, manifest: Manifest) -> dict:
@@ -113,9 +120,13 @@ def calls(engine: Engine, folder: Path, blobs: list[Path], name: str, manifest: 
         plain("sha256sum", *(folder / "copy").iterdir())
 
     return {
-        "create": lambda: fresh(True), "create --no-sbom": lambda: fresh(False), "cp + sha256sum": copy,
-        "verify": lambda: verify(str(folder / "bundle"), Trust(allow_unsigned=True), VERSION), "sha256sum": lambda: plain("sha256sum", *blobs),
-        "load": lambda: give(engine, folder, name, manifest), "docker load": lambda: plain("docker", "load", "-q", "-i", folder / "saved.tar"),
+        "create": lambda: fresh(True),
+        "create --no-sbom": lambda: fresh(False),
+        "cp + sha256sum": copy,
+        "verify": lambda: verify(str(folder / "bundle"), Trust(allow_unsigned=True), VERSION),
+        "sha256sum": lambda: plain("sha256sum", *blobs),
+        "load": lambda: give(engine, folder, name, manifest),
+        "docker load": lambda: plain("docker", "load", "-q", "-i", folder / "saved.tar"),
         "docker load, same bytes": lambda: plain("docker", "load", "-q", "-i", folder / "same.tar"),
     }
 
@@ -125,7 +136,12 @@ def report(times: dict[str, float], count: int) -> None:
     for label, seconds in times.items():
         print(f"{label:24}{seconds:8.2f} s{count / 1e6 / seconds:9.0f} MB/s")
     loads = ("load", "docker load"), ("load", "docker load, same bytes")
-    for ours, theirs in (("create", "cp + sha256sum"), ("create --no-sbom", "cp + sha256sum"), ("verify", "sha256sum"), *loads):
+    for ours, theirs in (
+        ("create", "cp + sha256sum"),
+        ("create --no-sbom", "cp + sha256sum"),
+        ("verify", "sha256sum"),
+        *loads,
+    ):
         print(f"{theirs} / {ours}: {times[theirs] / times[ours]:.2f}")
 
 

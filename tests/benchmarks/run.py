@@ -1,7 +1,8 @@
-"""python3 -m tests.benchmarks.run: what InfraKit costs beside its peers, all in one run, as ratios. A report, not a gate.
+"""python3 -m tests.benchmarks.run: what InfraKit costs beside its peers, all in one run, as ratios. A report, not a
+gate.
 
-Each round measures every call once, one after the other; the median of the ratios within a round is printed, so that a busy
-machine slows both sides alike.
+Each round measures every call once, one after the other; the median of the ratios within a round is printed, so that a
+busy machine slows both sides alike.
 """
 
 import os
@@ -15,7 +16,9 @@ from tests import own_places
 from tests.benchmarks.bare import ROOT, Cost, bare_python, example, measure
 
 ROUNDS = 11
-FLEET = "version: 1\ndomain: fleet.example.org\nhosts:\n  edge-[00001:{last:05}]: {{pattern: edge, architecture: arm64}}\n"
+FLEET = (
+    "version: 1\ndomain: fleet.example.org\nhosts:\n  edge-[00001:{last:05}]: {{pattern: edge, architecture: arm64}}\n"
+)
 
 
 def starts(python: str, pyz: str, folder: Path) -> None:
@@ -33,7 +36,14 @@ def starts(python: str, pyz: str, folder: Path) -> None:
             "compile, unchanged": [python, pyz, "compile"],
         }
         if shutil.which("docker"):
-            calls["docker compose config -q"] = ["docker", "compose", "-f", "build/homelab/compose.yaml", "config", "-q"]
+            calls["docker compose config -q"] = [
+                "docker",
+                "compose",
+                "-f",
+                "build/homelab/compose.yaml",
+                "config",
+                "-q",
+            ]
         calls["compile, no cache"] = [python, pyz, "compile", "--example", "full", "--no-secrets", "-o", "first"]
         for name, words in calls.items():
             if name == "compile, no cache":
@@ -48,7 +58,10 @@ def starts(python: str, pyz: str, folder: Path) -> None:
         print(f"{name:28}{cpu:8.2f}{wall:8.2f}{max(row.peak_kib for row in rows) / 1024:8.1f}")
     if "docker compose config -q" in found:
         pairs = zip(found["compile, changed"], found["docker compose config -q"])
-        print(f"compile / docker compose config -q, wall: {statistics.median(ours[1] / theirs[1] for ours, theirs in pairs):.2f}")
+        print(
+            "compile / docker compose config -q, wall: "
+            f"{statistics.median(ours[1] / theirs[1] for ours, theirs in pairs):.2f}"
+        )
 
 
 def fleets(python: str, pyz: str, folder: Path, large: int) -> None:
@@ -57,15 +70,23 @@ def fleets(python: str, pyz: str, folder: Path, large: int) -> None:
     for last in (100, large):
         (folder / f"fleet{last}.yaml").write_text(FLEET.format(last=last))
         words = [python, pyz, "compile", "-f", f"fleet{last}.yaml", "-o", "none", "--check"]
-        base = min(measure(python, [python, pyz, "compile", "-f", "one.yaml", "-o", "none", "--check"], folder, (0, 6)).cpu_s for _ in range(5))
+        base = min(
+            measure(python, [python, pyz, "compile", "-f", "one.yaml", "-o", "none", "--check"], folder, (0, 6)).cpu_s
+            for _ in range(5)
+        )
         rows = [measure(python, words, folder, (0, 6)) for _ in range(5)]
         per_host[last] = (min(row[0] for row in rows) - base) / (last - 1) * 1e6
-        print(f"{last} hosts: {per_host[last]:.0f} µs of computing per host, {max(row.peak_kib for row in rows) / 1024:.1f} MiB")
+        print(
+            f"{last} hosts: {per_host[last]:.0f} µs of computing per host, "
+            f"{max(row.peak_kib for row in rows) / 1024:.1f} MiB"
+        )
     print(f"per host at {large} / at 100: {per_host[large] / per_host[100]:.2f}")
     ratios = []
     fleet = [python, pyz, "compile", "-f", f"fleet{large}.yaml", "--no-secrets", "-o"]
     measure(python, [*fleet, "result"], folder)
-    for _ in range(5):  # each with the removal of what it made: how fast a file system makes files changes with what went before
+    for _ in range(
+        5
+    ):  # each with the removal of what it made: how fast a file system makes files changes with what went before
         ours = measure(python, [*fleet, "fleet"], folder)
         measure(python, ["rm", "-rf", "fleet"], folder)
         theirs = measure(python, ["cp", "-r", "result", "copy"], folder)

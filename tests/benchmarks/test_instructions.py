@@ -31,24 +31,38 @@ class Meter:
     def _count(self, *words):
         run = subprocess.run(
             ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", self.python, *words],
-            cwd=self.folder, env=environment(self.folder), capture_output=True, text=True,
+            cwd=self.folder,
+            env=environment(self.folder),
+            capture_output=True,
+            text=True,
         )
         assert run.returncode == 0, run.stderr
         return int(re.search(r"I\s+refs:\s+([\d,]+)", run.stderr)[1].replace(",", ""))
 
     def ratio(self, *words, warm=True):
         if warm:
-            self.run(*(["compile", "--check", "--example", "full"] if words[0] == "compile" else words), may_differ=True)
+            self.run(
+                *(["compile", "--check", "--example", "full"] if words[0] == "compile" else words), may_differ=True
+            )
         return self._count(self.pyz, *words) / self.bare
 
     def run(self, *words, may_differ=False):
-        run = subprocess.run([self.python, self.pyz, *words], cwd=self.folder, env=environment(self.folder), capture_output=True, text=True)
+        run = subprocess.run(
+            [self.python, self.pyz, *words],
+            cwd=self.folder,
+            env=environment(self.folder),
+            capture_output=True,
+            text=True,
+        )
         assert run.returncode in ((0, 6) if may_differ else (0,)), run.stderr
         return run.stdout
 
     def peak_kib(self, *words):
-        """Of resident memory, with the same addresses each time: where the kernel puts things takes more or less of it."""
-        return measure(self.python, ["setarch", "--addr-no-randomize", self.python, self.pyz, *words], self.folder).peak_kib
+        """Of resident memory, with the same addresses each time: where the kernel puts things takes more or less of
+        it."""
+        return measure(
+            self.python, ["setarch", "--addr-no-randomize", self.python, self.pyz, *words], self.folder
+        ).peak_kib
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +110,9 @@ def test_what_other_verbs_left_behind_costs_a_compile_nothing(meter):
     assert len(after) > 1.5 * len(before)
     for name, words in calls.items():
         costs = {before: [], after: []}
-        for _ in range(15):  # by turns: how much of Python's own files the kernel maps at once depends on what else the machine does
+        for _ in range(
+            15
+        ):  # by turns: how much of Python's own files the kernel maps at once depends on what else the machine does
             for content, peaks in costs.items():
                 cache.write_bytes(content)
                 peaks.append(meter.peak_kib(*words))
@@ -110,9 +126,23 @@ def test_what_other_verbs_left_behind_costs_a_compile_nothing(meter):
 
 def test_compile_imports_nothing_heavy(meter):
     run = subprocess.run(
-        [meter.python, "-X", "importtime", meter.pyz, "compile", "--check"], cwd=meter.folder, env=environment(meter.folder),
-        capture_output=True, text=True,
+        [meter.python, "-X", "importtime", meter.pyz, "compile", "--check"],
+        cwd=meter.folder,
+        env=environment(meter.folder),
+        capture_output=True,
+        text=True,
     )
     imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if line.startswith("import time:")}
-    heavy = {"click", "dataclasses", "hashlib", "_hashlib", "importlib.metadata", "inspect", "jsonschema", "pathlib", "subprocess", "tempfile"}
+    heavy = {
+        "click",
+        "dataclasses",
+        "hashlib",
+        "_hashlib",
+        "importlib.metadata",
+        "inspect",
+        "jsonschema",
+        "pathlib",
+        "subprocess",
+        "tempfile",
+    }
     assert not imported & heavy

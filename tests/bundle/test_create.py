@@ -1,4 +1,5 @@
-"""Making a bundle: each blob once, whatever breaks off goes on, half a bundle is none, and what a machine has is left out."""
+"""Making a bundle: each blob once, whatever breaks off goes on, half a bundle is none, and what a machine has is left
+out."""
 
 import gzip
 import json
@@ -28,7 +29,7 @@ from tests.bundle.small import VERSION, digest, key, make
 from tests.system import fake_registry
 from tests.system.fake_registry import forged, truncated
 
-UNSIGNED = Trust(allow_unsigned=True)
+UNSIGNED, NOBODY = Trust(allow_unsigned=True), Trust()
 
 
 @pytest.fixture
@@ -37,7 +38,9 @@ def registry():
         yield made
 
 
-def create(out: Path, names: list[str], *, architectures=("amd64",), split: int = 1 << 31, inventories=(), serial=None) -> Manifest:
+def create(
+    out: Path, names: list[str], *, architectures=("amd64",), split: int = 1 << 31, inventories=(), serial=None
+) -> Manifest:
     """As the verb does it, without packages."""
     with Client(wait=lambda seconds: None) as client:
         images = resolve(client, [Wish(name, dict.fromkeys(architectures)) for name in names], lambda text: None)
@@ -46,19 +49,42 @@ def create(out: Path, names: list[str], *, architectures=("amd64",), split: int 
             with Inside(writer) as inside:
                 fetched = fetch(client, writer, images, inventories, lambda part, whole, text: None, inside)
                 unpacked = inside.describe(images, print)
-            writer.seal(Manifest(writer.serial(serial), VERSION, VERSION, "homelab", tuple(architectures), {}, {}, fetched.images, unpacked, fetched.absent))
+            writer.seal(
+                Manifest(
+                    writer.serial(serial),
+                    VERSION,
+                    VERSION,
+                    "homelab",
+                    tuple(architectures),
+                    {},
+                    {},
+                    fetched.images,
+                    unpacked,
+                    fetched.absent,
+                )
+            )
     return verify(str(out), UNSIGNED, VERSION).manifest
 
 
 def asked_for_layers(registry) -> list[str]:
-    return [path.rpartition("/")[2] for method, path, _ in registry.heard if method == "GET" and path.rpartition("/")[2] in registry.layers]
+    return [
+        path.rpartition("/")[2]
+        for method, path, _ in registry.heard
+        if method == "GET" and path.rpartition("/")[2] in registry.layers
+    ]
 
 
 def test_a_bundle_for_three_processors_is_no_larger_than_its_blobs(registry, tmp_path):
     name = registry.publish_for("team/app", "linux/amd64", "linux/arm64", "linux/arm/v7")
     manifest = create(tmp_path / "out", [name], architectures=("amd64", "arm64", "armhf"))
-    blobs = sum(map(len, registry.blobs.values())) - sum(len(blob) for blob in registry.blobs.values() if b'"unknown"' in blob)
-    used = [layer for architecture in manifest.images[name].values() for layer in (architecture.manifest, architecture.config)]
+    blobs = sum(map(len, registry.blobs.values())) - sum(
+        len(blob) for blob in registry.blobs.values() if b'"unknown"' in blob
+    )
+    used = [
+        layer
+        for architecture in manifest.images[name].values()
+        for layer in (architecture.manifest, architecture.config)
+    ]
     assert len(set(used)) == 6 and all(entry.index for entry in manifest.images[name].values())
     size = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert size <= 1.01 * blobs
@@ -142,7 +168,9 @@ def test_large_blobs_are_split_and_come_back_as_they_were(registry, tmp_path):
     layer = f"images/blobs/sha256/{next(iter(registry.layers))[7:]}"
     assert len(manifest.wholes[layer]) == 3 and max(entry.size for entry in manifest.files.values()) <= 1 << 18
     with Content(str(tmp_path / "out"), manifest) as content:
-        assert b"".join(content.stream(layer)) == next(blob for digest_, blob in registry.blobs.items() if digest_ in registry.layers)
+        assert b"".join(content.stream(layer)) == next(
+            blob for digest_, blob in registry.blobs.items() if digest_ in registry.layers
+        )
     registry.heard.clear()
     create(tmp_path / "out", [name], split=1 << 18)
     assert asked_for_layers(registry) == []
@@ -161,7 +189,9 @@ def test_a_folder_with_other_things_in_it_is_left_alone(registry, tmp_path):
     (tmp_path / "out/holiday.jpg").write_bytes(b"x")
     with pytest.raises(UsageProblem) as caught:
         create(tmp_path / "out", [registry.publish("team/app")])
-    assert "holiday.jpg" in caught.value.message and [path.name for path in (tmp_path / "out").iterdir()] == ["holiday.jpg"]
+    assert "holiday.jpg" in caught.value.message and [path.name for path in (tmp_path / "out").iterdir()] == [
+        "holiday.jpg"
+    ]
 
 
 def inventory(registry, name: str, count: int, architecture: str = "amd64") -> Inventory:
@@ -189,14 +219,32 @@ def test_a_delta_for_two_machines_leaves_out_what_both_have(registry, tmp_path):
 
 
 def test_an_inventory_is_read_as_it_was_written():
-    status = "Package: a\nStatus: install ok installed\nVersion: 1\nDescription: long\n more\nDepends: b,\n c\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 2\n"
-    made = Inventory("edge", "debian-trixie", "arm64", ((f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"), (f"sha256:{'0' * 64}",)), trimmed(status))
+    status = (
+        "Package: a\nStatus: install ok installed\nVersion: 1\nDescription: long\n more\nDepends: b,\n c\n\nPackage: "
+        "gone\nStatus: deinstall ok config-files\nVersion: 2\n"
+    )
+    made = Inventory(
+        "edge",
+        "debian-trixie",
+        "arm64",
+        ((f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"), (f"sha256:{'0' * 64}",)),
+        trimmed(status),
+    )
     found = parse(render(made).encode(), "inventory.json")
     assert found.chains == (made.chains[0],) and found.lowest() == made.lowest()
     assert found.status == "Package: a\nStatus: install ok installed\nVersion: 1\nDepends: b,\n c\n\n"
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"inventory": 1}', b'{"inventory": 1, "host": "a", "system": "../x", "architecture": "amd64", "chains": [], "status": ""}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"inventory": 1}',
+        b'{"inventory": 1, "host": "a", "system": "../x", "architecture": "amd64", "chains": [], "status": ""}',
+    ],
+)
 def test_what_is_no_inventory_is_said(content):
     with pytest.raises(UsageProblem) as caught:
         parse(content, "inventory.json")
@@ -207,9 +255,15 @@ def test_what_is_no_inventory_is_said(content):
 def words(pyz, registry, tmp_path) -> list[str]:
     """`bundle create` for a file of which the registry has every image."""
     (tmp_path / "infrakit.yaml").write_text(
-        f'version: 1\ndomain: x.example.org\npattern: monitoring\ntls: {{mode: internal}}\nimages: {{mirror: "{registry.address}"}}\n'
+        f"version: 1\ndomain: x.example.org\npattern: monitoring\ntls: {{mode: internal}}\nimages: {{mirror: "
+        f'"{registry.address}"}}\n'
     )
-    listed = subprocess.run([sys.executable, str(pyz), "compile", "--no-secrets", "-o", "tree"], cwd=tmp_path, capture_output=True, text=True)
+    listed = subprocess.run(
+        [sys.executable, str(pyz), "compile", "--no-secrets", "-o", "tree"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert listed.returncode == 0, listed.stderr
     text = "\n".join(path.read_text() for path in (tmp_path / "tree").rglob("services/*.yaml"))
     for image in {line.split()[1].strip("\"'") for line in text.splitlines() if line.strip().startswith("image: ")}:
@@ -220,14 +274,23 @@ def words(pyz, registry, tmp_path) -> list[str]:
 
 def test_an_image_that_is_named_by_its_digest_is_refused_with_what_to_do(infrakit, tmp_path):
     digests = f"ghcr.io/x/y:1@sha256:{'0' * 64}"
-    (tmp_path / "infrakit.yaml").write_text(f'version: 1\ndomain: x.example.org\npattern: full\napps: {{wiki: {{image: "{digests}", port: 3000}}}}\n')
+    (tmp_path / "infrakit.yaml").write_text(
+        f'version: 1\ndomain: x.example.org\npattern: full\napps: {{wiki: {{image: "{digests}", port: 3000}}}}\n'
+    )
     done = infrakit("bundle", "create", "out")
-    assert done.returncode == 2 and digests in done.stderr and "infrakit lock" in done.stderr and not (tmp_path / "out").exists()
+    assert (
+        done.returncode == 2
+        and digests in done.stderr
+        and "infrakit lock" in done.stderr
+        and not (tmp_path / "out").exists()
+    )
 
 
 def test_a_full_disk_leaves_no_bundle_and_is_said(words, tmp_path):
     """A limit of the size of files stands in for the disk."""
-    full = subprocess.run(["sh", "-c", 'ulimit -f 500; exec "$@"', "sh", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    full = subprocess.run(
+        ["sh", "-c", 'ulimit -f 500; exec "$@"', "sh", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert full.returncode == 3 and "file too large" in full.stderr and "Traceback" not in full.stderr, full.stderr
     assert not (tmp_path / "out" / NAME).exists()
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -253,7 +316,11 @@ def test_killed_at_random_instants_it_is_whole_or_no_bundle(words, tmp_path):
             assert {fault.code for fault in error.faults} <= {"unfinished", "no-bundle"}, error
         except MachineUnfit:
             assert not (tmp_path / "out").exists()
-        blobs = {path.name for path in (tmp_path / "out/images/blobs/sha256").glob("*") if digest(path.read_bytes()) == path.name}
+        blobs = {
+            path.name
+            for path in (tmp_path / "out/images/blobs/sha256").glob("*")
+            if digest(path.read_bytes()) == path.name
+        }
         assert kept <= blobs
         kept = blobs
     assert subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=60).returncode == 0
@@ -285,11 +352,27 @@ Status: deinstall ok config-files
 Version: 1
 """
 APK = b"C:Q1\nP:busybox\nV:1.37.0-r12\nA:x86_64\nL:GPL-2.0-only\n\nP:musl\nV:1.2.5-r9\nL:MIT\n"
-COPYRIGHT = b"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nFiles: *\nLicense: LGPL-2.1+\n text\n\nLicense: GPL-2+\n"
+COPYRIGHT = (
+    b"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nFiles: *\nLicense: LGPL-2.1+\n "
+    b"text\n\nLicense: GPL-2+\n"
+)
 
 
 def test_a_bill_of_materials_names_what_the_databases_name(tmp_path):
-    lower = look_into([str(_tar(tmp_path / "1", {"./var/lib/dpkg/status": DPKG, "etc/os-release": b'ID=debian\nVERSION_ID="13"\n', "usr/share/doc/libc6/copyright": COPYRIGHT}))])
+    lower = look_into(
+        [
+            str(
+                _tar(
+                    tmp_path / "1",
+                    {
+                        "./var/lib/dpkg/status": DPKG,
+                        "etc/os-release": b'ID=debian\nVERSION_ID="13"\n',
+                        "usr/share/doc/libc6/copyright": COPYRIGHT,
+                    },
+                )
+            )
+        ]
+    )
     upper = look_into([str(_tar(tmp_path / "2", {"lib/apk/db/installed": APK, "etc/passwd": b"x"}))])
     tree = json.loads(sbom.document("ghcr.io/x/y:1", "amd64", f"sha256:{'a' * 64}", {**lower.files, **upper.files}, {}))
     assert (tree["bomFormat"], tree["specVersion"]) == ("CycloneDX", "1.5")
@@ -324,13 +407,17 @@ def zstd(path: Path) -> Path:
 
 
 def test_a_layer_of_zstd_is_read_as_one_of_gzip_is_whole_or_in_parts(tmp_path):
-    packed = _tar(tmp_path / "1", {"var/lib/dpkg/status": DPKG, "noise": os.urandom(1 << 21), "lib/apk/db/.wh.installed": b""})
+    packed = _tar(
+        tmp_path / "1", {"var/lib/dpkg/status": DPKG, "noise": os.urandom(1 << 21), "lib/apk/db/.wh.installed": b""}
+    )
     layer = zstd(packed).read_bytes()
     names = [tmp_path / f"part{number}" for number in range(3)]
     for number, name in enumerate(names):
         name.write_bytes(layer[number << 20 : (number + 1) << 20])
     found = look_into([str(name) for name in names])
-    assert found == look_into([str(packed)]) and found.files == {"var/lib/dpkg/status": DPKG} and found.unpacked > 1 << 21
+    assert (
+        found == look_into([str(packed)]) and found.files == {"var/lib/dpkg/status": DPKG} and found.unpacked > 1 << 21
+    )
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "no archive"])
@@ -347,28 +434,57 @@ def test_a_damaged_layer_of_zstd_counts_as_not_read(tmp_path, damage):
 
 def test_a_layer_that_is_not_read_is_said_and_stands_in_the_bill(registry, tmp_path, monkeypatch, capsys):
     layer = zstd(_tar(tmp_path / "1", {"var/lib/dpkg/status": DPKG})).read_bytes()
-    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest((tmp_path / 'plain').read_bytes())}"]}}
-    blobs = [registry._blob(json.dumps(config).encode(), fake_registry.CONFIG), registry._blob(layer, "application/vnd.oci.image.layer.v1.tar+zstd")]
-    registry.manifests["team/app", "1"] = fake_registry.MANIFEST, json.dumps({"schemaVersion": 2, "mediaType": fake_registry.MANIFEST, "config": blobs[0], "layers": blobs[1:]}).encode()
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest((tmp_path / 'plain').read_bytes())}"]},
+    }
+    blobs = [
+        registry._blob(json.dumps(config).encode(), fake_registry.CONFIG),
+        registry._blob(layer, "application/vnd.oci.image.layer.v1.tar+zstd"),
+    ]
+    registry.manifests["team/app", "1"] = (
+        fake_registry.MANIFEST,
+        json.dumps(
+            {"schemaVersion": 2, "mediaType": fake_registry.MANIFEST, "config": blobs[0], "layers": blobs[1:]}
+        ).encode(),
+    )
     name = f"{registry.address}/team/app:1"
     for path, unread in ((os.environ["PATH"], False), (str(tmp_path), True)):
         monkeypatch.setenv("PATH", path)
         manifest = create(tmp_path / "out", [name])
-        [bom] = [json.loads((tmp_path / "out" / file).read_text()) for file in manifest.files if file.startswith("sbom/")]
+        [bom] = [
+            json.loads((tmp_path / "out" / file).read_text()) for file in manifest.files if file.startswith("sbom/")
+        ]
         properties = {item["name"]: item["value"] for item in bom["metadata"]["component"]["properties"]}
         assert [item["name"] for item in bom["components"]] == ([] if unread else ["libc6"])
         assert properties["infrakit:layers-not-read"] == str(int(unread)) and bool(manifest.unpacked) is not unread
-        assert (f"{name} for amd64 lacks what 1 of 1 layers hold: it is compressed with zstd, and that program is not here: apt-get install zstd" in capsys.readouterr().out) is unread
+        assert (
+            (
+                f"{name} for amd64 lacks what 1 of 1 layers hold: it is compressed with zstd, and that program is "
+                "not here: apt-get install zstd"
+            )
+            in capsys.readouterr().out
+        ) is unread
     assert properties["infrakit:layer-not-read"].startswith(f"{blobs[1]['digest']}: it is compressed with zstd")
 
 
 def test_a_layer_of_traps_is_looked_into_without_writing_or_following(tmp_path):
     before = set(os.listdir(tmp_path))
-    layer = look_into([str(_tar(tmp_path / "1", {"../../escape": b"x", "/abs": b"x", "var/lib/dpkg/status": None, "a/" * 500 + "b": b""}))])
+    layer = look_into(
+        [
+            str(
+                _tar(
+                    tmp_path / "1",
+                    {"../../escape": b"x", "/abs": b"x", "var/lib/dpkg/status": None, "a/" * 500 + "b": b""},
+                )
+            )
+        ]
+    )
     assert layer.files == {} and not layer.unread and set(os.listdir(tmp_path)) == before | {"1"}
 
 
-def copied(source: Path, target: Path, trust=Trust()) -> int:
+def copied(source: Path, target: Path, trust: Trust = NOBODY) -> int:
     return copy(str(source), str(target), trust, VERSION, lambda part, whole, text: None)[1]
 
 
@@ -376,7 +492,9 @@ def test_a_copy_is_the_same_bytes_and_stays_signed(tmp_path):
     made = make(tmp_path / "made", key(tmp_path), split=1 << 12)
     assert copied(made, tmp_path / "copy") == len(verify(str(made), Trust(), VERSION).manifest.files)
     assert verify(str(tmp_path / "copy"), Trust(), VERSION).sha256 == digest((made / NAME).read_bytes())
-    assert {path.relative_to(made) for path in made.rglob("*")} == {path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").rglob("*")}
+    assert {path.relative_to(made) for path in made.rglob("*")} == {
+        path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").rglob("*")
+    }
 
 
 def test_copying_again_writes_what_is_missing_or_damaged(tmp_path):

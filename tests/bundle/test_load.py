@@ -1,4 +1,5 @@
-"""Images of a bundle into a real dockerd: exactly those, without the layers that it has, and nothing of a bundle that changed."""
+"""Images of a bundle into a real dockerd: exactly those, without the layers that it has, and nothing of a bundle that
+changed."""
 
 import pytest
 

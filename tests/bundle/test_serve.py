@@ -1,4 +1,5 @@
-"""A bundle served to others, over real sockets and TLS: what it holds and nothing else, nothing that changed, and to nobody for ever."""
+"""A bundle served to others, over real sockets and TLS: what it holds and nothing else, nothing that changed, and to
+nobody for ever."""
 
 import hashlib
 import http.client
@@ -11,6 +12,7 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -98,17 +100,25 @@ def test_an_image_is_had_by_its_tag_and_by_the_digest_that_a_lock_has(tmp_path, 
         name = registry.publish_for("team/app", "linux/amd64", "linux/arm64")
         manifest = create(tmp_path / "out", [name], architectures=("amd64", "arm64"), split=1 << 18)
         locked = registry.digest("team/app")
-    with serving(tmp_path / "out", pair) as (port, _, _), Client(certificates=trusted(tmp_path, pair, port), attempts=1) as client:
+    with (
+        serving(tmp_path / "out", pair) as (port, _, _),
+        Client(certificates=trusted(tmp_path, pair, port), attempts=1) as client,
+    ):
         reference = f"{HOST}:{port}/team/app"
         assert client.digest(f"{reference}:1") == locked
         for asked in (f"{reference}:1", f"{reference}@{locked}"):
             found = client.image(asked, ("amd64", "arm64"))
-            assert {key: (one.manifest.digest, one.config.digest) for key, one in found.images.items()} == {key: one[:2] for key, one in manifest.images[name].items()}
+            assert {key: (one.manifest.digest, one.config.digest) for key, one in found.images.items()} == {
+                key: one[:2] for key, one in manifest.images[name].items()
+            }
         layer = found.images["arm64"].layers[0]
         whole = b"".join(verified(client.blob(reference, layer), layer))
         # The layer lies in three parts.
         assert len(whole) == layer.size > 2 << 18
-        assert [b"".join(client.blob(reference, layer, start)) == whole[start:] for start in (1, (1 << 18) - 1, 1 << 18, (2 << 18) + 7)] == [True] * 4
+        assert [
+            b"".join(client.blob(reference, layer, start)) == whole[start:]
+            for start in (1, (1 << 18) - 1, 1 << 18, (2 << 18) + 7)
+        ] == [True] * 4
         with pytest.raises(MachineUnfit, match="(?i)unknown|no team/app"):
             client.resolve(f"{reference}:2")
 
@@ -121,7 +131,10 @@ def test_a_bundle_without_the_index_of_an_image_gets_one(tmp_path, pair):
             writer.blob(f"images/blobs/sha256/{name}", name, len(content), lambda offset, content=content: [content])
         images = {REFERENCE: {"amd64": image._replace(index=f"sha256:{'1' * 64}")}}
         writer.seal(Manifest(1, VERSION, VERSION, "homelab", ("amd64",), {}, {}, images, {}))
-    with serving(tmp_path / "old", pair) as (port, _, _), Client(certificates=trusted(tmp_path, pair, port), attempts=1) as client:
+    with (
+        serving(tmp_path / "old", pair) as (port, _, _),
+        Client(certificates=trusted(tmp_path, pair, port), attempts=1) as client,
+    ):
         for name in ("registry.example.org/team/app", "team/app"):
             assert client.image(f"{HOST}:{port}/{name}:1.2", ["amd64"]).images["amd64"].config.digest == image.config
 
@@ -130,13 +143,26 @@ def test_names_are_those_of_mirrors_and_dockers_come_first():
     def read(path):
         return json.dumps({"path": path}).encode()
 
-    images = {name: {"amd64": ImageEntry(f"sha256:{number:064}", "sha256:" + "f" * 64)} for number, name in enumerate(("caddy:2", "ghcr.io/library/caddy:2", "ghcr.io/library/caddy", "10.0.0.1:5000/a/b:1"))}
+    images = {
+        name: {"amd64": ImageEntry(f"sha256:{number:064}", "sha256:" + "f" * 64)}
+        for number, name in enumerate(
+            ("caddy:2", "ghcr.io/library/caddy:2", "ghcr.io/library/caddy", "10.0.0.1:5000/a/b:1")
+        )
+    }
     found = offer(Manifest(1, VERSION, VERSION, "x", (), {}, {}, images, {}), read).tags
     number = {name: {tag: int(digest[7:]) for tag, digest in tags.items()} for name, tags in found.items()}
-    assert number == {"docker.io/library/caddy": {"2": 0}, "ghcr.io/library/caddy": {"2": 1, "latest": 2}, "library/caddy": {"2": 0, "latest": 2}, "a/b": {"1": 3}}
+    assert number == {
+        "docker.io/library/caddy": {"2": 0},
+        "ghcr.io/library/caddy": {"2": 1, "latest": 2},
+        "library/caddy": {"2": 0, "latest": 2},
+        "a/b": {"1": 3},
+    }
 
 
-@pytest.mark.parametrize("content", [b"no JSON", b"[]", b'{"mediaType": "a/b\\r\\nSet-Cookie: x"}', b'{"mediaType": ["a/b"]}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [b"no JSON", b"[]", b'{"mediaType": "a/b\\r\\nSet-Cookie: x"}', b'{"mediaType": ["a/b"]}', b"[" * 100_000],
+)
 def test_a_manifest_that_is_none_is_refused_before_serving(content):
     images = {"caddy:2": {"amd64": ImageEntry("sha256:" + "1" * 64, "sha256:" + "2" * 64)}}
     with pytest.raises(Refused, match="image"):
@@ -145,13 +171,24 @@ def test_a_manifest_that_is_none_is_refused_before_serving(content):
 
 def test_every_file_is_served_as_it_is_and_can_be_gone_on_with(stick, pair):
     with serving(stick, pair) as (port, _, _):
-        for path in ("infrakit.yaml", NAME, SIGNATURE, "packages/debian-trixie-amd64/docker-ce_1_amd64.deb", "packages/debian-trixie-amd64/./docker-ce_1_amd64.deb", "big.bin"):
+        for path in (
+            "infrakit.yaml",
+            NAME,
+            SIGNATURE,
+            "packages/debian-trixie-amd64/docker-ce_1_amd64.deb",
+            "packages/debian-trixie-amd64/./docker-ce_1_amd64.deb",
+            "big.bin",
+        ):
             status, headers, body = ask(port, pair, f"/{path}")
             assert (status, body) == (200, (stick / path).read_bytes()) and int(headers["Content-Length"]) == len(body)
         whole = BIG
         for start in (1, (1 << 24) - 1, 1 << 24, len(whole) - 1):
             status, headers, body = ask(port, pair, "/big.bin", Range=f"bytes={start}-")
-            assert (status, body, headers["Content-Range"]) == (206, whole[start:], f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+            assert (status, body, headers["Content-Range"]) == (
+                206,
+                whole[start:],
+                f"bytes {start}-{len(whole) - 1}/{len(whole)}",
+            )
         assert ask(port, pair, "/big.bin", Range="bytes=5-9")[2] == whole[5:10]
         assert ask(port, pair, "/big.bin", Range=f"bytes={len(whole)}-")[0] == 416
         # Whoever began with another file gets all of this one.
@@ -166,9 +203,23 @@ def test_what_the_manifest_has_not_is_not_there(stick, pair):
         (stick / "added").write_text("secret")
         (stick / "link").symlink_to(stick.parent / "outside")
         for path in (
-            "/../outside", "/packages/../../outside", "/%2e%2e/outside", "/packages/%2e%2e%2f%2e%2e%2foutside", "//outside", "/added", "/link", "/packages", "/images/",
-            "/v2/../added", "/v2/team/app/blobs/sha256:" + "0" * 64, "/v2/team/app/blobs/../../../added", "/v2/other/manifests/1.2", "/v2/team/app/manifests/9",
-            "/bundle.json.part", "outside", "/infrakit.yaml%00",
+            "/../outside",
+            "/packages/../../outside",
+            "/%2e%2e/outside",
+            "/packages/%2e%2e%2f%2e%2e%2foutside",
+            "//outside",
+            "/added",
+            "/link",
+            "/packages",
+            "/images/",
+            "/v2/../added",
+            "/v2/team/app/blobs/sha256:" + "0" * 64,
+            "/v2/team/app/blobs/../../../added",
+            "/v2/other/manifests/1.2",
+            "/v2/team/app/manifests/9",
+            "/bundle.json.part",
+            "outside",
+            "/infrakit.yaml%00",
         ):
             status, _, body = ask(port, pair, path)
             assert status == 404 and b"secret" not in body, path
@@ -212,14 +263,23 @@ def shown(pair) -> str:
 
 def fetched(port, pair, target, given=None):
     """Files that were written."""
-    return copy(f"https://{HOST}:{port}", str(target), Trust(), VERSION, lambda part, whole, text: None, shown(pair) if given is None else given)[1]
+    return copy(
+        f"https://{HOST}:{port}",
+        str(target),
+        Trust(),
+        VERSION,
+        lambda part, whole, text: None,
+        shown(pair) if given is None else given,
+    )[1]
 
 
 def test_another_machine_copies_it_whole_and_goes_on_where_it_stopped(stick, pair, tmp_path):
     with serving(stick, pair) as (port, said, _):
         assert fetched(port, pair, tmp_path / "out") == len(verify(str(stick), Trust(), VERSION).manifest.files)
         assert {path.relative_to(stick): path.read_bytes() for path in stick.rglob("*") if path.is_file()} == {
-            path.relative_to(tmp_path / "out"): path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
+            path.relative_to(tmp_path / "out"): path.read_bytes()
+            for path in (tmp_path / "out").rglob("*")
+            if path.is_file()
         }
         assert fetched(port, pair, tmp_path / "out") == 0
         os.truncate(tmp_path / "out/big.bin", 5_000_000)
@@ -242,9 +302,18 @@ def test_a_copy_goes_on_when_the_connection_breaks(stick, pair, tmp_path, monkey
 
     monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.01)
     with serving(stick, pair) as (port, said, server):
-        monkeypatch.setattr(server.shelf, "find", lambda target, find=server.shelf.find: broken(find(target)) if "big" in target else find(target))
+        monkeypatch.setattr(
+            server.shelf,
+            "find",
+            lambda target, find=server.shelf.find: broken(find(target)) if "big" in target else find(target),
+        )
         fetched(port, pair, tmp_path / "out")
-        assert not breaks and [line.rpartition(" ")[2] for line in said if "big.bin" in line] == ["200", "206", "206", "206"]
+        assert not breaks and [line.rpartition(" ")[2] for line in said if "big.bin" in line] == [
+            "200",
+            "206",
+            "206",
+            "206",
+        ]
     assert verify(str(tmp_path / "out"), Trust(), VERSION)
 
 
@@ -262,10 +331,18 @@ def test_another_certificate_is_refused_before_anything_is_asked(stick, pair, tm
 def test_what_is_served_and_is_not_what_was_signed_makes_no_bundle(stick, pair, tmp_path, monkeypatch):
     """By a machine that lies: the same server, whose bundle is changed where it does not look again."""
     with serving(stick, pair) as (port, _, server):
-        monkeypatch.setattr(server.shelf, "find", lambda target, find=server.shelf.find: forged(find(target)) if "big" in target else find(target))
+        monkeypatch.setattr(
+            server.shelf,
+            "find",
+            lambda target, find=server.shelf.find: forged(find(target)) if "big" in target else find(target),
+        )
         with pytest.raises(MachineUnfit, match="what came is not what it should be"):
             fetched(port, pair, tmp_path / "out")
-        monkeypatch.setattr(server.shelf, "find", lambda target, find=server.shelf.find: find(target if NAME not in target else "/infrakit.yaml"))
+        monkeypatch.setattr(
+            server.shelf,
+            "find",
+            lambda target, find=server.shelf.find: find(target if NAME not in target else "/infrakit.yaml"),
+        )
         with pytest.raises(Refused):
             fetched(port, pair, tmp_path / "other")
     assert not (tmp_path / "out" / NAME).exists() and not (tmp_path / "other").exists()
@@ -304,7 +381,15 @@ def test_who_says_nothing_is_cut_and_others_are_served_meanwhile(stick, pair):
 def test_what_is_no_request_is_answered_in_words(stick, pair, capfd):
     context = ssl.create_default_context(cafile=pair[1])
     with serving(stick, pair) as (port, said, _):
-        for text in (b"nonsense\r\n\r\n", b"GET /" + b"a" * 70_000 + b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"\0\xff\r\n\r\n", b"GET /%ff%00 HTTP/1.1\r\nRange: bytes=9-1\r\nContent-Length: 5\r\n\r\nhello", b"A:b\r\n" * 300):
+        for text in (
+            b"nonsense\r\n\r\n",
+            b"GET /" + b"a" * 70_000 + b"\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"\0\xff\r\n\r\n",
+            b"GET /%ff%00 HTTP/1.1\r\nRange: bytes=9-1\r\nContent-Length: 5\r\n\r\nhello",
+            b"A:b\r\n" * 300,
+        ):
             with context.wrap_socket(socket.create_connection((HOST, port), 10), server_hostname=HOST) as caller:
                 try:
                     caller.sendall(text)
@@ -319,7 +404,10 @@ def test_what_is_no_request_is_answered_in_words(stick, pair, capfd):
 def test_too_many_at_once_wait_for_their_turn(stick, pair):
     with serving(stick, pair, most=2) as (port, _, server):
         found = []
-        callers = [threading.Thread(target=lambda: found.append(hashlib.sha256(ask(port, pair, "/big.bin")[2]).hexdigest())) for _ in range(6)]
+        callers = [
+            threading.Thread(target=lambda: found.append(hashlib.sha256(ask(port, pair, "/big.bin")[2]).hexdigest()))
+            for _ in range(6)
+        ]
         for caller in callers:
             caller.start()
         while any(caller.is_alive() for caller in callers):
@@ -350,8 +438,10 @@ def test_a_port_that_is_taken_and_a_pair_that_is_none_are_said(stick, pair, tmp_
 
 def test_a_certificate_is_made_once_and_not_taken_for_another_name(tmp_path):
     paths = server_pair(str(tmp_path / "tls"), ["core.lan", "fd00::1"])
-    before = [open(path).read() for path in paths]
-    assert server_pair(str(tmp_path / "tls"), ["fd00::1"]) == paths and before == [open(path).read() for path in paths]
+    before = [Path(path).read_text() for path in paths]
+    assert server_pair(str(tmp_path / "tls"), ["fd00::1"]) == paths and before == [
+        Path(path).read_text() for path in paths
+    ]
     assert os.stat(paths[1]).st_mode & 0o777 == 0o600 and os.stat(tmp_path / "tls").st_mode & 0o777 == 0o700
     with pytest.raises(UsageProblem, match="is not for 192.168.1.10"):
         server_pair(str(tmp_path / "tls"), ["192.168.1.10"])

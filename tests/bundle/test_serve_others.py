@@ -1,4 +1,5 @@
-"""`infrakit bundle serve`, and the programs of others against it: a real dockerd pulls, a real apt fetches, curl's way works."""
+"""`infrakit bundle serve`, and the programs of others against it: a real dockerd pulls, a real apt fetches, curl's way
+works."""
 
 import os
 import re
@@ -29,7 +30,18 @@ LOOPBACK = "127.0.0.1:0"
 @contextmanager
 def serving(pyz, folder, *words, listen=LOOPBACK):
     """(the address that it printed, what it said first) while it serves."""
-    call = [sys.executable, str(pyz), "bundle", "serve", str(folder), "--listen", listen, "--tls", str(folder.parent / "tls"), *words]
+    call = [
+        sys.executable,
+        str(pyz),
+        "bundle",
+        "serve",
+        str(folder),
+        "--listen",
+        listen,
+        "--tls",
+        str(folder.parent / "tls"),
+        *words,
+    ]
     with open(folder.parent / "said", "w+") as said:
         running = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=said, text=True)
         try:
@@ -46,10 +58,15 @@ def serving(pyz, folder, *words, listen=LOOPBACK):
 def package(folder: Path, name: str) -> Path:
     """A .deb with one file."""
     (folder / "tree/DEBIAN").mkdir(parents=True)
-    (folder / "tree/DEBIAN/control").write_text(f"Package: {name}\nVersion: 1:2~3+4\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n")
+    (folder / "tree/DEBIAN/control").write_text(
+        f"Package: {name}\nVersion: 1:2~3+4\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\n"
+        "Description: a test\n"
+    )
     (folder / "tree/hello").write_text("hello\n")
     path = folder / f"{name}_2~3+4_all.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(folder / "tree"), str(path)], check=True, capture_output=True)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-b", str(folder / "tree"), str(path)], check=True, capture_output=True
+    )
     return path
 
 
@@ -58,7 +75,11 @@ def stick(tmp_path, pyz):
     path = package(tmp_path, "hello-edge")
     control = subprocess.run(["dpkg-deb", "-f", path], capture_output=True, text=True, check=True).stdout
     entry = index_entry(control, path.name, path.stat().st_size, digest(path.read_bytes()))
-    more = {"infrakit.pyz": pyz.read_bytes(), f"{SYSTEM}/Packages": entry.encode(), f"{SYSTEM}/{path.name}": path.read_bytes()}
+    more = {
+        "infrakit.pyz": pyz.read_bytes(),
+        f"{SYSTEM}/Packages": entry.encode(),
+        f"{SYSTEM}/{path.name}": path.read_bytes(),
+    }
     return make(tmp_path / "stick", key(tmp_path), more=more)
 
 
@@ -69,13 +90,25 @@ def test_a_machine_finds_all_it_needs_at_the_address_that_is_printed(stick, pyz,
             directions = answer.read().decode()
         assert directions in said and "has not seen that key before" in said
         found = dict(line.split(": ", 1) for line in directions.splitlines() if not line.startswith(" "))
-        assert found["all of it"] == f"infrakit bundle copy {address} DIR --fingerprint {found['certificate'].rpartition(' ')[2]}"
+        assert (
+            found["all of it"]
+            == f"infrakit bundle copy {address} DIR --fingerprint {found['certificate'].rpartition(' ')[2]}"
+        )
         call = [str(tmp_path / "copy") if word == "DIR" else word for word in found["all of it"].split()[1:]]
         copied = subprocess.run([sys.executable, str(pyz), *call], capture_output=True, text=True, timeout=60)
         assert copied.returncode == 0 and "has not seen that key before" in copied.stderr, copied.stderr
-        assert {path.relative_to(stick): path.read_bytes() for path in stick.rglob("*.*")} == {path.relative_to(tmp_path / "copy"): path.read_bytes() for path in (tmp_path / "copy").rglob("*.*")}
-        place, fingerprint = re.fullmatch(r"(https://\S+), sha256 fingerprint ([0-9A-F:]{95})", found["certificate"]).groups()
-        shown = subprocess.run(["openssl", "x509", "-in", tmp_path / "tls/server.crt", "-noout", "-fingerprint", "-sha256"], capture_output=True, text=True, check=True).stdout
+        assert {path.relative_to(stick): path.read_bytes() for path in stick.rglob("*.*")} == {
+            path.relative_to(tmp_path / "copy"): path.read_bytes() for path in (tmp_path / "copy").rglob("*.*")
+        }
+        place, fingerprint = re.fullmatch(
+            r"(https://\S+), sha256 fingerprint ([0-9A-F:]{95})", found["certificate"]
+        ).groups()
+        shown = subprocess.run(
+            ["openssl", "x509", "-in", tmp_path / "tls/server.crt", "-noout", "-fingerprint", "-sha256"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         assert shown.strip().endswith(fingerprint)
         program, sha256 = re.fullmatch(r"(https://\S+), sha256 ([0-9a-f]{64})", found["program"]).groups()
         # As curl -k would, and the fingerprint compared by eye.
@@ -94,12 +127,26 @@ def test_apt_takes_packages_from_it(stick, pyz, tmp_path):
     with serving(pyz, stick) as (_, said):
         (root / "sources.list").write_text(re.search(r"^packages: (deb .*)$", said, re.MULTILINE)[1] + "\n")
         settings = {
-            "Dir::State": root, "Dir::State::status": root / "status", "Dir::State::lists": root / "lists", "Dir::Cache": root, "Dir::Etc::sourcelist": root / "sources.list",
-            "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null", "APT::Sandbox::User": "root", "Debug::NoLocking": "true",
-            "APT::Architecture": "amd64", "APT::Architectures": "amd64", "Acquire::https::CAInfo": tmp_path / "tls/server.crt", "APT::Update::Error-Mode": "any",
+            "Dir::State": root,
+            "Dir::State::status": root / "status",
+            "Dir::State::lists": root / "lists",
+            "Dir::Cache": root,
+            "Dir::Etc::sourcelist": root / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "APT::Sandbox::User": "root",
+            "Debug::NoLocking": "true",
+            "APT::Architecture": "amd64",
+            "APT::Architectures": "amd64",
+            "Acquire::https::CAInfo": tmp_path / "tls/server.crt",
+            "APT::Update::Error-Mode": "any",
         }
         words = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
-        for verb in (["update"], ["download", "hello-edge=1:2~3+4"], ["install", "-y", "--download-only", "hello-edge"]):
+        for verb in (
+            ["update"],
+            ["download", "hello-edge=1:2~3+4"],
+            ["install", "-y", "--download-only", "hello-edge"],
+        ):
             done = subprocess.run([*words, *verb], capture_output=True, text=True, timeout=60, cwd=root / "got")
             assert done.returncode == 0, done.stdout + done.stderr
         wrong = [word for word in words if "CAInfo" not in word]
@@ -143,7 +190,9 @@ def test_an_engine_pulls_from_it(address, tmp_path, pyz):
                 assert Engine().image_id(one) == image
                 docker("image", "rm", one)
             assert f"docker pull {names[0]}\n" in said
-            pushed = subprocess.run(["docker", "pull", f"{place}/team/other:1"], capture_output=True, text=True, timeout=60)
+            pushed = subprocess.run(
+                ["docker", "pull", f"{place}/team/other:1"], capture_output=True, text=True, timeout=60
+            )
         finally:
             shutil.rmtree(trusted, ignore_errors=True)
             for one in names:
@@ -152,11 +201,17 @@ def test_an_engine_pulls_from_it(address, tmp_path, pyz):
     assert pushed.returncode != 0 and "unknown" in pushed.stderr
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
-    (["--listen", "5000"], 2, "it is no address with a port"), (["--listen", "example.org:5000"], 2, "it is no address with a port"),
-    (["--listen", "0.0.0.0:0"], 2, "is every address of this machine"), (["--listen", LOOPBACK, "--name", "a b"], 2, "it is no name of a machine"), ([], 2, "--listen"),
-    (["--listen", "203.0.113.77:0"], 3, "name an address of this machine"),
-])
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--listen", "5000"], 2, "it is no address with a port"),
+        (["--listen", "example.org:5000"], 2, "it is no address with a port"),
+        (["--listen", "0.0.0.0:0"], 2, "is every address of this machine"),
+        (["--listen", LOOPBACK, "--name", "a b"], 2, "it is no name of a machine"),
+        ([], 2, "--listen"),
+        (["--listen", "203.0.113.77:0"], 3, "name an address of this machine"),
+    ],
+)
 def test_a_call_that_is_wrong_is_said(infrakit, tmp_path, words, code, said):
     make(tmp_path / "stick", key(tmp_path))
     done = infrakit("bundle", "serve", "stick", "--tls", "tls", *words)
@@ -173,5 +228,8 @@ def test_a_bundle_that_is_damaged_or_of_nobody_is_not_served(infrakit, tmp_path)
 
 
 def test_every_address_is_said(tmp_path, pyz):
-    with serving(pyz, make(tmp_path / "stick", key(tmp_path)), "--name", "core.lan", listen="0.0.0.0:0") as (address, said):
+    with serving(pyz, make(tmp_path / "stick", key(tmp_path)), "--name", "core.lan", listen="0.0.0.0:0") as (
+        address,
+        said,
+    ):
         assert address.startswith("https://core.lan:") and "note: it listens on every address of this machine" in said

@@ -1,4 +1,5 @@
-"""A bundle that was changed in any way is refused before anything is done with it, by a code and in words that name the place."""
+"""A bundle that was changed in any way is refused before anything is done with it, by a code and in words that name the
+place."""
 
 import errno
 import json
@@ -36,11 +37,14 @@ def copy(signed, tmp_path):
     return Path(shutil.copytree(signed, tmp_path / "copy"))
 
 
+NOBODY = Trust()
+
+
 def trusted(place, **more):
     return Trust(tuple(keys_of(key(place).with_suffix(".pub").read_text())), **more)
 
 
-def codes(folder: Path, trust: Trust = Trust(), version: str = VERSION) -> list[tuple[str, str]]:
+def codes(folder: Path, trust: Trust = NOBODY, version: str = VERSION) -> list[tuple[str, str]]:
     """(code, path) of everything that is wrong; [] where nothing is."""
     try:
         verify(str(folder), trust, version)
@@ -53,7 +57,9 @@ def codes(folder: Path, trust: Trust = Trust(), version: str = VERSION) -> list[
 def signs_anew(folder: Path, place: Path, change) -> None:
     """What a signer with bad intentions, or with a bug, could make of the manifest."""
     content = (folder / NAME).read_bytes()
-    content = change(content) if not isinstance(change, dict) else json.dumps({**json.loads(content), **change}).encode()
+    content = (
+        change(content) if not isinstance(change, dict) else json.dumps({**json.loads(content), **change}).encode()
+    )
     (folder / NAME).write_bytes(content)
     (folder / SIGNATURE).write_bytes(signing.sign(content, str(key(place))))
 
@@ -68,7 +74,11 @@ def test_a_whole_bundle_is_verified_and_the_receipt_says_by_whom(signed, place):
 
 def test_no_clock_can_matter_to_the_file_of_trust(place):
     line = key(place).with_suffix(".pub").read_text().split()
-    assert allowed_signers(trusted(place).keys).decode().split() == ["infrakit", 'namespaces="infrakit-bundle"', *line[:2]]
+    assert allowed_signers(trusted(place).keys).decode().split() == [
+        "infrakit",
+        'namespaces="infrakit-bundle"',
+        *line[:2],
+    ]
 
 
 def test_every_flipped_byte_of_manifest_and_signature_is_refused(copy, place):
@@ -111,7 +121,11 @@ def test_every_truncation_is_refused(copy, place):
         for length in range(len(content)) if name != NAME else (*range(0, len(content), 16), len(content) - 1):
             (copy / name).write_bytes(content[:length])
             found = codes(copy, trusted(place))
-            assert found and found[0] == (("truncated", YAML) if name == YAML else ("signature", SIGNATURE)), (name, length, found)
+            assert found and found[0] == (("truncated", YAML) if name == YAML else ("signature", SIGNATURE)), (
+                name,
+                length,
+                found,
+            )
         (copy / name).write_bytes(content)
 
 
@@ -151,23 +165,44 @@ LAYOUTS = {
     "swapped": (lambda f: _swap(f, YAML, DEB), [("swapped", YAML), ("swapped", DEB)]),
     "longer": (lambda f: (f / YAML).write_bytes(b"version: 1\n#"), [("wrong-size", YAML)]),
     "empty": (lambda f: (f / DEB).write_bytes(b""), [("truncated", DEB)]),
-    "link in place of a file": (lambda f: _replaced(f / YAML, lambda path: path.symlink_to("/etc/hostname")), [("link", YAML)]),
-    "link to what it should be": (lambda f: ((f / YAML).rename(f.parent / "elsewhere"), (f / YAML).symlink_to(f.parent / "elsewhere")), [("link", YAML)]),
-    "link in place of a folder": (lambda f: ((f / "packages").rename(f.parent / "away"), (f / "packages").symlink_to(f.parent / "away")), [("missing", DEB), ("link", "packages")]),
+    "link in place of a file": (
+        lambda f: _replaced(f / YAML, lambda path: path.symlink_to("/etc/hostname")),
+        [("link", YAML)],
+    ),
+    "link to what it should be": (
+        lambda f: ((f / YAML).rename(f.parent / "elsewhere"), (f / YAML).symlink_to(f.parent / "elsewhere")),
+        [("link", YAML)],
+    ),
+    "link in place of a folder": (
+        lambda f: ((f / "packages").rename(f.parent / "away"), (f / "packages").symlink_to(f.parent / "away")),
+        [("missing", DEB), ("link", "packages")],
+    ),
     "link beside": (lambda f: (f / "images/more").symlink_to("/"), [("link", "images/more")]),
-    "dangling link as manifest": (lambda f: _replaced(f / NAME, lambda path: path.symlink_to("nothing")), [("link", NAME)]),
-    "link as signature": (lambda f: ((f / SIGNATURE).rename(f.parent / "away"), (f / SIGNATURE).symlink_to(f.parent / "away")), [("link", SIGNATURE)]),
+    "dangling link as manifest": (
+        lambda f: _replaced(f / NAME, lambda path: path.symlink_to("nothing")),
+        [("link", NAME)],
+    ),
+    "link as signature": (
+        lambda f: ((f / SIGNATURE).rename(f.parent / "away"), (f / SIGNATURE).symlink_to(f.parent / "away")),
+        [("link", SIGNATURE)],
+    ),
     "folder in place of a file": (lambda f: _replaced(f / YAML, lambda path: path.mkdir()), [("not-a-file", YAML)]),
     "folder as manifest": (lambda f: _replaced(f / NAME, lambda path: path.mkdir()), [("not-a-file", NAME)]),
     "pipe": (lambda f: _replaced(f / YAML, os.mkfifo), [("not-a-file", YAML)]),
     "pipe as manifest": (lambda f: _replaced(f / NAME, os.mkfifo), [("not-a-file", NAME)]),
     "socket": (lambda f: _socket(f / "s"), [("not-a-file", "s")]),
     "no manifest": (lambda f: (f / NAME).unlink(), [("unfinished", NAME)]),
-    "no manifest and nothing else": (lambda f: [shutil.rmtree(p) if p.is_dir() else p.unlink() for p in f.iterdir()], [("no-bundle", NAME)]),
+    "no manifest and nothing else": (
+        lambda f: [shutil.rmtree(p) if p.is_dir() else p.unlink() for p in f.iterdir()],
+        [("no-bundle", NAME)],
+    ),
     "no signature": (lambda f: (f / SIGNATURE).unlink(), [("unsigned", SIGNATURE)]),
     "huge manifest": (lambda f: os.truncate(f / NAME, 1 << 33), [("too-much", NAME)]),
     "huge signature": (lambda f: os.truncate(f / SIGNATURE, 1 << 33), [("too-much", SIGNATURE)]),
-    "what systems leave behind": (lambda f: [(f / name).mkdir() for name in ("System Volume Information", "lost+found", ".Trash-1000")], []),
+    "what systems leave behind": (
+        lambda f: [(f / name).mkdir() for name in ("System Volume Information", "lost+found", ".Trash-1000")],
+        [],
+    ),
 }
 
 
@@ -214,7 +249,10 @@ MANIFESTS = {
     "too few chunks": ({"files": {YAML: {"size": CHUNK * 3, "sha256": "0" * 64, "chunks": ["0" * 64]}}}, "manifest"),
     "too many files": ({"files": {f"f{number}": FILES[YAML] for number in range(100_001)}}, "too-much"),
     "parts that are not there": ({"wholes": {"images/x": ["images/x.part0001"]}}, "manifest"),
-    "image without its manifest": ({"images": {"a:1": {"amd64": {"manifest": "sha256:" + "0" * 64, "config": "sha256:" + "0" * 64, "index": ""}}}}, "incomplete"),
+    "image without its manifest": (
+        {"images": {"a:1": {"amd64": {"manifest": "sha256:" + "0" * 64, "config": "sha256:" + "0" * 64, "index": ""}}}},
+        "incomplete",
+    ),
     "image with a blank": ({"images": {"a b:1": {}}}, "manifest"),
     "unknown key": ({"more": 1}, "manifest"),
     "list of files": ({"files": []}, "manifest"),
@@ -228,7 +266,12 @@ MANIFESTS = {
     "not UTF-8": (lambda content: b'{"\xff": 1}', "manifest"),
     "a number of many digits": (lambda content: b'{"bundle": ' + b"1" * 10_000 + b"}", "manifest"),
     "a key twice": (lambda content: content.replace(b'"absent":', b'"bundle":1,"absent":'), "duplicate"),
-    "a file twice": (lambda content: content.replace(b'"files":{', b'"files":{"infrakit.yaml":{"size":1,"sha256":"' + b"0" * 64 + b'"},'), "duplicate"),
+    "a file twice": (
+        lambda content: content.replace(
+            b'"files":{', b'"files":{"infrakit.yaml":{"size":1,"sha256":"' + b"0" * 64 + b'"},'
+        ),
+        "duplicate",
+    ),
 }
 
 
@@ -252,14 +295,20 @@ def test_a_key_of_another_kind_is_refused(copy, place):
 
 
 def test_a_signature_for_something_else_is_refused(copy, place):
-    done = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-n", "git", "-f", str(key(place))], input=(copy / NAME).read_bytes(), capture_output=True)
+    done = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-n", "git", "-f", str(key(place))],
+        input=(copy / NAME).read_bytes(),
+        capture_output=True,
+    )
     (copy / SIGNATURE).write_bytes(done.stdout)
     assert codes(copy, trusted(place)) == [("signature", SIGNATURE)]
 
 
 def test_a_lower_serial_is_refused_unless_allowed(signed, place):
     assert codes(signed, trusted(place, serial=8)) == [("lower-serial", NAME)]
-    assert codes(signed, trusted(place, serial=8, allow_downgrade=True)) == [] == codes(signed, trusted(place, serial=7))
+    assert (
+        codes(signed, trusted(place, serial=8, allow_downgrade=True)) == [] == codes(signed, trusted(place, serial=7))
+    )
 
 
 def test_unsigned_is_refused_unless_allowed(copy, place):

@@ -16,8 +16,18 @@ SCHEMA = resources.schema("blueprint")
 NAMES = resources.blueprint_names()
 CATALOG = load_catalog()
 EXPECTED = {
-    "authentik", "caddy", "cloudflared", "dozzle", "dozzle-agent", "glances", "guacamole", "portainer", "portainer-agent",
-    "portainer-edge-agent", "socket-proxy", "watchtower",
+    "authentik",
+    "caddy",
+    "cloudflared",
+    "dozzle",
+    "dozzle-agent",
+    "glances",
+    "guacamole",
+    "portainer",
+    "portainer-agent",
+    "portainer-edge-agent",
+    "socket-proxy",
+    "watchtower",
 }
 CONTAINERS = [(blueprint, container) for blueprint in CATALOG.blueprints.values() for container in blueprint.containers]
 
@@ -59,7 +69,9 @@ def test_every_secret_that_is_read_is_declared(blueprint, container):
 def test_every_reference_stands_in_the_table(name):
     text = resources.blueprint_source(name).decode()
     plain = "\n".join(line.partition(" #")[0] for line in text.splitlines() if not line.lstrip().startswith("#"))
-    assert all(is_known(reference) for reference in references(plain)), [r for r in references(plain) if not is_known(r)]
+    assert all(is_known(reference) for reference in references(plain)), [
+        r for r in references(plain) if not is_known(r)
+    ]
 
 
 def test_every_one_shot_is_awaited():
@@ -78,10 +90,14 @@ def test_profiles_exist():
 
 
 def test_readers_of_docker_are_read_only():
-    for blueprint, container in CONTAINERS:
+    for _blueprint, container in CONTAINERS:
         if container.docker and not container.docker.writes:
             assert all(call.startswith(("GET ", "HEAD ")) for call in container.docker.allow)
-            assert not any(word in call for call in container.docker.allow for word in ("archive", "export", "attach", "exec", "changes"))
+            assert not any(
+                word in call
+                for call in container.docker.allow
+                for word in ("archive", "export", "attach", "exec", "changes")
+            )
 
 
 def test_clients_say_their_grant_types():

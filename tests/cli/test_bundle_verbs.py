@@ -1,4 +1,5 @@
-"""infrakit bundle through the zipapp: exit codes, words, receipts; and install refuses a bundle before it looks at the machine."""
+"""infrakit bundle through the zipapp: exit codes, words, receipts; and install refuses a bundle before it looks at the
+machine."""
 
 import json
 import shutil
@@ -29,33 +30,61 @@ def test_a_whole_bundle_is_said_to_be_whole_by_whom(infrakit, stick, tmp_path):
 
 def test_the_receipt_says_what_was_verified_when_and_by_what(infrakit, stick):
     receipt = json.loads(infrakit("bundle", "verify", "stick", "--json").stdout)
-    assert receipt["result"] == "verified" and receipt["verified_by"] == f"infrakit {VERSION}" and receipt["key"].startswith("SHA256:")
-    assert receipt["serial"] == 7 and receipt["files"]["infrakit.yaml"]["size"] == len(YAML) and receipt["verified_at"].endswith("Z")
+    assert (
+        receipt["result"] == "verified"
+        and receipt["verified_by"] == f"infrakit {VERSION}"
+        and receipt["key"].startswith("SHA256:")
+    )
+    assert (
+        receipt["serial"] == 7
+        and receipt["files"]["infrakit.yaml"]["size"] == len(YAML)
+        and receipt["verified_at"].endswith("Z")
+    )
 
 
 def test_damage_is_named_file_by_file(infrakit, stick):
     for path in sorted((stick / "images/blobs/sha256").iterdir())[:2]:
         path.write_bytes(b"x" * path.stat().st_size)
     done = infrakit("bundle", "verify", "stick")
-    assert done.returncode == 1 and done.stderr.count("it is damaged [damaged]") == 3 and "2 things are wrong" in done.stderr
+    assert (
+        done.returncode == 1
+        and done.stderr.count("it is damaged [damaged]") == 3
+        and "2 things are wrong" in done.stderr
+    )
     done = infrakit("bundle", "verify", "stick", "--json")
     assert [problem["code"] for problem in json.loads(done.stdout)["problems"]] == ["damaged", "damaged"]
 
 
-@pytest.mark.parametrize("words", [["install", "--yes"], ["install", "--dry-run"], ["up", "--yes", "-f", "stick/infrakit.yaml"]])
+@pytest.mark.parametrize(
+    "words", [["install", "--yes"], ["install", "--dry-run"], ["up", "--yes", "-f", "stick/infrakit.yaml"]]
+)
 def test_a_damaged_bundle_is_refused_before_anything_else(infrakit, stick, words):
     (stick / "infrakit.yaml").write_bytes(YAML.replace(b"x.", b"y."))
     done = infrakit(*words, "--bundle", "stick")
-    assert done.returncode == 1 and done.stdout == "" and "infrakit.yaml: it is damaged [damaged]" in done.stderr, done.stderr
+    assert done.returncode == 1 and done.stdout == "" and "infrakit.yaml: it is damaged [damaged]" in done.stderr, (
+        done.stderr
+    )
 
 
 def test_a_bundle_beside_the_program_is_found_by_itself(stick, tmp_path):
-    done = subprocess.run([sys.executable, str(stick / "infrakit.pyz"), "install", "--dry-run"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, str(stick / "infrakit.pyz"), "install", "--dry-run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert f"bundle {stick}: whole" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_preflight_from_the_stick_does_not_miss_a_network(stick, tmp_path):
-    done = subprocess.run([sys.executable, str(stick / "infrakit.pyz"), "preflight", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, str(stick / "infrakit.pyz"), "preflight", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     found = json.loads(done.stdout)
     assert found and "names-unknown" not in {item["code"] for item in found} and "Traceback" not in done.stderr
 
@@ -75,7 +104,9 @@ def test_a_difference_is_said_with_its_own_exit_code(infrakit, stick, tmp_path):
     make(tmp_path / "next", key(tmp_path), serial=8, more={"infrakit.yaml": YAML + b"#\n"})
     assert infrakit("bundle", "inspect", "stick", "--diff", "stick").returncode == 0
     done = infrakit("bundle", "inspect", "next", "--diff", "stick")
-    assert done.returncode == 6 and {"~ serial 7 -> 8", "~ infrakit.yaml", "- infrakit.pyz"} <= set(done.stdout.splitlines())
+    assert done.returncode == 6 and {"~ serial 7 -> 8", "~ infrakit.yaml", "- infrakit.pyz"} <= set(
+        done.stdout.splitlines()
+    )
     facts = json.loads(infrakit("bundle", "inspect", "stick", "--json").stdout)
     assert facts["images"][0]["image"] == REFERENCE and facts["packages"]["debian-trixie-amd64"]["packages"] == 1
 

@@ -43,14 +43,18 @@ def test_a_dry_run_as_json_has_the_same_steps(infrakit, file):
 
 
 def test_who_is_not_root_is_told_how(pyz):
-    with tempfile.TemporaryDirectory(prefix="infrakit-everybody-") as name:  # pytest's own folders are the caller's alone
+    with tempfile.TemporaryDirectory(
+        prefix="infrakit-everybody-"
+    ) as name:  # pytest's own folders are the caller's alone
         place = Path(name)
         place.chmod(0o755)
         (place / "infrakit.yaml").write_text(TEXT)
         shutil.copy(pyz, place / "infrakit.pyz")
         somebody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
         words = ["/usr/bin/python3" if somebody else sys.executable, "infrakit.pyz", "up", "--yes"]
-        run = subprocess.run(words, cwd=place, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, **somebody)
+        run = subprocess.run(
+            words, cwd=place, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, **somebody
+        )
 
     assert run.returncode == 3 and "this needs root\n  hint: sudo infrakit up --yes" in run.stderr
 
@@ -58,7 +62,12 @@ def test_who_is_not_root_is_told_how(pyz):
 @as_root
 def test_without_a_terminal_nothing_is_asked_and_nothing_changed(pyz, file):
     run = subprocess.run(
-        [sys.executable, str(pyz), "up"], cwd=file.parent, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, start_new_session=True,
+        [sys.executable, str(pyz), "up"],
+        cwd=file.parent,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+        start_new_session=True,
     )
 
     assert run.returncode == 2 and "--yes answers the question" in run.stderr
@@ -71,7 +80,13 @@ def test_a_second_run_names_the_first(pyz, file):
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(json.dumps({"pid": 4711, "command": "infrakit update", "since": "2026-11-24 03:00:00"}).encode())
         lock.flush()
-        run = subprocess.run([sys.executable, str(pyz), "up", "--yes"], cwd=file.parent, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+        run = subprocess.run(
+            [sys.executable, str(pyz), "up", "--yes"],
+            cwd=file.parent,
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"]},
+        )
 
     assert run.returncode == 75
     assert "infrakit update, pid 4711, since 2026-11-24 03:00:00" in run.stderr
@@ -91,7 +106,15 @@ def test_a_secret_that_only_the_user_has_is_asked_for_first(infrakit, tmp_path):
 
 
 def test_a_file_for_another_processor_is_refused(infrakit, tmp_path):
-    (tmp_path / "infrakit.yaml").write_text(TEXT.replace("pattern: monitoring", "hosts: {pi: {pattern: monitoring, architecture: armhf}}").replace("tls", "services: {authentik: {enabled: false}, glances: {enabled: false}, dozzle: {enabled: false}, watchtower: {enabled: true}}\ntls"))
+    (tmp_path / "infrakit.yaml").write_text(
+        TEXT.replace("pattern: monitoring", "hosts: {pi: {pattern: monitoring, architecture: armhf}}").replace(
+            "tls",
+            (
+                "services: {authentik: {enabled: false}, glances: {enabled: false}, dozzle: {enabled: false}, "
+                "watchtower: {enabled: true}}\ntls"
+            ),
+        )
+    )
     run = infrakit("up", "--dry-run")
 
     assert run.returncode == 3, run.stderr

@@ -24,7 +24,10 @@ def compiled(infrakit, tmp_path, text=THREE_LINES, *words):
 def test_without_a_file_it_points_at_init(infrakit):
     done = infrakit("compile")
     assert done.returncode == 2
-    assert done.stderr == "infrakit: error: there is no infrakit.yaml in this folder\n  hint: infrakit init writes one; -f names another\n"
+    assert done.stderr == (
+        "infrakit: error: there is no infrakit.yaml in this folder\n  hint: infrakit init writes one; -f names "
+        "another\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["full", "edge", "monitoring", "hybrid"])
@@ -72,7 +75,11 @@ def test_no_compiled_file_and_no_output_holds_a_secret(infrakit, tmp_path):
     for words in (["compile", "--diff"], ["compile"], ["secrets", "list"], ["compile", "--json"]):
         done = infrakit(*words)
         said += done.stdout + done.stderr
-    texts = "".join(path.read_text(errors="replace") for path in (tmp_path / "build").rglob("*") if path.is_file() and path.parent.name != "secrets")
+    texts = "".join(
+        path.read_text(errors="replace")
+        for path in (tmp_path / "build").rglob("*")
+        if path.is_file() and path.parent.name != "secrets"
+    )
     for path in (folder / "secrets").iterdir():
         assert path.read_text() not in said + texts
 
@@ -167,7 +174,9 @@ def test_one_host_of_several(infrakit, tmp_path):
 
 
 def test_a_range_of_hosts_is_written_one_by_one(infrakit, tmp_path):
-    (tmp_path / "infrakit.yaml").write_text("version: 1\ndomain: home.example.org\nhosts:\n  core: {pattern: full}\n  edge-[08:11]: {pattern: edge}\n")
+    (tmp_path / "infrakit.yaml").write_text(
+        "version: 1\ndomain: home.example.org\nhosts:\n  core: {pattern: full}\n  edge-[08:11]: {pattern: edge}\n"
+    )
     assert infrakit("compile").returncode == 0
     names = sorted(path.name for path in (tmp_path / "build").iterdir() if path.is_dir())
     assert names == ["core", "edge-08", "edge-09", "edge-10", "edge-11"]
@@ -191,7 +200,12 @@ def test_the_quick_reading_of_the_call_is_clicks():
 
     declared = {word: option.name for option in command.params for word in option.opts}
     assert declared == {**VALUES, **FLAGS}
-    for words in ([], ["-f", "x", "--check"], ["-o", "y", "--host", "h", "--json"], ["--example", "full", "--force", "--no-secrets", "--diff"]):
+    for words in (
+        [],
+        ["-f", "x", "--check"],
+        ["-o", "y", "--host", "h", "--json"],
+        ["--example", "full", "--force", "--no-secrets", "--diff"],
+    ):
         assert compile_options(words) == command.make_context("compile", list(words)).params
     for words in (["-fx"], ["--output=y"], ["-f"], ["--example", "none"], ["--", "x"], ["--help"]):
         assert compile_options(words) is None

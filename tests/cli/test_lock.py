@@ -1,4 +1,5 @@
-"""infrakit lock, from the built zipapp, against a registry over TLS that wants to know who asks, and whose tags move."""
+"""infrakit lock, from the built zipapp, against a registry over TLS that wants to know who asks, and whose tags
+move."""
 
 import json
 
@@ -41,7 +42,9 @@ def names_of(file: bytes) -> list[str]:
     """Without the mirror."""
     file = b"".join(line for line in file.splitlines(keepends=True) if not line.startswith(b"images:"))
     deployments = shapes_of(load(file, "infrakit.yaml", lambda name: b"").fleet)
-    return sorted({full_name(item.image) for host in deployments for service in host.services for item in service.containers})
+    return sorted(
+        {full_name(item.image) for host in deployments for service in host.services for item in service.containers}
+    )
 
 
 def publish(registry, name: str) -> None:
@@ -82,7 +85,9 @@ def test_it_names_what_the_registry_has_and_only_the_processors_of_the_hosts(inf
         for image in locked.images.values():
             kind, manifest = registry.manifests[repository, image.manifest]
             assert json.loads(manifest)["config"]["digest"] == image.image
-            assert image.size_bytes == len(manifest) + sum(item["size"] for item in (json.loads(manifest)["config"], *json.loads(manifest)["layers"]))
+            assert image.size_bytes == len(manifest) + sum(
+                item["size"] for item in (json.loads(manifest)["config"], *json.loads(manifest)["layers"])
+            )
 
 
 def test_a_tag_that_moved_is_said_with_exit_code_6_and_taken_by_an_upgrade_of_its_service(infrakit, place, registry):
@@ -92,9 +97,17 @@ def test_a_tag_that_moved_is_said_with_exit_code_6_and_taken_by_an_upgrade_of_it
     name = next(name for name in names() if "/glances:" in name)
     publish(registry, name)
     found = infrakit("lock", "--check")
-    assert found.returncode == 6 and f"~ {name}: the tag has moved to sha256:" in found.stdout and (place / "infrakit.lock").read_bytes() == before
+    assert (
+        found.returncode == 6
+        and f"~ {name}: the tag has moved to sha256:" in found.stdout
+        and (place / "infrakit.lock").read_bytes() == before
+    )
     as_json = json.loads(infrakit("lock", "--check", "--json").stdout)
-    assert list(as_json["moved"]) == [name] and not as_json["missing"] and as_json["moved"][name]["now"] == registry.digest(*name.rsplit(":", 1))
+    assert (
+        list(as_json["moved"]) == [name]
+        and not as_json["missing"]
+        and as_json["moved"][name]["now"] == registry.digest(*name.rsplit(":", 1))
+    )
     assert infrakit("lock").stdout.endswith("nothing changed\n"), "what is locked stays"
     assert "nothing changed" in infrakit("lock", "--upgrade", "dozzle").stdout
     assert f"~ {name}: " in infrakit("lock", "--upgrade", "glances").stdout
@@ -117,24 +130,44 @@ def test_a_service_that_is_new_in_the_file_is_missing_until_lock_adds_it(infraki
     (place / "infrakit.yaml").write_text(file.replace("monitoring, ", "monitoring, architecture: arm64, "))
     glances = next(name for name in names() if "/glances:" in name)
     refused = infrakit("compile")
-    assert refused.returncode == 2 and f"infrakit.lock has no image for arm64 of {glances} [image-not-locked]" in refused.stderr and "infrakit lock" in refused.stderr
+    assert (
+        refused.returncode == 2
+        and f"infrakit.lock has no image for arm64 of {glances} [image-not-locked]" in refused.stderr
+        and "infrakit lock" in refused.stderr
+    )
     found = infrakit("lock", "--check")
-    assert found.returncode == 6 and f"+ {glances}: not in the lock for arm64\n" in found.stdout and f"- {glances}: no host needs it for amd64\n" in found.stdout
+    assert (
+        found.returncode == 6
+        and f"+ {glances}: not in the lock for arm64\n" in found.stdout
+        and f"- {glances}: no host needs it for amd64\n" in found.stdout
+    )
     publish(registry, glances)
     assert infrakit("lock").returncode == 0 and infrakit("compile").returncode == 0
     after = parse((place / "infrakit.lock").read_bytes(), "infrakit.lock")
-    assert after.images[glances].index == before.images[glances].index and tuple(after.images[glances].images) == ("arm64",), "from the locked index, not from the tag"
+    assert after.images[glances].index == before.images[glances].index and tuple(after.images[glances].images) == (
+        "arm64",
+    ), "from the locked index, not from the tag"
 
 
 def test_a_compile_heeds_a_lock_that_comes_changes_or_goes(infrakit, place):
     assert infrakit("compile").returncode == 0
     assert "nothing changed" in infrakit("compile").stdout
     infrakit("lock")
-    assert "io.infrakit" not in infrakit("compile").stdout and "io.infrakit.image: " in (place / "build/core/services/glances.yaml").read_text()
+    assert (
+        "io.infrakit" not in infrakit("compile").stdout
+        and "io.infrakit.image: " in (place / "build/core/services/glances.yaml").read_text()
+    )
     assert "nothing changed" in infrakit("compile").stdout
-    (place / "infrakit.lock").write_text((place / "infrakit.lock").read_text().replace("image: sha256:", "image: sha256:f", 1))
+    (place / "infrakit.lock").write_text(
+        (place / "infrakit.lock").read_text().replace("image: sha256:", "image: sha256:f", 1)
+    )
     broken = infrakit("compile")
-    assert broken.returncode == 2 and "infrakit.lock:" in broken.stderr and "[lock-value]" in broken.stderr and "Traceback" not in broken.stderr
+    assert (
+        broken.returncode == 2
+        and "infrakit.lock:" in broken.stderr
+        and "[lock-value]" in broken.stderr
+        and "Traceback" not in broken.stderr
+    )
     (place / "infrakit.lock").unlink()
     infrakit("compile")
     assert "io.infrakit.image" not in (place / "build/core/services/glances.yaml").read_text()
@@ -153,7 +186,11 @@ def test_where_nobody_answers_or_may_ask_the_lock_stays_as_it_was(infrakit, plac
     before = (place / "infrakit.lock").read_bytes()
     (place / ".docker/config.json").write_text("{}")
     refused = infrakit("lock", "--upgrade")
-    assert refused.returncode == 3 and f"docker login {registry.address}" in refused.stderr and "Traceback" not in refused.stderr
+    assert (
+        refused.returncode == 3
+        and f"docker login {registry.address}" in refused.stderr
+        and "Traceback" not in refused.stderr
+    )
     assert (place / "infrakit.lock").read_bytes() == before
     assert sorted(path.name for path in place.iterdir()) == [".docker", "infrakit.lock", "infrakit.yaml"]
 
@@ -178,11 +215,20 @@ def with_apps(place, registry):
     return [number for number, line in enumerate(file.splitlines(), 1) if "image:" in line]
 
 
-def test_all_images_that_the_registry_has_not_are_said_at_once_each_with_its_place(infrakit, place, registry, with_apps):
+def test_all_images_that_the_registry_has_not_are_said_at_once_each_with_its_place(
+    infrakit, place, registry, with_apps
+):
     done = infrakit("lock")
-    assert done.returncode == 3 and done.stderr.endswith("infrakit: error: 2 problems found\n") and not (place / "infrakit.lock").exists(), done.stderr
+    assert (
+        done.returncode == 3
+        and done.stderr.endswith("infrakit: error: 2 problems found\n")
+        and not (place / "infrakit.lock").exists()
+    ), done.stderr
     for line, column, image in zip(with_apps, (17, 12), ("wiki:1", "blog:2")):
-        assert f"infrakit.yaml:{line}:{column}: error: {registry.address}/docker.io/team/{image}: there is no such image" in done.stderr
+        assert (
+            f"infrakit.yaml:{line}:{column}: error: {registry.address}/docker.io/team/{image}: there is no such image"
+            in done.stderr
+        )
 
 
 @needs_docker

@@ -11,7 +11,9 @@ def test_findings_have_a_remedy_and_decide_the_exit_code(infrakit, tmp_path):
     findings = json.loads(run.stdout)
 
     assert run.returncode == (3 if any(item["severity"] == "error" for item in findings) else 0)
-    assert all(item["what"] and item["remedy"] and item["severity"] in ("error", "warning", "note") for item in findings)
+    assert all(
+        item["what"] and item["remedy"] and item["severity"] in ("error", "warning", "note") for item in findings
+    )
 
 
 def test_the_last_line_counts(infrakit, tmp_path):

@@ -14,4 +14,7 @@ def test_a_rate_is_not_guessed_in_the_first_second():
 
 
 def test_what_is_not_counted_is_said_in_words():
-    assert bar(Event("progress", "packages", "another program works on packages, waiting"), 9.0) == "another program works on packages, waiting"
+    assert (
+        bar(Event("progress", "packages", "another program works on packages, waiting"), 9.0)
+        == "another program works on packages, waiting"
+    )

@@ -15,7 +15,10 @@ def test_version(infrakit):
 
 def test_help_names_every_verb(infrakit):
     text = infrakit("--help").stdout
-    assert all(verb in text for verb in ("init", "validate", "compile", "explain", "schema", "catalog", "secrets", "completion"))
+    assert all(
+        verb in text
+        for verb in ("init", "validate", "compile", "explain", "schema", "catalog", "secrets", "completion")
+    )
 
 
 def test_the_help_that_was_written_down_is_what_click_says(infrakit):
@@ -55,20 +58,25 @@ def test_explain_a_key(infrakit):
     assert wrong.returncode == 2 and "did you mean memory?" in wrong.stderr
 
 
-@pytest.mark.parametrize("what,cause", [
-    ("compose.yaml:services.glances.image", "blueprints/glances.yaml:"),
-    ("compose.yaml:services.wiki.image", "full.yaml:"),
-    ("compose.yaml:name", "full.yaml:"),
-    ("compose.yaml:services.caddy.ports.0", "full.yaml:"),
-    ("caddy/Caddyfile:3", "full.yaml:"),
-])
+@pytest.mark.parametrize(
+    "what,cause",
+    [
+        ("compose.yaml:services.glances.image", "blueprints/glances.yaml:"),
+        ("compose.yaml:services.wiki.image", "full.yaml:"),
+        ("compose.yaml:name", "full.yaml:"),
+        ("compose.yaml:services.caddy.ports.0", "full.yaml:"),
+        ("caddy/Caddyfile:3", "full.yaml:"),
+    ],
+)
 def test_explain_a_value(infrakit, what, cause):
     done = infrakit("explain", what, "--example", "full")
     assert done.returncode == 0 and f"because of {cause}" in done.stdout and "decided by" in done.stdout, done
 
 
 def test_a_value_of_the_users_leads_to_its_line(infrakit, tmp_path):
-    (tmp_path / "infrakit.yaml").write_text("version: 1\ndomain: home.example.org\npattern: full\nservices:\n  glances:\n    environment:\n      TZ: here\n")
+    (tmp_path / "infrakit.yaml").write_text(
+        "version: 1\ndomain: home.example.org\npattern: full\nservices:\n  glances:\n    environment:\n      TZ: here\n"
+    )
     found = json.loads(infrakit("explain", "services/glances.yaml:services.glances.environment.TZ", "--json").stdout)
     assert found["cause"] == "infrakit.yaml:7:11" and found["decided_by"]
 
@@ -115,7 +123,9 @@ def test_an_unknown_secret_is_guessed(infrakit, tmp_path):
 def test_a_closed_pipe_is_no_traceback(pyz, tmp_path):
     import sys
 
-    done = subprocess.run(f"{sys.executable} {pyz} schema | head -c 10", shell=True, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        f"{sys.executable} {pyz} schema | head -c 10", shell=True, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.stderr == ""
 
 
@@ -123,7 +133,8 @@ def test_a_blueprint_of_the_users_is_refused_until_it_is_granted(infrakit, tmp_p
     digest = "a" * 64
     (tmp_path / "own.yaml").write_text(
         "name: own\nsource: me\ncontainers:\n  own:\n"
-        f"    image: ghcr.io/me/own@sha256:{digest}\n    architectures: [amd64]\n    memory: 64m\n    user: '1000:1000'\n"
+        f"    image: ghcr.io/me/own@sha256:{digest}\n    architectures: [amd64]\n    memory: 64m\n    user: "
+        "'1000:1000'\n"
         "    privileges: {pid: host}\n    health: {test: [CMD, 'true']}\n"
     )
     base = "version: 1\ndomain: home.example.org\npattern: full\napps:\n  own:\n    blueprint: ./own.yaml\n"

@@ -4,7 +4,24 @@ import json
 import random
 from typing import Any
 
-WRONG = ("", "no", "x y", "Ä", "-1", 3, True, [], {}, ["a", "a"], {"zz": 1}, "a" * 300, "line\nbreak", "$(x)", "{y}", "192.168.1.999")
+WRONG = (
+    "",
+    "no",
+    "x y",
+    "Ä",
+    "-1",
+    3,
+    True,
+    [],
+    {},
+    ["a", "a"],
+    {"zz": 1},
+    "a" * 300,
+    "line\nbreak",
+    "$(x)",
+    "{y}",
+    "192.168.1.999",
+)
 
 
 def random_tree(generator: random.Random, schema: dict) -> Any:
@@ -26,8 +43,7 @@ def _value(generator: random.Random, schema: dict, depth: int) -> Any:
     if kind == "object":
         return _object(generator, schema, depth)
     if kind == "array":
-        items = [_value(generator, schema["items"], depth + 1) for _ in range(generator.randint(0, 2))]
-        return items
+        return [_value(generator, schema["items"], depth + 1) for _ in range(generator.randint(0, 2))]
     return generator.choice([*schema.get("examples", ["x"]), *schema.get("enum", [])])
 
 

@@ -1,4 +1,5 @@
-"""Whole files out of a seed, through every stage: files, or problems with places. INFRAKIT_FILES=10000 asks for more of them."""
+"""Whole files out of a seed, through every stage: files, or problems with places. INFRAKIT_FILES=10000 asks for more of
+them."""
 
 import os
 import random
@@ -58,6 +59,16 @@ def test_a_typo_among_thousands_of_names_is_still_found():
     assert nearest("nobody-at-all", names) == ""
 
 
-@pytest.mark.parametrize("first,second,edits", [("", "", 0), ("a", "", 1), ("domian", "domain", 1), ("memroy", "memory", 1), ("kitten", "sitting", 3), ("ab", "ba", 1)])
+@pytest.mark.parametrize(
+    "first,second,edits",
+    [
+        ("", "", 0),
+        ("a", "", 1),
+        ("domian", "domain", 1),
+        ("memroy", "memory", 1),
+        ("kitten", "sitting", 3),
+        ("ab", "ba", 1),
+    ],
+)
 def test_edits_are_counted(first, second, edits):
     assert distance(first, second) == distance(second, first) == edits

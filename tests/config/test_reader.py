@@ -10,8 +10,38 @@ from infrakit.config.reader import MAXIMUM_BYTES, MAXIMUM_NODES
 from infrakit.errors import ConfigurationInvalid
 
 EXAMPLES = [resources.example_source(name) for name in ("full", "edge", "monitoring", "hybrid")]
-PIECES = [b"&a ", b"*a", b"!!python/x ", b"? ", b"- ", b": ", b"{", b"}", b"[", b"]", b"'", b'"', b"|", b">", b"%", b"---\n", b"...\n",
-          b"\t", b"\x00", b"\xff", b"\xc2\x85", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"\r", b"<<: ", b"#", b"`", b"@", b"\\u0000", b"0x" + b"f" * 500]
+PIECES = [
+    b"&a ",
+    b"*a",
+    b"!!python/x ",
+    b"? ",
+    b"- ",
+    b": ",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"'",
+    b'"',
+    b"|",
+    b">",
+    b"%",
+    b"---\n",
+    b"...\n",
+    b"\t",
+    b"\x00",
+    b"\xff",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"<<: ",
+    b"#",
+    b"`",
+    b"@",
+    b"\\u0000",
+    b"0x" + b"f" * 500,
+]
 
 
 def outcome(source: bytes) -> str:
@@ -46,11 +76,42 @@ def test_mutated_files_are_read_or_refused(seed):
         outcome(bytes(source))
 
 
-@pytest.mark.parametrize("source", [
-    b"a: &a [*a]", b"[" * 5000, b"{" * 2000, b"- " * 3000 + b"x", b"a: " + b"9" * 100000, b"a: 2024-13-45", b"!!binary x", b"\xfe\xff\x00a",
-    b"? ? ? a", b"%TAG ! x\n---\n!a b", b"a: |\n\n\n", b"key: >-\n x\n\t y", b"'", b'"\\ud800"', b"&", b"*", b"@", b"`", b"- - - -", b": :", b"{? a}",
-    b"a: !<tag:x> b", b"--- a\n--- b", b"\n" * 10000, b"#" * 200000, b"a" * 200000 + b": b", b"[a, b]: c", b"{[a]: b}: c", b"- !", b"- %", b"!!set {a}",
-])
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"a: &a [*a]",
+        b"[" * 5000,
+        b"{" * 2000,
+        b"- " * 3000 + b"x",
+        b"a: " + b"9" * 100000,
+        b"a: 2024-13-45",
+        b"!!binary x",
+        b"\xfe\xff\x00a",
+        b"? ? ? a",
+        b"%TAG ! x\n---\n!a b",
+        b"a: |\n\n\n",
+        b"key: >-\n x\n\t y",
+        b"'",
+        b'"\\ud800"',
+        b"&",
+        b"*",
+        b"@",
+        b"`",
+        b"- - - -",
+        b": :",
+        b"{? a}",
+        b"a: !<tag:x> b",
+        b"--- a\n--- b",
+        b"\n" * 10000,
+        b"#" * 200000,
+        b"a" * 200000 + b": b",
+        b"[a, b]: c",
+        b"{[a]: b}: c",
+        b"- !",
+        b"- %",
+        b"!!set {a}",
+    ],
+)
 def test_hostile_files_are_read_or_refused(source):
     outcome(source)
 
@@ -67,7 +128,10 @@ def test_a_file_may_have_so_many_values_and_no_more():
 
 @pytest.mark.parametrize("text", ["0123", "1e3", "no", "2024-01-01", "1_000", "0o17", ".5", "~x", "1:30", "true"])
 def test_text_stays_what_the_user_typed(text):
-    document = parse(f"version: 1\ndomain: a.example.org\npattern: edge\nservices: {{x: {{environment: {{V: {text}}}}}}}\n".encode(), "infrakit.yaml")
+    document = parse(
+        f"version: 1\ndomain: a.example.org\npattern: edge\nservices: {{x: {{environment: {{V: {text}}}}}}}\n".encode(),
+        "infrakit.yaml",
+    )
     assert check_schema(document, resources.schema("infrakit")) == []
     assert document.values["services"]["x"]["environment"]["V"] == text
 

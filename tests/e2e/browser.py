@@ -1,6 +1,8 @@
-"""A headless Chromium with a profile of its own, driven by WebDriver's HTTP (w3.org/TR/webdriver2): what a person at a desk would see.
+"""A headless Chromium with a profile of its own, driven by WebDriver's HTTP (w3.org/TR/webdriver2): what a person at a
+desk would see.
 
-It reaches the hosts that it is told of and nothing else: every other name is not found, and nothing leaves this machine.
+It reaches the hosts that it is told of and nothing else: every other name is not found, and nothing leaves this
+machine.
 """
 
 import base64
@@ -20,13 +22,26 @@ import pytest
 
 from tests.e2e.bed.engine import ROOT, run
 
-needs_browser = pytest.mark.skipif(not all(map(shutil.which, ("chromium", "chromedriver", "certutil"))), reason="needs Chromium, its driver, and certutil")
+needs_browser = pytest.mark.skipif(
+    not all(map(shutil.which, ("chromium", "chromedriver", "certutil"))),
+    reason="needs Chromium, its driver, and certutil",
+)
 ARTEFACTS = ROOT / ".build" / "artefacts"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's reference, as WebDriver says."""
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--no-proxy-server", "--disable-breakpad",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1000,700",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-breakpad",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1000,700",
 )
 
 
@@ -35,10 +50,13 @@ class BrowserError(Exception):
 
 
 class Browser:
-    """`with Browser(addresses, authority=...) as browser:`. `addresses`: pattern of names -> IP. `authority`: a root certificate to trust."""
+    """`with Browser(addresses, authority=...) as browser:`. `addresses`: pattern of names -> IP. `authority`: a root
+    certificate to trust."""
 
     def __init__(self, addresses: dict[str, str], authority: bytes = b"") -> None:
-        self.rules = ", ".join([*(f"MAP {name} {address}" for name, address in addresses.items()), "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"])
+        self.rules = ", ".join(
+            [*(f"MAP {name} {address}" for name, address in addresses.items()), "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"]
+        )
         self.authority = authority
         self.session = ""
 
@@ -49,12 +67,25 @@ class Browser:
             self._trust(home / ".pki" / "nssdb")
             environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
             words = ["chromedriver", "--port=0"]
-            self.driver = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
-            port = next(match[1] for match in (re.search(r"successfully on port (\d+)", line) for line in self.driver.stdout) if match)
+            self.driver = subprocess.Popen(
+                words,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+            port = next(
+                match[1]
+                for match in (re.search(r"successfully on port (\d+)", line) for line in self.driver.stdout)
+                if match
+            )
             self.base = f"http://127.0.0.1:{port}"
             options = {"args": [*FLAGS, f"--user-data-dir={home / 'profile'}", f"--host-resolver-rules={self.rules}"]}
             wanted = {"browserName": "chrome", "pageLoadStrategy": "normal", "goog:chromeOptions": options}
-            self.session = "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+            self.session = (
+                "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+            )
         except BaseException:
             self.__exit__()
             raise

@@ -1,4 +1,5 @@
-"""One installed host per suite for all tests that only look at it, one of them with a lock; test_install.py takes it away again at its end."""
+"""One installed host per suite for all tests that only look at it, one of them with a lock; test_install.py takes it
+away again at its end."""
 
 import pytest
 

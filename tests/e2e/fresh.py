@@ -36,7 +36,7 @@ access: {{administrators: [alice]}}
 """
 ROOT_CERTIFICATE = "/data/caddy/pki/authorities/local/root.crt"
 """In Caddy's container; caddyserver.com/docs/automatic-https#local-https."""
-FAKE_DATE = "#!/bin/sh\nif [ \"$*\" = +%s ]; then echo {seconds}; else exec /bin/date \"$@\"; fi\n"
+FAKE_DATE = '#!/bin/sh\nif [ "$*" = +%s ]; then echo {seconds}; else exec /bin/date "$@"; fi\n'
 """As /usr/local/sbin/date: the clock of the machine that the tests run on stays as it is."""
 WATCHED = "/etc/infrakit /run /tmp /var/cache/infrakit /var/lib/infrakit /var/log/infrakit"
 NAMES = ("auth", "dozzle", "glances", "guacamole", "portainer", "wiki")
@@ -57,10 +57,10 @@ for family in iptables ip6tables; do
 done
 echo forwarding $(cat /proc/sys/net/ipv4/ip_forward)
 find /var/lib/docker /var/lib/containerd -maxdepth 1 2>/dev/null | LC_ALL=C sort
-"""
-"""Files (whose content is told by their size), packages, users and groups with their numbers, units, links of the network, the packet
-filter without counters, forwarding, and whether Docker's data is there. Crontabs are among the files. Logs and caches are not, nor is the name
-server that Docker puts into a host of this bed."""
+"""  # noqa: E501 -- verbatim text
+"""Files (whose content is told by their size), packages, users and groups with their numbers, units, links of the
+network, the packet filter without counters, forwarding, and whether Docker's data is there. Crontabs are among the
+files. Logs and caches are not, nor is the name server that Docker puts into a host of this bed."""
 
 
 def serve_script(content: bytes) -> None:
@@ -73,7 +73,8 @@ def serve_script(content: bytes) -> None:
 
 
 class Seen(NamedTuple):
-    """Whether both looked on until the end; secrets that were seen, as `NAME in RECORD`; all files and processes that were."""
+    """Whether both looked on until the end; secrets that were seen, as `NAME in RECORD`; all files and processes that
+    were."""
 
     watching: bool
     secrets: str
@@ -120,18 +121,27 @@ class Fresh:
         return self.host.run(f"cd /root && {self.piped} {' '.join(words)}", 1200)
 
     def ask(self, *answers: str):
-        """What `install --dry-run` from a pipe comes to without a file, for somebody who types these answers on his terminal."""
+        """What `install --dry-run` from a pipe comes to without a file, for somebody who types these answers on his
+        terminal."""
         # `script` gives a terminal; standard input of the program is the pipe all the same.
         line = f"curl -fsSL {SCRIPT} | python3 - install --dry-run {self.docker}"
-        return self.host.run(f"mkdir -p /run/elsewhere && cd /run/elsewhere && script -qec '{line}' /dev/null", 300, feed="".join(f"{word}\n" for word in answers).encode())
+        return self.host.run(
+            f"mkdir -p /run/elsewhere && cd /run/elsewhere && script -qec '{line}' /dev/null",
+            300,
+            feed="".join(f"{word}\n" for word in answers).encode(),
+        )
 
     def watch(self) -> None:
-        """From now on somebody without rights reads all files that he can, and root looks at all processes (watch.py)."""
+        """From now on somebody without rights reads all files that he can, and root looks at all processes
+        (watch.py)."""
         self.host.put("/run/watch.py", (Path(__file__).parent / "watch.py").read_bytes())
         self.host.put("/tmp/in-sight", b"in sight of everybody")
         for what, user in (("files", "nobody"), ("processes", "root")):
             folder = f"--property=RuntimeDirectory=watch-{what} --property=RuntimeDirectoryMode=0700"
-            done = self.host.run(f"systemd-run --unit=watch-{what} --uid={user} {folder} python3 /run/watch.py {what} /run/watch-{what}/record {WATCHED}")
+            done = self.host.run(
+                f"systemd-run --unit=watch-{what} --uid={user} {folder} python3 /run/watch.py {what} "
+                f"/run/watch-{what}/record {WATCHED}"
+            )
             assert done.code == 0, done.err
 
     def seen(self) -> Seen:

@@ -15,7 +15,11 @@ import threading
 
 def main(kind: str, count: str, words: list[str]) -> int:
     child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    timer = threading.Timer(float(count), child.kill if kind == "seconds" else child.terminate) if kind in ("seconds", "asked") else None
+    timer = (
+        threading.Timer(float(count), child.kill if kind == "seconds" else child.terminate)
+        if kind in ("seconds", "asked")
+        else None
+    )
     if timer:
         timer.start()
     seen = 0

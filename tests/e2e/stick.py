@@ -1,4 +1,5 @@
-"""A stick: the folder that a connected host without Docker writes a bundle into, a file system of one for machines, and one to pull out."""
+"""A stick: the folder that a connected host without Docker writes a bundle into, a file system of one for machines, and
+one to pull out."""
 
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ from tests.e2e.bed import NETWORK, Host, VirtualMachine, packages
 STICK = "/media/usb"
 CREATE = (
     "bundle create /stick --inventory /inventory.json --sign key "
-    "--docker-repository {repository} --docker-key {key} --mirror debian=http://apt.bed/debian --keyring debian=/usr/share/keyrings/bed.asc"
+    "--docker-repository {repository} --docker-key {key} --mirror debian=http://apt.bed/debian --keyring "
+    "debian=/usr/share/keyrings/bed.asc"
 )
 # Nobody answers there, but what is asked goes over the wire; without a router, nothing would.
 NAMES = "echo nameserver 10.0.2.3 >/etc/resolv.conf; ip route | grep -q '^default via 10.0.2.2'"
@@ -46,7 +48,8 @@ for file in files:
 class Connected:
     """`with Connected(mounting(suite, folder), pyz, key) as maker:` a host without Docker that writes bundles.
 
-    Nothing but Python, apt and ssh-keygen is needed there. `inventory`: of the machine that it is for; that of this host by itself.
+    Nothing but Python, apt and ssh-keygen is needed there. `inventory`: of the machine that it is for; that of this
+    host by itself.
     """
 
     def __init__(self, host: Host, pyz: Path, key: Path, inventory: str = "") -> None:
@@ -55,7 +58,9 @@ class Connected:
     def __enter__(self) -> "Connected":
         self.host.put("/root/infrakit.pyz", self.pyz.read_bytes())
         self.host.put("/root/key", self.key.read_bytes(), 0o600)
-        self.host.put("/inventory.json", (self.inventory or self.host.run("python3 /root/infrakit.pyz inventory").out).encode())
+        self.host.put(
+            "/inventory.json", (self.inventory or self.host.run("python3 /root/infrakit.pyz inventory").out).encode()
+        )
         assert self.host.run("command -v docker").code != 0
         return self
 
@@ -100,7 +105,8 @@ def plugged(image: Path, disk: Path | None = None) -> VirtualMachine:
 
 
 class Loose:
-    """`with Loose(folder, place) as stick:` what is in the folder, as a read-only disk at `stick.path` that can be pulled out while it is read.
+    """`with Loose(folder, place) as stick:` what is in the folder, as a read-only disk at `stick.path` that can be
+    pulled out while it is read.
 
     A loop device over a file: while the file is empty, every reading of what is not in memory ends with an I/O error.
     """

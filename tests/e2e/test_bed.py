@@ -1,4 +1,5 @@
-"""The test bed itself: fresh hosts come up, install Docker from the bed's packages, and run an image of the bed's registry."""
+"""The test bed itself: fresh hosts come up, install Docker from the bed's packages, and run an image of the bed's
+registry."""
 
 import json
 import subprocess
@@ -24,8 +25,10 @@ import json, ssl, urllib.request
 context = ssl.create_default_context(cafile="/bed/tls/ca.crt")
 def get(path): return json.load(urllib.request.urlopen("https://{REGISTRY}/v2/" + path, context=context))
 print(json.dumps([f"{{name}}:{{tag}}" for name in get("_catalog")["repositories"] for tag in get(f"{{name}}/tags/list")["tags"]]))
-"""
-    done = subprocess.run(["docker", "exec", f"{NETWORK}-server", "python3", "-c", probe], capture_output=True, text=True)
+"""  # noqa: E501 -- verbatim text
+    done = subprocess.run(
+        ["docker", "exec", f"{NETWORK}-server", "python3", "-c", probe], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
 
@@ -37,15 +40,23 @@ def test_fresh_host_installs_docker_and_runs_an_image(mirror, suite):
         assert host.state in ("running", "degraded") and failed <= ALLOWED_TO_FAIL, host.log()
         assert host.run("command -v docker").code != 0
         host.put("/etc/apt/keyrings/docker.asc", packages(suite).key)
-        source = f"deb [signed-by=/etc/apt/keyrings/docker.asc] {packages(suite).repository}/linux/debian {suite} stable\n"
+        source = (
+            f"deb [signed-by=/etc/apt/keyrings/docker.asc] {packages(suite).repository}/linux/debian {suite} stable\n"
+        )
         # Docker's archive alone is enough.
         host.put("/etc/apt/sources.list", source.encode())
-        done = host.run(f"apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y {DOCKER} apparmor ca-certificates", 900)
+        done = host.run(
+            f"apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y {DOCKER} apparmor ca-certificates",
+            900,
+        )
         assert done.code == 0, done.out + done.err
         done = host.run("docker info --format '{{.ServerVersion}} {{.Driver}}' && docker compose version --short")
         assert done.code == 0 and done.out.startswith("26."), done.out + done.err + host.log()
         assert "overlay2" in done.out
-        image = f"{mirror}docker.io/library/haproxy:" + next(name for name in references() if "/haproxy:" in name).rpartition(":")[2]
+        image = (
+            f"{mirror}docker.io/library/haproxy:"
+            + next(name for name in references() if "/haproxy:" in name).rpartition(":")[2]
+        )
         done = host.run(f"docker pull -q {image} && docker run --rm {image} -v", 600)
         assert done.code == 0 and "HAProxy" in done.out, done.out + done.err
 

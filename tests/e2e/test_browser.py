@@ -1,4 +1,5 @@
-"""What somebody at a desk sees of the installed host, in a browser: the portal, sign-in, the app behind it. Pictures go to .build/artefacts."""
+"""What somebody at a desk sees of the installed host, in a browser: the portal, sign-in, the app behind it. Pictures go
+to .build/artefacts."""
 
 import pytest
 

@@ -7,9 +7,9 @@ INFRAKIT_SUITES=bookworm,trixie for both.
 import base64
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -27,7 +27,7 @@ WIRE = """
 ip link add wire0 type veth peer name wire1 && ip link set wire1 up && ip link set wire0 up && ip address add 10.213.255.2/24 dev wire0 &&
 ip neighbour add 10.213.255.1 lladdr 02:00:00:00:00:01 dev wire0 && ip route add default via 10.213.255.1 && echo nameserver 10.213.255.1 >/etc/resolv.conf &&
 systemd-run -q --unit=trace python3 /run/trace.py wire0 /run/trace && until [ -s /run/trace ]; do sleep 0.1; done
-"""
+"""  # noqa: E501 -- verbatim text
 ASKS = "timeout 3 getent ahosts asks.example.org; timeout 3 curl -s http://192.0.2.1/"
 DOZZLE = "docker.io/amir20/dozzle"
 
@@ -77,7 +77,9 @@ def test_a_host_that_never_had_a_network_runs_the_stack(installed):
     ids = installed.run("docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'").out.splitlines()
     wanted = json.loads(installed.run(f"cat {STICK}/bundle.json").out)["images"]
     assert {tuple(line.split()) for line in ids} == {(name, found["amd64"]["config"]) for name, found in wanted.items()}
-    assert {line.split()[1] for line in ids} == {found.images["amd64"].image for found in installed.lock.images.values()}
+    assert {line.split()[1] for line in ids} == {
+        found.images["amd64"].image for found in installed.lock.images.values()
+    }
 
 
 def test_the_second_run_changes_nothing_and_knows_the_key(installed):
@@ -90,7 +92,10 @@ def test_the_second_run_changes_nothing_and_knows_the_key(installed):
 def test_a_bundle_of_another_key_or_an_older_one_is_refused_before_anything_changes(installed, bench):
     """As /run/other: a copy of the manifest alone is refused by its signature, before its files are missed."""
     trusted = installed.run("cat /etc/infrakit/allowed_signers").out
-    other = f"mkdir -p /run/other && cp {STICK}/bundle.json /run/other/ && cd /run/other && ssh-keygen -q -t ed25519 -N '' -f /run/k && ssh-keygen -Y sign -q -n infrakit-bundle -f /run/k bundle.json"
+    other = (
+        f"mkdir -p /run/other && cp {STICK}/bundle.json /run/other/ && cd /run/other && ssh-keygen -q -t ed25519 -N "
+        "'' -f /run/k && ssh-keygen -Y sign -q -n infrakit-bundle -f /run/k bundle.json"
+    )
     assert installed.run(other).code == 0
     done = installed.run("infrakit install --yes --bundle /run/other")
     assert done.code == 1 and "[other-key]" in done.err, done.err
@@ -104,18 +109,29 @@ def test_a_bundle_of_another_key_or_an_older_one_is_refused_before_anything_chan
 
 
 def test_the_containerd_image_store_takes_the_same_bundle_and_nobody_is_spoken_to(installed, bench):
-    """Not even where there is a way out. It takes four runs: in one the disk fills up, in one the stick is pulled out, and one is killed."""
-    with Loose(bench.folder, PLACE / "loose") as stick, bench.target(f"--tmpfs=/var/lib/containerd:exec,size={DISK}", stick=stick.path) as host:
+    """Not even where there is a way out. It takes four runs: in one the disk fills up, in one the stick is pulled out,
+    and one is killed."""
+    with (
+        Loose(bench.folder, PLACE / "loose") as stick,
+        bench.target(f"--tmpfs=/var/lib/containerd:exec,size={DISK}", stick=stick.path) as host,
+    ):
         host.put("/etc/docker/daemon.json", b'{"features": {"containerd-snapshotter": true}}')
         host.put("/run/trace.py", Path(trace.__file__).read_bytes())
         done = host.run(WIRE)
         assert done.code == 0, done.err
         done = in_an_image(host, lambda: host.run(FILL))
         assert host.run("rm /var/lib/containerd/full").code == 0
-        assert done.code in (3, 4) and "no space left" in done.err and "free some space" in done.err and "Traceback" not in done.err + done.out, done.out + done.err
+        assert (
+            done.code in (3, 4)
+            and "no space left" in done.err
+            and "free some space" in done.err
+            and "Traceback" not in done.err + done.out
+        ), done.out + done.err
         done = in_an_image(host, stick.pull)
         stick.put_back()
-        assert done.code in (1, 3, 4) and "input/output error" in done.err and "Traceback" not in done.err + done.out, done.out + done.err
+        assert done.code in (1, 3, 4) and "input/output error" in done.err and "Traceback" not in done.err + done.out, (
+            done.out + done.err
+        )
         assert in_an_image(host, lambda: host.run(KILL)).code == 137
         done = host.run(f"python3 {STICK}/infrakit.pyz install --yes", 1200)
         assert done.code == 0, done.out[-2000:] + done.err[-3000:] + host.log()
@@ -123,7 +139,9 @@ def test_the_containerd_image_store_takes_the_same_bundle_and_nobody_is_spoken_t
         assert "nothing to change" in host.run(f"python3 {STICK}/infrakit.pyz install --yes", 600).out
         assert recorded(host) == []
         host.run(ASKS)
-        assert recorded(host) == ["tcp 10.213.255.2 > 192.0.2.1:80", "udp 10.213.255.2 > 10.213.255.1:53"], "the recording is blind"
+        assert recorded(host) == ["tcp 10.213.255.2 > 192.0.2.1:80", "udp 10.213.255.2 > 10.213.255.1:53"], (
+            "the recording is blind"
+        )
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(86400, "behind"), (2426000000, "ahead")], ids=["1970", "20 years on"])
@@ -132,14 +150,18 @@ def test_a_wrong_clock_is_refused_before_anything_changes(installed, seconds, wo
     installed.put("/usr/local/sbin/date", FAKE_DATE.format(seconds=seconds).encode(), 0o755)
     done = installed.run(f"python3 {STICK}/infrakit.pyz install --yes")
     installed.run("rm /usr/local/sbin/date")
-    assert done.code == 3 and f"[clock-{words}]" in done.err and "by hand, no network is needed: timedatectl set-ntp false" in done.err, done.err
+    assert (
+        done.code == 3
+        and f"[clock-{words}]" in done.err
+        and "by hand, no network is needed: timedatectl set-ntp false" in done.err
+    ), done.err
     assert installed.run(SNAPSHOT).out == before
 
 
 def in_an_image(host: Host, act: Callable[[], object]) -> Done:
     """install, while something happens in the midst of an image."""
     before = int(host.run("cat /var/log/infrakit/journal.jsonl | wc -l").out)
-    begun = f"tail -n +{before + 1} /var/log/infrakit/journal.jsonl | grep -q '\"kind\": \"begin\".*\"step\": \"image '"
+    begun = f'tail -n +{before + 1} /var/log/infrakit/journal.jsonl | grep -q \'"kind": "begin".*"step": "image \''
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(host.run, f"python3 {STICK}/infrakit.pyz install --yes", 600)
         while not running.done() and host.run(begun).code:
@@ -153,7 +175,8 @@ def recorded(host: Host) -> list[str]:
 
 
 def test_an_update_after_two_skipped_releases_is_one_layer_and_restarts_one_service(installed, bench):
-    """The stick is made anew for what the machine has; its program is left out, since it is there. Two such sticks nobody took along."""
+    """The stick is made anew for what the machine has; its program is left out, since it is there. Two such sticks
+    nobody took along."""
     before = installed.run("docker ps -aq | xargs docker inspect -f '{{.Name}} {{.State.StartedAt}}'").out.splitlines()
     serials = []
     with bench.connected(installed.run("infrakit inventory").out) as maker:
@@ -167,7 +190,10 @@ def test_an_update_after_two_skipped_releases_is_one_layer_and_restarts_one_serv
     assert serials == sorted(set(serials))
     manifest = json.loads((bench.folder / "bundle.json").read_text())
     layers = [path for path in manifest["files"] if path.startswith("images/blobs/")]
-    assert sum(path.stat().st_size for path in bench.folder.rglob("*") if path.is_file()) < 1 << 20 and len(manifest["absent"]) > 3, layers
+    assert (
+        sum(path.stat().st_size for path in bench.folder.rglob("*") if path.is_file()) < 1 << 20
+        and len(manifest["absent"]) > 3
+    ), layers
     done = installed.run(f"infrakit install --yes --bundle {STICK}", 600)
     assert done.code == 0 and "which is trusted" in done.err, done.out + done.err
     after = installed.run("docker ps -aq | xargs docker inspect -f '{{.Name}} {{.State.StartedAt}}'").out.splitlines()

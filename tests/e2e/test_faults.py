@@ -1,4 +1,5 @@
-"""What goes wrong on real machines: each ends in success or in one clear error with a remedy, and the stack that ran still runs."""
+"""What goes wrong on real machines: each ends in success or in one clear error with a remedy, and the stack that ran
+still runs."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,7 +38,10 @@ def bare(pyz):
 
 
 def test_port_80_taken_names_who_holds_it(bare):
-    bare.host.run("systemd-run --unit=squatter python3 -m http.server 80; for i in $(seq 50); do ss -Hltn sport = 80 | grep -q . && break; sleep 0.1; done")
+    bare.host.run(
+        "systemd-run --unit=squatter python3 -m http.server 80; for i in $(seq 50); do ss -Hltn sport = 80 | "
+        "grep -q . && break; sleep 0.1; done"
+    )
     refused(bare.install("--yes"), "80", "python3", "squatter.service")
     bare.host.run("systemctl stop squatter")
     assert bare.host.run(SNAPSHOT).out.splitlines() == bare.before
@@ -63,13 +67,18 @@ def test_apts_mirror_down_is_said_and_resumed(bare):
     """And a name server that knows nothing, which looks the same to apt."""
     bare.host.run("cp /etc/hosts /run/hosts; echo 127.0.0.9 apt.bed >>/etc/hosts")
     refused(bare.install("--yes"), "apt.bed", code=4)
-    bare.host.run("cat /run/hosts >/etc/hosts; cp /etc/resolv.conf /run/resolv.conf; echo nameserver 127.0.0.9 >/etc/resolv.conf")
+    bare.host.run(
+        "cat /run/hosts >/etc/hosts; cp /etc/resolv.conf /run/resolv.conf; echo nameserver 127.0.0.9 >/etc/resolv.conf"
+    )
     refused(bare.install("--yes"), "apt.bed", code=4)
     bare.host.run("cat /run/resolv.conf >/etc/resolv.conf")
     assert bare.host.run("dpkg --audit").out == ""
 
 
-TORN = "apt-get update; for list in /var/lib/apt/lists/*_*; do touch -r $list /run/when; : >$list; touch -r /run/when $list; done"
+TORN = (
+    "apt-get update; for list in /var/lib/apt/lists/*_*; do touch -r $list /run/when; : >$list; touch -r /run/when "
+    "$list; done"
+)
 """apt fetches no list again that is as old as the archive's."""
 
 
@@ -77,7 +86,13 @@ def test_a_lock_of_apt_is_waited_for_and_lists_that_a_power_cut_tore_are_read_an
     bare.host.run(TORN)
     assert bare.host.run("apt-get update && apt-get check").code != 0
     """Here with the Docker of the distribution itself, which is new enough on Debian 13."""
-    bare.host.put("/run/hold.py", b"import fcntl, time\nfile = open('/var/lib/dpkg/lock-frontend', 'w')\nfcntl.lockf(file, fcntl.LOCK_EX)\ntime.sleep(25)\n")
+    bare.host.put(
+        "/run/hold.py",
+        (
+            b"import fcntl, time\nfile = open('/var/lib/dpkg/lock-frontend', 'w')\nfcntl.lockf(file, fcntl.LOCK_EX)\n"
+            b"time.sleep(25)\n"
+        ),
+    )
     bare.host.run("systemd-run --unit=holder python3 /run/hold.py")
     done = bare.install("--yes", "--docker-from", "distribution")
     assert done.code == 0, done.out + done.err + bare.host.log()
@@ -103,12 +118,17 @@ def test_without_memory_limits_it_warns_and_fixes_the_boot_line(pyz):
         done = host.run("cd /root && python3 infrakit.pyz preflight --fix --yes")
         assert done.code == 0 and "reboot" in done.out + done.err, done.out + done.err
         line = host.run("cat /boot/firmware/cmdline.txt").out
-        assert line.startswith("console=tty1 root=PARTUUID=1 rootwait ") and "cgroup_enable=memory" in line and line.count("\n") == 1
+        assert (
+            line.startswith("console=tty1 root=PARTUUID=1 rootwait ")
+            and "cgroup_enable=memory" in line
+            and line.count("\n") == 1
+        )
         assert host.run("cat /boot/firmware/cmdline.txt.*").out == "console=tty1 root=PARTUUID=1 rootwait\n"
 
 
 class Stack:
-    """A running stack whose images come through a registry that fails as told; each fault meets an app that is new in the file."""
+    """A running stack whose images come through a registry that fails as told; each fault meets an app that is new in
+    the file."""
 
     def __init__(self, fresh: Fresh) -> None:
         self.fresh = fresh
@@ -121,14 +141,19 @@ class Stack:
 
     def up(self, tag: str = "2.5", *, prefix: str = ""):
         """With the app in the file, whose image is not there."""
-        self.host.put("/root/with.yaml", (self.plain + f'apps: {{wiki: {{image: "{WIKI}:{tag}", port: 3000, memory: 256m}}}}\n').encode())
+        self.host.put(
+            "/root/with.yaml",
+            (self.plain + f'apps: {{wiki: {{image: "{WIKI}:{tag}", port: 3000, memory: 256m}}}}\n').encode(),
+        )
         self.host.run(f"docker rmi {MIRROR}{WIKI}:{tag}")
         return self.host.run(f"{prefix} infrakit up --yes -f /root/with.yaml", 600)
 
     def still_runs(self, *, but: tuple[str, ...] = ()) -> None:
         """Every container since when it ran before the fault; `but` for those that read what a new app changes."""
         now = self.fresh.containers()
-        assert {name: now.get(name) for name in self.before if name not in but} == {name: at for name, at in self.before.items() if name not in but}
+        assert {name: now.get(name) for name in self.before if name not in but} == {
+            name: at for name, at in self.before.items() if name not in but
+        }
 
     def without(self) -> None:
         """As the file of the host has it: without the app."""
@@ -178,9 +203,15 @@ def test_an_image_for_another_processor_is_refused(stack):
 
 
 def test_a_second_run_is_told_who_is_running(stack):
-    hold = "import fcntl, json, time\nfile = open('/run/infrakit.lock', 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\nfile.write(json.dumps({'command': 'infrakit up', 'pid': 7, 'since': 'noon'}))\nfile.flush()\ntime.sleep(600)\n"
+    hold = (
+        "import fcntl, json, time\nfile = open('/run/infrakit.lock', 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n"
+        "file.write(json.dumps({'command': 'infrakit up', 'pid': 7, 'since': 'noon'}))\nfile.flush()\n"
+        "time.sleep(600)\n"
+    )
     stack.host.put("/run/hold.py", hold.encode())
-    stack.host.run("systemd-run --unit=other python3 /run/hold.py; until grep -q noon /run/infrakit.lock; do sleep 0.1; done")
+    stack.host.run(
+        "systemd-run --unit=other python3 /run/hold.py; until grep -q noon /run/infrakit.lock; do sleep 0.1; done"
+    )
     done = stack.up()
     stack.host.run("systemctl stop other")
     refused(done, "infrakit up, pid 7, since noon", code=75)
@@ -189,7 +220,8 @@ def test_a_second_run_is_told_who_is_running(stack):
 
 @pytest.mark.parametrize(("signal", "fault"), [("INT", "429:300 3 wiki"), ("TERM", "stalled 1 blobs")])
 def test_a_signal_is_heard_while_an_image_is_on_its_way(stack, signal, fault):
-    """In a pause since the registry asks for patience, and while the engine waits for a registry that says nothing: both for longer than a test."""
+    """In a pause since the registry asks for patience, and while the engine waits for a registry that says nothing:
+    both for longer than a test."""
     stack.fault(fault)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(stack.up)
@@ -198,7 +230,10 @@ def test_a_signal_is_heard_while_an_image_is_on_its_way(stack, signal, fault):
         stack.host.run(f"pkill --signal {signal} -f '^python3 /usr/local/bin/infrakit up'")
         done = running.result()
     assert done.code == 4 and "Traceback" not in done.err, done.err
-    assert done.err.count("stopping\n") == 1 and f"error: stopped in: image {MIRROR}{WIKI}:2.5\n  hint: run again to go on" in done.err, done.err
+    assert (
+        done.err.count("stopping\n") == 1
+        and f"error: stopped in: image {MIRROR}{WIKI}:2.5\n  hint: run again to go on" in done.err
+    ), done.err
     stack.still_runs()
     stack.fault("none 0 -")
     done = stack.up()
@@ -206,7 +241,8 @@ def test_a_signal_is_heard_while_an_image_is_on_its_way(stack, signal, fault):
 
 
 def test_an_engine_stopped_in_the_middle_is_said(stack):
-    """Stopped while the image is on its way, and started again by hand: with another socket than the one that the proxies hold."""
+    """Stopped while the image is on its way, and started again by hand: with another socket than the one that the
+    proxies hold."""
     stack.fault("429:20 1 wiki")
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(stack.up)

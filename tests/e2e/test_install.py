@@ -15,7 +15,9 @@ def test_a_fresh_host_becomes_a_running_stack_by_curl_and_python3(installed):
     assert "https://wiki.home.example.org" in installed.first.out
     assert installed.host.run("docker volume ls -q | grep -v ^homelab_").out == "", "a volume that nobody named"
     same = installed.host.run("cmp /usr/local/bin/infrakit /root/infrakit.pyz && stat -c %a:%U /usr/local/bin/infrakit")
-    assert (same.code, same.out.strip()) == (0, "755:root"), "the program in place is not the zipapp that the script carries"
+    assert (same.code, same.out.strip()) == (0, "755:root"), (
+        "the program in place is not the zipapp that the script carries"
+    )
 
 
 def test_from_a_pipe_and_without_a_file_it_asks_on_the_terminal(installed):
@@ -32,8 +34,13 @@ def test_every_door_answers_with_a_certificate_of_caddys_own_authority(installed
     assert host.run(f"docker cp homelab-caddy-1:{ROOT_CERTIFICATE} /run/caddy-root.crt").code == 0
     for name in NAMES:
         address = f"https://{name}.home.example.org/"
-        done = host.run(f"curl -sS --cacert /run/caddy-root.crt -o /dev/null -w '%{{http_code}} %{{redirect_url}} %{{remote_ip}}' {address}")
-        assert done.code == 0 and done.out[:1] in "23" and not done.out.endswith("127.0.0.1"), f"{name}: {done.out} {done.err}"
+        done = host.run(
+            f"curl -sS --cacert /run/caddy-root.crt -o /dev/null -w '%{{http_code}} %{{redirect_url}} "
+            f"%{{remote_ip}}' {address}"
+        )
+        assert done.code == 0 and done.out[:1] in "23" and not done.out.endswith("127.0.0.1"), (
+            f"{name}: {done.out} {done.err}"
+        )
         stranger = host.run(f"curl -sS -o /dev/null {address}")
         assert stranger.code == 60, f"{name}: {stranger.err}"
         plain = host.run(f"curl -sS -o /dev/null -w '%{{http_code}} %{{redirect_url}}' http://{name}.home.example.org/")
@@ -43,7 +50,11 @@ def test_every_door_answers_with_a_certificate_of_caddys_own_authority(installed
 def planned_and_taken(planned: str, said: str, sign: str = "+") -> tuple[set[str], set[str]]:
     """Titles of steps: to be taken in the words of a dry run, and of the run itself."""
     titles = {line[2:] for line in planned.splitlines() if line.startswith("+ ")}
-    return titles, {re.sub(r"( \([^)]*\))?( [0-9.]+ s)?$", "", line[2:]) for line in said.splitlines() if line.startswith(f"{sign} ")}
+    return titles, {
+        re.sub(r"( \([^)]*\))?( [0-9.]+ s)?$", "", line[2:])
+        for line in said.splitlines()
+        if line.startswith(f"{sign} ")
+    }
 
 
 def test_the_dry_run_named_the_changes_that_were_made_and_no_others(installed):
@@ -63,19 +74,27 @@ def test_the_second_run_changes_and_restarts_nothing(installed):
 
 def test_every_container_runs_the_image_that_the_lock_names(installed):
     """Asked of the bed's registry over TLS by its own authority. Without a lock, no container says anything of it."""
-    said = installed.host.run("docker ps -aq | xargs docker inspect -f '{{index .Config.Labels \"io.infrakit.image\"}} {{.Image}}'").out
+    said = installed.host.run(
+        "docker ps -aq | xargs docker inspect -f '{{index .Config.Labels \"io.infrakit.image\"}} {{.Image}}'"
+    ).out
     pairs = [line.split(" ") for line in said.splitlines()]
     assert len(pairs) > 10 and all(pinned == (found if installed.locked else "") for pinned, found in pairs), said
-    assert installed.infrakit("lock", "--check", "-f", "/etc/infrakit/infrakit.yaml").code == (0 if installed.locked else 6)
+    assert installed.infrakit("lock", "--check", "-f", "/etc/infrakit/infrakit.yaml").code == (
+        0 if installed.locked else 6
+    )
 
 
 def test_another_image_under_a_locked_name_is_put_right(installed):
     before = installed.containers()
-    names = installed.host.run("docker image ls --format '{{.Repository}}:{{.Tag}}' | grep -e /haproxy: -e /guacd:").out.split()
+    names = installed.host.run(
+        "docker image ls --format '{{.Repository}}:{{.Tag}}' | grep -e /haproxy: -e /guacd:"
+    ).out.split()
     own = installed.host.run(f"docker inspect -f '{{{{.Id}}}}' {names[1]}").out.strip()
     assert len(names) == 2 and installed.host.run(f"docker tag {' '.join(names)}").code == 0
     planned = installed.infrakit("up", "--dry-run", "-f", "/etc/infrakit/infrakit.yaml")
-    assert planned.code == (6 if installed.locked else 0) and (f"+ image {names[1]}" in planned.out) == installed.locked, planned.out
+    assert (
+        planned.code == (6 if installed.locked else 0) and (f"+ image {names[1]}" in planned.out) == installed.locked
+    ), planned.out
     installed.infrakit("up", "--yes", "-f", "/etc/infrakit/infrakit.yaml")
     assert installed.containers() == before
     same = installed.host.run(f"docker inspect -f '{{{{.Id}}}}' {' '.join(names)}").out.split()
@@ -90,7 +109,9 @@ WEB = {("tcp", "80"), ("tcp", "443"), ("udp", "443")}
 def open_to_others(host) -> set[tuple[str, str]]:
     """Sockets at which others are heard, TCP and UDP: all of them over IPv4 and IPv6."""
     sockets = [line.split() for line in host.run("ss -Hlntu").out.splitlines()]
-    outside = {(words[0], *words[4].rpartition(":")[::2]) for words in sockets if not words[4].startswith(("127.", "[::1]"))}
+    outside = {
+        (words[0], *words[4].rpartition(":")[::2]) for words in sockets if not words[4].startswith(("127.", "[::1]"))
+    }
     found = {(kind, port) for kind, _, port in outside}
     assert outside == {(kind, address, port) for kind, port in found for address in ("0.0.0.0", "[::]")}
     return found
@@ -116,7 +137,8 @@ def test_no_secret_is_where_others_could_read_it(installed):
 
 
 def test_no_secret_could_be_seen_while_it_was_installed(installed):
-    """By somebody without rights who read every file that he could, again and again; nor was one in the words or environment of a process."""
+    """By somebody without rights who read every file that he could, again and again; nor was one in the words or
+    environment of a process."""
     seen = installed.while_installing
     assert seen.watching and seen.secrets == ""
     assert "in sight of everybody" in seen.files
@@ -137,7 +159,7 @@ for secret in /var/lib/infrakit/hosts/*/secrets/*; do
   grep -rlFf /run/needle /var/log /etc /var/lib/infrakit/generations 2>/dev/null | grep -v '/secrets/' | sed "s,^,$secret in ,"
 done
 rm /run/needle
-"""
+"""  # noqa: E501 -- verbatim text
 
 
 def test_a_changed_file_restarts_its_readers_only(installed):
@@ -156,13 +178,17 @@ wanted = "" if sys.argv[1:] else "Connection: Upgrade\\r\\nUpgrade: websocket\\r
 with socket.create_connection((socket.gethostbyname(socket.gethostname()), 8000), 10) as way:
     way.sendall(f"GET / HTTP/1.1\\r\\nHost: portainer.home.example.org:8000\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: c3RhbmQtaW4tYWdlbnQtMDA=\\r\\n{wanted}\\r\\n".encode())
     print(way.recv(99).decode().partition("\\r")[0])
-"""
-WITH_AN_EDGE_HOST = "sed -i.one-host 's/^pattern: full$/hosts: {homelab: {pattern: full}, cabin: {pattern: edge}}/' /etc/infrakit/infrakit.yaml"
+"""  # noqa: E501 -- verbatim text
+WITH_AN_EDGE_HOST = (
+    "sed -i.one-host 's/^pattern: full$/hosts: {homelab: {pattern: full}, cabin: {pattern: edge}}/' "
+    "/etc/infrakit/infrakit.yaml"
+)
 
 
 @pytest.mark.parametrize("fresh", ["bookworm"], indirect=True)
 def test_the_edge_tunnel_is_open_while_an_edge_host_is_in_the_file(installed):
-    """By Caddy alone, which is the one that is re-created: it passes an agent's WebSocket on to Portainer, and hangs up on all else."""
+    """By Caddy alone, which is the one that is re-created: it passes an agent's WebSocket on to Portainer, and hangs up
+    on all else."""
     host, before = installed.host, installed.containers()
     host.put("/run/agent.py", AGENT.encode())
     assert host.run(f"{WITH_AN_EDGE_HOST}; grep -c cabin /etc/infrakit/infrakit.yaml").out == "1\n"
@@ -184,11 +210,16 @@ def test_the_edge_tunnel_is_open_while_an_edge_host_is_in_the_file(installed):
 
 def test_it_is_back_after_a_reboot(installed):
     installed.host.restart()
-    done = installed.host.run("for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 2; done; infrakit status; exit 1", 300)
+    done = installed.host.run(
+        "for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 2; done; infrakit status; exit 1", 300
+    )
     assert done.code == 0, done.out + done.err
 
 
-KEPT = "cd /var/lib/infrakit/hosts && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum; docker volume ls -q | grep ^homelab_ | LC_ALL=C sort"
+KEPT = (
+    "cd /var/lib/infrakit/hosts && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum; docker volume ls -q "
+    "| grep ^homelab_ | LC_ALL=C sort"
+)
 
 
 @pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
@@ -203,17 +234,23 @@ def test_down_and_up_keep_the_secrets_and_the_data(installed):
 @pytest.mark.last
 @pytest.mark.parametrize("fresh", ["bookworm"], indirect=True)
 def test_uninstall_leaves_data_alone_and_install_goes_on_with_it(installed):
-    """Left are volumes, secrets, the user's file, and the record of what a purge has to take away: no packages, images, rules, units."""
+    """Left are volumes, secrets, the user's file, and the record of what a purge has to take away: no packages, images,
+    rules, units."""
     host = installed.host
     before = host.run(KEPT).out
-    host.run("docker run --rm -v homelab_wiki-data:/data --entrypoint touch $(docker inspect -f '{{.Config.Image}}' homelab-wiki-1) /data/page")
+    host.run(
+        "docker run --rm -v homelab_wiki-data:/data --entrypoint touch $(docker inspect -f '{{.Config.Image}}' "
+        "homelab-wiki-1) /data/page"
+    )
     planned = installed.infrakit("uninstall", "--dry-run")
     done = installed.infrakit("uninstall", "--yes")
     assert done.code == 0, done.out[-2000:] + done.err
     titles, taken = planned_and_taken(planned.out, done.err)
     assert titles == taken and len(titles) > 20
     after = set(host.run(SNAPSHOT).out.splitlines())
-    kept = re.compile(r"/etc/infrakit/( |infrakit\.yaml )|/var/lib/infrakit/( |undo\.jsonl |hosts/)|/var/lib/(docker|containerd)(/|$)")
+    kept = re.compile(
+        r"/etc/infrakit/( |infrakit\.yaml )|/var/lib/infrakit/( |undo\.jsonl |hosts/)|/var/lib/(docker|containerd)(/|$)"
+    )
     assert [line for line in sorted(after ^ set(installed.before)) if not kept.match(line)] == []
     assert host.run("test -e /var/cache/infrakit").code == 1
     assert host.run("find /var/lib/docker/overlay2 /var/lib/docker/containers -mindepth 2 | head -n 3").out == ""
@@ -241,6 +278,6 @@ def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     assert done.code == 0, done.out[-2000:] + done.err
     titles, taken = planned_and_taken(planned.out, done.err)
     assert titles == taken
-    after = [line for line in installed.host.run(SNAPSHOT).out.splitlines()]
+    after = list(installed.host.run(SNAPSHOT).out.splitlines())
     assert sorted(set(after) ^ set(installed.before)) == []
     assert installed.host.run("test -e /var/cache/infrakit").code == 1

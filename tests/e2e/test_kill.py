@@ -33,10 +33,16 @@ class Chain:
 
     def begin(self, kind: str, count: object) -> int:
         """One run that is killed there. The code, once what must hold after each was seen to hold."""
-        done = self.fresh.host.run(f"cd /root && python3 /run/killer.py {kind} {count} {self.fresh.command} --yes --json", 600)
+        done = self.fresh.host.run(
+            f"cd /root && python3 /run/killer.py {kind} {count} {self.fresh.command} --yes --json", 600
+        )
         self.where.append(f"{kind} {count}: {done.code} {done.out.strip()}")
-        assert done.code in ((0, *STOPPED) if kind == "asked" else (0, KILLED)), "\n".join([*self.where, done.err, self.fresh.host.log()])
-        assert "Traceback" not in done.err and (done.code != EXIT_STEP or '"error": "stopped ' in done.out), done.out + done.err
+        assert done.code in ((0, *STOPPED) if kind == "asked" else (0, KILLED)), "\n".join(
+            [*self.where, done.err, self.fresh.host.log()]
+        )
+        assert "Traceback" not in done.err and (done.code != EXIT_STEP or '"error": "stopped ' in done.out), (
+            done.out + done.err
+        )
         found = secrets(self.fresh.host)
         lost = {name for name, digest in self.secrets.items() if found.get(name) != digest}
         assert not lost, "\n".join([*self.where, f"lost or changed: {lost}"])
@@ -77,7 +83,8 @@ def test_killed_at_every_boundary_of_a_step(chain):
         if not chain.begin("begin", 1) or not chain.begin("done", 1):
             break
     host = chain.fresh.host
-    # A kill comes a moment after the event that it was told to wait for; a step of a few milliseconds may be over by then.
+    # A kill comes a moment after the event that it was told to wait for; a step of a few milliseconds may be over by
+    # then.
     missed = chain.steps - {line.partition("begin ")[2].partition(" begin ")[2] for line in chain.where}
     assert len(missed) <= 2, (missed, chain.where)
     assert host.run("dpkg --audit").out == ""

@@ -1,4 +1,5 @@
-"""The stick as it is: a FAT32 medium that a whole machine, which never had a network, can only read. All that it sends is recorded."""
+"""The stick as it is: a FAT32 medium that a whole machine, which never had a network, can only read. All that it sends
+is recorded."""
 
 import time
 
@@ -65,4 +66,7 @@ def test_a_machine_is_installed_from_a_stick_that_it_can_only_read(machine):
 def test_it_spoke_to_nobody_and_asked_for_no_name(machine):
     assert spoken(machine.trace.read_bytes(), (OURS, AGENT)) == []
     machine.run(ASKS)
-    assert {*spoken(machine.trace.read_bytes(), (OURS, AGENT))} >= {f"tcp {OURS} > 192.0.2.1:80", f"udp {OURS} > 10.0.2.3:53"}, "the recording is blind"
+    assert {*spoken(machine.trace.read_bytes(), (OURS, AGENT))} >= {
+        f"tcp {OURS} > 192.0.2.1:80",
+        f"udp {OURS} > 10.0.2.3:53",
+    }, "the recording is blind"

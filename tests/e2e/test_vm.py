@@ -1,6 +1,7 @@
 """install on a whole machine with a kernel of its own: confined containers, real limits, a reboot, and power cuts.
 
-INFRAKIT_POWER_CUTS=5 for as many cuts of one install as that: all but the last at random instants, the last once it is done.
+INFRAKIT_POWER_CUTS=5 for as many cuts of one install as that: all but the last at random instants, the last once it is
+done.
 """
 
 import json
@@ -44,13 +45,18 @@ for id in $(docker ps -q --no-trunc); do
   echo "$1 $(cat /proc/$2/attr/current) $3 $(cat /sys/fs/cgroup/system.slice/docker-$id.scope/memory.max)"
 done
 """
-BACK = f"for i in $(seq 300); do [ $(docker ps -q --filter health=healthy | wc -l) = {CONTAINERS} ] && break; sleep 2; done; infrakit status"
+BACK = (
+    f"for i in $(seq 300); do [ $(docker ps -q --filter health=healthy | wc -l) = {CONTAINERS} ] && break; sleep 2; "
+    "done; infrakit status"
+)
 WHOLE = "docker image save $(docker image ls -q) >/dev/null"
-"""The engine compares every file of every layer with the sum that it kept (vbatts/tar-split), and ends with an error where one differs."""
+"""The engine compares every file of every layer with the sum that it kept (vbatts/tar-split), and ends with an error
+where one differs."""
 
 
 class Unbroken:
-    """A machine on which install runs to its end; its disk at one instant before that, how long all took, and what it came to."""
+    """A machine on which install runs to its end; its disk at one instant before that, how long all took, and what it
+    came to."""
 
     def __init__(self, fresh: Fresh, instants: random.Random) -> None:
         self.fresh = fresh
@@ -82,7 +88,9 @@ def running(fresh: Fresh) -> Iterator[threading.Event]:
     yield ended
     thread.join()
     done = said[0]
-    assert done.code in (0, NO_ANSWER) and "Traceback" not in done.err, "\n".join([done.out[-2000:], done.err[-3000:], fresh.host.log()])
+    assert done.code in (0, NO_ANSWER) and "Traceback" not in done.err, "\n".join(
+        [done.out[-2000:], done.err[-3000:], fresh.host.log()]
+    )
 
 
 def step_of(host: VirtualMachine) -> str:
@@ -147,7 +155,9 @@ def test_after_power_cuts_install_ends_where_an_unbroken_one_ends(unbroken, inst
             reached = instant
             where.append(f"{reached:.0f} s: {step_of(host)}")
             found = secrets(host)
-            assert known.items() <= found.items(), "\n".join([*where, "lost or changed:", *sorted(known.keys() - found.keys())])
+            assert known.items() <= found.items(), "\n".join(
+                [*where, "lost or changed:", *sorted(known.keys() - found.keys())]
+            )
             known = found
         print(*where, sep="\n")
         done = fresh.install("--yes")

@@ -12,25 +12,36 @@ pytestmark = [pytest.mark.slow, needs_bed]
 
 LINK = re.compile(r"https://auth\.home\.example\.org/recovery/use-token/[\w-]+/")
 AUTHENTIK, GUACAMOLE = "Authentik", "Guacamole"
-DEFAULT_LOGIN = "UPDATE guacamole_user SET password_salt = '\\x00', password_hash = sha256(convert_to('guacadmin00', 'UTF8'))"
+DEFAULT_LOGIN = (
+    "UPDATE guacamole_user SET password_salt = '\\x00', password_hash = sha256(convert_to('guacadmin00', 'UTF8'))"
+)
 
 
 def accounts(installed, change: str = "") -> dict:
     """What the stand-in for Authentik keeps; `change` is a line of Python that changes `state`."""
     place = "/data/stand-in-accounts.json"
-    script = f"import json; state = json.load(open({place!r})); {change or 'pass'}; json.dump(state, open({place!r}, 'w')); print(json.dumps(state))"
+    script = (
+        f"import json; state = json.load(open({place!r})); {change or 'pass'}; json.dump(state, open({place!r}, "
+        "'w')); print(json.dumps(state))"
+    )
     return json.loads(installed.host.run("docker exec -i homelab-authentik-1 python3 -", feed=script.encode()).out)
 
 
 def up(installed):
     done = installed.infrakit("up", "--yes")
     assert done.code == 0, done.out + done.err
-    return [line[2:].partition(" (")[0] for line in re.sub(r" [0-9.]+ s$", "", done.err, flags=re.MULTILINE).splitlines() if line.startswith("+ ")]
+    return [
+        line[2:].partition(" (")[0]
+        for line in re.sub(r" [0-9.]+ s$", "", done.err, flags=re.MULTILINE).splitlines()
+        if line.startswith("+ ")
+    ]
 
 
 def opened(installed, address: str, *more: str) -> str:
     """Status and where it leads."""
-    return installed.host.run(f"curl -sk -o /dev/null -w '%{{http_code}} %{{redirect_url}}' {' '.join(more)} {address}").out.strip()
+    return installed.host.run(
+        f"curl -sk -o /dev/null -w '%{{http_code}} %{{redirect_url}}' {' '.join(more)} {address}"
+    ).out.strip()
 
 
 def test_the_blueprint_that_failed_at_first_was_applied_again(installed):
@@ -66,8 +77,13 @@ def test_guacamoles_default_login_does_not_stay(installed):
 def test_administrators_of_the_file_are_portainers_too(installed):
     """Also one who came as a standard user before, and with an environment where somebody removed it."""
     host, data = installed.host, "docker exec homelab-portainer-1 cat /data"
-    assert {"Username": "alice", "Role": 1} in [{"Username": user["Username"], "Role": user["Role"]} for user in json.loads(host.run(f"{data}/users.json").out)]
-    host.run("docker exec homelab-portainer-1 sh -c \"sed -i 's/\\(alice.*\\)1}/\\12}/' /data/users.json; echo '[]' >/data/endpoints.json\"")
+    assert {"Username": "alice", "Role": 1} in [
+        {"Username": user["Username"], "Role": user["Role"]} for user in json.loads(host.run(f"{data}/users.json").out)
+    ]
+    host.run(
+        "docker exec homelab-portainer-1 sh -c \"sed -i 's/\\(alice.*\\)1}/\\12}/' /data/users.json; echo '[]' "
+        '>/data/endpoints.json"'
+    )
     assert '"Role": 2' in host.run(f"{data}/users.json").out
     host.run("docker restart -t 1 homelab-portainer-sign-in-1")
     end = time.monotonic() + 60
@@ -111,8 +127,14 @@ def down(installed):
 
 def test_root_comes_in_when_sign_in_is_down_and_others_do_not(down):
     host = down.host
-    host.run("systemd-run --unit=way-in infrakit open portainer --for 120; systemd-run --unit=other --setenv=SUDO_UID=65534 infrakit open dozzle --port 9555")
-    host.run("for port in 9000 9555; do for i in $(seq 50); do ss -Hltn sport = $port | grep -q . && break; sleep 0.2; done; done")
+    host.run(
+        "systemd-run --unit=way-in infrakit open portainer --for 120; systemd-run --unit=other "
+        "--setenv=SUDO_UID=65534 infrakit open dozzle --port 9555"
+    )
+    host.run(
+        "for port in 9000 9555; do for i in $(seq 50); do ss -Hltn sport = $port | grep -q . && break; sleep "
+        "0.2; done; done"
+    )
     portainer, dozzle = "curl -s -m 5 http://127.0.0.1:9000/api/system/status", "curl -s -m 5 http://127.0.0.1:9555/"
 
     assert "stand-in" in host.run(portainer).out, host.run("journalctl -u way-in").out
@@ -120,8 +142,13 @@ def test_root_comes_in_when_sign_in_is_down_and_others_do_not(down):
     assert "dozzle" in host.run(dozzle, user="nobody").out and "dozzle" in host.run(dozzle).out
     assert host.run(dozzle, user="daemon").out == ""
     assert {"127.0.0.1:9000", "127.0.0.1:9555"} <= set(host.run("ss -Hltn | awk '{print $4}'").out.split())
-    assert host.run("systemctl stop way-in other; systemctl is-failed way-in other").out.split() == ["inactive", "inactive"]
+    assert host.run("systemctl stop way-in other; systemctl is-failed way-in other").out.split() == [
+        "inactive",
+        "inactive",
+    ]
     said = host.run("journalctl -u way-in -o cat").out
     assert "ssh -L 9000:127.0.0.1:9000 root@" in said and "refused a connection of uid 65534" in said
     kept = [json.loads(line) for line in host.run("tail -n 4 /var/log/infrakit/journal.jsonl").out.splitlines()]
-    assert [line["step"] for line in kept] == ["open"] * 4 and "after 1 connections" in "".join(line["text"] for line in kept if "portainer" in line["text"])
+    assert [line["step"] for line in kept] == ["open"] * 4 and "after 1 connections" in "".join(
+        line["text"] for line in kept if "portainer" in line["text"]
+    )

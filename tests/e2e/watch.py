@@ -23,7 +23,7 @@ class Record:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.file = open(path, "ab", buffering=0)
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115 -- open until it is killed
         self.known: set[int] = set()
 
     def add(self, name: str, content: bytes) -> None:

@@ -16,7 +16,10 @@ from infrakit.compiler import load
 from infrakit.emit import authentik
 from tests.emit.examples import hosts
 
-DATA = Path(os.environ.get("INFRAKIT_AUTHENTIK_SCHEMA") or Path(__file__).parents[3] / "shared/data/authentik-blueprint-schema.json")
+DATA = Path(
+    os.environ.get("INFRAKIT_AUTHENTIK_SCHEMA")
+    or Path(__file__).parents[3] / "shared/data/authentik-blueprint-schema.json"
+)
 APPS = """version: 1
 domain: home.example.org
 pattern: full
@@ -27,26 +30,54 @@ apps:
   old: {image: 'x/y:1', port: 80, saml: {acs: /saml/acs}}
   open: {image: 'x/y:1', port: 80, public: true}
 services: {guacamole: {enabled: false}}
-"""
+"""  # noqa: E501 -- verbatim text
 HOSTS = {name: host for name, host in hosts().items() if host.access.groups}
 HOSTS["apps"] = list(load(APPS.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments)[0]
 REQUIRED = {
     "authentik_core.group": {"name"},
     "authentik_core.user": {"username", "name"},
     "authentik_core.application": {"name", "slug"},
-    "authentik_providers_proxy.proxyprovider": {"name", "authorization_flow", "invalidation_flow", "external_host", "mode"},
-    "authentik_providers_oauth2.oauth2provider": {
-        "name", "authorization_flow", "invalidation_flow", "redirect_uris", "grant_types", "signing_key", "property_mappings", "client_id",
+    "authentik_providers_proxy.proxyprovider": {
+        "name",
+        "authorization_flow",
+        "invalidation_flow",
+        "external_host",
+        "mode",
     },
-    "authentik_providers_saml.samlprovider": {"name", "authorization_flow", "invalidation_flow", "acs_url", "signing_kp", "property_mappings"},
+    "authentik_providers_oauth2.oauth2provider": {
+        "name",
+        "authorization_flow",
+        "invalidation_flow",
+        "redirect_uris",
+        "grant_types",
+        "signing_key",
+        "property_mappings",
+        "client_id",
+    },
+    "authentik_providers_saml.samlprovider": {
+        "name",
+        "authorization_flow",
+        "invalidation_flow",
+        "acs_url",
+        "signing_kp",
+        "property_mappings",
+    },
     "authentik_policies.policybinding": {"target", "order"},
     "authentik_outposts.outpost": {"name", "type", "providers", "config", "managed"},
     "authentik_brands.brand": {"domain"},
 }
 BUNDLED = {
-    "default-provider-authorization-implicit-consent", "default-provider-invalidation-flow", "authentik Self-signed Certificate",
-    *(f"goauthentik.io/providers/oauth2/scope-{name}" for name in ("openid", "email", "profile", "entitlements", "offline_access")),
-    *(f"goauthentik.io/providers/saml/{name}" for name in ("name", "email", "username", "uid", "groups", "upn", "ms/winaccountname")),
+    "default-provider-authorization-implicit-consent",
+    "default-provider-invalidation-flow",
+    "authentik Self-signed Certificate",
+    *(
+        f"goauthentik.io/providers/oauth2/scope-{name}"
+        for name in ("openid", "email", "profile", "entitlements", "offline_access")
+    ),
+    *(
+        f"goauthentik.io/providers/saml/{name}"
+        for name in ("name", "email", "username", "uid", "groups", "upn", "ms/winaccountname")
+    ),
 }
 RESERVED = {"authorize", "token", "device", "userinfo", "introspect", "revoke"}
 
@@ -76,7 +107,9 @@ def plain(value, integer=False):
     if isinstance(value, Tag):
         return "x" * 20 if value.name == "!File" else 0 if integer else "00000000-0000-0000-0000-000000000000"
     if isinstance(value, dict):
-        return {key: plain(item, integer=key in ("provider", "providers", "user", "users")) for key, item in value.items()}
+        return {
+            key: plain(item, integer=key in ("provider", "providers", "user", "users")) for key, item in value.items()
+        }
     if isinstance(value, list):
         return [plain(item, integer) for item in value]
     return value
@@ -164,7 +197,9 @@ def test_every_application_has_bindings_of_its_own(name):
 def test_one_entry_owns_the_embedded_outpost_and_lists_every_proxy_provider(name):
     found = entries(HOSTS[name])
     (outpost,) = [entry for entry in found if entry["model"] == "authentik_outposts.outpost"]
-    proxies = {entry["id"] for entry in found if entry["model"].endswith("proxyprovider") and entry.get("state") != "absent"}
+    proxies = {
+        entry["id"] for entry in found if entry["model"].endswith("proxyprovider") and entry.get("state") != "absent"
+    }
     assert {tag.value for tag in outpost["attrs"]["providers"]} == proxies
     assert outpost["attrs"]["name"] == "authentik Embedded Outpost"
     assert outpost["attrs"]["config"]["authentik_host"].startswith("https://auth.")
@@ -173,18 +208,29 @@ def test_one_entry_owns_the_embedded_outpost_and_lists_every_proxy_provider(name
 def test_redirects_say_their_type_and_public_clients_their_flow():
     for entry in entries(HOSTS["full-homelab"]) + entries(HOSTS["apps"]):
         if entry["model"].endswith("oauth2provider") and entry.get("state") != "absent":
-            assert all(set(uri) == {"matching_mode", "url", "redirect_uri_type"} for uri in entry["attrs"]["redirect_uris"])
+            assert all(
+                set(uri) == {"matching_mode", "url", "redirect_uri_type"} for uri in entry["attrs"]["redirect_uris"]
+            )
             assert entry["attrs"]["grant_types"]
             assert ("client_secret" in entry["attrs"]) == (entry["attrs"]["client_type"] == "confidential")
 
 
 def test_who_is_no_longer_allowed_loses_the_binding():
     """Every slot of an application is written, used or emptied, and a slot never changes its kind."""
-    before, after = ({
-        entry["identifiers"]["order"]: (entry["state"], *sorted(entry.get("attrs", {})))
-        for entry in entries(list(load(APPS.replace("[family, guests, dave]", allow).encode(), "infrakit.yaml", lambda name: b"").fleet.deployments)[0])
-        if entry["model"].endswith("policybinding") and entry["identifiers"]["target"].value == "application-wiki"
-    } for allow in ("[family, guests]", "[dave]"))
+    before, after = (
+        {
+            entry["identifiers"]["order"]: (entry["state"], *sorted(entry.get("attrs", {})))
+            for entry in entries(
+                list(
+                    load(
+                        APPS.replace("[family, guests, dave]", allow).encode(), "infrakit.yaml", lambda name: b""
+                    ).fleet.deployments
+                )[0]
+            )
+            if entry["model"].endswith("policybinding") and entry["identifiers"]["target"].value == "application-wiki"
+        }
+        for allow in ("[family, guests]", "[dave]")
+    )
     assert set(before) == set(after) == {*range(8), *range(100, 108)}
     assert [order for order, found in before.items() if found[0] == "present"] == [0, 1]
     assert [order for order, found in after.items() if found[0] == "present"] == [100]
@@ -196,7 +242,12 @@ def test_allow_takes_as_many_names_as_there_are_slots():
     from infrakit import resources
 
     for section in ("services", "apps"):
-        assert resources.schema("infrakit")["properties"][section]["additionalProperties"]["properties"]["allow"]["maxItems"] == authentik.MOST_ALLOWED
+        assert (
+            resources.schema("infrakit")["properties"][section]["additionalProperties"]["properties"]["allow"][
+                "maxItems"
+            ]
+            == authentik.MOST_ALLOWED
+        )
 
 
 def test_what_is_off_is_removed_application_first():
@@ -213,12 +264,16 @@ def test_texts_come_out_as_they_were_typed():
 def test_members_follow_the_file_and_people_keep_their_own_names():
     found = entries(HOSTS["apps"])
     family = next(entry for entry in found if entry.get("id") == "group-family")
-    assert [tag.value for tag in family["attrs"]["users"]] == ["user-bob", "user-carol"] and family["state"] == "present"
+    assert [tag.value for tag in family["attrs"]["users"]] == ["user-bob", "user-carol"] and family[
+        "state"
+    ] == "present"
     assert all(entry["state"] == "created" for entry in found if entry["model"] == "authentik_core.user")
 
 
 def test_an_app_that_is_public_is_no_application():
-    assert "open" not in {entry["identifiers"].get("slug") for entry in entries(HOSTS["apps"]) if "identifiers" in entry}
+    assert "open" not in {
+        entry["identifiers"].get("slug") for entry in entries(HOSTS["apps"]) if "identifiers" in entry
+    }
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -1,4 +1,5 @@
-"""The compiled Caddyfile as Caddy reads it, in every example and TLS mode. What it lets through in earnest: tests/runtime/test_doors.py."""
+"""The compiled Caddyfile as Caddy reads it, in every example and TLS mode. What it lets through in earnest:
+tests/runtime/test_doors.py."""
 
 import re
 
@@ -110,11 +111,90 @@ def test_every_door_but_the_fleets_strips_what_the_client_says(name):
 
 
 NAUGHTY = (
-    "", " ", "plain", "two words", "tab\there", "line\nbreak", "\n", '"', '""', "'", "`", "``", '`"', "\\", "\\\\", '\\"', "a\\`b", "ends with \\",
-    "#", "# comment", "a #b", "a#b", "<<EOF", "<<EOF\nx\nEOF", "{", "}", "{}", "{ }", "{host}", "{http.request.host}", "{env.HOME}", "{file./etc/passwd}",
-    "\\{host\\}", "{{host}}", "a{b", "a}b", "{$", "$HOME", "${HOME}", "{%HOME%}", "%s", "import x", "(snippet)", "@matcher", "&(x)", "*", "/", "*/x", ",", "a, b",
-    "grüße", "日本", "\u202e", "\u00a0", "\u2028", "\ufeff", "😀", "\x01", "\x7f", "\x1b[31m", "é", "`{host}`", '"{host}"', "\\`{x}", "\t", "x ", " x", "\v", "\f",
-    "\x85", "{args[0]}", "{block}", "{vars.x}", "}\n}\nevil.example {\n\tabort", "`\n}\nabort\n`", "a\\\nb", "a\\ b", "{\n", "{host", "host}", "}{", "\\{", "\\}", "\\\\{x\\\\}",
+    "",
+    " ",
+    "plain",
+    "two words",
+    "tab\there",
+    "line\nbreak",
+    "\n",
+    '"',
+    '""',
+    "'",
+    "`",
+    "``",
+    '`"',
+    "\\",
+    "\\\\",
+    '\\"',
+    "a\\`b",
+    "ends with \\",
+    "#",
+    "# comment",
+    "a #b",
+    "a#b",
+    "<<EOF",
+    "<<EOF\nx\nEOF",
+    "{",
+    "}",
+    "{}",
+    "{ }",
+    "{host}",
+    "{http.request.host}",
+    "{env.HOME}",
+    "{file./etc/passwd}",
+    "\\{host\\}",
+    "{{host}}",
+    "a{b",
+    "a}b",
+    "{$",
+    "$HOME",
+    "${HOME}",
+    "{%HOME%}",
+    "%s",
+    "import x",
+    "(snippet)",
+    "@matcher",
+    "&(x)",
+    "*",
+    "/",
+    "*/x",
+    ",",
+    "a, b",
+    "grüße",
+    "日本",
+    "\u202e",
+    "\u00a0",
+    "\u2028",
+    "\ufeff",
+    "😀",
+    "\x01",
+    "\x7f",
+    "\x1b[31m",
+    "é",
+    "`{host}`",
+    '"{host}"',
+    "\\`{x}",
+    "\t",
+    "x ",
+    " x",
+    "\v",
+    "\f",
+    "\x85",
+    "{args[0]}",
+    "{block}",
+    "{vars.x}",
+    "}\n}\nevil.example {\n\tabort",
+    "`\n}\nabort\n`",
+    "a\\\nb",
+    "a\\ b",
+    "{\n",
+    "{host",
+    "host}",
+    "}{",
+    "\\{",
+    "\\}",
+    "\\\\{x\\\\}",
 )
 UNSAYABLE = ("{$HOME}", "x{$}", "{$X:y}", "a\rb", "\r\n", "`\\", "`x\\\\")
 
@@ -144,7 +224,10 @@ def test_caddy_says_every_other_value_exactly(tmp_path):
     server["listen"] = [f"127.0.0.1:{port}" for port in ports.values()]
 
     with running(config, ports, tmp_path) as door:
-        heard = [door.say_plainly(f"GET /{number} HTTP/1.0\r\n\r\n".encode(), "127.0.0.1:8085") for number, _ in enumerate(values)]
+        heard = [
+            door.say_plainly(f"GET /{number} HTTP/1.0\r\n\r\n".encode(), "127.0.0.1:8085")
+            for number, _ in enumerate(values)
+        ]
 
     found = [answer.partition(b"\r\n\r\n")[2].decode() for answer in heard]
     assert [(value, text) for value, text in zip(values, found) if text != f"<{value}>"] == []
@@ -152,7 +235,8 @@ def test_caddy_says_every_other_value_exactly(tmp_path):
 
 @pytest.mark.parametrize("value", NAUGHTY)
 def test_a_value_stays_one_token(tmp_path, value):
-    """Bare, without anything around it: the adapted JSON has it as it is, but for the braces, which run time unescapes."""
+    """Bare, without anything around it: the adapted JSON has it as it is, but for the braces, which run time
+    unescapes."""
     try:
         text = f":80 {{\n\theader X-Value {token(value)}\n}}\n"
     except ValueError:

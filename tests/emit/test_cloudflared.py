@@ -8,7 +8,11 @@ from tests.emit.deployments import container, deployment, origin, route, service
 
 HOST = deployment(
     service("cloudflared", container("cloudflared")),
-    routes=(route("a.home.example.org"), route("b.home.example.org", sign_in="public"), route("c.home.example.org", sign_in="fleet")),
+    routes=(
+        route("a.home.example.org"),
+        route("b.home.example.org", sign_in="public"),
+        route("c.home.example.org", sign_in="fleet"),
+    ),
 )
 
 
@@ -22,7 +26,10 @@ def test_each_door_for_people_leads_to_caddy_under_its_own_name():
 
     assert [rule.get("hostname") for rule in rules] == ["a.home.example.org", "b.home.example.org", None]
     assert {rule["service"] for rule in rules[:-1]} == {"https://caddy:443"}
-    assert [rule["originRequest"]["originServerName"] for rule in rules[:-1]] == ["a.home.example.org", "b.home.example.org"]
+    assert [rule["originRequest"]["originServerName"] for rule in rules[:-1]] == [
+        "a.home.example.org",
+        "b.home.example.org",
+    ]
 
 
 def test_any_other_name_is_refused():

@@ -19,7 +19,10 @@ from tests.emit.tree import compose as run_compose
 from tests.emit.tree import needs_compose, project, write
 
 SCHEMA = Path(os.environ.get("INFRAKIT_COMPOSE_SCHEMA", Path(__file__).parents[3] / "shared/data/compose-spec.json"))
-NASTY = "".join(text for text in NAUGHTY if "\x00" not in text and text not in "\ufeff") + "$HOME ${HOME} $$ %h 'q' \"d\" \\ `x`"
+NASTY = (
+    "".join(text for text in NAUGHTY if "\x00" not in text and text not in "\ufeff")
+    + "$HOME ${HOME} $$ %h 'q' \"d\" \\ `x`"
+)
 YAMLLINT = "{extends: default, rules: {line-length: disable}}"
 
 
@@ -70,7 +73,10 @@ def test_a_changed_file_changes_the_label_of_its_readers_only():
     after = after._replace(services=(main._replace(files=(main.files[0]._replace(content="other\n"),)), tunnel))
 
     def labels(host):
-        return {name: body(host, name)["labels"][CONFIG_LABEL] for name in ("reader", "reader-schema", "reader-socket", "cloudflared")}
+        return {
+            name: body(host, name)["labels"][CONFIG_LABEL]
+            for name in ("reader", "reader-schema", "reader-socket", "cloudflared")
+        }
 
     old, new = labels(before), labels(after)
     assert old["reader"] != new["reader"]
@@ -92,7 +98,9 @@ def test_a_changed_definition_or_network_changes_the_label():
     assert len({label(variant) for variant in variants}) == 3
 
 
-@pytest.mark.parametrize("count, text", [(256 << 20, "256m"), (1 << 30, "1g"), (1536 << 20, "1536m"), (3 << 10, "3k"), (1000, "1000b")])
+@pytest.mark.parametrize(
+    "count, text", [(256 << 20, "256m"), (1 << 30, "1g"), (1536 << 20, "1536m"), (3 << 10, "3k"), (1000, "1000b")]
+)
 def test_sizes_are_exact(count, text):
     assert size(count) == text
 
@@ -112,7 +120,9 @@ def test_same_deployment_same_bytes_whatever_was_printed_before():
 
 
 @needs_compose
-@pytest.mark.parametrize("host", [everything(), everything(NASTY), deployment(service("one", container("one")))], ids=["all", "nasty", "one"])
+@pytest.mark.parametrize(
+    "host", [everything(), everything(NASTY), deployment(service("one", container("one")))], ids=["all", "nasty", "one"]
+)
 def test_compose_reads_it_in_silence(tmp_path, host):
     done = run_compose(write(tmp_path, files(host), host), "config", "-q")
 
@@ -131,7 +141,7 @@ def test_compose_sees_exactly_the_strings_of_the_model(tmp_path):
 
 
 @needs_compose
-@pytest.mark.parametrize("some", [NAUGHTY[start:start + 60] for start in range(0, len(NAUGHTY), 60)], ids=len)
+@pytest.mark.parametrize("some", [NAUGHTY[start : start + 60] for start in range(0, len(NAUGHTY), 60)], ids=len)
 def test_each_naughty_string_comes_out_as_itself(tmp_path, some):
     some = [text for text in some if "\x00" not in text]
     host = deployment(service("a", container("aa", command=tuple(some))))
@@ -156,7 +166,25 @@ def test_compose_resolves_paths_networks_volumes_and_secrets_of_included_files(t
 
 
 @needs_compose
-@pytest.mark.parametrize("value", ["Europe/Berlin", "a b", "it's", "$HOME", 'a"b', "a\\b", "a#b", "two\nlines", "", "'\"$\\", "${X}", "é", "'$HOME'", "a\\nb'"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Europe/Berlin",
+        "a b",
+        "it's",
+        "$HOME",
+        'a"b',
+        "a\\b",
+        "a#b",
+        "two\nlines",
+        "",
+        "'\"$\\",
+        "${X}",
+        "é",
+        "'$HOME'",
+        "a\\nb'",
+    ],
+)
 def test_any_value_survives_in_the_environment_file(tmp_path, value):
     host = deployment(service("a", container("aa")), timezone=value)
     folder = write(tmp_path, files(host), host)
@@ -178,12 +206,16 @@ def test_every_file_pleases_yamllint(tmp_path):
     pytest.importorskip("yamllint")
     write(tmp_path, (*compose.emit(everything()), *cloudflared.emit(everything())), everything())
 
-    done = subprocess.run([sys.executable, "-m", "yamllint", "--strict", "-d", YAMLLINT, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "yamllint", "--strict", "-d", YAMLLINT, str(tmp_path)], capture_output=True, text=True
+    )
 
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("host", [everything(), everything("a.b"), deployment(service("one", container("one")))], ids=["all", "dots", "one"])
+@pytest.mark.parametrize(
+    "host", [everything(), everything("a.b"), deployment(service("one", container("one")))], ids=["all", "dots", "one"]
+)
 def test_every_value_of_every_file_has_a_cause(host):
     for artifact in compose.emit(host):
         tree = YAML(typ="safe", pure=True).load(artifact.content.decode())
@@ -198,12 +230,24 @@ def test_a_value_leads_back_to_the_line_that_says_it():
     found = {leaf: (cause.document, cause.path) for leaf, cause in causes.items()}
     blueprint = ("containers", "reader")
 
-    assert found["services.reader.deploy.resources.limits.memory"] == ("infrakit.yaml", ("services", "reader", "memory"))
+    assert found["services.reader.deploy.resources.limits.memory"] == (
+        "infrakit.yaml",
+        ("services", "reader", "memory"),
+    )
     assert found["services.reader.environment.A.B"] == ("infrakit.yaml", ("services", "reader", "environment", "A.B"))
-    assert found["services.reader.environment.EMPTY"] == ("blueprints/reader.yaml", (*blueprint, "environment", "EMPTY"))
+    assert found["services.reader.environment.EMPTY"] == (
+        "blueprints/reader.yaml",
+        (*blueprint, "environment", "EMPTY"),
+    )
     assert found["services.reader.command.1"] == ("blueprints/reader.yaml", (*blueprint, "command", 1))
-    assert found["services.reader.healthcheck.interval"] == ("blueprints/reader.yaml", (*blueprint, "health", "interval_s"))
-    assert found["services.reader.depends_on.reader-socket.condition"] == ("blueprints/reader.yaml", (*blueprint, "needs", "reader-socket"))
+    assert found["services.reader.healthcheck.interval"] == (
+        "blueprints/reader.yaml",
+        (*blueprint, "health", "interval_s"),
+    )
+    assert found["services.reader.depends_on.reader-socket.condition"] == (
+        "blueprints/reader.yaml",
+        (*blueprint, "needs", "reader-socket"),
+    )
     assert found["services.reader.volumes.2.source"] == ("blueprints/reader.yaml", (*blueprint, "host_paths"))
     assert found["services.reader.pid"] == ("blueprints/reader.yaml", (*blueprint, "privileges", "pid"))
     assert causes["services.reader.cap_drop.0"].decided_by == "emit.compose"

@@ -26,7 +26,10 @@ def test_an_unknown_artifact_has_no_trace():
 
 @pytest.mark.parametrize("name", ["edge-001", "a1", "shed-9999-x"])
 def test_a_stencil_gives_what_each_host_would_have_been_given(name):
-    made = {artifact.path: artifact for artifact in emit.stencil(everything(PLACEHOLDER)._replace(host=PLACEHOLDER), PLACEHOLDER).named(name)}
+    made = {
+        artifact.path: artifact
+        for artifact in emit.stencil(everything(PLACEHOLDER)._replace(host=PLACEHOLDER), PLACEHOLDER).named(name)
+    }
     alone = {artifact.path: artifact for artifact in emit.emit(everything(name)._replace(host=name))}
 
     assert set(made) == set(alone)

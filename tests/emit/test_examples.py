@@ -49,7 +49,13 @@ def test_a_mounted_file_is_there(name):
     host = HOSTS[name]
     paths = {artifact.path for artifact in emit.emit(host)}
     folders = {path.rpartition("/")[0] for path in paths}
-    mounted = {mount.source for service in host.services for container in service.containers for mount in container.mounts if mount.kind == "file"}
+    mounted = {
+        mount.source
+        for service in host.services
+        for container in service.containers
+        for mount in container.mounts
+        if mount.kind == "file"
+    }
 
     assert mounted <= paths | folders
 
@@ -66,7 +72,11 @@ def test_a_secret_that_is_mounted_is_declared(name):
 def test_a_secret_that_a_file_names_is_seen_by_a_reader_of_that_file(name):
     containers = [container for service in HOSTS[name].services for container in service.containers]
     for artifact in emit.emit(HOSTS[name]):
-        readers = [each for each in containers if any(mount.kind == "file" and artifact.path.startswith(mount.source) for mount in each.mounts)]
+        readers = [
+            each
+            for each in containers
+            if any(mount.kind == "file" and artifact.path.startswith(mount.source) for mount in each.mounts)
+        ]
         for secret in set(re.findall(r"/run/secrets/([A-Za-z0-9_.-]+)", artifact.content.decode())) if readers else ():
             assert any(use.name == secret for each in readers for use in each.secrets), f"{artifact.path}: {secret}"
 
@@ -83,9 +93,13 @@ def test_every_file_follows_the_compose_schema(name):
 @every_host
 def test_every_yaml_file_pleases_yamllint(tmp_path, name):
     pytest.importorskip("yamllint")
-    write(tmp_path, tuple(artifact for artifact in emit.emit(HOSTS[name]) if artifact.path.endswith(".yaml")), HOSTS[name])
+    write(
+        tmp_path, tuple(artifact for artifact in emit.emit(HOSTS[name]) if artifact.path.endswith(".yaml")), HOSTS[name]
+    )
 
-    done = subprocess.run([sys.executable, "-m", "yamllint", "--strict", "-d", YAMLLINT, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "yamllint", "--strict", "-d", YAMLLINT, str(tmp_path)], capture_output=True, text=True
+    )
 
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -115,7 +129,9 @@ def test_compose_lint_finds_nothing_but_what_has_a_reason(tmp_path, name):
 
 def test_at_most_five_findings_are_suppressed_each_with_a_reason():
     rules = YAML(typ="safe", pure=True).load(LINT_CONFIG.read_text())["rules"]
-    reasons = [reason for rule in rules.values() for reason in (rule.get("exclude_services") or {"": rule["reason"]}).values()]
+    reasons = [
+        reason for rule in rules.values() for reason in (rule.get("exclude_services") or {"": rule["reason"]}).values()
+    ]
 
     assert len(reasons) <= 5
     assert all(len(reason) > 20 for reason in reasons)
@@ -139,7 +155,9 @@ def test_every_line_of_every_other_file_of_ours_has_a_cause(name):
     for artifact in emit.emit(host):
         if artifact.path == ".env" or artifact.path.endswith(".cfg"):
             lines = artifact.content.decode().splitlines()
-            assert set(emit.trace(host, artifact.path)) == {str(number) for number, line in enumerate(lines, 1) if line.strip()}
+            assert set(emit.trace(host, artifact.path)) == {
+                str(number) for number, line in enumerate(lines, 1) if line.strip()
+            }
 
 
 @every_host

@@ -1,4 +1,5 @@
-"""The compiled socket proxy, as text and as HAProxy reads it. What it lets through in earnest: tests/runtime/test_socket_proxy.py."""
+"""The compiled socket proxy, as text and as HAProxy reads it. What it lets through in earnest:
+tests/runtime/test_socket_proxy.py."""
 
 import re
 import shutil
@@ -25,7 +26,10 @@ def test_everything_is_denied_but_what_is_listed():
     assert rules == [
         "http-request deny deny_status 403 if { path -m sub '%' '//' '..' ';' '\\' }",
         "http-request del-header Upgrade",
-        r"http-request allow if { method GET } { path -m reg '^(/v1\.[0-9][0-9]?)?/containers/[A-Za-z0-9][A-Za-z0-9_.-]*/json$' }",
+        (
+            r"http-request allow if { method GET } { path -m reg "
+            r"'^(/v1\.[0-9][0-9]?)?/containers/[A-Za-z0-9][A-Za-z0-9_.-]*/json$' }"
+        ),
         "http-request deny deny_status 403",
         "http-request deny deny_status 403 unless { method GET } { path '/_ping' }",
     ]
@@ -40,7 +44,9 @@ def test_only_streams_may_stay_silent_for_days():
     assert not re.search(r"use_backend dockerd_streams if .*/version", streaming)
 
 
-@pytest.mark.parametrize("call", ["GET /a b", "GET /a'", "get /a", "GET a", "GET /{name}", "GET /a\n", "GET /a$", "GET /(a|b)", "GET /a%2f"])
+@pytest.mark.parametrize(
+    "call", ["GET /a b", "GET /a'", "get /a", "GET a", "GET /{name}", "GET /a\n", "GET /a$", "GET /(a|b)", "GET /a%2f"]
+)
 def test_a_call_that_is_no_plain_path_is_refused(call):
     method, _, path = call.partition(" ")
 

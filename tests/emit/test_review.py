@@ -16,9 +16,35 @@ FULL = HOSTS["full-homelab"]
 PLACEHOLDER = "infrakit-host-name-of-a-range"
 VOID = ("meta", "rect", "path")
 NAUGHTY = [
-    "<script>alert(1)</script>", '" onload="x', "' onload='x", "a|b|c", "*bold* _it_ `code`", "[x](http://a)", "![x](//a)", "&amp;", "]]>", "# h",
-    "{{x}}", "\\", "\\|", "</title></style><b>", "--><i>", "$x$", "http://a.example", "www.example.org", "a@example.org", "~~x~~", "<br>",
-    "two\nlines", "a\rb", "tab\there", "line\u2028end", "turn\u202earound", "zero\0", "\udc80", "M0 0 H 331",
+    "<script>alert(1)</script>",
+    '" onload="x',
+    "' onload='x",
+    "a|b|c",
+    "*bold* _it_ `code`",
+    "[x](http://a)",
+    "![x](//a)",
+    "&amp;",
+    "]]>",
+    "# h",
+    "{{x}}",
+    "\\",
+    "\\|",
+    "</title></style><b>",
+    "--><i>",
+    "$x$",
+    "http://a.example",
+    "www.example.org",
+    "a@example.org",
+    "~~x~~",
+    "<br>",
+    "two\nlines",
+    "a\rb",
+    "tab\there",
+    "line\u2028end",
+    "turn\u202earound",
+    "zero\0",
+    "\udc80",
+    "M0 0 H 331",
 ]
 
 
@@ -72,18 +98,37 @@ def said(text):
     """FULL with `text` in every string that a user can choose."""
     wiki = FULL.services[-1]
     container = wiki.containers[0]._replace(
-        name=text, image=text, user=text, mounts=(Mount("host", text, text), Mount("volume", text, text, True)), capabilities=(text,),
-        privileges=(("devices", (text,)), ("sysctls", {text: text})), ports=(PublishedPort("10.0.0.1", 9000, 3000),), networks=(text,),
+        name=text,
+        image=text,
+        user=text,
+        mounts=(Mount("host", text, text), Mount("volume", text, text, True)),
+        capabilities=(text,),
+        privileges=(("devices", (text,)), ("sysctls", {text: text})),
+        ports=(PublishedPort("10.0.0.1", 9000, 3000),),
+        networks=(text,),
     )
     access = FULL.access._replace(
-        groups=(Group(text, False, FULL.origin),), users=(User(text, text, text, (text,), FULL.origin), User("who", "", "", (text,), FULL.origin))
+        groups=(Group(text, False, FULL.origin),),
+        users=(User(text, text, text, (text,), FULL.origin), User("who", "", "", (text,), FULL.origin)),
     )
     return FULL._replace(
-        host=text, name=text, domain=text, architecture=text, access=access, grants=(Grant(text, text, text, text, FULL.origin),),
-        services=tuple(service._replace(title=text) for service in FULL.services[:-1]) + (wiki._replace(title=text, containers=(container,)),),
-        routes=tuple(route._replace(title=text, hostname=text, allow=(text,), upstreams=(*route.upstreams, Upstream(text, text))) for route in FULL.routes),
+        host=text,
+        name=text,
+        domain=text,
+        architecture=text,
+        access=access,
+        grants=(Grant(text, text, text, text, FULL.origin),),
+        services=tuple(service._replace(title=text) for service in FULL.services[:-1])
+        + (wiki._replace(title=text, containers=(container,)),),
+        routes=tuple(
+            route._replace(title=text, hostname=text, allow=(text,), upstreams=(*route.upstreams, Upstream(text, text)))
+            for route in FULL.routes
+        ),
         networks=tuple(network._replace(purpose=text, subnet=text) for network in FULL.networks),
-        secrets=(SecretSpec(text, "user", 0, False, text, (text,), FULL.origin), SecretSpec(text, "password", 9, True, text, (), FULL.origin)),
+        secrets=(
+            SecretSpec(text, "user", 0, False, text, (text,), FULL.origin),
+            SecretSpec(text, "password", 9, True, text, (), FULL.origin),
+        ),
     )
 
 
@@ -98,7 +143,9 @@ def test_every_line_has_an_origin(name):
 def test_a_value_is_traced_to_its_own_cause():
     cause = Origin("infrakit.yaml", ("services", "wiki", "memory"), "containers")
     wiki = FULL.services[-1]
-    container = wiki.containers[0]._replace(memory_bytes=77 << 20, origins={**wiki.containers[0].origins, "memory": cause})
+    container = wiki.containers[0]._replace(
+        memory_bytes=77 << 20, origins={**wiki.containers[0].origins, "memory": cause}
+    )
     host = FULL._replace(services=(*FULL.services[:-1], wiki._replace(containers=(container,))))
     lines = pages(host)["review.html"].split("\n")
     number = next(number for number, line in enumerate(lines, 1) if "77 MiB" in line)
@@ -125,7 +172,9 @@ def test_the_picture_says_what_it_is(name):
     drawings = [attributes for tag, attributes in tags if tag == "svg"]
     assert [drawing["class"] for drawing in drawings] == ["wide", "phone"]
     assert len(identifiers) == len(set(identifiers))
-    assert all(drawing["role"] == "img" and set(drawing["aria-labelledby"].split()) <= set(identifiers) for drawing in drawings)
+    assert all(
+        drawing["role"] == "img" and set(drawing["aria-labelledby"].split()) <= set(identifiers) for drawing in drawings
+    )
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -136,7 +185,7 @@ def test_boxes_of_the_picture_stay_inside_and_apart(name):
         boxes = [tuple(map(int, item[1:])) for item in found if not (item[0] == "frame" and item[3] == "292")]
         for place, (x, y, wide, tall) in enumerate(boxes):
             assert x + wide <= width and y + tall <= height
-            for a, b, other_wide, other_tall in boxes[place + 1:]:
+            for a, b, other_wide, other_tall in boxes[place + 1 :]:
                 assert x + wide <= a or a + other_wide <= x or y + tall <= b or b + other_tall <= y
 
 
@@ -169,7 +218,9 @@ def test_a_text_keeps_every_line_traced(text):
 def test_a_page_made_for_a_range_is_right_for_names_of_every_length(name):
     def host(called):
         route = FULL.routes[0]._replace(hostname=f"dozzle-{called}.home.example.org", title=called)
-        return everything("plain")._replace(host=called, routes=(route, *FULL.routes[1:]), services=FULL.services, networks=FULL.networks)
+        return everything("plain")._replace(
+            host=called, routes=(route, *FULL.routes[1:]), services=FULL.services, networks=FULL.networks
+        )
 
     made = {artifact.path: artifact for artifact in emit.stencil(host(PLACEHOLDER), PLACEHOLDER).named(name)}
     for artifact in review.emit(host(name)):
@@ -192,12 +243,16 @@ def test_every_call_to_docker_is_listed():
     words = html(FULL).words
     for proxy in [proxy for service in FULL.services for proxy in service.socket_proxies]:
         for call in proxy.calls:
-            assert any(word.startswith(f"{call.method} ") and call.path in word.split(" ", 1)[1].split(", ") for word in words)
+            assert any(
+                word.startswith(f"{call.method} ") and call.path in word.split(" ", 1)[1].split(", ") for word in words
+            )
 
 
 def test_a_container_with_dockers_socket_and_no_proxy_is_root_on_the_host():
     wiki = FULL.services[-1]
-    container = wiki.containers[0]._replace(mounts=(Mount("host", "/var/run/docker.sock", "/var/run/docker.sock", True),))
+    container = wiki.containers[0]._replace(
+        mounts=(Mount("host", "/var/run/docker.sock", "/var/run/docker.sock", True),)
+    )
     host = FULL._replace(services=(*FULL.services[:-1], wiki._replace(containers=(container,))))
     assert "| **root on the host** | wiki, with Docker's socket and no proxy |" in markdown(host)
     assert '<b>no proxy</b><b class="danger">root on the host</b>' in pages(host)["review.html"]
@@ -217,7 +272,12 @@ def test_a_door_names_the_people_behind_its_groups():
 
 def test_privileges_and_host_paths_are_said_in_red_words():
     text = markdown(everything())
-    for word in (r"capability NET\_BIND\_SERVICE", "pid: host", r"security\_opt: apparmor=unconfined", "host path / at /rootfs, read only"):
+    for word in (
+        r"capability NET\_BIND\_SERVICE",
+        "pid: host",
+        r"security\_opt: apparmor=unconfined",
+        "host path / at /rootfs, read only",
+    ):
         assert f"**{word}**" in text
 
 
@@ -232,7 +292,10 @@ def test_a_secret_that_only_the_user_has_comes_with_its_command():
     spec = SecretSpec("tunnel_token", "user", 0, False, "Token of the tunnel.", ("cloudflared",), FULL.origin)
     text = markdown(FULL._replace(secrets=(spec,)))
     assert r"| to do | infrakit secrets set tunnel\_token |" in text
-    assert r"| tunnel\_token | cloudflared | **only you have it: infrakit secrets set tunnel\_token** | Token of the tunnel. |" in text
+    assert (
+        r"| tunnel\_token | cloudflared | **only you have it: infrakit secrets set tunnel\_token** | Token of "
+        r"the tunnel. |"
+    ) in text
 
 
 def test_a_port_that_is_not_caddys_is_red():

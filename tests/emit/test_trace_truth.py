@@ -1,4 +1,5 @@
-"""A trace tells the truth: where changing a line of the file moves a value, the value's trace names that line, or what it stands in."""
+"""A trace tells the truth: where changing a line of the file moves a value, the value's trace names that line, or what
+it stands in."""
 
 from functools import lru_cache
 
@@ -53,12 +54,33 @@ images:
 """
 
 OTHERS = {
-    "administrators": "family", "family": "administrators", "10.0.0.1": "10.0.0.9", "10.0.0.2": "10.0.0.8",
-    "arm64": "amd64", "Europe/Berlin": "Europe/Paris", "256m": "300m", "512m": "600m", "0.5": "0.6", "1.5": "1.4",
-    "172.29.0.0/16": "172.28.0.0/16", "192.168.1.10": "192.168.1.11", "1000:1000": "1001:1001", "3000": "3001", "8080": "8081",
-    "9443": "9444", "/wiki/data": "/wiki/other", "/healthz": "/ready", "registry.lan:5000/": "registry.lan:6000/",
+    "administrators": "family",
+    "family": "administrators",
+    "10.0.0.1": "10.0.0.9",
+    "10.0.0.2": "10.0.0.8",
+    "arm64": "amd64",
+    "Europe/Berlin": "Europe/Paris",
+    "256m": "300m",
+    "512m": "600m",
+    "0.5": "0.6",
+    "1.5": "1.4",
+    "172.29.0.0/16": "172.28.0.0/16",
+    "192.168.1.10": "192.168.1.11",
+    "1000:1000": "1001:1001",
+    "3000": "3001",
+    "8080": "8081",
+    "9443": "9444",
+    "/wiki/data": "/wiki/other",
+    "/healthz": "/ready",
+    "registry.lan:5000/": "registry.lan:6000/",
 }
-FIXED = {("version",), ("tls", "mode"), ("hosts", "core", "pattern"), ("hosts", "shed", "pattern"), ("apps", "wiki", "hosts", 0)}
+FIXED = {
+    ("version",),
+    ("tls", "mode"),
+    ("hosts", "core", "pattern"),
+    ("hosts", "shed", "pattern"),
+    ("apps", "wiki", "hosts", 0),
+}
 """Keys with another value of which the file would not be a file, or a wholly different one."""
 
 
@@ -98,7 +120,11 @@ def before():
     return compiled(TEXT)
 
 
-@pytest.mark.parametrize("path", [path for path, _ in scalars(parse(TEXT.encode(), "infrakit.yaml").root) if path not in FIXED], ids=lambda path: ".".join(map(str, path)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path, _ in scalars(parse(TEXT.encode(), "infrakit.yaml").root) if path not in FIXED],
+    ids=lambda path: ".".join(map(str, path)),
+)
 def test_what_a_line_moves_names_that_line(before, path):
     node = dict(scalars(parse(TEXT.encode(), "infrakit.yaml").root))[path]
     try:
@@ -113,16 +139,24 @@ def test_what_a_line_moves_names_that_line(before, path):
                 origin = origins[leaf]
                 shared = min(len(path), len(origin.path))
                 other_cause = _moves_too(before, place, leaf, path)
-                assert (origin.document == "infrakit.yaml" and origin.path[:shared] == path[:shared]) or other_cause, (place, leaf, origin)
+                assert (origin.document == "infrakit.yaml" and origin.path[:shared] == path[:shared]) or other_cause, (
+                    place,
+                    leaf,
+                    origin,
+                )
 
 
 def _moves_too(before, place, leaf, path) -> bool:
     """Whether the trace names another line, and that line moves the value too: a name in a domain has two causes."""
     origin = before[place][1][leaf]
-    nodes = {other: node for other, node in scalars(parse(TEXT.encode(), "infrakit.yaml").root) if other != path and other not in FIXED}
+    nodes = {
+        other: node
+        for other, node in scalars(parse(TEXT.encode(), "infrakit.yaml").root)
+        if other != path and other not in FIXED
+    }
     for other, node in nodes.items():
         shared = min(len(other), len(origin.path))
-        if origin.document == "infrakit.yaml" and origin.path[:shared] == other[:shared]:
-            if compiled(changed(node)).get(place, ({}, {}))[0].get(leaf) != before[place][0][leaf]:
-                return True
+        nearby = origin.document == "infrakit.yaml" and origin.path[:shared] == other[:shared]
+        if nearby and compiled(changed(node)).get(place, ({}, {}))[0].get(leaf) != before[place][0][leaf]:
+            return True
     return False

@@ -11,7 +11,8 @@ import pytest
 from infrakit.model import Artifact, Deployment
 
 needs_compose = pytest.mark.skipif(
-    shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0,
+    shutil.which("docker") is None
+    or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0,
     reason="Docker's Compose plugin is not installed",
 )
 
@@ -30,7 +31,9 @@ def write(folder: Path, artifacts: tuple[Artifact, ...], deployment: Deployment)
 
 def compose(folder: Path, *words: str) -> subprocess.CompletedProcess:
     """`docker compose <words>` in `folder` under an empty environment."""
-    return subprocess.run(["docker", "compose", *words], cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    return subprocess.run(
+        ["docker", "compose", *words], cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
+    )
 
 
 def project(folder: Path) -> dict:

@@ -8,17 +8,74 @@ from tests.config.generate import random_tree, text_of
 EXAMPLES = [resources.example_source(name) for name in ("full", "edge", "monitoring", "hybrid")]
 SCHEMA = resources.schema("infrakit")
 PIECES = [
-    b"&a ", b"*a", b"!!python/object/apply:os.system ", b"? ", b"- ", b": ", b"{", b"}", b"[", b"]", b"'", b'"', b"|", b">", b"%", b"---\n", b"...\n", b"\t",
-    b"\x00", b"\xff", b"\xc2\x85", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"\r", b"<<: ", b"#", b"`", b"@", b"${x}", b"$(x)", b"{{x}}", b"{$X}", b"%s", b"\\",
-    b"\xf0\x9f\x92\xa9", b"\xed\xa0\x80", b"~", b"null", b"1e999", b"0x" + b"f" * 400, b"9" * 5000, b".nan", b"2024-13-45", b"edge-[1:99999]: {pattern: edge}\n",
+    b"&a ",
+    b"*a",
+    b"!!python/object/apply:os.system ",
+    b"? ",
+    b"- ",
+    b": ",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"'",
+    b'"',
+    b"|",
+    b">",
+    b"%",
+    b"---\n",
+    b"...\n",
+    b"\t",
+    b"\x00",
+    b"\xff",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"<<: ",
+    b"#",
+    b"`",
+    b"@",
+    b"${x}",
+    b"$(x)",
+    b"{{x}}",
+    b"{$X}",
+    b"%s",
+    b"\\",
+    b"\xf0\x9f\x92\xa9",
+    b"\xed\xa0\x80",
+    b"~",
+    b"null",
+    b"1e999",
+    b"0x" + b"f" * 400,
+    b"9" * 5000,
+    b".nan",
+    b"2024-13-45",
+    b"edge-[1:99999]: {pattern: edge}\n",
 ]
 HOSTILE = [
-    lambda g: b"[" * g.randint(1, 6000), lambda g: b"{a: " * g.randint(1, 3000), lambda g: b"- " * g.randint(1, 4000) + b"x",
-    lambda g: bytes(g.randrange(256) for _ in range(g.randint(0, 400))), lambda g: b"a: &a [" + b"*a, " * g.randint(1, 50) + b"]",
-    lambda g: b"".join(b"k%d: 1\n" % n for n in range(g.randint(1, 6000))), lambda g: b"x" * g.randint(1, 300_000),
-    lambda g: b"apps:\n" + b"".join(b"  a%d: {image: 'x/y:1', needs: [a%d]}\n" % (n, (n + 1) % 400) for n in range(400)),
-    lambda g: b"version: 1\ndomain: a.example.org\nhosts:\n  core: {pattern: full, address: 10.0.0.1}\n  e[1:%d]: {pattern: edge}\n" % g.choice([1, 9, 999, 99999, 10**30]),
-    lambda g: b"version: 1\ndomain: a.example.org\npattern: full\nservices: {glances: {memory: " + b"9" * g.randint(1, 3000) + b"g}}\n",
+    lambda g: b"[" * g.randint(1, 6000),
+    lambda g: b"{a: " * g.randint(1, 3000),
+    lambda g: b"- " * g.randint(1, 4000) + b"x",
+    lambda g: bytes(g.randrange(256) for _ in range(g.randint(0, 400))),
+    lambda g: b"a: &a [" + b"*a, " * g.randint(1, 50) + b"]",
+    lambda g: b"".join(b"k%d: 1\n" % n for n in range(g.randint(1, 6000))),
+    lambda g: b"x" * g.randint(1, 300_000),
+    lambda g: (
+        b"apps:\n" + b"".join(b"  a%d: {image: 'x/y:1', needs: [a%d]}\n" % (n, (n + 1) % 400) for n in range(400))
+    ),
+    lambda g: (
+        (
+            b"version: 1\ndomain: a.example.org\nhosts:\n  core: {pattern: full, address: 10.0.0.1}\n  e[1:%d]: "
+            b"{pattern: edge}\n"
+        )
+        % g.choice([1, 9, 999, 99999, 10**30])
+    ),
+    lambda g: (
+        b"version: 1\ndomain: a.example.org\npattern: full\nservices: {glances: {memory: "
+        + b"9" * g.randint(1, 3000)
+        + b"g}}\n"
+    ),
     lambda g: b"version: 1\ndomain: " + b"a-" * g.randint(1, 20000) + b"\npattern: full\n",
 ]
 

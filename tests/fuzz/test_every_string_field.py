@@ -1,7 +1,8 @@
-"""Every string field of the schema: whatever it accepts comes out as exactly that value, wherever it goes; the rest it refuses.
+"""Every string field of the schema: whatever it accepts comes out as exactly that value, wherever it goes; the rest it
+refuses.
 
-A field with a pattern refuses every hostile text (or its pattern is the proof that it holds none); a field without one carries it through.
-A new string field fails the first test until it is listed here.
+A field with a pattern refuses every hostile text (or its pattern is the proof that it holds none); a field without one
+carries it through. A new string field fails the first test until it is listed here.
 """
 
 import json
@@ -18,14 +19,47 @@ from infrakit.errors import ConfigurationInvalid
 from tests.emit.tree import needs_compose, project, write
 
 TEXTS = [
-    "plain", "it's", 'a "quoted" word', "{brace} {$HOME} {env.HOME} {{x}}", "$HOME ${HOME} $$ $${x} $", "100% %s %(x)s %%", "back\\slash \\n \\", "# not a comment: - ! & * ?",
-    "`tick` $(id)", " space around ", "no", "0123", "1e3", "~", "null", "2024-01-01", "<script>alert(1)</script> &amp;", "| > @", "Ünïcödé 漢字 💩", "a: b", "[x]", "---",
+    "plain",
+    "it's",
+    'a "quoted" word',
+    "{brace} {$HOME} {env.HOME} {{x}}",
+    "$HOME ${HOME} $$ $${x} $",
+    "100% %s %(x)s %%",
+    "back\\slash \\n \\",
+    "# not a comment: - ! & * ?",
+    "`tick` $(id)",
+    " space around ",
+    "no",
+    "0123",
+    "1e3",
+    "~",
+    "null",
+    "2024-01-01",
+    "<script>alert(1)</script> &amp;",
+    "| > @",
+    "Ünïcödé 漢字 💩",
+    "a: b",
+    "[x]",
+    "---",
 ]
-BROKEN = ["two\nlines", "next\u0085line", "line\u2028separator", "paragraph\u2029separator", "nul\u0000", "escape\u001b[31m", "right\u202eto left"]
+BROKEN = [
+    "two\nlines",
+    "next\u0085line",
+    "line\u2028separator",
+    "paragraph\u2029separator",
+    "nul\u0000",
+    "escape\u001b[31m",
+    "right\u202eto left",
+]
 """What JSON can say in an escape; the reader refuses controls and takes the rest as text."""
 
 FREE = {
-    "access.users.*.name", "apps.*.title", "apps.*.environment.*", "apps.*.command", "services.*.environment.*", "services.*.options.*",
+    "access.users.*.name",
+    "apps.*.title",
+    "apps.*.environment.*",
+    "apps.*.command",
+    "services.*.environment.*",
+    "services.*.options.*",
 }
 """Fields that take any text; options go on only where the blueprint's own list of values allows."""
 
@@ -45,10 +79,21 @@ def string_fields() -> dict[str, dict]:
 def source_of(text: str) -> bytes:
     """A file with `text` in every free field."""
     tree = {
-        "version": 1, "domain": "home.example.org", "pattern": "full", "tls": {"mode": "internal"},
+        "version": 1,
+        "domain": "home.example.org",
+        "pattern": "full",
+        "tls": {"mode": "internal"},
         "access": {"administrators": ["alice"], "users": {"alice": {"name": text, "email": "alice@example.org"}}},
         "services": {"glances": {"environment": {"FREE_TEXT": text}}},
-        "apps": {"own": {"image": "ghcr.io/example/own:1", "port": 80, "title": text, "environment": {"FREE_TEXT": text}, "command": ["say", text]}},
+        "apps": {
+            "own": {
+                "image": "ghcr.io/example/own:1",
+                "port": 80,
+                "title": text,
+                "environment": {"FREE_TEXT": text},
+                "command": ["say", text],
+            }
+        },
     }
     return json.dumps(tree, ensure_ascii=False).encode()
 
@@ -80,13 +125,22 @@ def test_a_field_with_a_pattern_takes_no_text_that_means_something_elsewhere(fie
     pattern = re.compile(string_fields()[field]["pattern"])
     special = set("\"'`\\${}<>|;#*!()\n\r\t \u0085\u2028\u2029\u0000\u202e")
     for character in special:
-        for text in (character, f"a{character}", f"{character}a", f"/a{character}b", f"a.b{character}", f"a@b.c{character}", f"1{character}"):
+        for text in (
+            character,
+            f"a{character}",
+            f"{character}a",
+            f"/a{character}b",
+            f"a.b{character}",
+            f"a@b.c{character}",
+            f"1{character}",
+        ):
             assert not pattern.search(text), (field, text)
 
 
 @pytest.mark.parametrize("text", BROKEN)
 def test_text_that_breaks_lines_never_reaches_an_output_raw(text):
-    """Refused by name and place, or carried as one value: no output of ours gets a line that the user's file smuggled in."""
+    """Refused by name and place, or carried as one value: no output of ours gets a line that the user's file smuggled
+    in."""
     try:
         deployment = deployment_of(text)
     except ConfigurationInvalid as refused:
@@ -147,7 +201,9 @@ def test_the_environment_file_holds_none_of_it(text):
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_review_shows_it_as_text(text):
     """The page holds the title once read as HTML, and no tag that the user's file brought."""
-    page = next(artifact.content.decode() for artifact in emit.emit(deployment_of(text)) if artifact.path == "review.html")
+    page = next(
+        artifact.content.decode() for artifact in emit.emit(deployment_of(text)) if artifact.path == "review.html"
+    )
     seen: list[str] = []
     tags: list[str] = []
 

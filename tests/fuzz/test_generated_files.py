@@ -22,7 +22,11 @@ def test_thousands_of_files_are_compiled_or_refused():
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker", str(number * share), str((number + 1) * share)],
-            cwd=ROOT, env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for number in range(WORKERS)
     ]

@@ -1,4 +1,5 @@
-"""FIRST LAST -> one line of JSON: how many files of these seeds compile, how many are refused, and what went wrong with which seed.
+"""FIRST LAST -> one line of JSON: how many files of these seeds compile, how many are refused, and what went wrong with
+which seed.
 
 Runs alone in a process that may hold 300 MB and compute for 2 s per file: limits against hangs, not measurements.
 """
@@ -29,7 +30,7 @@ def no_blueprint(name: str) -> bytes:
 
 
 def outcome(source: bytes) -> str:
-    """"compiled" or "refused"; anything else is an exception."""
+    """ "compiled" or "refused"; anything else is an exception."""
     try:
         fleet = load(source, "infrakit.yaml", no_blueprint).fleet
     except ConfigurationInvalid as refused:

@@ -1,7 +1,8 @@
 """Every check fails on a machine that differs from a good one in one thing, and says what to do about it."""
 
 import re
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -13,15 +14,32 @@ from infrakit.host.facts import Facts, facts_of
 from infrakit.host.recording import Recording
 from tests.host import texts
 from tests.host.machines import (
-    DAEMON, DOCKER_INFO, DOCKER_NETWORKS, DOCKER_PS, DOCKER_VERSION, DPKG_QUERY, IS_ACTIVE, MACHINES, NOW_S, PERIODIC, ROUTES,
-    SYSCTL, changed, load, without_docker,
+    DAEMON,
+    DOCKER_INFO,
+    DOCKER_NETWORKS,
+    DOCKER_PS,
+    DOCKER_VERSION,
+    DPKG_QUERY,
+    IS_ACTIVE,
+    MACHINES,
+    NOW_S,
+    PERIODIC,
+    ROUTES,
+    SYSCTL,
+    changed,
+    load,
+    without_docker,
 )
 
 GOOD = load("debian13-vps")
 GIB = 1 << 30
 YEAR_S = 365 * 86_400
 WEB = Wanted(
-    ports=(("tcp", 80), ("tcp", 443)), memory_bytes=3 * GIB, disk_bytes=6 * GIB, subnets=("10.213.0.0/24", "10.213.4.16/28"), build_time_s=NOW_S - 30 * 86_400,
+    ports=(("tcp", 80), ("tcp", 443)),
+    memory_bytes=3 * GIB,
+    disk_bytes=6 * GIB,
+    subnets=("10.213.0.0/24", "10.213.4.16/28"),
+    build_time_s=NOW_S - 30 * 86_400,
     names=("home.example.org",),
 )
 POOL = "10.213.4.0/24"
@@ -48,7 +66,9 @@ def version(number: str, api: str = "1.52", api_min: str = "1.44", **more: str) 
 
 
 def route(more: dict, **outputs: str) -> Recording:
-    return changed(GOOD, says={ROUTES: texts.routes("203.0.113.0/24", "203.0.113.1", "203.0.113.80", more=(more,)), **outputs})
+    return changed(
+        GOOD, says={ROUTES: texts.routes("203.0.113.0/24", "203.0.113.1", "203.0.113.80", more=(more,)), **outputs}
+    )
 
 
 def mounted(root: str = "/dev/vda1", kind: str = "ext4", options: str = "rw,relatime") -> Recording:
@@ -69,10 +89,27 @@ def memory(kib: int, swap_kib: int = 1_048_572) -> Recording:
 
 FRESH = without_docker(GOOD)
 NO_MEMORY = reads("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n")
-V1 = changed(reads("/sys/fs/cgroup/cgroup.controllers", None), {"/proc/cgroups": "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t9\t71\t1\n"})
+V1 = changed(
+    reads("/sys/fs/cgroup/cgroup.controllers", None),
+    {"/proc/cgroups": "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t9\t71\t1\n"},
+)
 HALF = " docker-ce            Docker: the open-source application container engine\n"
-DOCKER_0 = {"dst": "172.17.0.0/16", "dev": "docker0", "protocol": "kernel", "scope": "link", "prefsrc": "172.17.0.1", "flags": ["linkdown"]}
-BRIDGE = {"dst": POOL, "dev": "br-72198b0e5af3", "protocol": "kernel", "scope": "link", "prefsrc": "10.213.4.1", "flags": []}
+DOCKER_0 = {
+    "dst": "172.17.0.0/16",
+    "dev": "docker0",
+    "protocol": "kernel",
+    "scope": "link",
+    "prefsrc": "172.17.0.1",
+    "flags": ["linkdown"],
+}
+BRIDGE = {
+    "dst": POOL,
+    "dev": "br-72198b0e5af3",
+    "protocol": "kernel",
+    "scope": "link",
+    "prefsrc": "10.213.4.1",
+    "flags": [],
+}
 VPN = {"dst": "10.0.0.0/8", "gateway": "10.8.0.1", "dev": "tun0", "flags": []}
 V6_DEFAULT = '[{"dst":"default","gateway":"fe80::1","dev":"eth0","protocol":"ra","metric":100,"flags":[]}]'
 NGINX = 'tcp   LISTEN 0      511             [::]:80           [::]:*    users:(("nginx",pid=901,fd=5))\n'
@@ -96,21 +133,62 @@ class Case(NamedTuple):
 CASES = (
     Case("not-root", "error", says("id -u", "1000\n"), words="sudo"),
     Case("no-systemd", "error", changed(reads("/proc/1/comm", "init.sh\n"), listings={})),
-    Case("distribution-unknown", "error", changed(FRESH, {"/etc/os-release": "ID=alpine\nVERSION_ID=3.22.0\n"}), words="alpine"),
-    Case("distribution-unknown", "error", changed(FRESH, {"/etc/os-release": texts.OS_RELEASES["mint"]}), words="linuxmint"),
-    Case("distribution-unknown", "warning", reads("/etc/os-release", texts.OS_RELEASES["mint"]), words="made from ubuntu"),
-    Case("distribution-old", "error", changed(FRESH, {"/etc/os-release": texts.OS_RELEASES["bullseye"]}), words="debian 11"),
-    Case("distribution-old", "warning", reads("/etc/os-release", "ID=ubuntu\nVERSION_ID=20.04\nVERSION_CODENAME=focal\n"), words="ubuntu 20.04"),
-    Case("distribution-untested", "error", changed(FRESH, {"/etc/os-release": "ID=debian\nVERSION_CODENAME=forky\n"}), words="debian forky"),
-    Case("distribution-untested", "warning", reads("/etc/os-release", "ID=ubuntu\nVERSION_ID=26.10\nVERSION_CODENAME=stonking\n"), words="ubuntu stonking"),
+    Case(
+        "distribution-unknown",
+        "error",
+        changed(FRESH, {"/etc/os-release": "ID=alpine\nVERSION_ID=3.22.0\n"}),
+        words="alpine",
+    ),
+    Case(
+        "distribution-unknown",
+        "error",
+        changed(FRESH, {"/etc/os-release": texts.OS_RELEASES["mint"]}),
+        words="linuxmint",
+    ),
+    Case(
+        "distribution-unknown", "warning", reads("/etc/os-release", texts.OS_RELEASES["mint"]), words="made from ubuntu"
+    ),
+    Case(
+        "distribution-old",
+        "error",
+        changed(FRESH, {"/etc/os-release": texts.OS_RELEASES["bullseye"]}),
+        words="debian 11",
+    ),
+    Case(
+        "distribution-old",
+        "warning",
+        reads("/etc/os-release", "ID=ubuntu\nVERSION_ID=20.04\nVERSION_CODENAME=focal\n"),
+        words="ubuntu 20.04",
+    ),
+    Case(
+        "distribution-untested",
+        "error",
+        changed(FRESH, {"/etc/os-release": "ID=debian\nVERSION_CODENAME=forky\n"}),
+        words="debian forky",
+    ),
+    Case(
+        "distribution-untested",
+        "warning",
+        reads("/etc/os-release", "ID=ubuntu\nVERSION_ID=26.10\nVERSION_CODENAME=stonking\n"),
+        words="ubuntu stonking",
+    ),
     Case("armv6", "error", load("zero-w-bookworm"), words="Zero 2 W"),
     Case("processor-unknown", "error", says("dpkg --print-architecture", "i386\n"), words="i386"),
     Case("userland-32bit", "warning", load("pi4-bookworm-32bit"), words="64-bit image"),
     Case("in-lxc", "warning", load("debian12-lxc"), words="nesting=1"),
-    Case("in-container", "error", changed(says("systemd-detect-virt --container", "docker\n"), {"/proc/1/comm": "sh\n"}), words="docker"),
+    Case(
+        "in-container",
+        "error",
+        changed(says("systemd-detect-virt --container", "docker\n"), {"/proc/1/comm": "sh\n"}),
+        words="docker",
+    ),
     Case("in-container", "warning", says("systemd-detect-virt --container", "docker\n"), words="docker"),
     Case("address-missing", "error", GOOD, WEB._replace(addresses=("192.0.2.7",)), "one of 127.0.0.1, 203.0.113.80"),
-    Case("in-wsl", "warning", changed(GOOD, says={"systemd-detect-virt": "wsl\n", "systemd-detect-virt --container": "wsl\n"})),
+    Case(
+        "in-wsl",
+        "warning",
+        changed(GOOD, says={"systemd-detect-virt": "wsl\n", "systemd-detect-virt --container": "wsl\n"}),
+    ),
     Case("under-voltage", "warning", says("vcgencmd get_throttled", "throttled=0x50005\n"), words="power supply"),
     Case("under-voltage", "warning", reads("/sys/devices/platform/soc/soc:firmware/get_throttled", "50001\n")),
     Case("throttled", "warning", says("vcgencmd get_throttled", "throttled=0xe0008\n"), words="too warm"),
@@ -121,48 +199,122 @@ CASES = (
     Case("memory-far-short", "error", memory(929_208, 102_396), words="907 MiB"),
     Case("memory-little", "warning", memory(436_160), words="425 MiB"),
     Case("swap-none", "warning", memory(945_512, 0), words="swapon"),
-    Case("memory-cgroup-off", "warning", load("pi4-bookworm"), words="cgroup_enable=memory cgroup_memory=1 at the end of the one line in /boot/firmware/cmdline.txt, then reboot", fix="memory-cgroup"),
-    Case("memory-cgroup-off", "warning", changed(load("pi4-bookworm"), {"/boot/cmdline.txt": texts.PI_CMDLINE, "/boot/firmware/cmdline.txt": None}), words="in /boot/cmdline.txt", fix="memory-cgroup"),
+    Case(
+        "memory-cgroup-off",
+        "warning",
+        load("pi4-bookworm"),
+        words=(
+            "cgroup_enable=memory cgroup_memory=1 at the end of the one line in /boot/firmware/cmdline.txt, then reboot"
+        ),
+        fix="memory-cgroup",
+    ),
+    Case(
+        "memory-cgroup-off",
+        "warning",
+        changed(load("pi4-bookworm"), {"/boot/cmdline.txt": texts.PI_CMDLINE, "/boot/firmware/cmdline.txt": None}),
+        words="in /boot/cmdline.txt",
+        fix="memory-cgroup",
+    ),
     Case("memory-cgroup-off", "warning", NO_MEMORY, words="/etc/default/grub"),
-    Case("memory-cgroup-off", "warning", changed(load("debian12-lxc"), {"/sys/fs/cgroup/cgroup.controllers": "cpu pids\n"}), words="on its host"),
-    Case("memory-cgroup-waiting", "warning", changed(load("pi4-bookworm"), {"/boot/firmware/cmdline.txt": f"{texts.PI_CMDLINE} {texts.LIMITS}\n"}), words="reboot"),
+    Case(
+        "memory-cgroup-off",
+        "warning",
+        changed(load("debian12-lxc"), {"/sys/fs/cgroup/cgroup.controllers": "cpu pids\n"}),
+        words="on its host",
+    ),
+    Case(
+        "memory-cgroup-waiting",
+        "warning",
+        changed(load("pi4-bookworm"), {"/boot/firmware/cmdline.txt": f"{texts.PI_CMDLINE} {texts.LIMITS}\n"}),
+        words="reboot",
+    ),
     Case("cgroup-v1", "warning", V1, words="version 1"),
     Case("cgroup-none", "error", changed(GOOD, {"/sys/fs/cgroup/cgroup.controllers": None, "/proc/cgroups": None})),
     Case("disk-short", "error", free(4), words="6.0 GiB are needed below /var/lib/containerd, and / has 4.0 GiB left"),
-    Case("disk-short", "error", changed(free(4), says={DOCKER_INFO: texts.docker_info("28.5.1", DockerRootDir="/mnt/ssd/docker")}), words="/mnt/ssd/docker"),
+    Case(
+        "disk-short",
+        "error",
+        changed(free(4), says={DOCKER_INFO: texts.docker_info("28.5.1", DockerRootDir="/mnt/ssd/docker")}),
+        words="/mnt/ssd/docker",
+    ),
     Case("disk-tight", "warning", free(7), words="7.0 GiB left"),
-    Case("data-short", "warning", says("df -B1 -P", texts.df("/dev/vda1", 80, 61) + f"/dev/sdb1 {9 * GIB} {8 * GIB} {GIB} 89% /var/lib/docker\n"), words="/var/lib/docker has 1.0 GiB"),
+    Case(
+        "data-short",
+        "warning",
+        says("df -B1 -P", texts.df("/dev/vda1", 80, 61) + f"/dev/sdb1 {9 * GIB} {8 * GIB} {GIB} 89% /var/lib/docker\n"),
+        words="/var/lib/docker has 1.0 GiB",
+    ),
     Case("root-full", "error", free(0.25), words="256 MiB"),
-    Case("root-short", "error", free(0.75), Wanted(root_bytes=GIB), words="the packages need 1.0 GiB on the root file system, which has 768 MiB left"),
+    Case(
+        "root-short",
+        "error",
+        free(0.75),
+        Wanted(root_bytes=GIB),
+        words="the packages need 1.0 GiB on the root file system, which has 768 MiB left",
+    ),
     Case("boot-full", "warning", free(61, boot_free_mib=12), words="/boot/efi has 12 MiB"),
     Case("inodes-few", "warning", says("df -i -P", texts.df_inodes("/dev/vda1", 1200)), words="1200 more files"),
     Case("root-read-only", "error", mounted(options="ro,relatime"), words="remount,rw"),
     Case("root-overlay", "error", mounted("overlayroot", "overlay"), words="raspi-config"),
     Case("unfit-file-system", "error", mounted("nas:/export", "nfs4"), words="lies on nfs4"),
     Case("sd-card", "warning", load("pi4-bookworm"), words="SSD"),
-    Case("tmp-noexec", "note", reads("/proc/mounts", texts.mounts("/dev/vda1").replace("/tmp tmpfs rw", "/tmp tmpfs rw,noexec")), words="remount,exec"),
+    Case(
+        "tmp-noexec",
+        "note",
+        reads("/proc/mounts", texts.mounts("/dev/vda1").replace("/tmp tmpfs rw", "/tmp tmpfs rw,noexec")),
+        words="remount,exec",
+    ),
     Case("clock-behind", "error", GOOD._replace(now_s=86_400.0), words="1970-01-02", fix="clock"),
-    Case("clock-behind", "error", GOOD._replace(now_s=86_400.0), WEB._replace(offline=True), "set it by hand, no network is needed: timedatectl set-ntp false"),
+    Case(
+        "clock-behind",
+        "error",
+        GOOD._replace(now_s=86_400.0),
+        WEB._replace(offline=True),
+        "set it by hand, no network is needed: timedatectl set-ntp false",
+    ),
     Case("clock-ahead", "error", GOOD._replace(now_s=NOW_S + 20 * YEAR_S), words="2046", fix="clock"),
-    Case("clock-ahead", "error", GOOD._replace(now_s=NOW_S + 20 * YEAR_S), WEB._replace(offline=True), "set it by hand, no network is needed: timedatectl set-ntp false"),
-    Case("ntp-off", "warning", says("timedatectl show", texts.timedatectl("no", "no")), words="set-ntp true", fix="clock"),
+    Case(
+        "clock-ahead",
+        "error",
+        GOOD._replace(now_s=NOW_S + 20 * YEAR_S),
+        WEB._replace(offline=True),
+        "set it by hand, no network is needed: timedatectl set-ntp false",
+    ),
+    Case(
+        "ntp-off", "warning", says("timedatectl show", texts.timedatectl("no", "no")), words="set-ntp true", fix="clock"
+    ),
     Case("ntp-off", "note", says("timedatectl show", texts.timedatectl("no", "no")), OFFLINE, "set-time"),
     Case("ntp-waiting", "warning", says("timedatectl show", texts.timedatectl("yes", "no")), words="timesync-status"),
     Case("ports-taken", "error", listens(NGINX), words="port 80/tcp by nginx"),
     Case("ports-taken", "error", listens(NGINX.replace("nginx", "web.py")), words="ss -lntup"),
     Case("ports-taken", "error", listens(NGINX.partition("users")[0] + "\n"), words="by another program"),
-    Case("ports-published", "error", says(DOCKER_PS, "blog-web-1\t0.0.0.0:79-80->8079-8080/tcp, [::]:79-80->8079-8080/tcp\tblog\t\n"), words="docker stop blog-web-1"),
+    Case(
+        "ports-published",
+        "error",
+        says(DOCKER_PS, "blog-web-1\t0.0.0.0:79-80->8079-8080/tcp, [::]:79-80->8079-8080/tcp\tblog\t\n"),
+        words="docker stop blog-web-1",
+    ),
     Case("dns-stub", "error", listens(texts.STUB), DNS, "DNSStubListener=no", "dns-stub"),
     Case("engine-open", "warning", listens(OPEN_DOCKER), words="root on this machine"),
     Case("pool-on-link", "error", route({**BRIDGE, "dev": "eth1"}), words="10.213.4.0/24 on eth1"),
     Case("pool-on-route", "warning", route(VPN), words="for instance 172.30.0.0/16"),
-    Case("pool-on-docker", "warning", route(BRIDGE, **{DOCKER_NETWORKS: "72198b0e5af3\tblog_default\tblog\n"}), words="network blog_default"),
+    Case(
+        "pool-on-docker",
+        "warning",
+        route(BRIDGE, **{DOCKER_NETWORKS: "72198b0e5af3\tblog_default\tblog\n"}),
+        words="network blog_default",
+    ),
     Case("no-way-out", "error", says(ROUTES, "[]"), words="bundle"),
     Case("ipv6-only", "warning", changed(GOOD, says={ROUTES: "[]", "ip -j -6 route": V6_DEFAULT}), words="IPv6"),
     Case("nameserver-none", "error", reads("/etc/resolv.conf", "# empty\n"), words="nameserver 9.9.9.9"),
     Case("nameserver-loopback", "warning", reads("/etc/resolv.conf", "nameserver 127.0.0.1\n"), words="127.0.0.1"),
     Case("names-unknown", "warning", says("getent ahostsv4 home.example.org", "", 2), words="home.example.org"),
-    Case("names-elsewhere", "note", says("getent ahostsv4 home.example.org", "198.51.100.7   STREAM home.example.org\n198.51.100.7   DGRAM\n"), words="198.51.100.7"),
+    Case(
+        "names-elsewhere",
+        "note",
+        says("getent ahostsv4 home.example.org", "198.51.100.7   STREAM home.example.org\n198.51.100.7   DGRAM\n"),
+        words="198.51.100.7",
+    ),
     Case("names-multicast", "warning", GOOD, Wanted(names=("cloud.pi.local",)), ".home.arpa"),
     Case("docker-missing", "note", FRESH, words="infrakit install"),
     Case("docker-missing-offline", "error", FRESH, OFFLINE, "dpkg -i"),
@@ -177,14 +329,34 @@ CASES = (
     Case("api-too-new", "warning", version("31.0.0", "1.56", "1.48"), words="DOCKER_MIN_API_VERSION"),
     Case("compose-missing", "warning", says("docker compose version --short", None), words="docker-compose-plugin"),
     Case("compose-v1", "warning", load("debian12-docker-io"), words="1.29.2"),
-    Case("compose-missing", "error", changed(GOOD, says={"docker compose version --short": None, DPKG_QUERY: (1, "")}), words="cli-plugins"),
+    Case(
+        "compose-missing",
+        "error",
+        changed(GOOD, says={"docker compose version --short": None, DPKG_QUERY: (1, "")}),
+        words="cli-plugins",
+    ),
     Case("compose-old", "warning", says("docker compose version --short", "v2.17.3\n"), words="2.17.3"),
     Case("storage-driver", "warning", info(Driver="vfs"), words="vfs"),
-    Case("rootless", "error", info(SecurityOptions=["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"]), words="dockerd-rootless-setuptool.sh"),
-    Case("userns-remap", "warning", reads(DAEMON, '{"userns-remap": "default", "live-restore": true}'), words="userns-remap"),
+    Case(
+        "rootless",
+        "error",
+        info(SecurityOptions=["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"]),
+        words="dockerd-rootless-setuptool.sh",
+    ),
+    Case(
+        "userns-remap",
+        "warning",
+        reads(DAEMON, '{"userns-remap": "default", "live-restore": true}'),
+        words="userns-remap",
+    ),
     Case("daemon-json-broken", "error", reads(DAEMON, '{\n  "log-driver": "local",\n}\n'), words="line 3, column 1"),
     Case("daemon-json-broken", "error", reads(DAEMON, "[]"), words="no object"),
-    Case("daemon-hosts-twice", "error", reads(DAEMON, '{"hosts": ["unix:///var/run/docker.sock"]}'), words="systemctl edit docker"),
+    Case(
+        "daemon-hosts-twice",
+        "error",
+        reads(DAEMON, '{"hosts": ["unix:///var/run/docker.sock"]}'),
+        words="systemctl edit docker",
+    ),
     Case("live-restore-off", "note", LIVE_OFF, words='"live-restore": true'),
     Case("docker-upgrades", "note", load("debian12-docker-io"), words="50unattended-upgrades"),
     Case("swarm-active", "note", info(Swarm={"LocalNodeState": "active"}), words="swarm leave"),
@@ -193,14 +365,33 @@ CASES = (
     Case("firewalld-active", "warning", runs("firewalld"), words="zone"),
     Case("nftables-active", "warning", runs("nftables"), words="flush ruleset"),
     Case("iptables-missing", "error", says("iptables --version", None), words="apt-get install iptables"),
-    Case("forwarding-off", "warning", says(SYSCTL, "/etc/sysctl.d/90-hardening.conf:net.ipv4.ip_forward = 0\n"), words="/etc/sysctl.d/90-hardening.conf"),
+    Case(
+        "forwarding-off",
+        "warning",
+        says(SYSCTL, "/etc/sysctl.d/90-hardening.conf:net.ipv4.ip_forward = 0\n"),
+        words="/etc/sysctl.d/90-hardening.conf",
+    ),
     Case("apparmor-parser-missing", "error", says("apparmor_parser --version", None), words="apt-get install apparmor"),
     Case("apparmor-off", "note", reads("/sys/module/apparmor/parameters/enabled", None), words="/etc/default/grub"),
     Case("package-lock", "warning", load("ubuntu2404-busy"), words="unattended-upgr"),
-    Case("packages-half", "warning", says("dpkg --audit", "The following packages are only half configured:\n" + HALF), words="half installed: docker-ce"),
+    Case(
+        "packages-half",
+        "warning",
+        says("dpkg --audit", "The following packages are only half configured:\n" + HALF),
+        words="half installed: docker-ce",
+    ),
     Case("packages-half", "warning", GOOD._replace(listings={**GOOD.listings, "/var/lib/dpkg/updates": ("0001",)})),
-    Case("reboot-required", "warning", reads("/run/reboot-required", "*** System restart required ***\n"), words="reboot"),
-    Case("upgrades-off", "note", changed(GOOD, {"/etc/apt/apt.conf.d/20auto-upgrades": None}, {PERIODIC: 'APT::Periodic::Unattended-Upgrade "0";\n'}), words="unattended-upgrades"),
+    Case(
+        "reboot-required", "warning", reads("/run/reboot-required", "*** System restart required ***\n"), words="reboot"
+    ),
+    Case(
+        "upgrades-off",
+        "note",
+        changed(
+            GOOD, {"/etc/apt/apt.conf.d/20auto-upgrades": None}, {PERIODIC: 'APT::Periodic::Unattended-Upgrade "0";\n'}
+        ),
+        words="unattended-upgrades",
+    ),
 )
 
 
@@ -220,7 +411,12 @@ def test_what_is_said_is_plain(case):
     for finding in run(facts_of(case.machine), case.wanted):
         assert finding.what and finding.remedy and not finding.what.endswith(".") and not finding.remedy.endswith(".")
         first = finding.what.split()[0]
-        assert first[0].islower() or first[0].isdigit() or not first[0].isalpha() or first in ("Docker", "Compose", "AppArmor", "Raspberry"), finding.what
+        assert (
+            first[0].islower()
+            or first[0].isdigit()
+            or not first[0].isalpha()
+            or first in ("Docker", "Compose", "AppArmor", "Raspberry")
+        ), finding.what
         assert "\n" not in finding.what + finding.remedy
         assert finding.fix == "" or finding.fix in FIXES
 
@@ -235,7 +431,9 @@ def test_every_check_has_a_machine_that_fails_it():
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_a_check_is_called_like_what_it_finds_and_says_why_it_is_there(check: Callable[[Facts, Wanted], Finding | None]):
+def test_a_check_is_called_like_what_it_finds_and_says_why_it_is_there(
+    check: Callable[[Facts, Wanted], Finding | None],
+):
     said = {finding.code for case in CASES if (finding := check(facts_of(case.machine), case.wanted))}
     assert said == {code_of(check)}
     assert check.__doc__
@@ -254,12 +452,18 @@ def test_findings_come_in_the_order_of_the_checks(name):
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_nothing_wanted_is_nothing_refused_but_by_the_machine(name):
-    assert not {"disk-short", "memory-limits", "ports-taken", "clock-behind", "clock-ahead"} & {finding.code for finding in run(facts_of(load(name)), Wanted())}
+    assert not {"disk-short", "memory-limits", "ports-taken", "clock-behind", "clock-ahead"} & {
+        finding.code for finding in run(facts_of(load(name)), Wanted())
+    }
 
 
 def test_our_own_containers_are_not_in_our_way():
     ours = "homelab-caddy-1\t0.0.0.0:80->80/tcp, 0.0.0.0:443->443/tcp, 0.0.0.0:443->443/udp\thomelab\t0c2f5e\n"
-    says = {DOCKER_PS: ours, DOCKER_NETWORKS: "72198b0e5af3\thomelab_front\thomelab\n", "ss -Hltnup": texts.SSH + texts.PROXY.format(port=80)}
+    says = {
+        DOCKER_PS: ours,
+        DOCKER_NETWORKS: "72198b0e5af3\thomelab_front\thomelab\n",
+        "ss -Hltnup": texts.SSH + texts.PROXY.format(port=80),
+    }
     machine = route(BRIDGE, **says)
     assert run(facts_of(machine), WEB) == []
 
@@ -277,7 +481,10 @@ def test_the_stub_is_in_the_way_of_port_53_only():
 
 def test_the_unit_that_holds_a_port_is_named():
     finding = found(changed(listens(NGINX), says={"ps -e -o pid=,unit=": "901 nginx.service\n"}))["ports-taken"]
-    assert "port 80/tcp by nginx of nginx.service" in finding.what and "systemctl disable --now nginx.service" in finding.remedy
+    assert (
+        "port 80/tcp by nginx of nginx.service" in finding.what
+        and "systemctl disable --now nginx.service" in finding.remedy
+    )
 
 
 def test_dockers_own_bridge_and_a_vpn_for_everything_collide_with_nothing():
@@ -287,7 +494,9 @@ def test_dockers_own_bridge_and_a_vpn_for_everything_collide_with_nothing():
 
 def test_a_bundle_that_brings_docker_is_enough_for_a_machine_without_either():
     codes = {finding.code for finding in run(facts_of(FRESH), Wanted(offline=True, docker_brought=True))}
-    assert "docker-missing-offline" not in codes and "docker-missing-offline" in {finding.code for finding in run(facts_of(FRESH), OFFLINE)}
+    assert "docker-missing-offline" not in codes and "docker-missing-offline" in {
+        finding.code for finding in run(facts_of(FRESH), OFFLINE)
+    }
 
 
 def test_a_machine_without_internet_is_fine_offline():
@@ -299,9 +508,15 @@ def test_the_label_of_our_containers_is_the_one_that_is_asked_for():
     assert f'{{{{.Label "{CONFIG_LABEL}"}}}}' in DOCKER_PS
 
 
-@pytest.mark.parametrize(("first", "second", "shared"), [
-    ("10.0.0.0/8", "10.213.0.0/16", True), ("10.213.0.0/16", "10.213.255.255/32", True), ("10.213.0.0/16", "10.214.0.0/16", False), ("172.16.0.0/12", "172.32.0.0/16", False),
-])
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("10.0.0.0/8", "10.213.0.0/16", True),
+        ("10.213.0.0/16", "10.213.255.255/32", True),
+        ("10.213.0.0/16", "10.214.0.0/16", False),
+        ("172.16.0.0/12", "172.32.0.0/16", False),
+    ],
+)
 def test_ranges_overlap_where_they_share_an_address(first, second, shared):
     assert overlap(first, second) is overlap(second, first) is shared
 

@@ -21,7 +21,11 @@ from tests.host.machines import DPKG_QUERY, changed, load, without_docker
 CELLS = [(row, architecture) for row in MATRIX for architecture in row.architectures]
 
 
-@pytest.mark.parametrize(("row", "architecture"), CELLS, ids=lambda value: value if isinstance(value, str) else f"{value.distribution}-{value.codename}")
+@pytest.mark.parametrize(
+    ("row", "architecture"),
+    CELLS,
+    ids=lambda value: value if isinstance(value, str) else f"{value.distribution}-{value.codename}",
+)
 def test_every_cell_has_a_source(row, architecture):
     assert row_for(row.distribution, row.codename, architecture) == row
     text = source_file(row, architecture, "https://download.docker.com").decode()
@@ -34,10 +38,15 @@ def test_raspbian_trixie_goes_to_debians_packages():
     assert row_for("raspbian", "bookworm", "armhf").origin == "raspbian"
 
 
-@pytest.mark.parametrize(("machine", "words"), [
-    (("raspbian", "bookworm", "armv6"), "ARMv6"), (("debian", "buster", "amd64"), "not one that InfraKit can install Docker on"),
-    (("raspbian", "trixie", "arm64"), "no packages of raspbian trixie for arm64"), (("", "", "amd64"), "this system"),
-])
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (("raspbian", "bookworm", "armv6"), "ARMv6"),
+        (("debian", "buster", "amd64"), "not one that InfraKit can install Docker on"),
+        (("raspbian", "trixie", "arm64"), "no packages of raspbian trixie for arm64"),
+        (("", "", "amd64"), "this system"),
+    ],
+)
 def test_what_has_no_packages_is_refused_in_words(machine, words):
     with pytest.raises(MachineUnfit, match=words):
         row_for(*machine)
@@ -51,7 +60,11 @@ def key(tmp_path_factory):
     home = tmp_path_factory.mktemp("gnupg")
     home.chmod(0o700)
     gpg = ["gpg", "--batch", "--quiet", "--homedir", str(home), "--pinentry-mode", "loopback", "--passphrase", ""]
-    subprocess.run([*gpg, "--quick-generate-key", "test <test@example.org>", "rsa4096", "sign", "never"], check=True, capture_output=True)
+    subprocess.run(
+        [*gpg, "--quick-generate-key", "test <test@example.org>", "rsa4096", "sign", "never"],
+        check=True,
+        capture_output=True,
+    )
     listed = subprocess.run([*gpg, "--with-colons", "--fingerprint"], check=True, capture_output=True, text=True).stdout
     fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
     armoured = subprocess.run([*gpg, "--armor", "--export"], check=True, capture_output=True).stdout
@@ -65,7 +78,15 @@ def test_a_fingerprint_is_what_gnupg_says(key):
     assert fingerprints(armoured + b"\n" + armoured) == [fingerprint, fingerprint]
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n%%%\n-----END PGP PUBLIC KEY BLOCK-----\n", bytes(range(192, 256))])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>404</html>",
+        b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n%%%\n-----END PGP PUBLIC KEY BLOCK-----\n",
+        bytes(range(192, 256)),
+    ],
+)
 def test_what_is_no_key_has_no_fingerprint(content):
     assert fingerprints(content) == []
 
@@ -100,14 +121,23 @@ def test_the_plan_names_every_change():
 
 def test_a_locked_version_is_the_one_that_is_installed():
     facts = facts_of(without_docker(load("debian13-vps")))
-    said = [action.text() for step in engine_steps(facts, locked={"docker-ce": LockedPackage("5:29.1.4-1~debian.13~trixie", "", 0)}) for action in step.actions]
+    said = [
+        action.text()
+        for step in engine_steps(facts, locked={"docker-ce": LockedPackage("5:29.1.4-1~debian.13~trixie", "", 0)})
+        for action in step.actions
+    ]
     assert any(text.startswith("install docker-ce=5:29.1.4-1~debian.13~trixie docker-ce-cli ") for text in said)
-    assert Installed(("docker-ce", "docker-ce-cli")) in [probe._replace(packages=probe.packages[:2]) for step in engine_steps(facts, locked={"docker-ce": LockedPackage("1", "", 0)}) for probe in step.done_when if isinstance(probe, Installed)]
+    assert Installed(("docker-ce", "docker-ce-cli")) in [
+        probe._replace(packages=probe.packages[:2])
+        for step in engine_steps(facts, locked={"docker-ce": LockedPackage("1", "", 0)})
+        for probe in step.done_when
+        if isinstance(probe, Installed)
+    ]
 
 
 def steps_on(name: str, files: str = "", **changes) -> list[str]:
     """Names of the steps to an engine, on a recorded machine that says something else."""
-    facts = facts_of(changed(load(name), says={words: out for words, out in changes.pop("says", {}).items()}))._replace(**changes)
+    facts = facts_of(changed(load(name), says=dict(changes.pop("says", {}).items())))._replace(**changes)
     return [step.name for step in engine_steps(facts, files=files)]
 
 
@@ -116,18 +146,28 @@ def test_an_engine_that_is_new_enough_is_left_alone():
 
 
 def test_an_engine_that_is_installed_is_running_by_the_same_step():
-    """Its package starts it or does not: a plan that had a step for that could not say beforehand whether it is taken."""
+    """Its package starts it or does not: a plan that had a step for that could not say beforehand whether it is
+    taken."""
     steps = engine_steps(facts_of(without_docker(load("debian13-vps"))))
     assert [step.name for step in steps][-1] == "docker packages"
-    assert {"docker.service runs, and starts at boot", "docker info --format {{.ServerVersion}} answers"} < {probe.text() for probe in steps[-1].done_when}
+    assert {"docker.service runs, and starts at boot", "docker info --format {{.ServerVersion}} answers"} < {
+        probe.text() for probe in steps[-1].done_when
+    }
     assert [action.text() for action in steps[-1].actions][-2:] == [
-        "start docker.service, now and at boot", "restart docker.service, unless docker info --format {{.ServerVersion}} answers",
+        "start docker.service, now and at boot",
+        "restart docker.service, unless docker info --format {{.ServerVersion}} answers",
     ]
 
 
-@pytest.mark.parametrize("changes", [
-    {"docker_origin": "half"}, {"half_installed": ("docker-ce",)}, {"half_installed": ("apparmor",)}, {"docker_version": "24.0.7"},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"docker_origin": "half"},
+        {"half_installed": ("docker-ce",)},
+        {"half_installed": ("apparmor",)},
+        {"docker_version": "24.0.7"},
+    ],
+)
 def test_half_an_engine_is_made_whole(changes):
     steps = steps_on("debian13-vps", **changes)
     assert "docker packages" in steps and ("packages" in steps) == ("half_installed" in changes)
@@ -139,9 +179,14 @@ def test_of_packages_that_dpkg_began_with_half_is_known():
     assert half.docker_origin == "half"
 
 
-@pytest.mark.parametrize(("origin", "distribution", "package"), [
-    ("docker-ce", "debian", "docker-compose-plugin"), ("distribution", "ubuntu", "docker-compose-v2"), ("distribution", "debian", "docker-compose"),
-])
+@pytest.mark.parametrize(
+    ("origin", "distribution", "package"),
+    [
+        ("docker-ce", "debian", "docker-compose-plugin"),
+        ("distribution", "ubuntu", "docker-compose-v2"),
+        ("distribution", "debian", "docker-compose"),
+    ],
+)
 def test_an_engine_without_compose_gets_it_from_where_it_came(origin, distribution, package):
     facts = facts_of(load("debian13-vps"))._replace(docker_origin=origin, distribution=distribution, compose_version="")
     assert engine_steps(facts)[0].actions[-1].packages == (package,)
@@ -153,14 +198,18 @@ def test_an_engine_put_in_by_hand_without_compose_is_refused():
 
 
 def test_another_source_of_dockers_makes_room():
-    steps = engine_steps(facts_of(without_docker(load("debian13-vps")))._replace(docker_sources=("/etc/apt/sources.list.d/docker.list",)))
+    steps = engine_steps(
+        facts_of(without_docker(load("debian13-vps")))._replace(docker_sources=("/etc/apt/sources.list.d/docker.list",))
+    )
     assert steps[0].actions[0].text() == "remove /etc/apt/sources.list.d/docker.list"
 
 
 def test_from_files_nothing_is_fetched():
     steps = engine_steps(facts_of(without_docker(load("debian13-vps"))), files="/media/usb/packages")
     said = [action.text() for step in steps for action in step.actions]
-    assert not [text for text in said if "fetch" in text or "update" in text] and any(text.endswith("from /media/usb/packages") for text in said)
+    assert not [text for text in said if "fetch" in text or "update" in text] and any(
+        text.endswith("from /media/usb/packages") for text in said
+    )
 
 
 def test_the_distributions_own_packages_are_taken_where_they_are_new_enough():
@@ -176,10 +225,16 @@ def test_the_distributions_own_engine_is_refused_where_it_is_too_old():
         engine_steps(old, own=True)
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("", {"live-restore": True, "log-driver": "local"}),
-    ('{"log-driver": "journald", "dns": ["9.9.9.9"]}', {"log-driver": "journald", "dns": ["9.9.9.9"], "live-restore": True}),
-])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", {"live-restore": True, "log-driver": "local"}),
+        (
+            '{"log-driver": "journald", "dns": ["9.9.9.9"]}',
+            {"log-driver": "journald", "dns": ["9.9.9.9"], "live-restore": True},
+        ),
+    ],
+)
 def test_settings_of_an_engine_before_us_stay(before, after):
     assert json.loads(merged(before)) == after
     assert merged(merged(before).decode()) == merged(before)
@@ -207,7 +262,9 @@ COMMIT
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("iptables-restore"), reason="needs root and iptables")
-@pytest.mark.parametrize(("more", "policy"), [(OPEN, "ACCEPT"), ("", "DROP")], ids=["it let all through before", "it dropped before"])
+@pytest.mark.parametrize(
+    ("more", "policy"), [(OPEN, "ACCEPT"), ("", "DROP")], ids=["it let all through before", "it dropped before"]
+)
 def test_dockers_rules_go_and_those_of_others_stay(more, policy):
     """In a network of its own."""
     script = f"iptables-restore && {SWEEP.format(family='iptables', more=more)} iptables-save"
@@ -215,6 +272,11 @@ def test_dockers_rules_go_and_those_of_others_stay(more, policy):
     assert done.returncode == 0, done.stderr
     left = [line.partition(" [")[0] for line in done.stdout.splitlines() if line.startswith((":", "-A"))]
     assert left == [
-        ":INPUT ACCEPT", f":FORWARD {policy}", ":OUTPUT ACCEPT", ":DOCKER_OF_MINE -",
-        "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "-A FORWARD -i wg0 -j ACCEPT", "-A DOCKER_OF_MINE -j RETURN",
+        ":INPUT ACCEPT",
+        f":FORWARD {policy}",
+        ":OUTPUT ACCEPT",
+        ":DOCKER_OF_MINE -",
+        "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+        "-A FORWARD -i wg0 -j ACCEPT",
+        "-A DOCKER_OF_MINE -j RETURN",
     ]

@@ -58,7 +58,12 @@ class Recorded:
 def file_for(name: str, architecture: str, pattern: str) -> str:
     """With a core elsewhere, where the machine has 32 bits."""
     small = architecture == "armhf"
-    return FILE.format(name=name, role=UPDATED if small else f"pattern: {pattern}", architecture=architecture, others=CORE if small else "")
+    return FILE.format(
+        name=name,
+        role=UPDATED if small else f"pattern: {pattern}",
+        architecture=architecture,
+        others=CORE if small else "",
+    )
 
 
 def plan_text(name: str) -> str:
@@ -71,12 +76,31 @@ def plan_text(name: str) -> str:
     try:
         fleet = load_file(text.encode(), "infrakit.yaml", lambda _: b"").fleet
     except ConfigurationInvalid as error:
-        return "\n".join([f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, {'auto_update' if architecture == 'armhf' else pattern}", "", *(problem.text() for problem in error.problems), ""])
+        return "\n".join(
+            [
+                (
+                    f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, "
+                    f"{'auto_update' if architecture == 'armhf' else pattern}"
+                ),
+                "",
+                *(problem.text() for problem in error.problems),
+                "",
+            ]
+        )
     deployment = next(item for item in fleet.deployments if item.host == name)
     deployment, notes = fitted(deployment, Recorded(recording))
     wanted = wanted_of(deployment, facts, Recorded(recording))._replace(build_time_s=NOW_S - 30 * 86_400)
     findings = run(facts, wanted)
-    lines = [f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, {'auto_update' if architecture == 'armhf' else pattern}", *notes, "", *lines_of(findings), ""]
+    lines = [
+        (
+            f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, "
+            f"{'auto_update' if architecture == 'armhf' else pattern}"
+        ),
+        *notes,
+        "",
+        *lines_of(findings),
+        "",
+    ]
     lines += _steps("preflight --fix", plan_fixes(facts, findings).steps)
     if any(finding.severity == "error" for finding in findings):
         return "\n".join([*lines, "install: refused", ""])
@@ -85,14 +109,19 @@ def plan_text(name: str) -> str:
     except MachineUnfit as error:
         return "\n".join([*lines, f"install: refused: {error.message}", ""])
     files = own_files(text.encode(), [], b"zipapp", b"completion")
-    return "\n".join([*lines, *_steps("install", plan_install(deployment, emit(deployment), hex_digest, engine, files).steps), ""])
+    return "\n".join(
+        [*lines, *_steps("install", plan_install(deployment, emit(deployment), hex_digest, engine, files).steps), ""]
+    )
 
 
 def _steps(title: str, steps) -> list[str]:
     lines = [f"{title}:"]
     for step in steps:
         # The name of a generation is a hash of all files: other tests are about those.
-        lines += [f"{'?' if step.waits else '+'} {step.title}", *(f"    {action.text()}" for action in step.actions if not action.text().startswith("write generation"))]
+        lines += [
+            f"{'?' if step.waits else '+'} {step.title}",
+            *(f"    {action.text()}" for action in step.actions if not action.text().startswith("write generation")),
+        ]
     return [*lines, ""]
 
 

@@ -1,4 +1,5 @@
-"""Packages that a power cut came into: what their scripts wrote may be nothing but zeros, so that they go and come anew."""
+"""Packages that a power cut came into: what their scripts wrote may be nothing but zeros, so that they go and come
+anew."""
 
 import pytest
 
@@ -11,7 +12,10 @@ from infrakit.system.machine import Done
 from tests.host.machines import changed, load
 
 PURGE = "dpkg --force-remove-reinstreq --purge apparmor docker-ce"
-SIMULATED = "Inst docker-ce (5:29 Docker [amd64])\nInst libc6 [2.36] (2.37 Debian [amd64])\nInst apparmor (3.0.8 Debian [amd64])\n"
+SIMULATED = (
+    "Inst docker-ce (5:29 Docker [amd64])\nInst libc6 [2.36] (2.37 Debian [amd64])\nInst apparmor (3.0.8 Debian "
+    "[amd64])\n"
+)
 
 
 class Machine:
@@ -50,7 +54,6 @@ class Machine:
             self.ran.append(line)
         failed = self.fails and line.endswith("install --no-install-recommends docker-ce")
         return Done(100, "", "E: no network") if failed else Done(0, "", "")
-
 
 
 def after_a_cut(**how) -> Machine:

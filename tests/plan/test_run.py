@@ -9,13 +9,32 @@ from typing import NamedTuple
 import pytest
 
 from infrakit.errors import MachineUnfit
-from infrakit.plan import Answers, FileIs, Gone, Interrupted, Plan, Remove, RemoveTree, Run, Step, StepFailed, Unless, Write, action_from, preview, run, undo
+from infrakit.plan import (
+    Answers,
+    FileIs,
+    Gone,
+    Interrupted,
+    Plan,
+    Remove,
+    RemoveTree,
+    Run,
+    Step,
+    StepFailed,
+    Unless,
+    Write,
+    action_from,
+    preview,
+    run,
+    undo,
+)
 from infrakit.plan.actions import record_of
 from infrakit.system.machine import Machine
 
 
 def write_step(path: Path, text: str) -> Step:
-    return Step(path.name, f"write {path.name}", (FileIs(str(path), text.encode()),), (Write(str(path), text.encode()),))
+    return Step(
+        path.name, f"write {path.name}", (FileIs(str(path), text.encode()),), (Write(str(path), text.encode()),)
+    )
 
 
 def carried_out(plan: Plan):
@@ -43,11 +62,19 @@ def test_a_preview_changes_nothing(tmp_path):
 def test_what_was_done_can_be_taken_back_from_its_record(tmp_path):
     (tmp_path / "old").write_text("before")
     (tmp_path / "old").chmod(0o640)
-    plan = Plan("change", (
-        write_step(tmp_path / "old", "after"),
-        write_step(tmp_path / "new", "new"),
-        Step("folder", "a folder", (Answers(("test", "-d", str(tmp_path / "made"))),), (Run(("mkdir", str(tmp_path / "made")), takes_back=(("rmdir", str(tmp_path / "made")),)),)),
-    ))
+    plan = Plan(
+        "change",
+        (
+            write_step(tmp_path / "old", "after"),
+            write_step(tmp_path / "new", "new"),
+            Step(
+                "folder",
+                "a folder",
+                (Answers(("test", "-d", str(tmp_path / "made"))),),
+                (Run(("mkdir", str(tmp_path / "made")), takes_back=(("rmdir", str(tmp_path / "made")),)),),
+            ),
+        ),
+    )
     kept = carried_out(plan)[2]
     records = [(step, action_from(json.loads(json.dumps(record_of(action))))) for step, action in kept]
 
@@ -104,15 +131,27 @@ def test_the_inverse_is_kept_before_the_change(tmp_path):
 
 
 def test_a_step_that_fails_names_what_to_do_and_leaves_the_rest(tmp_path):
-    plan = Plan("fails", (
-        write_step(tmp_path / "one", "1"),
-        Step("bad", "a program", (Gone(str(tmp_path)),), (Run(("sh", "-c", "echo no such thing >&2; exit 3"), remedy="do this"),)),
-        write_step(tmp_path / "two", "2"),
-    ))
+    plan = Plan(
+        "fails",
+        (
+            write_step(tmp_path / "one", "1"),
+            Step(
+                "bad",
+                "a program",
+                (Gone(str(tmp_path)),),
+                (Run(("sh", "-c", "echo no such thing >&2; exit 3"), remedy="do this"),),
+            ),
+            write_step(tmp_path / "two", "2"),
+        ),
+    )
     with pytest.raises(StepFailed) as failed:
         carried_out(plan)
 
-    assert (failed.value.message, failed.value.hint, failed.value.exit_code) == ("a program: sh -c echo no such thing >&2; exit 3: no such thing", "do this", 4)
+    assert (failed.value.message, failed.value.hint, failed.value.exit_code) == (
+        "a program: sh -c echo no such thing >&2; exit 3: no such thing",
+        "do this",
+        4,
+    )
     assert (tmp_path / "one").exists() and not (tmp_path / "two").exists()
 
 
@@ -132,7 +171,13 @@ def test_a_program_that_is_not_there_and_one_that_hangs_are_errors(tmp_path):
 def test_stopping_is_between_two_changes(tmp_path):
     first, second = write_step(tmp_path / "one", "1"), write_step(tmp_path / "two", "2")
     with pytest.raises(Interrupted):
-        run(Plan("stop", (first, second)), Machine(), lambda event: None, lambda step, action: None, stopping=lambda: (tmp_path / "one").exists())
+        run(
+            Plan("stop", (first, second)),
+            Machine(),
+            lambda event: None,
+            lambda step, action: None,
+            stopping=lambda: (tmp_path / "one").exists(),
+        )
 
     assert (tmp_path / "one").exists() and not (tmp_path / "two").exists()
 
@@ -140,16 +185,24 @@ def test_stopping_is_between_two_changes(tmp_path):
 def test_a_step_that_waits_is_no_change(tmp_path):
     """Neither in the plan, nor in the count, nor in what is said of it."""
     made = str(tmp_path / "made")
-    steps = (Step("make", "make", (FileIs(made, b"1"),), (Write(made, b"1"),)), Step("wait", "wait", (FileIs(made + "2", b"2"),), (Run(("sh", "-c", f"printf 2 >{made}2")),), waits=True))
+    steps = (
+        Step("make", "make", (FileIs(made, b"1"),), (Write(made, b"1"),)),
+        Step("wait", "wait", (FileIs(made + "2", b"2"),), (Run(("sh", "-c", f"printf 2 >{made}2")),), waits=True),
+    )
 
-    assert [(item.acts, item.changes) for item in preview(Plan("both", steps), Machine())] == [(True, True), (True, False)]
+    assert [(item.acts, item.changes) for item in preview(Plan("both", steps), Machine())] == [
+        (True, True),
+        (True, False),
+    ]
     assert carried_out(Plan("both", steps))[:2] == (1, ["begin", "done", "begin", "kept"])
 
 
 def test_an_action_is_left_out_where_what_came_before_did_its_work(tmp_path):
     made, again = tmp_path / "made", tmp_path / "again"
     actions = [Unless(Answers(("test", "-e", str(made))), Run(("touch", str(place)))) for place in (made, again)]
-    carried_out(Plan("unless", (Step("make", "make", (Gone(str(again)), Answers(("test", "-e", str(made)))), tuple(actions)),)))
+    carried_out(
+        Plan("unless", (Step("make", "make", (Gone(str(again)), Answers(("test", "-e", str(made)))), tuple(actions)),))
+    )
 
     assert made.exists() and not again.exists()
 

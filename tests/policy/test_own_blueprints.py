@@ -1,4 +1,5 @@
-"""A blueprint of the user's own: each way to take what was not given is refused, and a grant lets exactly one thing pass."""
+"""A blueprint of the user's own: each way to take what was not given is refused, and a grant lets exactly one thing
+pass."""
 
 import pytest
 
@@ -24,7 +25,15 @@ SECOND = f"""  NAME:
 """
 
 
-def own(line="", top="", second="", route="route: {container: own, port: 80}", name="own", image=f"docker.io/example/own:1@sha256:{DIGEST}", user="1000:1000"):
+def own(
+    line="",
+    top="",
+    second="",
+    route="route: {container: own, port: 80}",
+    name="own",
+    image=f"docker.io/example/own:1@sha256:{DIGEST}",
+    user="1000:1000",
+):
     """A small, honest blueprint, with what a test adds to it."""
     return f"""name: {name}
 title: Own
@@ -48,7 +57,10 @@ containers:
 
 def codes(blueprint: str, keys: str = "", name: str = "own") -> set[str]:
     """Codes of the problems of a file with this blueprint; `keys` are more keys of the app."""
-    source = f"version: 1\ndomain: home.example.org\npattern: full\naccess: {{groups: {{family: [bob]}}}}\napps:\n  {name}: {{blueprint: ./own.yaml, allow: [family]{keys}}}\n"
+    source = (
+        f"version: 1\ndomain: home.example.org\npattern: full\naccess: {{groups: {{family: [bob]}}}}\napps:\n  "
+        f"{name}: {{blueprint: ./own.yaml, allow: [family]{keys}}}\n"
+    )
     try:
         load(source.encode(), "infrakit.yaml", lambda _: blueprint.encode())
     except ConfigurationInvalid as refused:
@@ -58,7 +70,10 @@ def codes(blueprint: str, keys: str = "", name: str = "own") -> set[str]:
 
 def judged(blueprint: str) -> set[str]:
     """Codes of the rules alone: they must hold whatever the checks before them let through."""
-    source = b"version: 1\ndomain: home.example.org\npattern: full\naccess: {groups: {family: [bob]}}\napps: {own: {blueprint: ./own.yaml, allow: [family]}}\n"
+    source = (
+        b"version: 1\ndomain: home.example.org\npattern: full\naccess: {groups: {family: [bob]}}\napps: {own: "
+        b"{blueprint: ./own.yaml, allow: [family]}}\n"
+    )
     document = parse(source, "infrakit.yaml")
     assert check_schema(document, resources.schema("infrakit")) == []
     config = bind(document)
@@ -73,27 +88,27 @@ def test_an_honest_blueprint_passes():
 
 
 DANGERS = [
-    ("cap_add", dict(line="capabilities: [SYS_ADMIN]")),
-    ("cgroup_parent", dict(line="privileges: {cgroup_parent: /x}")),
-    ("devices", dict(line="privileges: {devices: [/dev/kmem]}")),
-    ("docker_api", dict(line="docker: {transport: tcp, allow: [GET /_ping]}")),
-    ("extra_hosts", dict(line="privileges: {extra_hosts: ['auth.home.example.org:192.168.1.9']}")),
-    ("host_path", dict(line="host_paths: [{host: /etc, path: /etc}]")),
-    ("ipc", dict(line="privileges: {ipc: host}")),
-    ("labels", dict(line="labels: {com.centurylinklabs.watchtower.enable: 'true'}")),
-    ("network", dict(line="privileges: {network: host}")),
-    ("pid", dict(line="privileges: {pid: host}")),
-    ("ports", dict(line="ports: [{port: 22}]")),
-    ("privileged", dict(line="privileges: {privileged: true}")),
-    ("root_user", dict(user="0:0")),
-    ("root_user", dict(user="000:1000")),
-    ("runtime", dict(line="privileges: {runtime: other}")),
-    ("security_opt", dict(line="privileges: {security_opt: [seccomp=unconfined]}")),
-    ("sysctls", dict(line="privileges: {sysctls: {kernel.x: '1'}}")),
-    ("unpinned_image", dict(image="docker.io/example/own:1")),
-    ("unpinned_image", dict(image="docker.io/example/own:1@sha256:short")),
-    ("userns", dict(line="privileges: {userns: host}")),
-    ("writable_root", dict(line="writable_root: true")),
+    ("cap_add", {"line": "capabilities: [SYS_ADMIN]"}),
+    ("cgroup_parent", {"line": "privileges: {cgroup_parent: /x}"}),
+    ("devices", {"line": "privileges: {devices: [/dev/kmem]}"}),
+    ("docker_api", {"line": "docker: {transport: tcp, allow: [GET /_ping]}"}),
+    ("extra_hosts", {"line": "privileges: {extra_hosts: ['auth.home.example.org:192.168.1.9']}"}),
+    ("host_path", {"line": "host_paths: [{host: /etc, path: /etc}]"}),
+    ("ipc", {"line": "privileges: {ipc: host}"}),
+    ("labels", {"line": "labels: {com.centurylinklabs.watchtower.enable: 'true'}"}),
+    ("network", {"line": "privileges: {network: host}"}),
+    ("pid", {"line": "privileges: {pid: host}"}),
+    ("ports", {"line": "ports: [{port: 22}]"}),
+    ("privileged", {"line": "privileges: {privileged: true}"}),
+    ("root_user", {"user": "0:0"}),
+    ("root_user", {"user": "000:1000"}),
+    ("runtime", {"line": "privileges: {runtime: other}"}),
+    ("security_opt", {"line": "privileges: {security_opt: [seccomp=unconfined]}"}),
+    ("sysctls", {"line": "privileges: {sysctls: {kernel.x: '1'}}"}),
+    ("unpinned_image", {"image": "docker.io/example/own:1"}),
+    ("unpinned_image", {"image": "docker.io/example/own:1@sha256:short"}),
+    ("userns", {"line": "privileges: {userns: host}"}),
+    ("writable_root", {"line": "writable_root: true"}),
 ]
 
 
@@ -103,29 +118,41 @@ def test_a_dangerous_capability_needs_its_grant(capability, changes):
     assert codes(own(**changes), f", grants: [{capability}]") == set()
 
 
-@pytest.mark.parametrize("code,changes", [
-    ("not-granted", dict(second=SECOND.replace("NAME", "helper-socket"))),
-    ("same-container", dict(second=SECOND.replace("NAME", "caddy"))),
-    ("same-container", dict(line="docker: {transport: tcp, allow: [GET /_ping]}", second=SECOND.replace("NAME", "own-socket"))),
-    ("foreign-secret", dict(line="secrets: [authentik_secret_key]")),
-    ("foreign-secret", dict(line="secrets: [authentik_secret_key]", top="secrets: {authentik_secret_key: {description: Mine.}}")),
-    ("unknown-secret", dict(line="secrets: [nobody_has_it]")),
-    ("not-granted", dict(line="reaches: [portainer]")),
-    ("foreign-door", dict(route="route: {container: authentik-database, port: 5432}")),
-    ("foreign-file", dict(line="files: [{file: ../secrets/authentik_secret_key, path: /x}]")),
-    ("foreign-file", dict(line="files: [{file: ../caddy/Caddyfile, path: /x}]")),
-    ("no-sign-in", dict(route="route: {container: own, port: 80, sign_in: application}")),
-    ("no-sign-in", dict(route="route: {container: own, port: 80, sign_in: provider}")),
-    ("same-client", dict(top="oidc: {client_id: portainer, secret: '', redirects: [/]}")),
-    ("same-client", dict(top="oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}")),
-    ("secret-in-environment", dict(line="environment: {PGPASSWORD: hunter2}")),
-])
+@pytest.mark.parametrize(
+    "code,changes",
+    [
+        ("not-granted", {"second": SECOND.replace("NAME", "helper-socket")}),
+        ("same-container", {"second": SECOND.replace("NAME", "caddy")}),
+        (
+            "same-container",
+            {"line": "docker: {transport: tcp, allow: [GET /_ping]}", "second": SECOND.replace("NAME", "own-socket")},
+        ),
+        ("foreign-secret", {"line": "secrets: [authentik_secret_key]"}),
+        (
+            "foreign-secret",
+            {"line": "secrets: [authentik_secret_key]", "top": "secrets: {authentik_secret_key: {description: Mine.}}"},
+        ),
+        ("unknown-secret", {"line": "secrets: [nobody_has_it]"}),
+        ("not-granted", {"line": "reaches: [portainer]"}),
+        ("foreign-door", {"route": "route: {container: authentik-database, port: 5432}"}),
+        ("foreign-file", {"line": "files: [{file: ../secrets/authentik_secret_key, path: /x}]"}),
+        ("foreign-file", {"line": "files: [{file: ../caddy/Caddyfile, path: /x}]"}),
+        ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: application}"}),
+        ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: provider}"}),
+        ("same-client", {"top": "oidc: {client_id: portainer, secret: '', redirects: [/]}"}),
+        ("same-client", {"top": "oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}"}),
+        ("secret-in-environment", {"line": "environment: {PGPASSWORD: hunter2}"}),
+    ],
+)
 def test_what_belongs_to_others_is_refused(code, changes):
     assert code in judged(own(**changes))
     assert codes(own(**changes))
 
 
-@pytest.mark.parametrize("path", ["/var/run/docker.sock", "/run/docker.sock", "/var/x/../run/docker.sock", "//run/./docker.sock", "/", "/run"])
+@pytest.mark.parametrize(
+    "path",
+    ["/var/run/docker.sock", "/run/docker.sock", "/var/x/../run/docker.sock", "//run/./docker.sock", "/", "/run"],
+)
 def test_no_grant_gives_the_socket_itself(path):
     assert "docker-socket" in codes(own(f"host_paths: [{{host: {path}, path: /x}}]"), ", grants: [host_path]")
 
@@ -139,20 +166,23 @@ def test_what_the_operator_grants_may_be_reached():
     assert codes(own("reaches: [glances]"), ", grants: [reach]") == set()
 
 
-@pytest.mark.parametrize("code,changes", [
-    ("container-name", dict(second=SECOND.replace("NAME", "helper-socket"))),
-    ("unknown-container", dict(line="needs: {authentik-database: healthy}")),
-    ("unknown-container", dict(route="route: {container: authentik-database, port: 5432}")),
-    ("unknown-service", dict(top="requires: [nothing]")),
-    ("unknown-file", dict(line="files: [{file: ../secrets/authentik_secret_key, path: /x}]")),
-    ("unknown-secret", dict(line="secrets: [authentik_secret_key]")),
-    ("unknown-reference", dict(line="environment: {A: '${secret.authentik_secret_key}'}")),
-    ("unknown-reference", dict(line="environment: {A: '${nothing}'}")),
-    ("unknown-reference", dict(line="command: ['${']")),
-    ("no-sign-in", dict(route="route: {container: own, port: 80, sign_in: application}")),
-    ("client-id", dict(top="oidc: {client_id: portainer, secret: '', redirects: [/]}")),
-    ("unknown-secret", dict(top="oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}")),
-])
+@pytest.mark.parametrize(
+    "code,changes",
+    [
+        ("container-name", {"second": SECOND.replace("NAME", "helper-socket")}),
+        ("unknown-container", {"line": "needs: {authentik-database: healthy}"}),
+        ("unknown-container", {"route": "route: {container: authentik-database, port: 5432}"}),
+        ("unknown-service", {"top": "requires: [nothing]"}),
+        ("unknown-file", {"line": "files: [{file: ../secrets/authentik_secret_key, path: /x}]"}),
+        ("unknown-secret", {"line": "secrets: [authentik_secret_key]"}),
+        ("unknown-reference", {"line": "environment: {A: '${secret.authentik_secret_key}'}"}),
+        ("unknown-reference", {"line": "environment: {A: '${nothing}'}"}),
+        ("unknown-reference", {"line": "command: ['${']"}),
+        ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: application}"}),
+        ("client-id", {"top": "oidc: {client_id: portainer, secret: '', redirects: [/]}"}),
+        ("unknown-secret", {"top": "oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}"}),
+    ],
+)
 def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):
     text = own(**changes).encode()
     source = b"version: 1\ndomain: home.example.org\npattern: full\napps: {own: {blueprint: ./own.yaml}}\n"

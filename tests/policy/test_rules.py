@@ -24,14 +24,20 @@ def changed(service: str, container: str, **fields):
     def edit(item):
         return item._replace(**fields) if item.name == container else item
 
-    return FULL._replace(services=tuple(
-        found._replace(containers=tuple(edit(item) for item in found.containers)) if found.name == service else found
-        for found in FULL.services
-    ))
+    return FULL._replace(
+        services=tuple(
+            found._replace(containers=tuple(edit(item) for item in found.containers))
+            if found.name == service
+            else found
+            for found in FULL.services
+        )
+    )
 
 
 def container_of(service: str, container: str):
-    return next(item for found in FULL.services if found.name == service for item in found.containers if item.name == container)
+    return next(
+        item for found in FULL.services if found.name == service for item in found.containers if item.name == container
+    )
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -39,39 +45,62 @@ def test_the_examples_keep_every_promise(name):
     assert codes(HOSTS[name]) == set()
 
 
-@pytest.mark.parametrize("code,world", [
-    ("published-port", lambda: changed("glances", "glances", ports=(PublishedPort("", 61208, 61208),))),
-    ("docker-socket", lambda: changed("glances", "glances", mounts=(Mount("host", "/var/run/docker.sock", "/s", True),))),
-    ("docker-socket", lambda: changed("glances", "glances", mounts=(Mount("host", "/var//run/", "/s", True),))),
-    ("secret-in-environment", lambda: changed("glances", "glances", environment=(("GLANCES_PASSWORD", "hunter2"),))),
-    ("no-health-check", lambda: changed("glances", "glances", health=None)),
-    ("no-limit", lambda: changed("glances", "glances", memory_bytes=0)),
-    ("writable-root", lambda: changed("glances", "glances", read_only=False)),
-    ("one-shot-alone", lambda: changed("guacamole", "guacamole", depends_on=(Dependency("guacd", "service_healthy"),))),
-    ("image-not-pinned", lambda: changed("glances", "glances", image="docker.io/nicolargo/glances:latest")),
-    ("image-not-pinned", lambda: changed("glances", "glances", image="registry.lan:5000/glances")),
-    ("automatic-update", lambda: changed("authentik", "authentik-database", watch=True)),
-    ("automatic-update", lambda: changed("authentik", "authentik", watch=True)),
-    ("neighbour", lambda: changed("dozzle", "dozzle", networks=("door_dozzle", "door_glances"))),
-    ("neighbour", lambda: changed("wiki", "wiki", networks=("proxy_network",))),
-    ("way-out-shared", lambda: changed("glances", "glances", networks=("door_glances", "socket_glances", "out_watchtower"))),
-    ("not-granted", lambda: changed("wiki", "wiki", privileges=(("privileged", True),))),
-    ("not-granted", lambda: changed("wiki", "wiki", privileges=(("pid", "host"),))),
-    ("not-granted", lambda: changed("wiki", "wiki", capabilities=("NET_ADMIN",))),
-    ("not-granted", lambda: changed("wiki", "wiki", mounts=(Mount("host", "/etc", "/etc", True),))),
-    ("not-granted", lambda: changed("wiki", "wiki", labels=(("com.centurylinklabs.watchtower.enable", "true"),))),
-    ("unknown-grant", lambda: FULL._replace(grants=(Grant("wiki", "", "everything", "", FULL.origin),))),
-    ("no-sign-in", lambda: FULL._replace(services=tuple(item for item in FULL.services if item.name != "authentik"))),
-    ("no-sign-in", lambda: FULL._replace(routes=tuple(route._replace(sign_in="provider") for route in FULL.routes))),
-    ("nobody-allowed", lambda: FULL._replace(routes=tuple(route._replace(allow=()) for route in FULL.routes))),
-])
+@pytest.mark.parametrize(
+    "code,world",
+    [
+        ("published-port", lambda: changed("glances", "glances", ports=(PublishedPort("", 61208, 61208),))),
+        (
+            "docker-socket",
+            lambda: changed("glances", "glances", mounts=(Mount("host", "/var/run/docker.sock", "/s", True),)),
+        ),
+        ("docker-socket", lambda: changed("glances", "glances", mounts=(Mount("host", "/var//run/", "/s", True),))),
+        (
+            "secret-in-environment",
+            lambda: changed("glances", "glances", environment=(("GLANCES_PASSWORD", "hunter2"),)),
+        ),
+        ("no-health-check", lambda: changed("glances", "glances", health=None)),
+        ("no-limit", lambda: changed("glances", "glances", memory_bytes=0)),
+        ("writable-root", lambda: changed("glances", "glances", read_only=False)),
+        (
+            "one-shot-alone",
+            lambda: changed("guacamole", "guacamole", depends_on=(Dependency("guacd", "service_healthy"),)),
+        ),
+        ("image-not-pinned", lambda: changed("glances", "glances", image="docker.io/nicolargo/glances:latest")),
+        ("image-not-pinned", lambda: changed("glances", "glances", image="registry.lan:5000/glances")),
+        ("automatic-update", lambda: changed("authentik", "authentik-database", watch=True)),
+        ("automatic-update", lambda: changed("authentik", "authentik", watch=True)),
+        ("neighbour", lambda: changed("dozzle", "dozzle", networks=("door_dozzle", "door_glances"))),
+        ("neighbour", lambda: changed("wiki", "wiki", networks=("proxy_network",))),
+        (
+            "way-out-shared",
+            lambda: changed("glances", "glances", networks=("door_glances", "socket_glances", "out_watchtower")),
+        ),
+        ("not-granted", lambda: changed("wiki", "wiki", privileges=(("privileged", True),))),
+        ("not-granted", lambda: changed("wiki", "wiki", privileges=(("pid", "host"),))),
+        ("not-granted", lambda: changed("wiki", "wiki", capabilities=("NET_ADMIN",))),
+        ("not-granted", lambda: changed("wiki", "wiki", mounts=(Mount("host", "/etc", "/etc", True),))),
+        ("not-granted", lambda: changed("wiki", "wiki", labels=(("com.centurylinklabs.watchtower.enable", "true"),))),
+        ("unknown-grant", lambda: FULL._replace(grants=(Grant("wiki", "", "everything", "", FULL.origin),))),
+        (
+            "no-sign-in",
+            lambda: FULL._replace(services=tuple(item for item in FULL.services if item.name != "authentik")),
+        ),
+        (
+            "no-sign-in",
+            lambda: FULL._replace(routes=tuple(route._replace(sign_in="provider") for route in FULL.routes)),
+        ),
+        ("nobody-allowed", lambda: FULL._replace(routes=tuple(route._replace(allow=()) for route in FULL.routes))),
+    ],
+)
 def test_a_broken_promise_is_refused(code, world):
     assert code in codes(world())
 
 
 def test_a_grant_lets_exactly_its_capability_pass():
     world = changed("wiki", "wiki", privileges=(("pid", "host"),), capabilities=("NET_ADMIN",))
-    allowed = world._replace(grants=(Grant("wiki", "", "pid", "", FULL.origin), Grant("wiki", "", "cap_add", "", FULL.origin)))
+    allowed = world._replace(
+        grants=(Grant("wiki", "", "pid", "", FULL.origin), Grant("wiki", "", "cap_add", "", FULL.origin))
+    )
     assert codes(allowed) == set()
     assert codes(world._replace(grants=allowed.grants[:1])) == {"not-granted"}
 
@@ -93,7 +122,11 @@ def test_only_caddy_reaches_a_routed_backend_but_where_the_catalogue_says_so(nam
     for one, other in reachable(host):
         if other in backends and owner[one] != owner[other] and one != "caddy":
             shared = set(container(host, one).networks) & set(container(host, other).networks)
-            assert all(network.startswith("signin_") and "authentik" in (one, other) for network in shared), (one, other, shared)
+            assert all(network.startswith("signin_") and "authentik" in (one, other) for network in shared), (
+                one,
+                other,
+                shared,
+            )
 
 
 def container(host, name):
@@ -106,5 +139,7 @@ def test_a_socket_proxy_is_alone_with_its_consumer(name):
     for found in host.services:
         for proxy in found.socket_proxies:
             networks = set(container(host, f"{proxy.consumer}-socket").networks)
-            members = {item.name for service in host.services for item in service.containers if networks & set(item.networks)}
+            members = {
+                item.name for service in host.services for item in service.containers if networks & set(item.networks)
+            }
             assert members <= {proxy.consumer, f"{proxy.consumer}-socket"}

@@ -1,4 +1,5 @@
-"""Every mistake of this folder: NAME.yaml -> the exact text of NAME.txt. INFRAKIT_UPDATE=1 writes the texts anew, for review."""
+"""Every mistake of this folder: NAME.yaml -> the exact text of NAME.txt. INFRAKIT_UPDATE=1 writes the texts anew, for
+review."""
 
 import os
 from pathlib import Path

@@ -24,7 +24,12 @@ def names(deployment):
 
 
 def published(deployment):
-    return {(port.port, port.protocol) for service in deployment.services for item in service.containers for port in item.ports}
+    return {
+        (port.port, port.protocol)
+        for service in deployment.services
+        for item in service.containers
+        for port in item.ports
+    }
 
 
 def test_a_range_stands_for_that_many_hosts():
@@ -44,7 +49,10 @@ def test_hosts_of_a_range_share_what_does_not_hold_their_name():
 def test_the_core_signs_in_for_all():
     core, shed = fleet(FLEET)[:2]
     assert "authentik" in names(core) and "authentik" not in names(shed)
-    assert {route.hostname for route in core.routes if route.upstreams[0].remote} == {"dozzle-shed.home.example.org", "glances-shed.home.example.org"}
+    assert {route.hostname for route in core.routes if route.upstreams[0].remote} == {
+        "dozzle-shed.home.example.org",
+        "glances-shed.home.example.org",
+    }
     assert all(route.sign_in == "fleet" for route in shed.routes)
 
 

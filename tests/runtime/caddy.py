@@ -13,10 +13,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -145,7 +146,8 @@ class Door(NamedTuple):
 
 
 def _talk(connection: socket.socket, request: bytes) -> bytes:
-    """Until Caddy hangs up; a connection that asks to be upgraded stays open, and has said all with a whole answer. Raises TimeoutError."""
+    """Until Caddy hangs up; a connection that asks to be upgraded stays open, and has said all with a whole answer.
+    Raises TimeoutError."""
     found = b""
     stays_open = b"\r\nConnection: Upgrade\r\n" in request
     try:
@@ -172,7 +174,9 @@ def free_port() -> int:
 
 def run(*words: str, folder: Path) -> subprocess.CompletedProcess:
     """`caddy <words>` with nothing of ours but a folder for what it stores."""
-    return subprocess.run([CADDY, *words], env=_environment(folder), cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [CADDY, *words], env=_environment(folder), cwd=folder, capture_output=True, text=True, timeout=60
+    )
 
 
 def adapt(text: bytes, folder: Path) -> dict:
@@ -184,14 +188,19 @@ def adapt(text: bytes, folder: Path) -> dict:
 
 
 def moved(config: dict, folder: Path, behind: dict[str, int]) -> tuple[dict, dict[str, int]]:
-    """The same configuration on loopback, and where each listener went. `behind`: address of an upstream -> port of its stand-in."""
-    config = json.loads(json.dumps(config).replace("/run/secrets/", f"{folder}/secrets/").replace("/run/caddy/", f"{folder}/"))
+    """The same configuration on loopback, and where each listener went. `behind`: address of an upstream -> port of its
+    stand-in."""
+    config = json.loads(
+        json.dumps(config).replace("/run/secrets/", f"{folder}/secrets/").replace("/run/caddy/", f"{folder}/")
+    )
     servers = config["apps"]["http"]["servers"].values()
     ports = {address: free_port() for server in servers for address in server["listen"]}
     for server in servers:
         server["listen"] = [f"127.0.0.1:{ports[address]}" for address in server["listen"]]
     # The two ports tell Caddy which listener speaks TLS.
-    config["apps"]["http"] |= {key: ports[at] for key, at in (("http_port", ":80"), ("https_port", ":443")) if at in ports}
+    config["apps"]["http"] |= {
+        key: ports[at] for key, at in (("http_port", ":80"), ("https_port", ":443")) if at in ports
+    }
     for upstream in _upstreams(config):
         upstream["dial"] = f"127.0.0.1:{behind.get(upstream['dial']) or ports[upstream['dial']]}"
     config["storage"] = {"module": "file_system", "root": f"{folder}/storage"}
@@ -215,11 +224,13 @@ def running(config: dict, ports: dict[str, int], folder: Path, names: tuple[str,
     (folder / "caddy.json").write_text(json.dumps(config))
     door = Door(ports)
     with open(folder / "caddy.log", "wb") as log:
-        process = subprocess.Popen([CADDY, "run", "--config", "caddy.json"], cwd=folder, env=_environment(folder), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [CADDY, "run", "--config", "caddy.json"], cwd=folder, env=_environment(folder), stdout=log, stderr=log
+        )
     try:
         _until(lambda: b"200" in door.say_plainly(b"GET /healthz HTTP/1.0\r\n\r\n", "127.0.0.1:8085"), process, folder)
         for name in names:
-            _until(lambda: door.say(b"not HTTP\r\n\r\n", name) != b"", process, folder)
+            _until(lambda name=name: door.say(b"not HTTP\r\n\r\n", name) != b"", process, folder)
         yield door
     finally:
         process.kill()
@@ -234,4 +245,9 @@ def _until(ready, process: subprocess.Popen, folder: Path, limit_s: float = 20) 
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": f"{folder}/data", "XDG_CONFIG_HOME": f"{folder}/config"}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "XDG_DATA_HOME": f"{folder}/data",
+        "XDG_CONFIG_HOME": f"{folder}/config",
+    }

@@ -16,15 +16,21 @@ from pathlib import Path
 import pytest
 
 needs_engine = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not shutil.which("dockerd") or not shutil.which("haproxy"),
+    os.name != "posix"
+    or os.geteuid() != 0
+    or platform.machine() != "x86_64"
+    or not shutil.which("dockerd")
+    or not shutil.which("haproxy"),
     reason="needs root on x86-64, dockerd and haproxy",
 )
 
-# Prints "hello", then waits for ever; called with any argument it ends well at once. The whole program of the test image.
+# Prints "hello", then waits for ever; called with any argument it ends well at once. The whole program of the test
+# image.
 # write(1, "hello\n", 6); if (argc == 1) for (;;) pause(); exit(0)
-MACHINE_CODE = bytes.fromhex(
-    "b801000000" "bf01000000" "488d351e000000" "ba06000000" "0f05" "58" "ffc8" "7509" "b822000000" "0f05" "ebf7" "b83c000000" "31ff" "0f05"
-) + b"hello\n"
+MACHINE_CODE = (
+    bytes.fromhex("b801000000bf01000000488d351e000000ba060000000f0558ffc87509b8220000000f05ebf7b83c00000031ff0f05")
+    + b"hello\n"
+)
 IMAGE = "example/target:1"
 
 
@@ -33,9 +39,20 @@ def program() -> bytes:
     base, header = 0x400000, 64 + 56
     size = header + len(MACHINE_CODE)
     elf = b"\x7fELF\x02\x01\x01" + bytes(9) + bytes.fromhex("02003e0001000000")
-    elf += (base + header).to_bytes(8, "little") + (64).to_bytes(8, "little") + bytes(12) + bytes.fromhex("4000380001000000" "00000000")
+    elf += (
+        (base + header).to_bytes(8, "little")
+        + (64).to_bytes(8, "little")
+        + bytes(12)
+        + bytes.fromhex("400038000100000000000000")
+    )
     elf = elf[:64]
-    segment = bytes.fromhex("0100000005000000") + bytes(8) + base.to_bytes(8, "little") * 2 + size.to_bytes(8, "little") * 2 + (0x1000).to_bytes(8, "little")
+    segment = (
+        bytes.fromhex("0100000005000000")
+        + bytes(8)
+        + base.to_bytes(8, "little") * 2
+        + size.to_bytes(8, "little") * 2
+        + (0x1000).to_bytes(8, "little")
+    )
     return elf + segment + MACHINE_CODE
 
 
@@ -47,7 +64,9 @@ class Engine:
         self.container = "target"
 
     def docker(self, *words: str, feed: bytes = b"") -> str:
-        done = subprocess.run(["docker", "-H", f"unix://{self.socket}", *words], input=feed, capture_output=True, timeout=60)
+        done = subprocess.run(
+            ["docker", "-H", f"unix://{self.socket}", *words], input=feed, capture_output=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
@@ -55,7 +74,17 @@ class Engine:
 @contextmanager
 def engine(folder: Path):
     """Start dockerd below `folder` (no bridge, no firewall rules), run the target container, stop both."""
-    words = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid", "-H", f"unix://{folder}/docker.sock"]
+    words = [
+        "dockerd",
+        "--data-root",
+        f"{folder}/data",
+        "--exec-root",
+        f"{folder}/exec",
+        "--pidfile",
+        f"{folder}/pid",
+        "-H",
+        f"unix://{folder}/docker.sock",
+    ]
     words += ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
     with open(folder / "dockerd.log", "wb") as log:
         running = subprocess.Popen(words, stdout=log, stderr=log)
@@ -88,7 +117,9 @@ def engine(folder: Path):
 def guarded(made: Engine, folder: Path, configuration: str):
     """HAProxy with a compiled configuration, moved to a socket of the test's own; yields that socket."""
     front = folder / "front.sock"
-    text = configuration.replace("/var/run/docker.sock", str(made.socket)).replace("127.0.0.1:2376", f"unix@{folder}/health.sock")
+    text = configuration.replace("/var/run/docker.sock", str(made.socket)).replace(
+        "127.0.0.1:2376", f"unix@{folder}/health.sock"
+    )
     text = text.replace("unix@/run/proxy/docker.sock", f"unix@{front}").replace("bind :2375", f"bind unix@{front}")
     (folder / "haproxy.cfg").write_text(text)
     with open(folder / "haproxy.log", "wb") as log:

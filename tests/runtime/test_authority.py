@@ -1,4 +1,5 @@
-"""Caddy's own authority, broken off in its making: the compiled container mends it before Caddy starts; a whole one stays."""
+"""Caddy's own authority, broken off in its making: the compiled container mends it before Caddy starts; a whole one
+stays."""
 
 import itertools
 import os
@@ -29,7 +30,12 @@ home.example.org:0 {
 @pytest.fixture(scope="module")
 def entrypoint() -> tuple[str, ...]:
     (host,) = hosts_of(CONFIG).values()
-    return next(container.entrypoint for service in host.services for container in service.containers if container.name == "caddy")
+    return next(
+        container.entrypoint
+        for service in host.services
+        for container in service.containers
+        if container.name == "caddy"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +50,14 @@ def validated(folder: Path, entrypoint: tuple[str, ...] = ()) -> subprocess.Comp
     """Caddy with everything set up but its listeners, which is where the authority is made or read."""
     (folder / "Caddyfile").write_text(CADDYFILE)
     words = [*entrypoint, CADDY, "validate", "--config", "Caddyfile", "--adapter", "caddyfile"]
-    return subprocess.run(words, cwd=folder, env={"PATH": os.environ["PATH"], "XDG_DATA_HOME": str(folder)}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "XDG_DATA_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def broken(made: Path, folder: Path, left: tuple[str, ...], *, emptied: bool) -> Path:
@@ -62,14 +75,22 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("emptied", (False, True), ids=("gone", "empty"))
-@pytest.mark.parametrize("left", [left for count in range(4) for left in itertools.combinations(FILES, count)], ids=lambda left: "+".join(left) or "nothing")
+@pytest.mark.parametrize(
+    "left",
+    [left for count in range(4) for left in itertools.combinations(FILES, count)],
+    ids=lambda left: "+".join(left) or "nothing",
+)
 def test_caddy_starts_with_a_whole_authority_whatever_was_left_of_one(made, entrypoint, tmp_path, left, emptied):
     folder = broken(made, tmp_path / "data", left, emptied=emptied)
 
     done = validated(folder, entrypoint)
 
     assert done.returncode == 0, done.stderr
-    signed = subprocess.run(["openssl", "verify", "-CAfile", folder / AUTHORITY / "root.crt", folder / AUTHORITY / "intermediate.crt"], capture_output=True, text=True)
+    signed = subprocess.run(
+        ["openssl", "verify", "-CAfile", folder / AUTHORITY / "root.crt", folder / AUTHORITY / "intermediate.crt"],
+        capture_output=True,
+        text=True,
+    )
     assert signed.returncode == 0, signed.stderr
     assert (contents(folder)["root.crt"] == contents(made)["root.crt"]) is ({"root.crt", "root.key"} <= {*left})
 

@@ -26,16 +26,29 @@ def real(tmp_path_factory):
 
 def host(content: str):
     """A reader of a file and of a secret, after a one-shot; and a neighbour that reads nothing."""
-    common = {"image": IMAGE, "command": ("/hello",), "health": HEALTHY, "cpus": "0.5", "memory_bytes": 64 << 20, "stop_grace_period_s": 1}
+    common = {
+        "image": IMAGE,
+        "command": ("/hello",),
+        "health": HEALTHY,
+        "cpus": "0.5",
+        "memory_bytes": 64 << 20,
+        "stop_grace_period_s": 1,
+    }
     reader = container(
-        "reader", **common, networks=("infrakit_default", "door_reader"), secrets=(SecretMount("word", "/data/word"),), tmpfs=("/tmp:size=1m",),
+        "reader",
+        **common,
+        networks=("infrakit_default", "door_reader"),
+        secrets=(SecretMount("word", "/data/word"),),
+        tmpfs=("/tmp:size=1m",),
         mounts=(Mount("volume", "reader-data", "/data2"), Mount("file", "reader/a.conf", "/etc/a.conf", True)),
-        depends_on=(Dependency("reader-once", "service_completed_successfully"),), environment=(("DOLLAR", "$HOME ${X} $$"),),
+        depends_on=(Dependency("reader-once", "service_completed_successfully"),),
+        environment=(("DOLLAR", "$HOME ${X} $$"),),
     )
     once = container("reader-once", image=IMAGE, command=("/hello", "once"), health=None, one_shot=True, cpus="0.5")
     files = (ConfigFile("reader/a.conf", content, 0o644, Origin("x", (), "x")),)
     return deployment(
-        service("reader", reader, once, files=files, volumes=("reader-data",)), service("neighbour", container("neighbour", **common)),
+        service("reader", reader, once, files=files, volumes=("reader-data",)),
+        service("neighbour", container("neighbour", **common)),
         networks=(network("infrakit_default", 200, internal=False, isolated=True), network("door_reader", 201)),
         secrets=(SecretSpec("word", "password", 20, False, "", ("reader",), origin("secrets", "word")),),
     )
@@ -47,9 +60,18 @@ def up(real, folder, content: str) -> dict[str, str]:
     read = service_files.emit(made)
     write(folder, (*read, *compose.emit(made, read), *environment_file.emit(made)), made)
     environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": f"unix://{real.socket}"}
-    done = subprocess.run(["docker", "compose", "up", "-d", "--wait"], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["docker", "compose", "up", "-d", "--wait"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
-    lines = real.docker("ps", "-a", "--filter", "label=com.docker.compose.project=infrakit", "--format", "{{.Names}} {{.ID}}").splitlines()
+    lines = real.docker(
+        "ps", "-a", "--filter", "label=com.docker.compose.project=infrakit", "--format", "{{.Names}} {{.ID}}"
+    ).splitlines()
     return dict(line.split() for line in lines)
 
 
@@ -59,13 +81,21 @@ def test_what_is_written_is_what_runs(real, tmp_path):
     limits, config = found["HostConfig"], found["Config"]
 
     assert (limits["Memory"], limits["NanoCpus"], limits["PidsLimit"]) == (64 << 20, 500_000_000, 100)
-    assert (limits["CapDrop"], limits["SecurityOpt"], limits["ReadonlyRootfs"]) == (["ALL"], ["no-new-privileges:true"], True)
+    assert (limits["CapDrop"], limits["SecurityOpt"], limits["ReadonlyRootfs"]) == (
+        ["ALL"],
+        ["no-new-privileges:true"],
+        True,
+    )
     assert limits["LogConfig"] == {"Type": "local", "Config": {"max-file": "3", "max-size": "10m"}}
     assert limits["RestartPolicy"]["Name"] == "unless-stopped"
     assert limits["Tmpfs"] == {"/tmp": "size=1m"}
     assert "DOLLAR=$HOME ${X} $$" in config["Env"]
     assert len(config["Labels"][CONFIG_LABEL]) == 16
-    assert {mount["Destination"]: mount["RW"] for mount in found["Mounts"]} == {"/data2": True, "/etc/a.conf": False, "/data/word": False}
+    assert {mount["Destination"]: mount["RW"] for mount in found["Mounts"]} == {
+        "/data2": True,
+        "/etc/a.conf": False,
+        "/data/word": False,
+    }
     assert set(found["NetworkSettings"]["Networks"]) == {"infrakit_default", "infrakit_door_reader"}
     (way_out,) = json.loads(real.docker("network", "inspect", "infrakit_default"))
     assert way_out["Options"] == {"com.docker.network.bridge.enable_icc": "false"}

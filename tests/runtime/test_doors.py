@@ -49,7 +49,7 @@ X-WebAuth-User X_WebAuth_User X-WebAuth_User
 X-Real-Ip X_Real_Ip X-Real_Ip
 X-Original-URL X_Original_URL X-Original_URL X-Original-Uri X-Rewrite-URL X_Rewrite_URL X-Rewrite_URL
 X-InfraKit-Door X_InfraKit_Door
-""".split()
+""".split()  # noqa: E501 -- words for the shell
 
 # Not an identity, but a lie about the request all the same.
 LIES = """
@@ -146,13 +146,19 @@ http://HOST@evil.example/
 """.strip().splitlines()
 
 METHODS = ("HEAD", "OPTIONS", "TRACE", "PROPFIND", "POST", "PUT", "DELETE", "PATCH", "CONNECT", "get", "X", "GET,HEAD")
-WEBSOCKET = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+WEBSOCKET = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+    "AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
 SMUGGLED = f"GET /smuggled HTTP/1.1\r\nHost: HOST\r\nCookie: {SESSION}x\r\nConnection: close\r\n\r\n"
 
 RAW = {
     "websocket": f"GET / HTTP/1.1\r\nHost: HOST\r\n{WEBSOCKET}\r\n",
     "websocket with an identity": f"GET / HTTP/1.1\r\nHost: HOST\r\nX-Authentik-Username: admin\r\n{WEBSOCKET}\r\n",
-    "h2c": "GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+    "h2c": (
+        "GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
+        "HTTP2-Settings: AAMAAABk\r\n\r\n"
+    ),
     "HTTP/2 without ALPN": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "no Host": "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
     "no Host in 1.0": "GET / HTTP/1.0\r\n\r\n",
@@ -171,20 +177,36 @@ RAW = {
     "Host in capitals": "GET / HTTP/1.1\r\nHost: CAPITALS\r\nConnection: close\r\n\r\n",
     "Host below": "GET / HTTP/1.1\r\nHost: x.HOST\r\nConnection: close\r\n\r\n",
     "two Hosts": "GET / HTTP/1.1\r\nHost: HOST\r\nHost: site.home.example.org\r\nConnection: close\r\n\r\n",
-    "two Hosts, other order": "GET / HTTP/1.1\r\nHost: site.home.example.org\r\nHost: HOST\r\nConnection: close\r\n\r\n",
-    "CL and TE": f"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
-    "CL and CL": f"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\nContent-Length: {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
-    "TE and TE": f"POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n{SMUGGLED}",
-    "TE in disguise": f"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
+    "two Hosts, other order": "GET / HTTP/1.1\r\nHost: site.home.example.org\r\n"
+    "Host: HOST\r\nConnection: close\r\n\r\n",
+    "CL and TE": f"POST / HTTP/1.1\r\nHost: HOST\r\n"
+    f"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}",
+    "CL and CL": f"POST / HTTP/1.1\r\nHost: HOST\r\n"
+    f"Content-Length: 0\r\nContent-Length: {len(SMUGGLED)}\r\n\r\n{SMUGGLED}",
+    "TE and TE": (
+        "POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"
+        f"{SMUGGLED}"
+    ),
+    "TE in disguise": (
+        f"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{SMUGGLED}"
+    ),
     "pipelined": f"GET / HTTP/1.1\r\nHost: HOST\r\n\r\n{SMUGGLED}",
-    "body of a GET": f"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: {len(SMUGGLED)}\r\nConnection: close\r\n\r\n{SMUGGLED}",
-    "trailer": "POST / HTTP/1.1\r\nHost: HOST\r\nTrailer: X-Authentik-Username\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nX-Authentik-Username: admin\r\n\r\n",
-    "space before the colon": "GET / HTTP/1.1\r\nHost: HOST\r\nX-Authentik-Username : admin\r\nConnection: close\r\n\r\n",
+    "body of a GET": f"GET / HTTP/1.1\r\nHost: HOST\r\n"
+    f"Content-Length: {len(SMUGGLED)}\r\nConnection: close\r\n\r\n{SMUGGLED}",
+    "trailer": (
+        "POST / HTTP/1.1\r\nHost: HOST\r\nTrailer: X-Authentik-Username\r\nTransfer-Encoding: chunked\r\nConnection: "
+        "close\r\n\r\n0\r\nX-Authentik-Username: admin\r\n\r\n"
+    ),
+    "space before the colon": "GET / HTTP/1.1\r\nHost: HOST\r\n"
+    "X-Authentik-Username : admin\r\nConnection: close\r\n\r\n",
     "folded": "GET / HTTP/1.1\r\nHost: HOST\r\nX-A: b\r\n X-Authentik-Username: admin\r\nConnection: close\r\n\r\n",
     "LF only": "GET / HTTP/1.1\nHost: HOST\nX-Authentik-Username: admin\nConnection: close\n\n",
     "CR only": "GET / HTTP/1.1\rHost: HOST\r\rConnection: close\r\n\r\n",
     "NUL in a header": "GET / HTTP/1.1\r\nHost: HOST\r\nX-Authentik-Username: a\0b\r\nConnection: close\r\n\r\n",
-    "twice the same": "GET / HTTP/1.1\r\nHost: HOST\r\nX-Authentik-Username: a\r\nx-authentik-username: b\r\nConnection: close\r\n\r\n",
+    "twice the same": (
+        "GET / HTTP/1.1\r\nHost: HOST\r\nX-Authentik-Username: a\r\nx-authentik-username: b\r\nConnection: close\r\n"
+        "\r\n"
+    ),
 }
 
 
@@ -238,21 +260,29 @@ class Street:
 
 @contextmanager
 def street_of(host: Deployment, folder: Path, remote: dict[str, int] | None = None, trusted: str = ""):
-    """The host's Caddyfile and all that it names. `remote`: upstreams that run already; `trusted`: where the tunnel comes from instead."""
+    """The host's Caddyfile and all that it names. `remote`: upstreams that run already; `trusted`: where the tunnel
+    comes from instead."""
     (artifact,) = caddyfile.emit(host)
     config = adapt(artifact.content, folder)
     for server in config["apps"]["http"]["servers"].values():
         if trusted and "trusted_proxies" in server:
             server["trusted_proxies"]["ranges"] = [trusted]
-    addresses = {upstream.address for route in host.routes for upstream in route.upstreams} - {"authentik:9000", *(remote or {})}
+    addresses = {upstream.address for route in host.routes for upstream in route.upstreams} - {
+        "authentik:9000",
+        *(remote or {}),
+    }
     backends = {address: StandIn("backend") for address in sorted(addresses | {"portainer:8000"})}
     outpost = Outpost("outpost")
-    behind = {address: each.port for address, each in backends.items()} | {"authentik:9000": outpost.port} | (remote or {})
+    behind = (
+        {address: each.port for address, each in backends.items()} | {"authentik:9000": outpost.port} | (remote or {})
+    )
     config, ports = moved(config, folder, behind)
     names = tuple(route.hostname for route in host.routes if route.sign_in != "fleet")
     try:
         with running(config, ports, folder, names) as door:
-            named = {address.partition(":")[0]: each for address, each in backends.items() if address != "portainer:8000"}
+            named = {
+                address.partition(":")[0]: each for address, each in backends.items() if address != "portainer:8000"
+            }
             yield Street(outpost, named, door)
     finally:
         for each in (outpost, *backends.values()):
@@ -281,8 +311,13 @@ def test_each_kind_of_route_is_here(compiled):
     kinds = {route.hostname.partition(".")[0]: route.sign_in for route in compiled.routes}
 
     assert kinds == {
-        "auth": "provider", "dozzle": "forward_auth", "glances": "forward_auth", "wiki": "forward_auth",
-        "guacamole": "application", "portainer": "application", "site": "public",
+        "auth": "provider",
+        "dozzle": "forward_auth",
+        "glances": "forward_auth",
+        "wiki": "forward_auth",
+        "guacamole": "application",
+        "portainer": "application",
+        "site": "public",
     }
     assert len(HOSTILE) >= 40
 
@@ -327,7 +362,13 @@ def test_the_outpost_hears_the_truth(street, service, line):
 
     (asked,) = street.outpost.seen
     said = {name: asked.values(f"X-Forwarded-{name}") for name in ("Host", "Proto", "Method", "Uri", "For")}
-    assert said == {"Host": [f"{service}.{DOMAIN}"], "Proto": ["https"], "Method": ["POST"], "Uri": ["/page"], "For": ["127.0.0.1"]}
+    assert said == {
+        "Host": [f"{service}.{DOMAIN}"],
+        "Proto": ["https"],
+        "Method": ["POST"],
+        "Uri": ["/page"],
+        "For": ["127.0.0.1"],
+    }
 
 
 @pytest.mark.parametrize("service", ASKED)
@@ -375,7 +416,15 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-STRANGERS = ("evil.example", "127.0.0.1", f"dozzle.{DOMAIN}.", f"x.dozzle.{DOMAIN}", DOMAIN, "localhost", "authentik:9000")
+STRANGERS = (
+    "evil.example",
+    "127.0.0.1",
+    f"dozzle.{DOMAIN}.",
+    f"x.dozzle.{DOMAIN}",
+    DOMAIN,
+    "localhost",
+    "authentik:9000",
+)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
@@ -429,7 +478,9 @@ def tunnelled(tmp_path_factory):
         yield made
 
 
-@pytest.mark.parametrize("line", [line for line in LIES if not line.startswith(("X-Forwarded-For", "X-Forwarded-Proto"))])
+@pytest.mark.parametrize(
+    "line", [line for line in LIES if not line.startswith(("X-Forwarded-For", "X-Forwarded-Proto"))]
+)
 @pytest.mark.parametrize("service", ASKED)
 def test_behind_the_tunnel_the_outpost_hears_of_the_right_door(tunnelled, service, line):
     """The outpost decides by X-Forwarded-Host: if a client could choose it, whoever may see one app could see all."""
@@ -458,7 +509,9 @@ class Pair(NamedTuple):
     def knock(self, *headers: str, pair: Path | None) -> tuple[bytes, list[Seen]]:
         """What a client with this certificate gets at the shed's door, and what the shed's backends saw."""
         self.shed.forget()
-        return self.shed.door.say(get("/page", *headers).replace("HOST", SHED).encode(), SHED, ":8443", pair=pair), self.shed.reached()
+        return self.shed.door.say(
+            get("/page", *headers).replace("HOST", SHED).encode(), SHED, ":8443", pair=pair
+        ), self.shed.reached()
 
 
 @pytest.fixture(scope="module")
@@ -470,9 +523,11 @@ def fleet(tmp_path_factory):
         folder.mkdir()
         mint_certificates(str(folder), name, ())
     (remote,) = {upstream.address for route in hosts["core"].routes for upstream in route.upstreams if upstream.remote}
-    with street_of(hosts["shed"], folders["shed"]) as shed:
-        with street_of(hosts["core"], folders["core"], remote={remote: shed.door.ports[":8443"]}) as core:
-            yield Pair(core, shed, {name: folder / "secrets" for name, folder in folders.items()})
+    with (
+        street_of(hosts["shed"], folders["shed"]) as shed,
+        street_of(hosts["core"], folders["core"], remote={remote: shed.door.ports[":8443"]}) as core,
+    ):
+        yield Pair(core, shed, {name: folder / "secrets" for name, folder in folders.items()})
 
 
 def test_with_its_certificate_the_core_opens_the_door_that_it_names(fleet):
@@ -483,7 +538,9 @@ def test_with_its_certificate_the_core_opens_the_door_that_it_names(fleet):
     assert seen.values("X-Authentik-Username") == ["bob"]
 
 
-@pytest.mark.parametrize("door", ["", "portainer.home.example.org", "*", "dozzle-shed.home.example.org.", "x, dozzle-shed.home.example.org"])
+@pytest.mark.parametrize(
+    "door", ["", "portainer.home.example.org", "*", "dozzle-shed.home.example.org.", "x, dozzle-shed.home.example.org"]
+)
 def test_an_unknown_door_gets_no_answer(fleet, door):
     assert fleet.knock(f"X-InfraKit-Door: {door}", pair=fleet.secrets["core"]) == (b"", [])
 
@@ -512,12 +569,17 @@ def test_another_host_of_the_fleet_is_not_the_core(fleet, host):
 
 def test_through_both_doors_the_shed_hears_what_the_outpost_said(fleet):
     fleet.shed.forget()
-    answer = fleet.core.ask("dozzle-shed", get("/page?x=1", f"Cookie: {SESSION}", *(f"{name}: admin" for name in SPOOFED)))
+    answer = fleet.core.ask(
+        "dozzle-shed", get("/page?x=1", f"Cookie: {SESSION}", *(f"{name}: admin" for name in SPOOFED))
+    )
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     (seen,) = fleet.shed.reached()
     assert identities(seen) == {name.lower(): [value] for name, value in BOB.items()}
-    assert (seen.values("X-Forwarded-Host"), seen.values("X-Forwarded-Proto")) == (["dozzle-shed.home.example.org"], ["https"])
+    assert (seen.values("X-Forwarded-Host"), seen.values("X-Forwarded-Proto")) == (
+        ["dozzle-shed.home.example.org"],
+        ["https"],
+    )
 
 
 @pytest.mark.parametrize("service", ["dozzle-shed", "glances-shed", "wiki"])
@@ -540,5 +602,8 @@ def test_an_app_on_two_hosts_hears_the_same_on_both(fleet):
         there += fleet.shed.reached()
 
     assert here and there
-    told = {tuple((name, *seen.values(name)) for name in ("Host", "X-Forwarded-Host", "X-Forwarded-Proto", *BOB)) for seen in here + there}
+    told = {
+        tuple((name, *seen.values(name)) for name in ("Host", "X-Forwarded-Host", "X-Forwarded-Proto", *BOB))
+        for seen in here + there
+    }
     assert len(told) == 1, told

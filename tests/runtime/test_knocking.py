@@ -1,4 +1,5 @@
-"""The doors of a real Caddy, knocked at as `up` does: a stranger is sent to sign in, and a door that fails is a named failure."""
+"""The doors of a real Caddy, knocked at as `up` does: a stranger is sent to sign in, and a door that fails is a named
+failure."""
 
 import pytest
 

@@ -1,6 +1,8 @@
-"""The compiled network graph of every example: a compromised container reaches no other service's backend around sign-in.
+"""The compiled network graph of every example: a compromised container reaches no other service's backend around
+sign-in.
 
-Pure: who shares a network whose members can talk; written down here once more, apart from the rule of policy/ that it watches.
+Pure: who shares a network whose members can talk; written down here once more, apart from the rule of policy/ that it
+watches.
 """
 
 import pytest
@@ -10,9 +12,7 @@ from tests.emit.examples import hosts
 HOSTS = hosts()
 every_host = pytest.mark.parametrize("name", HOSTS)
 
-LEDGER = {
-    ("authentik", "portainer"), ("authentik", "guacamole"), ("dozzle", "dozzle-agent"), ("cloudflared", "caddy"),
-}
+LEDGER = {("authentik", "portainer"), ("authentik", "guacamole"), ("dozzle", "dozzle-agent"), ("cloudflared", "caddy")}
 """Pairs of services, besides Caddy and each routed service, that may talk: the back channels that blueprints state."""
 
 
@@ -63,7 +63,12 @@ def test_a_socket_proxy_talks_to_its_consumer_alone(name):
 def test_the_way_out_is_no_way_to_a_neighbour(name):
     for network in HOSTS[name].networks:
         assert network.internal or network.isolated, network.name
-        members = [item.name for service in HOSTS[name].services for item in service.containers if network.name in item.networks]
+        members = [
+            item.name
+            for service in HOSTS[name].services
+            for item in service.containers
+            if network.name in item.networks
+        ]
         assert network.internal or len(members) == 1, (network.name, members)
 
 
@@ -74,7 +79,10 @@ def test_no_container_leaves_the_networks_or_joins_one_that_is_not_there(name):
     for service in host.services:
         for container in service.containers:
             assert set(container.networks) <= known
-            assert not {"network", "pid", "privileged"} & {key for key, value in container.privileges if value} or container.name == "glances", container.name
+            assert (
+                not {"network", "pid", "privileged"} & {key for key, value in container.privileges if value}
+                or container.name == "glances"
+            ), container.name
 
 
 @every_host

@@ -129,7 +129,10 @@ GET ?/_ping
 """
 
 HEADERS = "Host: docker\r\nConnection: close\r\n"
-WEBSOCKET = "Host: docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: http://x\r\n"
+WEBSOCKET = (
+    "Host: docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+    "AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: http://x\r\n"
+)
 
 
 def consumers() -> dict[str, dict]:
@@ -195,14 +198,18 @@ def test_no_spelling_gets_around_the_list(real, tmp_path, consumer):
 def test_hostile_bytes_reach_no_unlisted_call(real, tmp_path):
     smuggled = b"GET /containers/json HTTP/1.1\r\nHost: x\r\n\r\n"
     attempts = [
-        b"GET /_ping HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        b"GET /_ping HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        + smuggled,
         b"GET /containers/json\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /containers/json HTTP/0.9\r\n\r\n",
         b"GET  /containers/json HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET\t/containers/json HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST /containers/json HTTP/1.1\r\nHost: x\r\nX-HTTP-Method-Override: GET\r\nContent-Length: 0\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET /containers/json HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+        (
+            b"GET /containers/json HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+            b"HTTP2-Settings: AAMAAABk\r\n\r\n"
+        ),
     ]
     with guarded(real, tmp_path, compiled("ping", ["GET /_ping", "HEAD /_ping"], "tcp")) as front:
         answers = [whole_answer(front, attempt) for attempt in attempts]
@@ -211,7 +218,8 @@ def test_hostile_bytes_reach_no_unlisted_call(real, tmp_path):
 
 
 def whole_answer(front: Path, sent: bytes, until: bytes | None = None) -> bytes:
-    """All that comes back until HAProxy hangs up on a sender who has nothing more to say; of a stream, until these bytes came."""
+    """All that comes back until HAProxy hangs up on a sender who has nothing more to say; of a stream, until these
+    bytes came."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(30)
         connection.connect(str(front))
@@ -225,14 +233,19 @@ def whole_answer(front: Path, sent: bytes, until: bytes | None = None) -> bytes:
 
 
 def test_a_listed_shell_answers(real, tmp_path):
-    """HAProxy 2.6 drops `Upgrade` from a request with a body, and dockerd answers one way only; 3.0 passes it on (101)."""
+    """HAProxy 2.6 drops `Upgrade` from a request with a body, and dockerd answers one way only; 3.0 passes it on
+    (101)."""
     calls = ["POST /containers/{id}/exec", "POST /exec/{id}/start"]
     start = "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
     with guarded(real, tmp_path, compiled("shell", calls, "unix")) as front:
         made = post(front, "/containers/target/exec", {"AttachStdout": True, "Cmd": ["/hello"]})
-        identity = json.loads(made[made.index(b"{"):made.rindex(b"}") + 1])["Id"]
+        identity = json.loads(made[made.index(b"{") : made.rindex(b"}") + 1])["Id"]
         body = json.dumps({"Detach": False, "Tty": False})
-        answer = whole_answer(front, f"POST /exec/{identity}/start HTTP/1.1\r\n{start}Content-Length: {len(body)}\r\n\r\n{body}".encode(), b"hello\n")
+        answer = whole_answer(
+            front,
+            f"POST /exec/{identity}/start HTTP/1.1\r\n{start}Content-Length: {len(body)}\r\n\r\n{body}".encode(),
+            b"hello\n",
+        )
 
     assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
     assert b"hello\n" in answer
@@ -254,13 +267,18 @@ def post(front: Path, target: str, value: dict) -> bytes:
 
 def test_a_stream_stays_open_and_delivers(real, tmp_path):
     with guarded(real, tmp_path, compiled("logs", ["GET /containers/{id}/logs"], "tcp")) as front:
-        answer = whole_answer(front, b"GET /containers/target/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n", b"hello")
+        answer = whole_answer(
+            front, b"GET /containers/target/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n", b"hello"
+        )
 
     assert b"hello" in answer
 
 
 def test_the_health_check_asks_the_engine_and_nothing_else(real, tmp_path):
     with guarded(real, tmp_path, compiled("none", [], "tcp")):
-        answers = [ask(tmp_path / "health.sock", request(line)) for line in ("GET /_ping", "GET /version", "GET /containers/json", "POST /_ping")]
+        answers = [
+            ask(tmp_path / "health.sock", request(line))
+            for line in ("GET /_ping", "GET /version", "GET /containers/json", "POST /_ping")
+        ]
 
     assert answers == [(200, True), (403, False), (403, False), (403, False)]

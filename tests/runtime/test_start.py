@@ -1,4 +1,5 @@
-"""Services that start, by a real engine and Compose: who is slow is waited for, who never comes is given up soon, and says why himself."""
+"""Services that start, by a real engine and Compose: who is slow is waited for, who never comes is given up soon, and
+says why himself."""
 
 import json
 import os
@@ -28,7 +29,10 @@ IMAGE, PROJECT = "example/shell:1", "starting"
 FOR_EVER = "while :; do sleep 0.2; done"
 COMMANDS = {
     "crashes": "echo 'open /data/own.key: permission denied'; exit 7",
-    "comes-late": f"read n </lives || n=0; echo $((n + 1)) >/lives; [ $n -ge 5 ] || {{ echo 'no database yet'; exit 3; }}; : >/ready; {FOR_EVER}",
+    "comes-late": (
+        f"read n </lives || n=0; echo $((n + 1)) >/lives; [ $n -ge 5 ] || {{ echo 'no database yet'; exit 3; }}; : "
+        f">/ready; {FOR_EVER}"
+    ),
     "is-slow": f"sleep 5; : >/ready; {FOR_EVER}",
     "is-silent": f"echo 'cannot listen'; {FOR_EVER}",
     "fails-once": "echo 'no such table'; exit 5",
@@ -44,7 +48,7 @@ SERVICE = """\
     command: [/bin/sh, -c, {command}]
     stop_grace_period: 0s
     healthcheck: {{test: [CMD, /bin/sh, -c, "[ -e /ready ] || {{ echo not ready; exit 1; }}"], interval: 1s, retries: 2}}
-"""
+"""  # noqa: E501 -- verbatim text
 NEEDS = "    depends_on: {fails-once: {condition: service_completed_successfully}}\n"
 
 
@@ -61,15 +65,24 @@ class Local(Machine):
 
 def with_libraries(*programs: str) -> list[str]:
     said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
-    libraries = [word for line in said.splitlines() for word in line.split() if word.startswith("/") and not word.endswith(":")]
+    libraries = [
+        word for line in said.splitlines() for word in line.split() if word.startswith("/") and not word.endswith(":")
+    ]
     return [*programs, *dict.fromkeys(libraries)]
 
 
 def compose_file() -> str:
     parts = []
     for name, command in COMMANDS.items():
-        image, restart = "example/none:1" if name == "has-no-image" else IMAGE, "no" if name == "fails-once" else "unless-stopped"
-        parts.append(SERVICE.format(name=name, image=image, restart=json.dumps(restart), command=json.dumps(command.replace("$", "$$"))))
+        image, restart = (
+            "example/none:1" if name == "has-no-image" else IMAGE,
+            "no" if name == "fails-once" else "unless-stopped",
+        )
+        parts.append(
+            SERVICE.format(
+                name=name, image=image, restart=json.dumps(restart), command=json.dumps(command.replace("$", "$$"))
+            )
+        )
         parts.append(NEEDS if name == "needs-it" else "")
     return f"name: {PROJECT}\nservices:\n" + "".join(parts)
 
@@ -92,7 +105,11 @@ def machine(real, monkeypatch):
     """With a Compose file of all containers."""
     folder = real.socket.parent
     (folder / "compose.yaml").write_text(compose_file())
-    monkeypatch.setattr(services, "COMPOSE", ("docker", "compose", "--project-directory", str(folder), "-f", f"{folder}/compose.yaml", "--ansi", "never"))
+    monkeypatch.setattr(
+        services,
+        "COMPOSE",
+        ("docker", "compose", "--project-directory", str(folder), "-f", f"{folder}/compose.yaml", "--ansi", "never"),
+    )
     yield Local(str(real.socket))
     left = real.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}").split()
     if left:
@@ -163,18 +180,24 @@ def test_what_compose_was_about_to_put_in_anothers_place_does_not_stay(real, mac
 
     started(machine, "is-well")
     (after,) = machine.engine.containers(PROJECT)
-    assert (after.name, after.health) == ("starting-is-well-1", "healthy") and after.started_at > before["State"]["StartedAt"]
+    assert (after.name, after.health) == ("starting-is-well-1", "healthy") and after.started_at > before["State"][
+        "StartedAt"
+    ]
 
 
 def test_a_start_that_would_last_is_stopped_by_a_signal(real, machine):
     """Compose goes with us; what it started stays, for the next run."""
+
     def ask_when_it_runs() -> None:
         while not real.docker("ps", "-q", "--filter", f"label=com.docker.compose.project={PROJECT}"):
             time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
 
     start = Step("service is-silent", "is silent", (), (Start(PROJECT, ("is-silent",)),))
-    with stopping(machine.stop, lambda: "stopping") as asked, pytest.raises(Interrupted, match="stopped in: is silent") as stopped:
+    with (
+        stopping(machine.stop, lambda: "stopping") as asked,
+        pytest.raises(Interrupted, match="stopped in: is silent") as stopped,
+    ):
         Thread(target=ask_when_it_runs).start()
         run(Plan("start", (start,)), machine, lambda event: None, lambda step, action: None, stopping=asked)
 

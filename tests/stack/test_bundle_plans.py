@@ -1,4 +1,5 @@
-"""Plans with a bundle: images and packages from it, trust first, the serial last; nothing of it where it does not fit."""
+"""Plans with a bundle: images and packages from it, trust first, the serial last; nothing of it where it does not
+fit."""
 
 import pytest
 
@@ -26,10 +27,18 @@ ENTRY = ImageEntry("sha256:" + "0" * 64, CONFIG, "sha256:" + "2" * 64)
 KEY = PublicKey("ssh-ed25519", b"key")
 
 
-def source(names=None, files=(), architecture="amd64", unpacked={}) -> Source:
+def source(names=None, files=(), architecture="amd64", unpacked=None) -> Source:
+    if unpacked is None:
+        unpacked = {}
     listed = list(pins(FULL)) if names is None else names
     entries = {path: FileEntry(1, "0" * 64) for path in files}
-    return Source("/stick", Manifest(9, "0", "0", "x", (architecture,), entries, {}, {name: {architecture: ENTRY} for name in listed}, unpacked), KEY)
+    return Source(
+        "/stick",
+        Manifest(
+            9, "0", "0", "x", (architecture,), entries, {}, {name: {architecture: ENTRY} for name in listed}, unpacked
+        ),
+        KEY,
+    )
 
 
 def actions(plan):
@@ -46,7 +55,9 @@ def test_every_image_of_the_bundle_is_loaded_and_none_pulled():
 
 def test_an_image_that_the_bundle_has_not_is_pulled():
     first, *rest = pins(FULL)
-    found = [action for action in actions(plan_up(FULL, emit(FULL), hex_digest, source(rest))) if isinstance(action, Pull)]
+    found = [
+        action for action in actions(plan_up(FULL, emit(FULL), hex_digest, source(rest))) if isinstance(action, Pull)
+    ]
     assert [action.reference for action in found] == [first]
 
 
@@ -57,8 +68,17 @@ def test_the_bundle_comes_before_the_mirror_and_the_mirror_before_the_internet()
     deployment = compiled(fleet_lock(), FILE + b"images: {mirror: 'registry.lan:5000/'}\n").fleet.deployments[0]
     wanted = pins(deployment)
     first, *rest = wanted
-    entries = {name: {"amd64": ImageEntry(wanted[name].manifest, wanted[name].image, wanted[name].index)} for name in rest}
-    found = actions(plan_up(deployment, emit(deployment), hex_digest, source()._replace(manifest=source().manifest._replace(images=entries))))
+    entries = {
+        name: {"amd64": ImageEntry(wanted[name].manifest, wanted[name].image, wanted[name].index)} for name in rest
+    }
+    found = actions(
+        plan_up(
+            deployment,
+            emit(deployment),
+            hex_digest,
+            source()._replace(manifest=source().manifest._replace(images=entries)),
+        )
+    )
     assert [action.reference for action in found if isinstance(action, Load)] == rest
     [pull] = [action for action in found if isinstance(action, Pull)]
     own = first.removeprefix("registry.lan:5000/")
@@ -66,12 +86,17 @@ def test_the_bundle_comes_before_the_mirror_and_the_mirror_before_the_internet()
 
 
 def test_an_image_for_another_processor_is_not_taken():
-    assert not any(isinstance(action, Load) for action in actions(plan_up(FULL, emit(FULL), hex_digest, source(architecture="arm64"))))
+    assert not any(
+        isinstance(action, Load)
+        for action in actions(plan_up(FULL, emit(FULL), hex_digest, source(architecture="arm64")))
+    )
 
 
 def test_a_locked_image_is_taken_only_where_it_is_that_one():
     name, made = next(iter(pins(FULL))), source()
-    assert made.has(name, "amd64", ImagePin("", "", CONFIG, 1)) and not made.has(name, "amd64", ImagePin("", "", "sha256:" + "3" * 64, 1))
+    assert made.has(name, "amd64", ImagePin("", "", CONFIG, 1)) and not made.has(
+        name, "amd64", ImagePin("", "", "sha256:" + "3" * 64, 1)
+    )
 
 
 def test_trust_comes_first_and_the_serial_last():
@@ -83,7 +108,10 @@ def test_trust_comes_first_and_the_serial_last():
 
 def test_an_unsigned_bundle_pins_no_key():
     unsigned = source()._replace(key=None)
-    assert all(step.name != "trust" for step in remembered(plan_up(FULL, emit(FULL), hex_digest, unsigned), unsigned, pinned=False).steps)
+    assert all(
+        step.name != "trust"
+        for step in remembered(plan_up(FULL, emit(FULL), hex_digest, unsigned), unsigned, pinned=False).steps
+    )
 
 
 def test_packages_are_brought_before_they_are_installed_and_taken_away_after():
@@ -91,14 +119,20 @@ def test_packages_are_brought_before_they_are_installed_and_taken_away_after():
     name = system_of(facts)
     steps = from_packages(docker_steps(facts, files=PACKAGES), source(files=[f"packages/{name}/a.deb"]), name)
     installing = next(step for step in steps if any(isinstance(action, Install) for action in step.actions))
-    assert [type(action) for action in installing.actions][:2] == [Unpack, Install] and installing.actions[-1].path == PACKAGES
+    assert [type(action) for action in installing.actions][:2] == [Unpack, Install] and installing.actions[
+        -1
+    ].path == PACKAGES
     assert steps[0].done_when[0].path == PACKAGES
 
 
 def test_a_bundle_without_packages_for_this_system_says_for_which_it_has_some():
     facts = facts_of(load("debian13-vps"))
     with pytest.raises(MachineUnfit) as caught:
-        from_packages(docker_steps(facts, files=PACKAGES), source(files=["packages/debian-bookworm-arm64/a.deb"]), system_of(facts))
+        from_packages(
+            docker_steps(facts, files=PACKAGES),
+            source(files=["packages/debian-bookworm-arm64/a.deb"]),
+            system_of(facts),
+        )
     assert "debian-trixie-amd64" in caught.value.message and "debian-bookworm-arm64" in caught.value.message
 
 

@@ -85,7 +85,15 @@ def test_an_image_on_its_way_during_a_power_cut_is_fetched_anew():
     machine = Machine(WIKI, start="second")
     machine.files[PULLING] = f"first {WIKI}\n".encode()
 
-    assert fetch(machine) == [f"pull {WIKI}", f"forget {WIKI}", "flush", "remove mark", f"pull {WIKI}", "flush", "remove mark"]
+    assert fetch(machine) == [
+        f"pull {WIKI}",
+        f"forget {WIKI}",
+        "flush",
+        "remove mark",
+        f"pull {WIKI}",
+        "flush",
+        "remove mark",
+    ]
 
 
 def test_of_an_image_fetched_by_its_digest_both_names_go():
@@ -108,7 +116,15 @@ def test_a_broken_off_image_that_is_no_longer_wanted_need_not_be_there():
     machine = Machine(start="second", absent=(OTHER,))
     machine.files[PULLING] = f"first {OTHER}\n".encode()
 
-    assert fetch(machine) == [f"pull {OTHER}", f"forget {OTHER}", "flush", "remove mark", f"pull {WIKI}", "flush", "remove mark"]
+    assert fetch(machine) == [
+        f"pull {OTHER}",
+        f"forget {OTHER}",
+        "flush",
+        "remove mark",
+        f"pull {WIKI}",
+        "flush",
+        "remove mark",
+    ]
 
 
 def test_a_broken_off_image_that_cannot_be_had_now_stays_marked():
@@ -136,13 +152,19 @@ class Engine(Machine):
 
 def test_a_pinned_image_is_asked_of_the_mirror_and_only_then_of_its_own_registry():
     mirror, own = Pull(MIRRORED, "amd64", PIN).sources
-    assert (mirror, own) == (f"registry.lan:5000/ghcr.io/requarks/wiki@{PIN.index}", f"ghcr.io/requarks/wiki@{PIN.index}")
+    assert (mirror, own) == (
+        f"registry.lan:5000/ghcr.io/requarks/wiki@{PIN.index}",
+        f"ghcr.io/requarks/wiki@{PIN.index}",
+    )
     machine, said = Engine(), []
     Pull(MIRRORED, "amd64", PIN).do(machine, said.append)
     assert [call for call in machine.calls if call.startswith("pull")] == [f"pull {mirror}"] and not said
     machine = Engine(absent=(mirror,))
     Pull(MIRRORED, "amd64", PIN).do(machine, said.append)
-    assert [call for call in machine.calls if call.startswith("pull")] == [f"pull {mirror}", f"pull {own}"] and MIRRORED in machine.images
+    assert [call for call in machine.calls if call.startswith("pull")] == [
+        f"pull {mirror}",
+        f"pull {own}",
+    ] and MIRRORED in machine.images
     assert [event.text for event in said] == [f"{mirror}: there is no such image; asking for {own}"]
     assert Pull(MIRRORED, "amd64", PIN).text() == f"pull {mirror}, else {own}"
 

@@ -33,7 +33,12 @@ def test_images_come_before_anything_that_changes_what_runs(name):
 
 def test_a_service_comes_after_those_that_it_depends_on():
     first, second, third = FULL.services[:3]
-    needy = first._replace(containers=tuple(item._replace(depends_on=(Dependency(third.containers[0].name, "service_healthy"),)) for item in first.containers))
+    needy = first._replace(
+        containers=tuple(
+            item._replace(depends_on=(Dependency(third.containers[0].name, "service_healthy"),))
+            for item in first.containers
+        )
+    )
 
     assert [service.name for service in in_order((needy, second, third))] == [second.name, third.name, first.name]
 
@@ -41,7 +46,12 @@ def test_a_service_comes_after_those_that_it_depends_on():
 def test_a_circle_of_services_still_has_every_one_of_them():
     first, second = FULL.services[:2]
     circle = tuple(
-        one._replace(containers=tuple(item._replace(depends_on=(Dependency(other.containers[0].name, "service_healthy"),)) for item in one.containers))
+        one._replace(
+            containers=tuple(
+                item._replace(depends_on=(Dependency(other.containers[0].name, "service_healthy"),))
+                for item in one.containers
+            )
+        )
         for one, other in ((first, second), (second, first))
     )
     assert {service.name for service in in_order(circle)} == {first.name, second.name}
@@ -64,24 +74,36 @@ def test_every_container_is_wanted_with_the_label_of_its_file():
 
 def container(**fields) -> Container:
     given = {
-        "name": "x-1", "service": "x", "state": "running", "health": "healthy", "exit_code": 0, "config_hash": "", "image": "", "image_id": "",
-        "restarts": 0, "started_at": "", "labels": {"io.infrakit.config": "a"},
+        "name": "x-1",
+        "service": "x",
+        "state": "running",
+        "health": "healthy",
+        "exit_code": 0,
+        "config_hash": "",
+        "image": "",
+        "image_id": "",
+        "restarts": 0,
+        "started_at": "",
+        "labels": {"io.infrakit.config": "a"},
     }
     return Container(**{**given, **fields})
 
 
-@pytest.mark.parametrize(("found", "wanted", "well"), [
-    (container(), Wanted("x", "a", False), True),
-    (container(health=""), Wanted("x", "a", False), True),
-    (None, Wanted("x", "a", False), False),
-    (container(), Wanted("x", "b", False), False),
-    (container(health="starting"), Wanted("x", "a", False), False),
-    (container(health="unhealthy"), Wanted("x", "a", False), False),
-    (container(state="restarting", health=""), Wanted("x", "a", False), False),
-    (container(state="exited", health=""), Wanted("x", "a", False), False),
-    (container(state="exited", health=""), Wanted("x", "a", True), True),
-    (container(state="exited", health="", exit_code=1), Wanted("x", "a", True), False),
-])
+@pytest.mark.parametrize(
+    ("found", "wanted", "well"),
+    [
+        (container(), Wanted("x", "a", False), True),
+        (container(health=""), Wanted("x", "a", False), True),
+        (None, Wanted("x", "a", False), False),
+        (container(), Wanted("x", "b", False), False),
+        (container(health="starting"), Wanted("x", "a", False), False),
+        (container(health="unhealthy"), Wanted("x", "a", False), False),
+        (container(state="restarting", health=""), Wanted("x", "a", False), False),
+        (container(state="exited", health=""), Wanted("x", "a", False), False),
+        (container(state="exited", health=""), Wanted("x", "a", True), True),
+        (container(state="exited", health="", exit_code=1), Wanted("x", "a", True), False),
+    ],
+)
 def test_who_is_well(found, wanted, well):
     assert is_well(found, wanted) is well
 
@@ -91,7 +113,13 @@ def test_a_lock_is_put_in_place_and_one_of_another_file_goes():
     assert ("/etc/infrakit/infrakit.lock", b"lock", 0o600) in files
     names = [step.name for step in plan_install(FULL, emit(FULL), hex_digest, (), files).steps]
     assert "file /etc/infrakit/infrakit.lock" in names
-    (gone,) = [step for step in plan_install(FULL, emit(FULL), hex_digest, (), own_files(b"file", [], b"", b""), ("/etc/infrakit/infrakit.lock",)).steps if step.name.startswith("no ")]
+    (gone,) = [
+        step
+        for step in plan_install(
+            FULL, emit(FULL), hex_digest, (), own_files(b"file", [], b"", b""), ("/etc/infrakit/infrakit.lock",)
+        ).steps
+        if step.name.startswith("no ")
+    ]
     assert [action.text() for action in gone.actions] == ["remove /etc/infrakit/infrakit.lock"]
 
 
@@ -113,9 +141,15 @@ def said(*, records=RECORDS, **options) -> list[str]:
 
 def test_uninstall_takes_the_last_change_back_first():
     assert said(keep_data=False, keep_docker=False) == [
-        "remove every container of homelab", "remove every network of homelab", "remove every volume of homelab",
-        "write /etc/motd", "remove /etc/infrakit/infrakit.yaml", "run apt-get purge docker-ce",
-        "remove /var/lib/infrakit and all in it", "remove /etc/infrakit and all in it", "remove /var/cache/infrakit and all in it",
+        "remove every container of homelab",
+        "remove every network of homelab",
+        "remove every volume of homelab",
+        "write /etc/motd",
+        "remove /etc/infrakit/infrakit.yaml",
+        "run apt-get purge docker-ce",
+        "remove /var/lib/infrakit and all in it",
+        "remove /etc/infrakit and all in it",
+        "remove /var/cache/infrakit and all in it",
     ]
 
 
@@ -130,11 +164,15 @@ def test_an_engine_of_ours_goes_with_all_that_it_holds():
     assert "remove the image x/y:1" not in gone, "it goes with the folder"
 
 
-@pytest.mark.parametrize(("options", "records"), [
-    ({"keep_data": False, "keep_docker": False}, [*RECORDS, IMAGE]),
-    ({"keep_data": False, "keep_docker": True}, [DATA, *RECORDS, IMAGE]),
-    ({"keep_data": True, "keep_docker": False}, [DATA, *RECORDS, IMAGE]),
-], ids=["not our engine", "others use it", "data stays"])
+@pytest.mark.parametrize(
+    ("options", "records"),
+    [
+        ({"keep_data": False, "keep_docker": False}, [*RECORDS, IMAGE]),
+        ({"keep_data": False, "keep_docker": True}, [DATA, *RECORDS, IMAGE]),
+        ({"keep_data": True, "keep_docker": False}, [DATA, *RECORDS, IMAGE]),
+    ],
+    ids=["not our engine", "others use it", "data stays"],
+)
 def test_where_the_engines_folder_stays_our_images_go(options, records):
     gone = said(records=records, **options)
 
@@ -160,4 +198,8 @@ def test_uninstall_keeps_what_it_is_told_to_keep():
     kept = said(keep_data=True, keep_docker=True)
 
     assert "remove every volume of homelab" not in kept and "run apt-get purge docker-ce" not in kept
-    assert not [text for text in kept if "/etc/infrakit" in text or "/var/lib/infrakit/hosts" in text or "remove /var/lib/infrakit/undo" in text]
+    assert not [
+        text
+        for text in kept
+        if "/etc/infrakit" in text or "/var/lib/infrakit/hosts" in text or "remove /var/lib/infrakit/undo" in text
+    ]

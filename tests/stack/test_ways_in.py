@@ -18,7 +18,10 @@ def test_the_first_to_sign_in_is_the_files_first_administrator():
 
 
 def test_a_link_is_found_among_what_authentik_logs():
-    said = '{"event": "Loaded config", "level": "debug"}\nStore this link safely, as it will allow anyone to access authentik as alice.\nThis recovery token is valid for 1\xa0hour.\n/recovery/use-token/AbC-d_9/\n'
+    said = (
+        '{"event": "Loaded config", "level": "debug"}\nStore this link safely, as it will allow anyone to access '
+        "authentik as alice.\nThis recovery token is valid for 1\xa0hour.\n/recovery/use-token/AbC-d_9/\n"
+    )
 
     assert PATH.findall(said) == ["/recovery/use-token/AbC-d_9/"]
 
@@ -35,7 +38,10 @@ def test_the_way_into_a_service_is_its_containers_port():
     assert way_in(HOSTS["hybrid-shed"], "glances").container.endswith("-glances-1")
 
 
-@pytest.mark.parametrize(("host", "service", "hint"), [("full-homelab", "watchtower", "one of: authentik, "), ("hybrid-core", "edge-thing", "one of: ")])
+@pytest.mark.parametrize(
+    ("host", "service", "hint"),
+    [("full-homelab", "watchtower", "one of: authentik, "), ("hybrid-core", "edge-thing", "one of: ")],
+)
 def test_a_service_without_a_page_has_no_way_in(host, service, hint):
     with pytest.raises(UsageProblem) as raised:
         way_in(HOSTS[host], service)
@@ -44,6 +50,8 @@ def test_a_service_without_a_page_has_no_way_in(host, service, hint):
 
 
 def test_who_opens_a_way_is_told_how_to_use_it():
-    text = "\n".join(announcement(way_in(FULL, "portainer"), 9001, ["root", "bob"], "homelab", "/secrets", "it ends with Ctrl-C"))
+    text = "\n".join(
+        announcement(way_in(FULL, "portainer"), 9001, ["root", "bob"], "homelab", "/secrets", "it ends with Ctrl-C")
+    )
 
     assert "ssh -L 9001:127.0.0.1:9001 bob@homelab" in text and "root and bob may use it, and nobody else" in text

@@ -1,4 +1,5 @@
-"""What is asked of running services after the start: of Authentik over real HTTP, with its answers as upstream shapes them."""
+"""What is asked of running services after the start: of Authentik over real HTTP, with its answers as upstream shapes
+them."""
 
 import json
 import subprocess
@@ -18,22 +19,35 @@ from tests.emit.examples import hosts
 HOSTS = hosts()
 FULL = HOSTS["full-homelab"]
 TOKEN = "a-token"
-INSTANCE = {"pk": "b1", "name": "InfraKit", "path": ORDER["path"], "status": "error", "last_applied_hash": "", "enabled": True, "content": "", "metadata": {}}
+INSTANCE = {
+    "pk": "b1",
+    "name": "InfraKit",
+    "path": ORDER["path"],
+    "status": "error",
+    "last_applied_hash": "",
+    "enabled": True,
+    "content": "",
+    "metadata": {},
+}
 MEMBERS = [
-    {"pk": 5, "username": "alice", "is_active": True, "last_login": None}, {"pk": 6, "username": "carol", "is_active": False, "last_login": "2026-11-01T10:00:00Z"},
+    {"pk": 5, "username": "alice", "is_active": True, "last_login": None},
+    {"pk": 6, "username": "carol", "is_active": False, "last_login": "2026-11-01T10:00:00Z"},
 ]
 
 
 @pytest.fixture
 def api(tmp_path):
-    """ask(apply=..., token=...) -> what the script prints; ask.calls: method and path of each request that had the right token."""
+    """ask(apply=..., token=...) -> what the script prints; ask.calls: method and path of each request that had the
+    right token."""
     calls = []
 
     class Api(BaseHTTPRequestHandler):
         def do_GET(self):
             parts = urlsplit(self.path)
             found = {
-                "/api/v3/managed/blueprints/": {"results": [INSTANCE] if parse_qs(parts.query).get("path") == [INSTANCE["path"]] else []},
+                "/api/v3/managed/blueprints/": {
+                    "results": [INSTANCE] if parse_qs(parts.query).get("path") == [INSTANCE["path"]] else []
+                },
                 "/api/v3/core/groups/": {"results": [{"name": "administrators", "users_obj": MEMBERS}]},
                 "/api/v3/managed/blueprints/b1/apply/": INSTANCE,
             }.get(parts.path)
@@ -56,7 +70,9 @@ def api(tmp_path):
         def ask(*, apply=False, token=TOKEN, base=base, **more):
             (tmp_path / "token").write_text(f"{token}\n")
             order = {**ORDER, "base": base, "token": str(tmp_path / "token"), "apply": apply, **more}
-            done = subprocess.run([sys.executable, "-"], input=f"order = {order!r}{SCRIPT}", capture_output=True, text=True, timeout=30)
+            done = subprocess.run(
+                [sys.executable, "-"], input=f"order = {order!r}{SCRIPT}", capture_output=True, text=True, timeout=30
+            )
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)
 
@@ -88,14 +104,17 @@ def test_a_refused_token_is_told_apart_from_silence(api):
 GOOD = State("successful", "abc", True, {"alice": ""})
 
 
-@pytest.mark.parametrize(("state", "missing"), [
-    (GOOD, ""),
-    (State(), "has not found"),
-    (GOOD._replace(status="error"), "status error"),
-    (GOOD._replace(enabled=False), "switched off"),
-    (GOOD._replace(last_applied_hash="abd"), "an older state"),
-    (GOOD._replace(members={}), "no administrator alice"),
-])
+@pytest.mark.parametrize(
+    ("state", "missing"),
+    [
+        (GOOD, ""),
+        (State(), "has not found"),
+        (GOOD._replace(status="error"), "status error"),
+        (GOOD._replace(enabled=False), "switched off"),
+        (GOOD._replace(last_applied_hash="abd"), "an older state"),
+        (GOOD._replace(members={}), "no administrator alice"),
+    ],
+)
 def test_what_authentik_lacks_is_said(state, missing):
     found = Applied("homelab", "abc", ("alice",)).missing(state)
     assert (missing in found) if missing else found == ""
@@ -107,15 +126,19 @@ def test_services_are_told_where_they_run_and_after_all_others(name):
     services = [step for step in plan_up(host, emit(host), hex_digest).steps if step.name.startswith("service ")]
     told = [step.name for step in services if len(step.actions) > 1]
 
-    assert told == [f"service {name}" for name in ("guacamole", "authentik") if name in {service.name for service in host.services}]
-    assert not told or [step.name for step in services[-len(told):]] == told
+    assert told == [
+        f"service {name}" for name in ("guacamole", "authentik") if name in {service.name for service in host.services}
+    ]
+    assert not told or [step.name for step in services[-len(told) :]] == told
     assert all(len(step.done_when) == len(step.actions) for step in services)
 
 
 def test_doors_are_waited_for_and_nothing_else_is():
     steps = plan_up(FULL, emit(FULL), hex_digest).steps
 
-    assert {step.name.split()[0] for step in steps if step.waits} == {"door"} and all(step.waits for step in steps if step.name.startswith("door "))
+    assert {step.name.split()[0] for step in steps if step.waits} == {"door"} and all(
+        step.waits for step in steps if step.name.startswith("door ")
+    )
 
 
 def test_the_blueprint_that_counts_is_the_one_of_the_tree():

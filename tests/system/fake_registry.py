@@ -1,4 +1,5 @@
-"""A registry (OCI distribution, version 2) on 127.0.0.1 that fails as told; Docker needs no TLS for a registry there, others get it.
+"""A registry (OCI distribution, version 2) on 127.0.0.1 that fails as told; Docker needs no TLS for a registry there,
+others get it.
 
 What it holds is made on the spot: layers of noise, so that the engine has none of them yet.
 """
@@ -65,7 +66,8 @@ def reset(answer: "Answer", content: bytes) -> None:
 
 
 class Registry:
-    """Images by name and tag, blobs by digest, and for each kind of request ("manifest", "layer") the faults to come."""
+    """Images by name and tag, blobs by digest, and for each kind of request ("manifest", "layer") the faults to
+    come."""
 
     def __init__(self) -> None:
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
@@ -88,8 +90,11 @@ class Registry:
         self.heard: list[tuple[str, str, str]] = []
         """(method, path, Authorization) of every request."""
 
-    def publish(self, name: str, *, layers: int = 1, architecture: str = "amd64", listed: bool = False, tag: str = "1") -> str:
-        """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors are."""
+    def publish(
+        self, name: str, *, layers: int = 1, architecture: str = "amd64", listed: bool = False, tag: str = "1"
+    ) -> str:
+        """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors
+        are."""
         content, kind = self._image(layers, architecture)
         if listed:
             return self.publish_list(name, [(f"linux/{architecture}", content)], tag)
@@ -97,7 +102,8 @@ class Registry:
         return f"{self.address}/{name}:{tag}"
 
     def publish_for(self, name: str, *platforms: str, tag: str = "1") -> str:
-        """An image for each of these ("linux/arm/v7"), below one list that also holds what is no image; its full reference."""
+        """An image for each of these ("linux/arm/v7"), below one list that also holds what is no image; its full
+        reference."""
         made = [(platform, self._image(1, platform.split("/")[1])[0]) for platform in platforms]
         return self.publish_list(name, [("unknown/unknown", self._image(1, "unknown")[0]), *made], tag)
 
@@ -107,7 +113,9 @@ class Registry:
             self.manifests[name, digest_of(content)] = MANIFEST, content
             system, architecture, *variant = platform.split("/")
             named = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
-            entries.append({"mediaType": MANIFEST, "digest": digest_of(content), "size": len(content), "platform": named})
+            entries.append(
+                {"mediaType": MANIFEST, "digest": digest_of(content), "size": len(content), "platform": named}
+            )
         content = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = INDEX, content
         return f"{self.address}/{name}:{tag}"
@@ -116,11 +124,15 @@ class Registry:
         """(its manifest, of what kind); its blobs are kept."""
         contents = [noise(number) for number in range(layers)]
         config = {
-            "architecture": architecture, "os": "linux", "config": {"Cmd": ["/none"]},
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Cmd": ["/none"]},
             "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(content)) for content in contents]},
         }
         manifest = {
-            "schemaVersion": 2, "mediaType": MANIFEST, "config": self._blob(json.dumps(config).encode(), CONFIG),
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self._blob(json.dumps(config).encode(), CONFIG),
             "layers": [self._blob(content, LAYER) for content in contents],
         }
         self.layers.update(item["digest"] for item in manifest["layers"])
@@ -130,7 +142,8 @@ class Registry:
         return digest_of(self.manifests[name, tag][1])
 
     def fault(self, kind: str, method: str) -> Fault | None:
-        """What is to go wrong with this request. After an answer to HEAD the engine asks again by GET: only that uses a fault up."""
+        """What is to go wrong with this request. After an answer to HEAD the engine asks again by GET: only that uses a
+        fault up."""
         self.asked.append(kind)
         waiting = self.faults.get(kind)
         if waiting:
@@ -153,7 +166,11 @@ class Answer(BaseHTTPRequestHandler):
         registry.heard.append((self.command, self.path, self.headers.get("Authorization", "")))
         if path == "/token":
             return self.token()
-        if registry.auth and self.headers.get("Authorization") != {"basic": f"Basic {basic()}", "token": f"Bearer {TOKEN}"}[registry.auth]:
+        if (
+            registry.auth
+            and self.headers.get("Authorization")
+            != {"basic": f"Basic {basic()}", "token": f"Bearer {TOKEN}"}[registry.auth]
+        ):
             return self.challenge()
         found = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
         if path == "/v2/":
@@ -181,7 +198,11 @@ class Answer(BaseHTTPRequestHandler):
 
     def begin(self, code: int, headers: dict[str, str]) -> None:
         self.send_response(code)
-        for name, value in {"Docker-Distribution-Api-Version": "registry/2.0", "Content-Type": "application/octet-stream", **headers}.items():
+        for name, value in {
+            "Docker-Distribution-Api-Version": "registry/2.0",
+            "Content-Type": "application/octet-stream",
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
 
@@ -194,15 +215,24 @@ class Answer(BaseHTTPRequestHandler):
         """Say what to do first."""
         registry = self.server.registry
         realm = registry.realm or f"{registry.scheme}://{registry.address}/token"
-        ways = {"basic": 'Basic realm="here"', "token": f'Bearer realm="{realm}",service="here",scope="repository:a/b:pull"'}
+        ways = {
+            "basic": 'Basic realm="here"',
+            "token": f'Bearer realm="{realm}",service="here",scope="repository:a/b:pull"',
+        }
         self.refuse(401, "authentication required", {"WWW-Authenticate": ways[registry.auth]})
 
     def token(self) -> None:
         """What the place for tokens says to bob, and to others."""
-        if self.command == "GET" and not self.server.registry.anybody and self.headers.get("Authorization") != f"Basic {basic()}":
+        if (
+            self.command == "GET"
+            and not self.server.registry.anybody
+            and self.headers.get("Authorization") != f"Basic {basic()}"
+        ):
             sent = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
             return self.refuse(401, f"nobody may with {sent}", {})
-        return self.send(200, json.dumps({"token": TOKEN, "expires_in": 300}).encode(), {"Content-Type": "application/json"})
+        return self.send(
+            200, json.dumps({"token": TOKEN, "expires_in": 300}).encode(), {"Content-Type": "application/json"}
+        )
 
     def refuse(self, status: int, message: str, headers: dict[str, str], code: str = "") -> None:
         names = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
@@ -246,11 +276,38 @@ def registry(tls: Path | None = None):
 
 def certificates(folder: Path) -> Path:
     """A private authority (ca.crt), and what it signed for 127.0.0.1, in this folder."""
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
     run = {"cwd": folder, "check": True, "capture_output": True}
     subprocess.run([*new, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=a private authority"], **run)
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
-    subprocess.run([*new, *names, "-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "server.key", "-out", "server.pem", "-subj", "/CN=here"], **run)
+    subprocess.run(
+        [
+            *new,
+            *names,
+            "-CA",
+            "ca.crt",
+            "-CAkey",
+            "ca.key",
+            "-keyout",
+            "server.key",
+            "-out",
+            "server.pem",
+            "-subj",
+            "/CN=here",
+        ],
+        **run,
+    )
     return folder
 
 

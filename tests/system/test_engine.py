@@ -1,4 +1,5 @@
-"""The edge to Docker, against a real dockerd: what runs, what does not answer, and images from a registry that fails as told.
+"""The edge to Docker, against a real dockerd: what runs, what does not answer, and images from a registry that fails as
+told.
 
 Everything made here is named infrakit-engine-*, and removed.
 """
@@ -24,7 +25,8 @@ from tests.system import fake_registry
 from tests.system.fake_registry import forged, reset, stalled, status, truncated
 
 needs_docker = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not shutil.which("dockerd"), reason="needs root on x86-64 and dockerd"
+    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not shutil.which("dockerd"),
+    reason="needs root on x86-64 and dockerd",
 )
 RUN = f"infrakit-engine-{uuid.uuid4().hex[:8]}"
 SECOND_NS = 1_000_000_000
@@ -65,7 +67,11 @@ def container(api, image):
 
     def make(service, *words, probe=None, start=True):
         name = f"{RUN}-{service}"
-        check = {"test": ["CMD", *probe], "interval": SECOND_NS // 5, "retries": 1, "timeout": 5 * SECOND_NS} if probe else None
+        check = (
+            {"test": ["CMD", *probe], "interval": SECOND_NS // 5, "retries": 1, "timeout": 5 * SECOND_NS}
+            if probe
+            else None
+        )
         labels = {PROJECT: RUN, SERVICE: service, CONFIG_HASH: f"hash of {service}", "io.infrakit.config": "ours"}
         host = api.create_host_config(network_mode="none")
         api.create_container(image, list(words), name=name, labels=labels, healthcheck=check, host_config=host)
@@ -124,7 +130,12 @@ def heard(engine):
 @needs_docker
 def test_the_engine_says_its_version(engine):
     found = engine.version()
-    assert found.version[0].isdigit() and found.api.startswith("1.") and found.minimum_api.startswith("1.") and found.architecture == "amd64"
+    assert (
+        found.version[0].isdigit()
+        and found.api.startswith("1.")
+        and found.minimum_api.startswith("1.")
+        and found.architecture == "amd64"
+    )
 
 
 @needs_docker
@@ -138,7 +149,12 @@ def test_containers_of_a_project_are_listed_in_any_state_by_name(engine, contain
     assert (done.state, made.state, web.state) == ("exited", "created", "running")
     assert done.exit_code == 0 and not made.started_at and web.started_at.startswith("20")
     assert web.name == f"{RUN}-web" and web.config_hash == "hash of web" and web.labels["io.infrakit.config"] == "ours"
-    assert web.image == f"{RUN}:1" and web.image_id == engine.image_id(f"{RUN}:1") and web.restarts == 0 and web.health == ""
+    assert (
+        web.image == f"{RUN}:1"
+        and web.image_id == engine.image_id(f"{RUN}:1")
+        and web.restarts == 0
+        and web.health == ""
+    )
 
 
 @needs_docker
@@ -176,7 +192,12 @@ def test_logs_are_the_last_lines(engine, container):
 
 @needs_docker
 def test_what_is_not_there_is_empty(engine):
-    assert engine.image_id(f"{RUN}:missing") == engine.image_architecture(f"{RUN}:missing") == engine.image_id("Not a Name") == ""
+    assert (
+        engine.image_id(f"{RUN}:missing")
+        == engine.image_architecture(f"{RUN}:missing")
+        == engine.image_id("Not a Name")
+        == ""
+    )
     assert engine.logs(f"{RUN}-missing", 5) == engine.last_health(f"{RUN}-missing") == ""
 
 
@@ -193,7 +214,10 @@ def test_an_image_is_pulled_with_its_bytes_told(engine, registry, heard):
 @needs_docker
 def test_an_image_is_pulled_by_its_digest(engine, registry, heard):
     reference = registry.publish("infrakit-engine-digest", listed=True)
-    for name in (f"{reference}@{registry.digest('infrakit-engine-digest')}", f"{reference[:-2]}@{registry.digest('infrakit-engine-digest')}"):
+    for name in (
+        f"{reference}@{registry.digest('infrakit-engine-digest')}",
+        f"{reference[:-2]}@{registry.digest('infrakit-engine-digest')}",
+    ):
         heard.pull(name)
         assert engine.image_id(name)
 
@@ -227,20 +251,38 @@ def test_a_fault_that_passes_is_tried_again(engine, registry, heard, name):
     registry.faults[kind] = list(faults)
     heard.pull(reference, stall_s=8 if name != "stalled" else 2)
     assert engine.image_id(reference) and not registry.faults[kind]
-    # The engine itself tries a layer again where it was cut off, or was refused for now; and some of the connections that were.
+    # The engine itself tries a layer again where it was cut off, or was refused for now; and some of the connections
+    # that were.
     fewest = {"truncated": 0, "layer-trouble": 0, "reset": 1}.get(name, len(faults))
     assert fewest <= len(heard.waited) <= len(faults)
     assert all(0 < pause <= LONGEST_PAUSE_S * 1.25 for pause in heard.waited)
     if name == "rate-limit":
-        assert 7.5 <= heard.waited[0] <= 8.5 and "the registry lets us fetch no more for now; again in 8 s" in {text for _, _, text in heard.said}
+        assert 7.5 <= heard.waited[0] <= 8.5 and "the registry lets us fetch no more for now; again in 8 s" in {
+            text for _, _, text in heard.said
+        }
 
 
 LASTING = {
-    "limited": (status(429, "You have reached your pull rate limit"), 3, "the registry lets us fetch no more for now after 3 attempts", "docker login"),
+    "limited": (
+        status(429, "You have reached your pull rate limit"),
+        3,
+        "the registry lets us fetch no more for now after 3 attempts",
+        "docker login",
+    ),
     "patience": (status(429, "retry-after: 1h30m0s"), 1, "the registry lets us fetch no more for now", "90 minutes"),
     "broken": (status(500, "oops"), 3, "the registry is in trouble after 3 attempts", "run again later"),
-    "login": (status(401, "authentication required", WWW_Authenticate='Basic realm="here"'), 1, "who asks", "sudo docker login 127.0.0.1:"),
-    "private": (status(403, "requested access to the resource is denied"), 1, "who asks", "sudo docker login 127.0.0.1:"),
+    "login": (
+        status(401, "authentication required", WWW_Authenticate='Basic realm="here"'),
+        1,
+        "who asks",
+        "sudo docker login 127.0.0.1:",
+    ),
+    "private": (
+        status(403, "requested access to the resource is denied"),
+        1,
+        "who asks",
+        "sudo docker login 127.0.0.1:",
+    ),
 }
 
 
@@ -269,7 +311,11 @@ def test_a_stall_that_lasts_is_called_off_each_time(registry, heard):
     reference = registry.publish("infrakit-engine-silent")
     registry.always["layer"] = stalled
     error = heard.refused(reference, attempts=2, stall_s=1)
-    assert "it stalls after 2 attempts: nothing came for 1 s" in error.message and "run again" in error.hint and len(heard.waited) == 1
+    assert (
+        "it stalls after 2 attempts: nothing came for 1 s" in error.message
+        and "run again" in error.hint
+        and len(heard.waited) == 1
+    )
 
 
 @needs_docker
@@ -336,9 +382,15 @@ class TestUnreachable:
             silent.listen()
             assert "does not answer" in self.refused(tmp_path / "silent.sock", timeout_s=0.3).message
 
-    @pytest.mark.parametrize("answer", [
-        b"220 mail ready\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
-    ])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"220 mail ready\r\n\r\n",
+            b"",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+        ],
+    )
     def test_someone_else(self, tmp_path, answer):
         with socket.socket(socket.AF_UNIX) as other:
             other.bind(str(tmp_path / "other.sock"))
@@ -380,21 +432,39 @@ def denied(path) -> int:
     return 2
 
 
-@pytest.mark.parametrize(("said", "seconds"), [
-    ("toomanyrequests: retry-after: 1m2.5s, allowed: 44000/minute", 62.5), ("retry-after: 259.838µs", 0.000259838), ("Retry-After: 120", 120),
-    ("Retry-After: 250ms", 0.25), ("retry-after: 1h0m3s", 3603), ("please retry", 0), ("retry-after: soon", 0),
-])
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("toomanyrequests: retry-after: 1m2.5s, allowed: 44000/minute", 62.5),
+        ("retry-after: 259.838µs", 0.000259838),
+        ("Retry-After: 120", 120),
+        ("Retry-After: 250ms", 0.25),
+        ("retry-after: 1h0m3s", 3603),
+        ("please retry", 0),
+        ("retry-after: soon", 0),
+    ],
+)
 def test_the_pause_that_a_registry_asks_for(said, seconds):
     assert asked_pause_s(said) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize(("reference", "registry"), [
-    ("caddy:2", "docker.io"), ("library/caddy", "docker.io"), ("ghcr.io/a/b@sha256:00", "ghcr.io"), ("localhost/a", "localhost"), ("here:5000/a:1", "here:5000"),
-])
+@pytest.mark.parametrize(
+    ("reference", "registry"),
+    [
+        ("caddy:2", "docker.io"),
+        ("library/caddy", "docker.io"),
+        ("ghcr.io/a/b@sha256:00", "ghcr.io"),
+        ("localhost/a", "localhost"),
+        ("here:5000/a:1", "here:5000"),
+    ],
+)
 def test_the_registry_of_a_name(reference, registry):
     assert registry_of(reference) == registry
 
 
 def test_an_error_holds_no_secret_and_no_control_character():
-    said = 'Get "https://bob:hunter2@cdn.example/layer?Expires=9&Signature=s3cret": \x1b[31mtimeout\n Authorization: Bearer abcdefghijklmnopqrstuvwxyz'
+    said = (
+        'Get "https://bob:hunter2@cdn.example/layer?Expires=9&Signature=s3cret": \x1b[31mtimeout\n Authorization: '
+        "Bearer abcdefghijklmnopqrstuvwxyz"
+    )
     assert one_line(said) == 'Get "https://cdn.example/layer": \\x1b[31mtimeout Authorization: Bearer ***'

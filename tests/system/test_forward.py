@@ -1,4 +1,5 @@
-"""A port of the loopback that leads on, with real sockets: what goes in comes out, who may not is turned away, nothing is left behind."""
+"""A port of the loopback that leads on, with real sockets: what goes in comes out, who may not is turned away, nothing
+is left behind."""
 
 import os
 import socket
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,10 @@ from infrakit.system.forward import Forwarder, dial, owner
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 NOBODY = 65534
-CALL = "import socket; s = socket.create_connection(('127.0.0.1', {port}), 5); s.sendall(b'ask'); s.shutdown(1); print(s.makefile('rb').read().decode())"
+CALL = (
+    "import socket; s = socket.create_connection(('127.0.0.1', {port}), 5); s.sendall(b'ask'); s.shutdown(1); "
+    "print(s.makefile('rb').read().decode())"
+)
 
 
 def handle(connection: socket.socket) -> None:
@@ -130,7 +135,7 @@ def test_who_hangs_up_at_once_is_nobody(service):
 def test_a_caller_of_ipv6_is_known():
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_INET6) as caller:
         caller.connect(("::ffff:127.0.0.1", server.getsockname()[1]))
-        tables = [open(path).read() for path in ("/proc/net/tcp", "/proc/net/tcp6")]
+        tables = [Path(path).read_text() for path in ("/proc/net/tcp", "/proc/net/tcp6")]
 
         assert owner(tables, caller.getsockname()[1], server.getsockname()[1]) == os.geteuid()
 

@@ -9,15 +9,25 @@ from pathlib import Path
 
 import pytest
 
-CALLS = ("mkdir", "rename", "renameat2", "linkat", "unlink", "rmdir", "write", "chmod", "fchmod", "fsync", "syncfs", "flock")
+CALLS = (
+    "mkdir",
+    "rename",
+    "renameat2",
+    "linkat",
+    "unlink",
+    "rmdir",
+    "write",
+    "chmod",
+    "fchmod",
+    "fsync",
+    "syncfs",
+    "flock",
+)
 MOST_CALLS = 1000
 BEFORE = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
 AFTER = BEFORE + "services: {glances: {enabled: false}}\ntimezone: Europe/Berlin\n"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")]
 
 
 def compile_there(pyz: Path, folder: Path, *, call: str = "", kill_at: int = 0, failing: tuple[str, ...] = ()) -> int:
@@ -58,7 +68,8 @@ def tree_of(pyz: Path, folder: Path, text: str) -> dict[str, bytes]:
 
 
 def every_kill(pyz: Path, place: Path, prepare, calls=CALLS, failing: tuple[str, ...] = ()):
-    """Yields a name for each call at which a compile in a prepared folder was killed; the caller looks at what is left."""
+    """Yields a name for each call at which a compile in a prepared folder was killed; the caller looks at what is
+    left."""
     for call in calls:
         for number in range(1, MOST_CALLS):
             shutil.rmtree(place, ignore_errors=True)
@@ -94,7 +105,9 @@ def old_and_new(pyz, tmp_path):
     return {**old, **note}, {**new, **note}, prepare
 
 
-def test_a_change_that_is_killed_leaves_the_old_tree_or_the_new_one_and_completes_on_the_next_run(pyz, tmp_path, old_and_new):
+def test_a_change_that_is_killed_leaves_the_old_tree_or_the_new_one_and_completes_on_the_next_run(
+    pyz, tmp_path, old_and_new
+):
     old, new, prepare = old_and_new
     seen, killed = set(), 0
     for where in every_kill(pyz, tmp_path / "place", prepare):
@@ -125,7 +138,9 @@ def test_without_an_exchange_of_names_and_links_no_kill_loses_a_tree(pyz, tmp_pa
 
 
 def test_a_host_that_leaves_is_there_or_gone(pyz, tmp_path):
-    two = BEFORE.replace("pattern: monitoring\n", "hosts:\n  one: {pattern: monitoring}\n  two: {pattern: edge, address: 10.0.0.2}\n")
+    two = BEFORE.replace(
+        "pattern: monitoring\n", "hosts:\n  one: {pattern: monitoring}\n  two: {pattern: edge, address: 10.0.0.2}\n"
+    )
     one = two.replace("  two: {pattern: edge, address: 10.0.0.2}\n", "")
     old, new = tree_of(pyz, tmp_path / "old", two), tree_of(pyz, tmp_path / "new", one)
     assert new and any(name.startswith("two/") for name in old)
@@ -137,7 +152,9 @@ def test_a_host_that_leaves_is_there_or_gone(pyz, tmp_path):
     for where in every_kill(pyz, tmp_path / "place", prepare, ("rename", "renameat2", "linkat", "unlink", "rmdir")):
         place = tmp_path / "place"
         left = {name: content for name, content in trees(place).items() if name.startswith("two/")}
-        assert left in ({}, {name: content for name, content in old.items() if name.startswith("two/")}), f"half a host after {where}"
+        assert left in ({}, {name: content for name, content in old.items() if name.startswith("two/")}), (
+            f"half a host after {where}"
+        )
         assert compile_there(pyz, place) == 0
         assert files(place / "build") == new, f"something is left over after {where}"
 

@@ -19,7 +19,8 @@ from tests.e2e.bed.engine import start_engine
 from tests.system import fake_registry
 
 pytestmark = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not shutil.which("dockerd"), reason="needs root on x86-64 and dockerd"
+    os.name != "posix" or os.geteuid() != 0 or platform.machine() != "x86_64" or not shutil.which("dockerd"),
+    reason="needs root on x86-64 and dockerd",
 )
 NAME = "infrakit-engine-pinned"
 
@@ -60,7 +61,9 @@ def test_a_pinned_image_is_fetched_under_its_name_although_the_tag_has_moved(mac
     pin = pin_of(reference)
     registry.publish_for(NAME, *platforms)
     fetched(machine, reference)
-    assert ImageThere(reference, "amd64").holds(machine) and not ImageThere(reference, "amd64", pin).holds(machine), "it is the moved one"
+    assert ImageThere(reference, "amd64").holds(machine) and not ImageThere(reference, "amd64", pin).holds(machine), (
+        "it is the moved one"
+    )
     fetched(machine, reference, pin)
     assert ImageThere(reference, "amd64", pin).holds(machine)
     assert machine.engine.image_id(reference) in pin.ids
@@ -76,7 +79,10 @@ def test_an_image_is_believed_by_each_of_the_three_ids_that_a_store_may_give_it(
     reference = registry.publish(NAME)
     fetched(machine, reference)
     found, other = machine.engine.image_id(reference), f"sha256:{0:064x}"
-    pins = [ImagePin(*ids, 1) for ids in ((found, other, other), (other, found, other), (other, other, found), (other, other, other))]
+    pins = [
+        ImagePin(*ids, 1)
+        for ids in ((found, other, other), (other, found, other), (other, other, found), (other, other, other))
+    ]
     assert [ImageThere(reference, "amd64", pin).holds(machine) for pin in pins] == [True, True, True, False]
 
 
@@ -89,7 +95,11 @@ def test_a_pinned_image_that_the_mirror_has_not_comes_from_its_own_registry(mach
             Pull(mirrored, "amd64", pin).do(machine, said.append)
             assert ImageThere(mirrored, "amd64", pin).holds(machine)
             notes = [event.text for event in said if event.kind == "note"]
-            assert len(notes) == 1 and "there is no such image" in notes[0] and f"asking for {origin.rpartition(':')[0]}@" in notes[0]
+            assert (
+                len(notes) == 1
+                and "there is no such image" in notes[0]
+                and f"asking for {origin.rpartition(':')[0]}@" in notes[0]
+            )
             # By its tag alone nobody but the mirror is asked.
             registry.publish("only-by-tag")
             registry.heard.clear()
@@ -106,7 +116,11 @@ def test_a_loaded_image_has_no_digest_and_is_believed_by_its_id(machine, registr
     pin = pin_of(reference)
     fetched(machine, reference, pin)
     saved = machine.run(("docker", "save", "-o", str(tmp_path / "saved.tar"), reference))
-    assert saved.code == 0 and machine.run(("docker", "image", "rm", "--force", pin.image)).code == 0 and not ImageThere(reference, "amd64", pin).holds(machine)
+    assert (
+        saved.code == 0
+        and machine.run(("docker", "image", "rm", "--force", pin.image)).code == 0
+        and not ImageThere(reference, "amd64", pin).holds(machine)
+    )
     assert machine.run(("docker", "load", "-i", str(tmp_path / "saved.tar"))).code == 0
     assert ImageThere(reference, "amd64", pin).holds(machine)
 

@@ -17,8 +17,20 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 
 
 def calls(code: str, tmp_path: Path) -> list[str]:
-    """Which of rename, fsync and syncfs a piece of Python comes to, with the name of the file or folder that it is about."""
-    words = ["strace", "-qq", "-y", "-o", str(tmp_path / "trace"), "--trace=rename,fsync,syncfs", sys.executable, "-c", code, str(tmp_path)]
+    """Which of rename, fsync and syncfs a piece of Python comes to, with the name of the file or folder that it is
+    about."""
+    words = [
+        "strace",
+        "-qq",
+        "-y",
+        "-o",
+        str(tmp_path / "trace"),
+        "--trace=rename,fsync,syncfs",
+        sys.executable,
+        "-c",
+        code,
+        str(tmp_path),
+    ]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     lines = (tmp_path / "trace").read_text().splitlines()
     return [re.sub(r'^(\w+)\(.*[/"<]([^/">]+)[">]+\) += 0$', r"\1 \2", line) for line in lines]
@@ -41,7 +53,10 @@ def test_a_secret_is_on_the_disk_before_anything_can_read_it(tmp_path):
 @needs_strace
 def test_one_disk_is_flushed_once_and_what_is_not_there_is_left_out(tmp_path):
     (tmp_path / "other").mkdir()
-    code = "import sys; from infrakit.system.machine import Machine; Machine().flush(sys.argv[1], sys.argv[1] + '/other', '/nowhere')"
+    code = (
+        "import sys; from infrakit.system.machine import Machine; Machine().flush(sys.argv[1], sys.argv[1] + "
+        "'/other', '/nowhere')"
+    )
 
     assert calls(code, tmp_path) == ["syncfs other"]
 

@@ -1,4 +1,5 @@
-"""The client of registries, against one that fails as told, over TLS by a private authority: names, processors, logins, blobs."""
+"""The client of registries, against one that fails as told, over TLS by a private authority: names, processors, logins,
+blobs."""
 
 import json
 import threading
@@ -44,7 +45,11 @@ class Asking:
         (self.folder / "docker/config.json").write_text(json.dumps(tree))
 
     def client(self, **options) -> Client:
-        places = {"certificates": str(self.folder / "certs.d"), "daemon": str(self.folder / "daemon.json"), "logins": str(self.folder / "docker")}
+        places = {
+            "certificates": str(self.folder / "certs.d"),
+            "daemon": str(self.folder / "daemon.json"),
+            "logins": str(self.folder / "docker"),
+        }
         return Client(tell=self.said.append, wait=self.waited.append, **{**places, "silence_s": 5, **options})
 
     def refused(self, act, **options) -> MachineUnfit:
@@ -52,7 +57,9 @@ class Asking:
             act(client)
         error = caught.value
         assert error.message and error.hint and "\n" not in error.message
-        assert not any(secret in f"{error.message} {error.hint} {self.said}" for secret in (PASSWORD, TOKEN, basic(), "s3cret"))
+        assert not any(
+            secret in f"{error.message} {error.hint} {self.said}" for secret in (PASSWORD, TOKEN, basic(), "s3cret")
+        )
         return error
 
 
@@ -65,19 +72,30 @@ def layers_of(client, reference, architecture="amd64"):
     return client.image(reference, [architecture]).images[architecture].layers
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("docker.io/library/caddy:2.11.4", Reference("docker.io", "library/caddy", "2.11.4", "")),
-    ("caddy", Reference("docker.io", "library/caddy", "", "")),
-    ("ghcr.io/x/y:tag", Reference("ghcr.io", "x/y", "tag", "")),
-    ("registry.bed:5000/docker.io/library/caddy:2", Reference("registry.bed:5000", "docker.io/library/caddy", "2", "")),
-    (f"localhost/a:1@sha256:{'0' * 64}", Reference("localhost", "a", "1", f"sha256:{'0' * 64}")),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("docker.io/library/caddy:2.11.4", Reference("docker.io", "library/caddy", "2.11.4", "")),
+        ("caddy", Reference("docker.io", "library/caddy", "", "")),
+        ("ghcr.io/x/y:tag", Reference("ghcr.io", "x/y", "tag", "")),
+        (
+            "registry.bed:5000/docker.io/library/caddy:2",
+            Reference("registry.bed:5000", "docker.io/library/caddy", "2", ""),
+        ),
+        (f"localhost/a:1@sha256:{'0' * 64}", Reference("localhost", "a", "1", f"sha256:{'0' * 64}")),
+    ],
+)
 def test_a_name_is_taken_apart(text, expected):
     assert parse_reference(text) == expected
-    assert parse_reference(text).host == ("registry-1.docker.io" if expected.registry == "docker.io" else expected.registry)
+    assert parse_reference(text).host == (
+        "registry-1.docker.io" if expected.registry == "docker.io" else expected.registry
+    )
 
 
-@pytest.mark.parametrize("text", ["", "Caddy:2", "a:b:c", "ghcr.io/", "a@sha256:00", "a/../b", "a:", "a b", "http://a.example/b", "a@", "x" * 300])
+@pytest.mark.parametrize(
+    "text",
+    ["", "Caddy:2", "a:b:c", "ghcr.io/", "a@sha256:00", "a/../b", "a:", "a b", "http://a.example/b", "a@", "x" * 300],
+)
 def test_what_is_no_name_is_refused(text):
     with pytest.raises(UsageProblem):
         parse_reference(text)
@@ -103,11 +121,21 @@ def test_a_question_about_a_tag_asks_for_no_content(registry, asking):
     assert [method for method, _, _ in registry.heard] == ["HEAD"]
 
 
-@pytest.mark.parametrize(("platforms", "architecture", "best"), [
-    (["linux/arm/v6", "linux/arm/v7"], "armhf", 1), (["linux/arm/v6"], "armhf", 0), (["linux/arm"], "armhf", 0), (["linux/arm/v7"], "armv6", None),
-    (["linux/arm64"], "arm64", 0), (["linux/arm64/v8"], "arm64", 0), (["windows/amd64", "linux/amd64"], "amd64", 1), (["linux/amd64/v3", "linux/amd64"], "amd64", 1),
-    (["unknown/unknown"], "amd64", None), (["linux/riscv64"], "riscv64", 0),
-])
+@pytest.mark.parametrize(
+    ("platforms", "architecture", "best"),
+    [
+        (["linux/arm/v6", "linux/arm/v7"], "armhf", 1),
+        (["linux/arm/v6"], "armhf", 0),
+        (["linux/arm"], "armhf", 0),
+        (["linux/arm/v7"], "armv6", None),
+        (["linux/arm64"], "arm64", 0),
+        (["linux/arm64/v8"], "arm64", 0),
+        (["windows/amd64", "linux/amd64"], "amd64", 1),
+        (["linux/amd64/v3", "linux/amd64"], "amd64", 1),
+        (["unknown/unknown"], "amd64", None),
+        (["linux/riscv64"], "riscv64", 0),
+    ],
+)
 def test_the_image_for_a_processor_is_chosen(registry, platforms, architecture, best):
     registry.publish_for("a/b", *platforms)
     kind, content = registry.manifests["a/b", "1"]
@@ -139,7 +167,10 @@ def test_a_blob_comes_whole_and_from_the_middle(registry, asking):
         assert content == registry.blobs[layer.digest]
         assert b"".join(client.blob(reference, layer, 1000)) == content[1000:]
         assert b"".join(client.blob(reference, layer, layer.size)) == b""
-        assert json.loads(client.small(reference, client.image(reference, ["amd64"]).images["amd64"].config))["os"] == "linux"
+        assert (
+            json.loads(client.small(reference, client.image(reference, ["amd64"]).images["amd64"].config))["os"]
+            == "linux"
+        )
 
 
 def test_a_blob_that_is_cut_off_is_gone_on_with(registry, asking):
@@ -172,7 +203,11 @@ def test_what_does_not_fit_its_digest_is_asked_for_once_more_and_refused(registr
 def test_a_forged_layer_is_known_at_its_end(registry, asking):
     reference = registry.publish("a/b")
     registry.always["layer"] = forged
-    error = asking.refused(lambda client: list(verified(client.blob(reference, layers_of(client, reference)[0]), layers_of(client, reference)[0])))
+    error = asking.refused(
+        lambda client: list(
+            verified(client.blob(reference, layers_of(client, reference)[0]), layers_of(client, reference)[0])
+        )
+    )
     assert "not what its digest says" in error.message
 
 
@@ -196,14 +231,32 @@ def test_silence_ends(registry, asking):
 LASTING = {
     "missing": (status(404, "manifest unknown"), 1, "there is no such image"),
     "denied": (status(403, "requested access to the resource is denied"), 1, "wants to know who asks"),
-    "limited": (status(429, "You have reached your pull rate limit"), 3, "lets us fetch no more for now after 3 attempts"),
+    "limited": (
+        status(429, "You have reached your pull rate limit"),
+        3,
+        "lets us fetch no more for now after 3 attempts",
+    ),
     "patience": (status(429, "slow", Retry_After="7200"), 1, "lets us fetch no more for now"),
     "broken": (status(502, "<html>bad gateway</html>"), 3, "in trouble after 3 attempts"),
     "strange": (status(405, "no"), 1, "the registry refuses"),
     "reset": (reset, 3, "it breaks off after 3 attempts"),
-    "page": (lambda answer, content: answer.send(200, b"<html>log in to the hotel</html>", {"Content-Type": "text/html"}), 2, "what answers there is no registry"),
-    "old": (lambda answer, content: answer.send(200, b'{"schemaVersion": 1, "fsLayers": []}', {}), 1, "a format that Docker no longer reads"),
-    "both": (lambda answer, content: answer.send(200, b'{"schemaVersion": 2, "manifests": [], "layers": [], "config": {}}', {}), 2, "no registry"),
+    "page": (
+        lambda answer, content: answer.send(200, b"<html>log in to the hotel</html>", {"Content-Type": "text/html"}),
+        2,
+        "what answers there is no registry",
+    ),
+    "old": (
+        lambda answer, content: answer.send(200, b'{"schemaVersion": 1, "fsLayers": []}', {}),
+        1,
+        "a format that Docker no longer reads",
+    ),
+    "both": (
+        lambda answer, content: answer.send(
+            200, b'{"schemaVersion": 2, "manifests": [], "layers": [], "config": {}}', {}
+        ),
+        2,
+        "no registry",
+    ),
     "large": (lambda answer, content: answer.send(200, bytes(5 << 20), {}), 2, "more than"),
 }
 
@@ -229,7 +282,11 @@ def test_an_authority_that_is_not_known_is_not_believed(tmp_path, authority, reg
     asking = Asking(tmp_path, authority)
     (tmp_path / "certs.d" / registry.address).mkdir(parents=True)
     error = asking.refused(lambda client: client.resolve(registry.publish("a/b")))
-    assert "certificate is not believed" in error.message and f"certs.d/{registry.address}/ca.crt" in error.hint and not asking.waited
+    assert (
+        "certificate is not believed" in error.message
+        and f"certs.d/{registry.address}/ca.crt" in error.hint
+        and not asking.waited
+    )
 
 
 def test_what_docker_takes_for_insecure_is_taken_so(tmp_path, authority, registry):
@@ -241,8 +298,24 @@ def test_what_docker_takes_for_insecure_is_taken_so(tmp_path, authority, registr
         assert client.digest(plain.publish("a/b")) == plain.digest("a/b")
     assert not asking.waited
     (tmp_path / "daemon.json").write_text('{"insecure-registries": ["here.example:5000", "10.0.0.0/8"]}')
-    names = ["here.example:5000", "here.example", "10.1.2.3:5000", "11.1.2.3", "localhost:5000", "[::1]:5000", "127.0.0.2"]
-    assert [is_insecure(name, str(tmp_path / "daemon.json")) for name in names] == [True, False, True, False, True, True, True]
+    names = [
+        "here.example:5000",
+        "here.example",
+        "10.1.2.3:5000",
+        "11.1.2.3",
+        "localhost:5000",
+        "[::1]:5000",
+        "127.0.0.2",
+    ]
+    assert [is_insecure(name, str(tmp_path / "daemon.json")) for name in names] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("auth", ["basic", "token"])
@@ -265,7 +338,9 @@ def test_a_token_for_everybody_is_got_without_a_login(registry, asking):
     assert [path.partition("?")[0] for _, path, _ in registry.heard].count("/token") == 1
 
 
-@pytest.mark.parametrize("entry", [{"identitytoken": "refresh-me-please-now"}, {"registrytoken": TOKEN}], ids=["identity", "bearer"])
+@pytest.mark.parametrize(
+    "entry", [{"identitytoken": "refresh-me-please-now"}, {"registrytoken": TOKEN}], ids=["identity", "bearer"]
+)
 def test_tokens_that_docker_keeps_are_used(registry, asking, entry):
     registry.auth = "token"
     asking.log_in({"auths": {f"https://{registry.address}/v1/": entry}})
@@ -281,7 +356,12 @@ def test_without_a_login_it_says_how_to(registry, asking, auth, entry):
     asking.log_in({"auths": {registry.address: entry} if entry else {}})
     reference = registry.publish("a/b")
     error = asking.refused(lambda client: client.resolve(reference))
-    assert "wants to know who asks" in error.message and "wrong" not in error.message and error.hint.endswith(f"run again: docker login {registry.address}") and not asking.waited
+    assert (
+        "wants to know who asks" in error.message
+        and "wrong" not in error.message
+        and error.hint.endswith(f"run again: docker login {registry.address}")
+        and not asking.waited
+    )
 
 
 def test_a_program_that_keeps_passwords_is_named_and_not_run(registry, asking):

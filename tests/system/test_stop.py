@@ -1,4 +1,5 @@
-"""Signals to a run that waits: each kind of wait in a process of its own, stopped as a user or systemd would; what apt does is not broken off."""
+"""Signals to a run that waits: each kind of wait in a process of its own, stopped as a user or systemd would; what apt
+does is not broken off."""
 
 import fcntl
 import os
@@ -54,7 +55,7 @@ try:
 except InfraKitError as error:
     complain(error, as_json=False)
     sys.exit(error.exit_code)
-"""
+"""  # noqa: E501 -- verbatim text
 
 
 @pytest.fixture
@@ -71,7 +72,9 @@ class Waiting:
         self.folder = folder
         words = [sys.executable, "-c", RUN, str(folder), str(port), what]
         # Its own group, as a shell with job control gives it one: the signal goes to all of that, as from a terminal.
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
 
     def children(self) -> list[str]:
         return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
@@ -108,10 +111,17 @@ def stopped(waiting: Waiting, number: int, what: str) -> None:
     assert after_s < SOON_S, said
 
 
-@pytest.mark.parametrize(("what", "name"), [
-    ("a pause", "SIGINT"), ("a pause", "SIGTERM"), ("a pause", "SIGHUP"), ("a file from the network", "SIGINT"),
-    ("a door that says nothing", "SIGTERM"), ("Authentik", "SIGINT"),
-])
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("a pause", "SIGINT"),
+        ("a pause", "SIGTERM"),
+        ("a pause", "SIGHUP"),
+        ("a file from the network", "SIGINT"),
+        ("a door that says nothing", "SIGTERM"),
+        ("Authentik", "SIGINT"),
+    ],
+)
 def test_a_wait_ends_when_somebody_says_stop(tmp_path, silent, what, name):
     waiting = Waiting(tmp_path, silent, what)
     until(lambda: '"begin"' in journal(tmp_path))
@@ -161,5 +171,7 @@ def test_apt_is_not_broken_off_and_this_is_said(tmp_path):
 
     assert "stopping as soon as apt-get is done, which must not be broken off" in said, said
     assert (tmp_path / "ended").exists() and after_s > 1.5, "apt was broken off"
-    assert waiting.process.returncode == EXIT_STEP and "error: stopped in: apt\n  hint: run again to go on" in said, said
+    assert waiting.process.returncode == EXIT_STEP and "error: stopped in: apt\n  hint: run again to go on" in said, (
+        said
+    )
     assert not (tmp_path / "next").exists()

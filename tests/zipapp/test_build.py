@@ -22,7 +22,9 @@ def pythons() -> list[str]:
     places = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")) + [Path("/usr/bin/python3")]
     for path in places:
         if path.exists():
-            version = subprocess.run([path, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True).stdout
+            version = subprocess.run(
+                [path, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True
+            ).stdout
             major, minor = (int(part) for part in version.split())
             if major == 3 and minor >= 10:
                 found.setdefault(minor, str(path))
@@ -47,12 +49,23 @@ def test_checksums_are_those_of_the_files(pyz):
 def test_clones_built_under_any_umask_are_one_archive_and_another_python_changes_its_bytecode_alone(tmp_path):
     sums, members = [], []
     other = next((path for path in reversed(pythons()) if path != sys.executable), None)
-    for number, (python, umask) in enumerate([(sys.executable, 0o077), (sys.executable, 0o000), *([(other, 0o022)] if other else [])]):
+    for number, (python, umask) in enumerate(
+        [(sys.executable, 0o077), (sys.executable, 0o000), *([(other, 0o022)] if other else [])]
+    ):
         clone = tmp_path / f"clone {number}"
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
         done = subprocess.run(
-            [clone / "build.sh"], capture_output=True, text=True, umask=umask,
-            env={**os.environ, "PYTHON": python, "INFRAKIT_WHEELS": str(ROOT / ".build/wheels"), "LC_ALL": "C" if number else "C.UTF-8", "TZ": f"Etc/GMT+{number}"},
+            [clone / "build.sh"],
+            capture_output=True,
+            text=True,
+            umask=umask,
+            env={
+                **os.environ,
+                "PYTHON": python,
+                "INFRAKIT_WHEELS": str(ROOT / ".build/wheels"),
+                "LC_ALL": "C" if number else "C.UTF-8",
+                "TZ": f"Etc/GMT+{number}",
+            },
         )
         assert done.returncode == 0, done.stdout + done.stderr
         sums.append((clone / "dist" / "SHA256SUMS").read_text())
@@ -73,7 +86,9 @@ def test_the_bytecode_in_the_archive_is_what_its_sources_say(pyz):
         for module, (is_package, code) in shipped.items():
             file = "site-packages/" + module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
             optimize = 0 if module.startswith("ruamel") else 2
-            assert instructions(marshal.loads(code)) == instructions(compile(archive.read(file), file, "exec", dont_inherit=True, optimize=optimize))
+            assert instructions(marshal.loads(code)) == instructions(
+                compile(archive.read(file), file, "exec", dont_inherit=True, optimize=optimize)
+            )
     assert {"infrakit.compiler", "infrakit.cli.compiling", "ruamel.yaml.scanner"} <= set(shipped)
 
 
@@ -87,7 +102,10 @@ def test_the_install_script_runs_from_a_pipe_with_arguments(pyz, tmp_path):
     script = (pyz.parent / "install.py").read_bytes()
     for home in (str(tmp_path), "/nonexistent"):
         run = subprocess.run(
-            [sys.executable, "-", "catalog", "show", "caddy"], input=script, capture_output=True, cwd=tmp_path,
+            [sys.executable, "-", "catalog", "show", "caddy"],
+            input=script,
+            capture_output=True,
+            cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "HOME": home},
         )
         assert run.returncode == 0 and b"caddy" in run.stdout, run.stderr
@@ -99,7 +117,11 @@ def test_a_truncated_install_script_runs_nothing(pyz, tmp_path):
     lengths = [*range(0, 2200, 40), *range(2200, tail, 40_000), *range(tail, len(script) - 1)]
     for length in lengths:
         run = subprocess.run(
-            [sys.executable, "-", "compile", "--example", "edge"], input=script[:length], capture_output=True, cwd=tmp_path, env=HEAD
+            [sys.executable, "-", "compile", "--example", "edge"],
+            input=script[:length],
+            capture_output=True,
+            cwd=tmp_path,
+            env=HEAD,
         )
         assert not run.stdout and not list(tmp_path.iterdir()), f"ran after {length} of {len(script)} bytes"
 
@@ -109,6 +131,10 @@ def test_a_damaged_install_script_says_so(pyz, tmp_path):
     middle = len(script) // 2
     changed = "A" if script[middle] != "A" else "B"
     run = subprocess.run(
-        [sys.executable, "-", "--version"], input=script[:middle] + changed + script[middle + 1 :], capture_output=True, text=True, env=HEAD
+        [sys.executable, "-", "--version"],
+        input=script[:middle] + changed + script[middle + 1 :],
+        capture_output=True,
+        text=True,
+        env=HEAD,
     )
     assert run.returncode != 0 and "damaged" in run.stderr and not run.stdout

@@ -20,8 +20,13 @@ BAD = b"raise SystemExit('planted code ran')\n"
 def start(pyz, *words, user=None, cwd="/", **environment):
     """Run the zipapp with this environment and nothing else."""
     return subprocess.run(
-        [PYTHON, str(pyz), *words], cwd=cwd, env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True, text=True, user=user, timeout=60,
+        [PYTHON, str(pyz), *words],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        user=user,
+        timeout=60,
     )
 
 
@@ -98,15 +103,30 @@ def test_a_second_start_uses_what_the_first_one_kept(carried, tmp_path, user):
 
 def test_a_dry_run_keeps_nothing_neither_of_the_zipapp_nor_from_a_pipe(carried, pyz, tmp_path, user):
     place = home(tmp_path, user)
-    words = ("install", "--dry-run", "--domain", "home.example.org", "--pattern", "edge", "--tls", "internal", "--admin", "alice")
+    words = (
+        "install",
+        "--dry-run",
+        "--domain",
+        "home.example.org",
+        "--pattern",
+        "edge",
+        "--tls",
+        "internal",
+        "--admin",
+        "alice",
+    )
     assert start(carried, *words, user=user, HOME=str(place)).returncode in (3, 6)
     script = (pyz.parent / "install.py").read_bytes()
     environment = {"PATH": os.environ["PATH"], "HOME": str(place)}
-    run = subprocess.run([PYTHON, "-", *words], cwd="/", env=environment, input=script, capture_output=True, user=user, timeout=60)
+    run = subprocess.run(
+        [PYTHON, "-", *words], cwd="/", env=environment, input=script, capture_output=True, user=user, timeout=60
+    )
     assert run.returncode in (3, 6) and not list(place.iterdir()), run.stderr
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "flipped in the index", "flipped in every code", "index alone", "text"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "cut", "flipped in the index", "flipped in every code", "index alone", "text"]
+)
 def test_a_damaged_cache_is_not_used_and_made_again(carried, tmp_path, user, damage):
     place = home(tmp_path, user)
     start(carried, "schema", user=user, HOME=str(place))
@@ -114,8 +134,12 @@ def test_a_damaged_cache_is_not_used_and_made_again(carried, tmp_path, user, dam
     whole = kept.read_bytes()
     index = int(whole[:8], 16)
     damaged = {
-        "empty": b"", "cut": whole[:-9], "flipped in the index": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
-        "flipped in every code": whole[:8] + bytes(byte ^ 1 for byte in whole[8:index]) + whole[index:], "index alone": whole[:index], "text": b"no cache at all",
+        "empty": b"",
+        "cut": whole[:-9],
+        "flipped in the index": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+        "flipped in every code": whole[:8] + bytes(byte ^ 1 for byte in whole[8:index]) + whole[index:],
+        "index alone": whole[:index],
+        "text": b"no cache at all",
     }[damage]
     kept.write_bytes(damaged)
     assert healthy(start(carried, "schema", user=user, HOME=str(place)))
@@ -179,7 +203,9 @@ def test_root_uses_no_folder_of_somebody_elses(carried, tmp_path):
     assert not list(place.iterdir())
 
 
-@pytest.mark.parametrize("name", ["click.py", "json.py", "os.py", "infrakit.py", "marshal.py", "ruamel.py", "_sha2.py", "re.py"])
+@pytest.mark.parametrize(
+    "name", ["click.py", "json.py", "os.py", "infrakit.py", "marshal.py", "ruamel.py", "_sha2.py", "re.py"]
+)
 def test_neither_pythonpath_nor_the_working_folder_brings_code_in(carried, tmp_path, user, name):
     trap = tmp_path / "trap"
     trap.mkdir()
@@ -191,7 +217,12 @@ def test_neither_pythonpath_nor_the_working_folder_brings_code_in(carried, tmp_p
 
 
 def test_variables_of_shiv_steer_nothing(carried, tmp_path, user):
-    variables = {"SHIV_ROOT": str(tmp_path), "SHIV_ENTRY_POINT": "os:abort", "SHIV_INTERPRETER": "1", "SHIV_FORCE_EXTRACT": "1"}
+    variables = {
+        "SHIV_ROOT": str(tmp_path),
+        "SHIV_ENTRY_POINT": "os:abort",
+        "SHIV_INTERPRETER": "1",
+        "SHIV_FORCE_EXTRACT": "1",
+    }
     before = sorted(os.listdir(tmp_path))
     assert healthy(start(carried, "schema", user=user, **variables))
     assert sorted(os.listdir(tmp_path)) == before
@@ -241,13 +272,18 @@ def test_killed_and_crowded_first_starts_leave_a_cache_that_works(carried, tmp_p
 
 def test_a_reader_that_leaves_early_is_no_error(carried, user):
     command = f"{PYTHON} {carried} schema | head -n 1"
-    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, user=user, env={"PATH": os.environ["PATH"]})
+    run = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, user=user, env={"PATH": os.environ["PATH"]}
+    )
     assert run.stdout == "{\n" and not run.stderr
 
 
 def test_version_is_answered_without_importing_anything(carried, user):
     run = subprocess.run(
-        [PYTHON, "-X", "importtime", str(carried), "--version"], capture_output=True, text=True, user=user,
+        [PYTHON, "-X", "importtime", str(carried), "--version"],
+        capture_output=True,
+        text=True,
+        user=user,
         env={"PATH": os.environ["PATH"]},
     )
     assert run.stdout.startswith("infrakit ")
@@ -259,5 +295,11 @@ def test_it_is_found_by_a_way_through_the_folder_above(pyz, tmp_path):
     place.mkdir()
     shutil.copy(pyz, tmp_path / "infrakit.pyz")
     for way in ("../infrakit.pyz", "./../infrakit.pyz", "../elsewhere/../infrakit.pyz"):
-        done = subprocess.run([sys.executable, way, "schema"], cwd=place, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        done = subprocess.run(
+            [sys.executable, way, "schema"],
+            cwd=place,
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        )
         assert done.returncode == 0, done.stderr

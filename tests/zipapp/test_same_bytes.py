@@ -33,7 +33,14 @@ def digest(folder: Path) -> str:
 def tree(command: list[str], cwd: Path, umask: int = 0o022, **environment: str) -> str:
     clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), **environment}
     for name in ("full", "hybrid"):
-        subprocess.run([*command, "compile", "--example", name, "--no-secrets", "-o", f"out/{name}"], cwd=cwd, env=clean, check=True, umask=umask, capture_output=True)
+        subprocess.run(
+            [*command, "compile", "--example", name, "--no-secrets", "-o", f"out/{name}"],
+            cwd=cwd,
+            env=clean,
+            check=True,
+            umask=umask,
+            capture_output=True,
+        )
     return digest(cwd / "out")
 
 
@@ -52,7 +59,9 @@ def test_with_any_hash_seed(pyz, tmp_path, reference, seed):
     assert tree([sys.executable, str(pyz)], tmp_path, PYTHONHASHSEED=seed) == reference
 
 
-@pytest.mark.parametrize("locale,zone", [("C", "UTC"), ("C.UTF-8", "Pacific/Kiritimati"), ("tr_TR.UTF-8", "America/St_Johns")])
+@pytest.mark.parametrize(
+    "locale,zone", [("C", "UTC"), ("C.UTF-8", "Pacific/Kiritimati"), ("tr_TR.UTF-8", "America/St_Johns")]
+)
 def test_in_any_locale_and_time_zone(pyz, tmp_path, reference, locale, zone):
     assert tree([sys.executable, str(pyz)], tmp_path, LC_ALL=locale, TZ=zone) == reference
 
@@ -77,7 +86,12 @@ def test_two_builds_of_two_clones_are_the_same_bytes(pyz, tmp_path):
     """Another folder, another umask; what is not committed yet comes along."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    changed = subprocess.run(["git", "ls-files", "-z", "--modified", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True).stdout
+    changed = subprocess.run(
+        ["git", "ls-files", "-z", "--modified", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout
     for name in changed.decode().split("\0"):
         if name and (ROOT / name).exists():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)

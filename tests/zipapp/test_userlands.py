@@ -1,4 +1,5 @@
-"""One zipapp for every processor and Python: the same bytes from Debian's own python3 for arm64 and armhf, and from 3.14.
+"""One zipapp for every processor and Python: the same bytes from Debian's own python3 for arm64 and armhf, and from
+3.14.
 
 The userlands are Debian's packages, unpacked and entered by chroot; a foreign processor is QEMU's.
 """
@@ -29,7 +30,8 @@ pytestmark = [
 
 
 def run_foreign(architecture: str) -> None:
-    """Let the kernel start programs of a foreign processor with QEMU, as the package's own service does where systemd runs."""
+    """Let the kernel start programs of a foreign processor with QEMU, as the package's own service does where systemd
+    runs."""
     if not (REGISTRY / "register").exists():
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", REGISTRY], check=True)
     name = f"qemu-{KERNEL_NAMES[architecture]}"
@@ -38,13 +40,20 @@ def run_foreign(architecture: str) -> None:
 
 
 def userland(suite: str, architecture: str, place: Path) -> Path:
-    """A root folder below `place` with Debian's python3 of that suite, unpacked once; what is written there goes with the test."""
+    """A root folder below `place` with Debian's python3 of that suite, unpacked once; what is written there goes with
+    the test."""
     if architecture in KERNEL_NAMES:
         run_foreign(architecture)
     # A release file of forky's may be past its date.
     words = [
-        "mmdebstrap", "--quiet", f"--architectures={architecture}", "--variant=extract", f"--include={PACKAGES}",
-        '--aptopt=Acquire::Check-Valid-Until "false"', RETRIES, "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+        "mmdebstrap",
+        "--quiet",
+        f"--architectures={architecture}",
+        "--variant=extract",
+        f"--include={PACKAGES}",
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        RETRIES,
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
     ]
     source = f"deb [signed-by={KEYRING}] {mirror()} {suite} main"
     below = kept(f"userland-{suite}-{architecture}", repr(words), lambda path: run(*words, suite, path, source))
@@ -62,9 +71,19 @@ def test_the_same_tree_comes_out(pyz, tmp_path, suite, architecture):
     place.mkdir(parents=True)
     shutil.copy(pyz, place)
     enter = ["chroot", str(root), "/usr/bin/env", "-i", "-C", "/tmp/stick", "PATH=/usr/bin:/bin"]
-    for words in (["--version"], ["--help"], ["catalog", "list"], ["schema"], ["compile", "--example", "hybrid", "--no-secrets", "-o", "out"]):
-        there = subprocess.run([*enter, "python3", "-W", "error", "infrakit.pyz", *words], capture_output=True, text=True)
-        here = subprocess.run(["python3", pyz, *words], cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    for words in (
+        ["--version"],
+        ["--help"],
+        ["catalog", "list"],
+        ["schema"],
+        ["compile", "--example", "hybrid", "--no-secrets", "-o", "out"],
+    ):
+        there = subprocess.run(
+            [*enter, "python3", "-W", "error", "infrakit.pyz", *words], capture_output=True, text=True
+        )
+        here = subprocess.run(
+            ["python3", pyz, *words], cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}
+        )
         assert (there.returncode, there.stdout) == (0, here.stdout), there.stderr
     assert digest(place / "out") == digest(tmp_path / "out")
 
@@ -103,17 +122,44 @@ def test_a_dry_run_on_a_recorded_raspberry_pi_plans_what_is_kept(pyz, tmp_path, 
             name.symlink_to("/replay/program")
     shutil.copy(pyz, root / "root")
     (root / "root/infrakit.yaml").write_text(file_for(machine, architecture, "full"))
-    snapshot = ["find", root, "-type", "f", "-not", "-path", "*/var/cache/infrakit/*", "-printf", "%p %m %s %T@\\n"]  # its cache: bytecode for the next start
+    snapshot = [
+        "find",
+        root,
+        "-type",
+        "f",
+        "-not",
+        "-path",
+        "*/var/cache/infrakit/*",
+        "-printf",
+        "%p %m %s %T@\\n",
+    ]  # its cache: bytecode for the next start
     before = sorted(subprocess.run(snapshot, capture_output=True, text=True, check=True).stdout.splitlines())
-    enter = ["chroot", str(root), "/usr/bin/env", "-i", "-C", "/root", "PATH=/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE=1"]
-    done = subprocess.run([*enter, "python3", "infrakit.pyz", "install", "--dry-run", "--host", machine], capture_output=True, text=True)
+    enter = [
+        "chroot",
+        str(root),
+        "/usr/bin/env",
+        "-i",
+        "-C",
+        "/root",
+        "PATH=/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE=1",
+    ]
+    done = subprocess.run(
+        [*enter, "python3", "infrakit.pyz", "install", "--dry-run", "--host", machine], capture_output=True, text=True
+    )
     assert done.returncode == 6, done.stdout + done.stderr
     kept = (FOLDER / f"{machine}.plan.txt").read_text().partition("install:\n")[2]
-    assert [line[2:] for line in done.stdout.splitlines() if line.startswith(("+ ", "= "))] == [line[2:] for line in kept.splitlines() if line.startswith("+ ")]
+    assert [line[2:] for line in done.stdout.splitlines() if line.startswith(("+ ", "= "))] == [
+        line[2:] for line in kept.splitlines() if line.startswith("+ ")
+    ]
     assert sorted(subprocess.run(snapshot, capture_output=True, text=True, check=True).stdout.splitlines()) == before
 
 
 def test_the_newest_python_is_among_them(tmp_path):
     root = userland("forky", "amd64", tmp_path)
-    version = subprocess.run(["chroot", root, "python3", "-c", "import sys; print(sys.version_info >= (3, 14))"], capture_output=True, text=True)
+    version = subprocess.run(
+        ["chroot", root, "python3", "-c", "import sys; print(sys.version_info >= (3, 14))"],
+        capture_output=True,
+        text=True,
+    )
     assert version.stdout == "True\n"

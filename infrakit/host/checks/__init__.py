@@ -8,7 +8,14 @@ from infrakit.host.checks.model import Finding, Wanted
 from infrakit.host.facts import Facts
 
 CHECKS = (
-    *machine.CHECKS, *memory.CHECKS, *storage.CHECKS, *clock.CHECKS, *ports.CHECKS, *network.CHECKS, *docker.CHECKS, *guards.CHECKS,
+    *machine.CHECKS,
+    *memory.CHECKS,
+    *storage.CHECKS,
+    *clock.CHECKS,
+    *ports.CHECKS,
+    *network.CHECKS,
+    *docker.CHECKS,
+    *guards.CHECKS,
     *packages.CHECKS,
 )
 

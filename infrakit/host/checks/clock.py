@@ -31,7 +31,10 @@ def ntp_off(facts: Facts, wanted: Wanted) -> Finding | None:
     if facts.container or facts.ntp != "no" or facts.ntp_synchronised == "yes":
         return None
     if wanted.offline:
-        remedy = "set it by hand: timedatectl set-time 'YYYY-MM-DD HH:MM', or name a time server of your network in /etc/systemd/timesyncd.conf"
+        remedy = (
+            "set it by hand: timedatectl set-time 'YYYY-MM-DD HH:MM', or name a time server of your network in "
+            "/etc/systemd/timesyncd.conf"
+        )
         return Finding("ntp-off", NOTE, "nobody sets the clock of this machine", remedy)
     return Finding("ntp-off", WARNING, "nobody sets the clock of this machine", "timedatectl set-ntp true", "clock")
 
@@ -40,7 +43,10 @@ def ntp_waiting(facts: Facts, wanted: Wanted) -> Finding | None:
     """Asked for, not reached: UDP port 123 is often closed, and a name server may need the right time first."""
     if facts.container or facts.ntp != "yes" or facts.ntp_synchronised != "no":
         return None
-    remedy = "wait a minute, then see why: timedatectl timesync-status; a time server in your network goes into /etc/systemd/timesyncd.conf"
+    remedy = (
+        "wait a minute, then see why: timedatectl timesync-status; a time server in your network goes into "
+        "/etc/systemd/timesyncd.conf"
+    )
     severity = NOTE if wanted.offline else WARNING
     return Finding("ntp-waiting", severity, "the clock has not been set by a time server yet", remedy)
 

@@ -24,15 +24,25 @@ def docker_missing_offline(facts: Facts, wanted: Wanted) -> Finding | None:
     """Nowhere to get it from."""
     if facts.docker_origin != "none" or facts.docker_snap or not wanted.offline or wanted.docker_brought:
         return None
-    remedy = "bring docker-ce, docker-ce-cli, containerd.io and docker-compose-plugin as .deb files from download.docker.com, then: dpkg -i *.deb"
-    return Finding("docker-missing-offline", ERROR, "Docker is not installed, and there is no network to fetch it from", remedy)
+    remedy = (
+        "bring docker-ce, docker-ce-cli, containerd.io and docker-compose-plugin as .deb files from "
+        "download.docker.com, then: dpkg -i *.deb"
+    )
+    return Finding(
+        "docker-missing-offline", ERROR, "Docker is not installed, and there is no network to fetch it from", remedy
+    )
 
 
 def docker_stopped(facts: Facts, wanted: Wanted) -> Finding | None:
     """Installed, and no answer."""
     if facts.docker_origin not in ("docker-ce", "distribution", "unknown") or facts.docker_running or not facts.is_root:
         return None
-    return Finding("docker-stopped", WARNING, "Docker is installed but does not answer", "systemctl enable --now docker; why it does not start: journalctl -u docker -n 50")
+    return Finding(
+        "docker-stopped",
+        WARNING,
+        "Docker is installed but does not answer",
+        "systemctl enable --now docker; why it does not start: journalctl -u docker -n 50",
+    )
 
 
 def docker_snap(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -40,28 +50,45 @@ def docker_snap(facts: Facts, wanted: Wanted) -> Finding | None:
     if not facts.docker_snap:
         return None
     what = "Docker comes from a snap, which cannot read files of InfraKit and updates itself at any time"
-    return Finding("docker-snap", ERROR, what, f"save what is in its volumes, then: snap remove docker; after that {OURS}")
+    return Finding(
+        "docker-snap", ERROR, what, f"save what is in its volumes, then: snap remove docker; after that {OURS}"
+    )
 
 
 def docker_podman(facts: Facts, wanted: Wanted) -> Finding | None:
     """It answers to the same name, and does other things."""
     if facts.docker_origin != "podman":
         return None
-    return Finding("docker-podman", ERROR, "the command docker is Podman, which our Compose files are not made for", f"apt-get remove podman-docker; after that {OURS}; Podman itself may stay")
+    return Finding(
+        "docker-podman",
+        ERROR,
+        "the command docker is Podman, which our Compose files are not made for",
+        f"apt-get remove podman-docker; after that {OURS}; Podman itself may stay",
+    )
 
 
 def docker_by_hand(facts: Facts, wanted: Wanted) -> Finding | None:
     """No package: nobody brings updates of it."""
     if facts.docker_origin != "unknown" or facts.docker_snap:
         return None
-    return Finding("docker-by-hand", WARNING, "Docker was not installed from a package, so apt does not update it", f"see where it comes from: readlink -f $(command -v docker); once it is gone, {OURS}")
+    return Finding(
+        "docker-by-hand",
+        WARNING,
+        "Docker was not installed from a package, so apt does not update it",
+        f"see where it comes from: readlink -f $(command -v docker); once it is gone, {OURS}",
+    )
 
 
 def docker_too_old(facts: Facts, wanted: Wanted) -> Finding | None:
     """Before 20.10 there are no control groups version 2."""
     if not is_below(facts.docker_version, REFUSED):
         return None
-    return Finding("docker-too-old", ERROR, f"Docker {facts.docker_version} is too old", f"remove it: {_removal(facts)}; after that {OURS}")
+    return Finding(
+        "docker-too-old",
+        ERROR,
+        f"Docker {facts.docker_version} is too old",
+        f"remove it: {_removal(facts)}; after that {OURS}",
+    )
 
 
 def docker_old(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -70,24 +97,40 @@ def docker_old(facts: Facts, wanted: Wanted) -> Finding | None:
         return None
     what = f"Docker {facts.docker_version} is older than 25, which services that manage containers need"
     if facts.docker_origin == "docker-ce":
-        return Finding("docker-old", WARNING, what, "infrakit install brings it up to date; containers and volumes stay")
-    return Finding("docker-old", ERROR, what, f"remove it: {_removal(facts)}; after that {OURS}; containers and volumes stay")
+        return Finding(
+            "docker-old", WARNING, what, "infrakit install brings it up to date; containers and volumes stay"
+        )
+    return Finding(
+        "docker-old", ERROR, what, f"remove it: {_removal(facts)}; after that {OURS}; containers and volumes stay"
+    )
 
 
 def api_refused(facts: Facts, wanted: Wanted) -> Finding | None:
     """Client and engine from different sources: "client version is too old"."""
-    if (0, 0) in (version_of(facts.client_api), version_of(facts.api_min)) or version_of(facts.client_api) >= version_of(facts.api_min):
+    if (0, 0) in (version_of(facts.client_api), version_of(facts.api_min)) or version_of(
+        facts.client_api
+    ) >= version_of(facts.api_min):
         return None
     what = f"the command docker speaks API {facts.client_api}, and the engine asks for {facts.api_min} or newer"
-    return Finding("api-refused", ERROR, what, "install both from one source: apt-get install --only-upgrade docker-ce docker-ce-cli")
+    return Finding(
+        "api-refused",
+        ERROR,
+        what,
+        "install both from one source: apt-get install --only-upgrade docker-ce docker-ce-cli",
+    )
 
 
 def api_too_new(facts: Facts, wanted: Wanted) -> Finding | None:
     """Docker 29 asked for 1.44, and Watchtower fell silent; the next step will do the same to others."""
     if version_of(facts.api_min) <= SPOKEN:
         return None
-    remedy = "set DOCKER_MIN_API_VERSION=1.44 for the engine: systemctl edit docker, [Service], Environment=DOCKER_MIN_API_VERSION=1.44"
-    return Finding("api-too-new", WARNING, f"the engine asks for API {facts.api_min}, and some services speak 1.44 only", remedy)
+    remedy = (
+        "set DOCKER_MIN_API_VERSION=1.44 for the engine: systemctl edit docker, [Service], "
+        "Environment=DOCKER_MIN_API_VERSION=1.44"
+    )
+    return Finding(
+        "api-too-new", WARNING, f"the engine asks for API {facts.api_min}, and some services speak 1.44 only", remedy
+    )
 
 
 def compose_missing(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -109,15 +152,25 @@ def compose_old(facts: Facts, wanted: Wanted) -> Finding | None:
     """`include` came with 2.20."""
     if not is_below(facts.compose_version, OLDEST_COMPOSE):
         return None
-    return Finding("compose-old", _compose_severity(facts), f"Compose {facts.compose_version} is older than 2.20", _plugin(facts))
+    return Finding(
+        "compose-old", _compose_severity(facts), f"Compose {facts.compose_version} is older than 2.20", _plugin(facts)
+    )
 
 
 def storage_driver(facts: Facts, wanted: Wanted) -> Finding | None:
     """vfs copies every layer whole: ten times the space."""
     if facts.storage_driver not in SLOW_DRIVERS:
         return None
-    remedy = 'remove "storage-driver" from /etc/docker/daemon.json, then: systemctl restart docker; images have to be fetched again'
-    return Finding("storage-driver", WARNING, f"Docker stores images with {facts.storage_driver}, which is slow and takes much space", remedy)
+    remedy = (
+        'remove "storage-driver" from /etc/docker/daemon.json, then: systemctl restart docker; images have to be '
+        "fetched again"
+    )
+    return Finding(
+        "storage-driver",
+        WARNING,
+        f"Docker stores images with {facts.storage_driver}, which is slow and takes much space",
+        remedy,
+    )
 
 
 def rootless(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -125,15 +178,28 @@ def rootless(facts: Facts, wanted: Wanted) -> Finding | None:
     if not facts.rootless:
         return None
     remedy = "as its user: dockerd-rootless-setuptool.sh uninstall, then as root: systemctl enable --now docker"
-    return Finding("rootless", ERROR, "Docker runs without root here, and cannot publish ports below 1024 or watch this machine", remedy)
+    return Finding(
+        "rootless",
+        ERROR,
+        "Docker runs without root here, and cannot publish ports below 1024 or watch this machine",
+        remedy,
+    )
 
 
 def userns_remap(facts: Facts, wanted: Wanted) -> Finding | None:
     """Files that a service reads belong to root of the host, who is nobody inside."""
     if not facts.userns_remap:
         return None
-    remedy = 'remove "userns-remap" from /etc/docker/daemon.json, then: systemctl restart docker; images and volumes of before are then out of sight'
-    return Finding("userns-remap", WARNING, "Docker maps users of containers to others, who cannot read secrets and mounted files", remedy)
+    remedy = (
+        'remove "userns-remap" from /etc/docker/daemon.json, then: systemctl restart docker; images and volumes of '
+        "before are then out of sight"
+    )
+    return Finding(
+        "userns-remap",
+        WARNING,
+        "Docker maps users of containers to others, who cannot read secrets and mounted files",
+        remedy,
+    )
 
 
 def daemon_json_broken(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -148,45 +214,86 @@ def daemon_json_broken(facts: Facts, wanted: Wanted) -> Finding | None:
         where = ": a number or a nesting in it is beyond measure"
     if not where:
         return None
-    return Finding("daemon-json-broken", ERROR, f"/etc/docker/daemon.json is not valid JSON{where}", "mend it, then: dockerd --validate --config-file /etc/docker/daemon.json")
+    return Finding(
+        "daemon-json-broken",
+        ERROR,
+        f"/etc/docker/daemon.json is not valid JSON{where}",
+        "mend it, then: dockerd --validate --config-file /etc/docker/daemon.json",
+    )
 
 
 def daemon_hosts_twice(facts: Facts, wanted: Wanted) -> Finding | None:
     """A setting that stands in the file and among the flags keeps the engine from starting."""
     if '"hosts"' not in facts.daemon_json or " -H " not in f" {facts.daemon_words} ":
         return None
-    remedy = 'remove "hosts" from /etc/docker/daemon.json, or -H from the unit: systemctl edit docker; then: systemctl restart docker'
-    return Finding("daemon-hosts-twice", ERROR, "where Docker listens is said both in /etc/docker/daemon.json and in its unit, so it will not start", remedy)
+    remedy = (
+        'remove "hosts" from /etc/docker/daemon.json, or -H from the unit: systemctl edit docker; then: systemctl '
+        "restart docker"
+    )
+    return Finding(
+        "daemon-hosts-twice",
+        ERROR,
+        "where Docker listens is said both in /etc/docker/daemon.json and in its unit, so it will not start",
+        remedy,
+    )
 
 
 def live_restore_off(facts: Facts, wanted: Wanted) -> Finding | None:
     """With it, an update of the engine leaves containers running."""
     if not facts.docker_running or facts.live_restore or facts.swarm or facts.docker_snap:
         return None
-    return Finding("live-restore-off", NOTE, "every update of Docker stops all containers for a while", 'add "live-restore": true to /etc/docker/daemon.json, then: systemctl reload docker')
+    return Finding(
+        "live-restore-off",
+        NOTE,
+        "every update of Docker stops all containers for a while",
+        'add "live-restore": true to /etc/docker/daemon.json, then: systemctl reload docker',
+    )
 
 
 def docker_upgrades(facts: Facts, wanted: Wanted) -> Finding | None:
     """Debian's own docker.io is among what unattended-upgrades takes."""
-    if not facts.unattended_upgrades or facts.docker_kept_back or facts.live_restore or facts.docker_origin != "distribution":
+    if (
+        not facts.unattended_upgrades
+        or facts.docker_kept_back
+        or facts.live_restore
+        or facts.docker_origin != "distribution"
+    ):
         return None
-    remedy = 'add "docker.io"; to Unattended-Upgrade::Package-Blacklist in /etc/apt/apt.conf.d/50unattended-upgrades, or "live-restore": true to /etc/docker/daemon.json'
-    return Finding("docker-upgrades", NOTE, "the system may update Docker at night, and restart all containers with it", remedy)
+    remedy = (
+        'add "docker.io"; to Unattended-Upgrade::Package-Blacklist in /etc/apt/apt.conf.d/50unattended-upgrades, or '
+        '"live-restore": true to /etc/docker/daemon.json'
+    )
+    return Finding(
+        "docker-upgrades", NOTE, "the system may update Docker at night, and restart all containers with it", remedy
+    )
 
 
 def swarm_active(facts: Facts, wanted: Wanted) -> Finding | None:
     """Works, but live-restore and the nftables backend do not go with it."""
     if not facts.swarm:
         return None
-    return Finding("swarm-active", NOTE, "this engine is part of a swarm; InfraKit leaves that alone and runs beside it", "if nobody uses it: docker swarm leave --force")
+    return Finding(
+        "swarm-active",
+        NOTE,
+        "this engine is part of a swarm; InfraKit leaves that alone and runs beside it",
+        "if nobody uses it: docker swarm leave --force",
+    )
 
 
 def other_engines(facts: Facts, wanted: Wanted) -> Finding | None:
     """Kubernetes takes ports 80 and 443 by firewall rules, where no listener shows."""
     if not facts.other_engines:
         return None
-    remedy = "use a machine of its own, or see that it does not serve ports 80 and 443: for k3s, start it with --disable=traefik,servicelb"
-    return Finding("other-engines", WARNING, f"{listed(facts.other_engines)} runs here too, and may take ports and addresses of containers", remedy)
+    remedy = (
+        "use a machine of its own, or see that it does not serve ports 80 and 443: for k3s, start it with "
+        "--disable=traefik,servicelb"
+    )
+    return Finding(
+        "other-engines",
+        WARNING,
+        f"{listed(facts.other_engines)} runs here too, and may take ports and addresses of containers",
+        remedy,
+    )
 
 
 def _plugin(facts: Facts) -> str:
@@ -194,7 +301,10 @@ def _plugin(facts: Facts) -> str:
     package = compose_package(facts.docker_origin, facts.distribution)
     if package:
         return f"infrakit install adds it: apt-get install {package}"
-    return "put the plug-in docker-compose, 2.20 or newer, into /usr/local/lib/docker/cli-plugins, from where this Docker came"
+    return (
+        "put the plug-in docker-compose, 2.20 or newer, into /usr/local/lib/docker/cli-plugins, from where this "
+        "Docker came"
+    )
 
 
 def _compose_severity(facts: Facts) -> str:
@@ -202,11 +312,32 @@ def _compose_severity(facts: Facts) -> str:
 
 
 def _removal(facts: Facts) -> str:
-    return "apt-get remove docker.io containerd runc" if facts.docker_origin == "distribution" else "as it was installed"
+    return (
+        "apt-get remove docker.io containerd runc" if facts.docker_origin == "distribution" else "as it was installed"
+    )
 
 
 CHECKS = (
-    docker_missing, docker_missing_offline, docker_stopped, docker_snap, docker_podman, docker_by_hand, docker_too_old, docker_old,
-    api_refused, api_too_new, compose_missing, compose_v1, compose_old, storage_driver, rootless, userns_remap, daemon_json_broken,
-    daemon_hosts_twice, live_restore_off, docker_upgrades, swarm_active, other_engines,
+    docker_missing,
+    docker_missing_offline,
+    docker_stopped,
+    docker_snap,
+    docker_podman,
+    docker_by_hand,
+    docker_too_old,
+    docker_old,
+    api_refused,
+    api_too_new,
+    compose_missing,
+    compose_v1,
+    compose_old,
+    storage_driver,
+    rootless,
+    userns_remap,
+    daemon_json_broken,
+    daemon_hosts_twice,
+    live_restore_off,
+    docker_upgrades,
+    swarm_active,
+    other_engines,
 )

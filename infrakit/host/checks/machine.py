@@ -15,19 +15,25 @@ def not_root(facts: Facts, wanted: Wanted) -> Finding | None:
     """Packages, ports below 1024 and Docker's socket belong to root."""
     if facts.is_root:
         return None
-    return Finding("not-root", ERROR, "this is not root, and a machine is prepared as root", "run the same command with sudo")
+    return Finding(
+        "not-root", ERROR, "this is not root, and a machine is prepared as root", "run the same command with sudo"
+    )
 
 
 def no_systemd(facts: Facts, wanted: Wanted) -> Finding | None:
     """Docker is started, and the timers of InfraKit run, through systemd."""
     if facts.has_systemd:
         return None
-    remedy = "boot the machine with systemd: apt-get install systemd-sysv, then reboot; in WSL set systemd=true under [boot] in /etc/wsl.conf"
+    remedy = (
+        "boot the machine with systemd: apt-get install systemd-sysv, then reboot; in WSL set systemd=true under "
+        "[boot] in /etc/wsl.conf"
+    )
     return Finding("no-systemd", ERROR, "systemd does not run this machine", remedy)
 
 
 def distribution_unknown(facts: Facts, wanted: Wanted) -> Finding | None:
-    """No apt, no Debian packages of Docker. One that is made from Debian or Ubuntu may do where Docker is there already."""
+    """No apt, no Debian packages of Docker. One that is made from Debian or Ubuntu may do where Docker is there
+    already."""
     if facts.distribution in FAMILY:
         return None
     name = facts.distribution or "this system"
@@ -57,9 +63,16 @@ def distribution_untested(facts: Facts, wanted: Wanted) -> Finding | None:
         return None
     release = " ".join(filter(None, (facts.distribution, facts.codename or facts.version)))
     if _has_engine(facts):
-        return Finding("distribution-untested", WARNING, f"{release} is not a release that this InfraKit was tested with", "look for a newer InfraKit")
+        return Finding(
+            "distribution-untested",
+            WARNING,
+            f"{release} is not a release that this InfraKit was tested with",
+            "look for a newer InfraKit",
+        )
     remedy = f"use a newer InfraKit or {SUPPORTED}, or install Docker 25 and Compose 2.20 or newer first"
-    return Finding("distribution-untested", ERROR, f"this InfraKit knows no package source of Docker for {release}", remedy)
+    return Finding(
+        "distribution-untested", ERROR, f"this InfraKit knows no package source of Docker for {release}", remedy
+    )
 
 
 def armv6(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -67,7 +80,12 @@ def armv6(facts: Facts, wanted: Wanted) -> Finding | None:
     if facts.architecture != "armv6":
         return None
     name = facts.pi_model or "this processor"
-    return Finding("armv6", ERROR, f"{name} is an ARMv6, for which neither Docker nor its images are made", NO_ARMV6.partition(": ")[2])
+    return Finding(
+        "armv6",
+        ERROR,
+        f"{name} is an ARMv6, for which neither Docker nor its images are made",
+        NO_ARMV6.partition(": ")[2],
+    )
 
 
 def processor_unknown(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -75,7 +93,12 @@ def processor_unknown(facts: Facts, wanted: Wanted) -> Finding | None:
     if facts.architecture in (*ARCHITECTURES, "armv6"):
         return None
     name = facts.architecture or facts.machine or "of an unknown kind"
-    return Finding("processor-unknown", ERROR, f"the processor is {name}; images are there for {listed(ARCHITECTURES)}", "use a machine with one of these")
+    return Finding(
+        "processor-unknown",
+        ERROR,
+        f"the processor is {name}; images are there for {listed(ARCHITECTURES)}",
+        "use a machine with one of these",
+    )
 
 
 def userland_32bit(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -83,24 +106,38 @@ def userland_32bit(facts: Facts, wanted: Wanted) -> Finding | None:
     if (facts.machine, facts.architecture) != ("aarch64", "armhf"):
         return None
     what = "the processor can do 64 bit, but the system on it has 32-bit programs, for which many images are not made"
-    return Finding("userland-32bit", WARNING, what, "write the 64-bit image of Raspberry Pi OS to the card; an upgrade in place is not possible")
+    return Finding(
+        "userland-32bit",
+        WARNING,
+        what,
+        "write the 64-bit image of Raspberry Pi OS to the card; an upgrade in place is not possible",
+    )
 
 
 def in_lxc(facts: Facts, wanted: Wanted) -> Finding | None:
     """Works only where the host of the container allows it."""
     if facts.container not in ("lxc", "lxc-libvirt"):
         return None
-    remedy = "on the Proxmox host: pct set ID --features nesting=1,keyctl=1, then restart the container; a virtual machine has no such limits"
+    remedy = (
+        "on the Proxmox host: pct set ID --features nesting=1,keyctl=1, then restart the container; a virtual "
+        "machine has no such limits"
+    )
     return Finding("in-lxc", WARNING, "this is an LXC container, where Docker needs nesting to be allowed", remedy)
 
 
 def in_container(facts: Facts, wanted: Wanted) -> Finding | None:
-    """A container has no kernel of its own to limit memory or route packets with. One that systemd runs may be meant as a machine."""
+    """A container has no kernel of its own to limit memory or route packets with. One that systemd runs may be meant as
+    a machine."""
     if facts.container in ("", "lxc", "lxc-libvirt", "wsl"):
         return None
     what = f"this is a container ({facts.container}), not a machine"
     if facts.has_systemd:
-        return Finding("in-container", WARNING, what, "fine where its host lets it run containers of its own; a virtual machine has no such limits")
+        return Finding(
+            "in-container",
+            WARNING,
+            what,
+            "fine where its host lets it run containers of its own; a virtual machine has no such limits",
+        )
     return Finding("in-container", ERROR, what, "run InfraKit on the machine itself, or in a virtual machine")
 
 
@@ -108,29 +145,49 @@ def in_wsl(facts: Facts, wanted: Wanted) -> Finding | None:
     """Stops with the last window, and other machines do not reach it."""
     if "wsl" not in (facts.container, facts.virtualization):
         return None
-    return Finding("in-wsl", WARNING, "this is WSL: it stops when Windows likes, and other machines cannot reach it", "fine for a try; to stay, use a machine or a virtual machine")
+    return Finding(
+        "in-wsl",
+        WARNING,
+        "this is WSL: it stops when Windows likes, and other machines cannot reach it",
+        "fine for a try; to stay, use a machine or a virtual machine",
+    )
 
 
 def under_voltage(facts: Facts, wanted: Wanted) -> Finding | None:
     """The commonest reason of corrupt SD cards."""
     if not facts.throttled & UNDER_VOLTAGE:
         return None
-    remedy = "use the power supply made for this Raspberry Pi and a short cable, take off what draws power from USB, then look again: vcgencmd get_throttled"
-    return Finding("under-voltage", WARNING, "the power supply is too weak right now, which ends in corrupt files", remedy)
+    remedy = (
+        "use the power supply made for this Raspberry Pi and a short cable, take off what draws power from USB, then "
+        "look again: vcgencmd get_throttled"
+    )
+    return Finding(
+        "under-voltage", WARNING, "the power supply is too weak right now, which ends in corrupt files", remedy
+    )
 
 
 def throttled(facts: Facts, wanted: Wanted) -> Finding | None:
     """Too warm: the processor runs at a part of its speed."""
     if not facts.throttled & (THROTTLED | WARM) or facts.throttled & UNDER_VOLTAGE:
         return None
-    return Finding("throttled", WARNING, "the processor is slowed down because it is too warm", "give it a heat sink or a fan, then look again: vcgencmd measure_temp")
+    return Finding(
+        "throttled",
+        WARNING,
+        "the processor is slowed down because it is too warm",
+        "give it a heat sink or a fan, then look again: vcgencmd measure_temp",
+    )
 
 
 def under_voltage_before(facts: Facts, wanted: Wanted) -> Finding | None:
     """Since the last start; gone now."""
     if not facts.throttled & UNDER_VOLTAGE_BEFORE or facts.throttled & UNDER_VOLTAGE:
         return None
-    return Finding("under-voltage-before", NOTE, "the power supply was too weak at some time since the last start", "keep an eye on it: vcgencmd get_throttled")
+    return Finding(
+        "under-voltage-before",
+        NOTE,
+        "the power supply was too weak at some time since the last start",
+        "keep an eye on it: vcgencmd get_throttled",
+    )
 
 
 def system_degraded(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -144,7 +201,9 @@ def hostname_unset(facts: Facts, wanted: Wanted) -> Finding | None:
     """Every machine of a fleet would be called the same."""
     if facts.hostname not in ("", "localhost", "localhost.localdomain", "(none)"):
         return None
-    return Finding("hostname-unset", WARNING, "this machine has no name of its own", "give it one: hostnamectl set-hostname NAME")
+    return Finding(
+        "hostname-unset", WARNING, "this machine has no name of its own", "give it one: hostnamectl set-hostname NAME"
+    )
 
 
 def _has_engine(facts: Facts) -> bool:
@@ -153,6 +212,20 @@ def _has_engine(facts: Facts) -> bool:
 
 
 CHECKS = (
-    not_root, no_systemd, distribution_unknown, distribution_old, distribution_untested, armv6, processor_unknown, userland_32bit,
-    in_lxc, in_container, in_wsl, under_voltage, throttled, under_voltage_before, system_degraded, hostname_unset,
+    not_root,
+    no_systemd,
+    distribution_unknown,
+    distribution_old,
+    distribution_untested,
+    armv6,
+    processor_unknown,
+    userland_32bit,
+    in_lxc,
+    in_container,
+    in_wsl,
+    under_voltage,
+    throttled,
+    under_voltage_before,
+    system_degraded,
+    hostname_unset,
 )

@@ -14,30 +14,54 @@ def memory_limits(facts: Facts, wanted: Wanted) -> Finding | None:
     if not 0 < facts.memory_bytes < wanted.memory_bytes or memory_far_short(facts, wanted):
         return None
     what = f"the services may use {size(wanted.memory_bytes)} together, and this machine has {size(facts.memory_bytes)}"
-    return Finding("memory-limits", WARNING, what, "lower limits under services in infrakit.yaml, leave a service out, or add memory")
+    return Finding(
+        "memory-limits",
+        WARNING,
+        what,
+        "lower limits under services in infrakit.yaml, leave a service out, or add memory",
+    )
 
 
 def memory_far_short(facts: Facts, wanted: Wanted) -> Finding | None:
     """Half as much again as there is, swap included: something would be killed on the first day."""
     if not facts.memory_bytes or wanted.memory_bytes <= (facts.memory_bytes + facts.swap_bytes) * 3 // 2:
         return None
-    what = f"the services may use {size(wanted.memory_bytes)} together, and this machine has only {size(facts.memory_bytes)}"
-    return Finding("memory-far-short", ERROR, what, "leave services out with enabled: false in infrakit.yaml, choose a smaller pattern, or use a larger machine")
+    what = (
+        f"the services may use {size(wanted.memory_bytes)} together, and this machine has only "
+        f"{size(facts.memory_bytes)}"
+    )
+    return Finding(
+        "memory-far-short",
+        ERROR,
+        what,
+        "leave services out with enabled: false in infrakit.yaml, choose a smaller pattern, or use a larger machine",
+    )
 
 
 def memory_little(facts: Facts, wanted: Wanted) -> Finding | None:
     """Of use as an edge or as a monitored machine."""
     if not 0 < facts.memory_bytes < LITTLE_BYTES:
         return None
-    what = f"with {size(facts.memory_bytes)} of memory there is room for a proxy and an agent, not for sign-in or a database"
-    return Finding("memory-little", WARNING, what, "use pattern: edge or pattern: monitoring here, and a larger machine for the rest")
+    what = (
+        f"with {size(facts.memory_bytes)} of memory there is room for a proxy and an agent, not for sign-in or a "
+        "database"
+    )
+    return Finding(
+        "memory-little",
+        WARNING,
+        what,
+        "use pattern: edge or pattern: monitoring here, and a larger machine for the rest",
+    )
 
 
 def swap_none(facts: Facts, wanted: Wanted) -> Finding | None:
     """Where memory is short, the kernel kills instead of waiting."""
     if facts.swap_bytes or facts.container or not 0 < facts.memory_bytes < WITHOUT_SWAP_BYTES:
         return None
-    remedy = "compress memory: apt-get install zram-tools; or add a file: fallocate -l 1G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile"
+    remedy = (
+        "compress memory: apt-get install zram-tools; or add a file: fallocate -l 1G /swapfile && chmod 600 "
+        "/swapfile && mkswap /swapfile && swapon /swapfile"
+    )
     return Finding("swap-none", WARNING, f"there is no swap, and only {size(facts.memory_bytes)} of memory", remedy)
 
 
@@ -66,24 +90,49 @@ def memory_cgroup_waiting(facts: Facts, wanted: Wanted) -> Finding | None:
     if facts.memory_cgroup or not facts.memory_cgroup_asked:
         return None
     what = f"{facts.boot_file} asks for memory limits, and the running kernel does not have them"
-    return Finding("memory-cgroup-waiting", WARNING, what, "reboot; if it stays so, update the kernel: apt-get update && apt-get full-upgrade, then reboot")
+    return Finding(
+        "memory-cgroup-waiting",
+        WARNING,
+        what,
+        "reboot; if it stays so, update the kernel: apt-get update && apt-get full-upgrade, then reboot",
+    )
 
 
 def cgroup_v1(facts: Facts, wanted: Wanted) -> Finding | None:
     """Docker 29 calls it deprecated, and drops it in 2029."""
     if facts.cgroup_version != 1:
         return None
-    remedy = "remove systemd.unified_cgroup_hierarchy=0 from the kernel's command line if it is there, upgrade the system, and reboot"
-    return Finding("cgroup-v1", WARNING, "this machine uses control groups version 1, which Docker is about to drop", remedy)
+    remedy = (
+        "remove systemd.unified_cgroup_hierarchy=0 from the kernel's command line if it is there, upgrade the "
+        "system, and reboot"
+    )
+    return Finding(
+        "cgroup-v1", WARNING, "this machine uses control groups version 1, which Docker is about to drop", remedy
+    )
 
 
 def cgroup_none(facts: Facts, wanted: Wanted) -> Finding | None:
     """Without control groups no container starts."""
     if facts.cgroup_version:
         return None
-    return Finding("cgroup-none", ERROR, "the kernel has no control groups, which every container needs", "use the kernel of the distribution: apt-get install linux-image-generic (Debian: linux-image-$(dpkg --print-architecture)), then reboot")
+    return Finding(
+        "cgroup-none",
+        ERROR,
+        "the kernel has no control groups, which every container needs",
+        (
+            "use the kernel of the distribution: apt-get install linux-image-generic (Debian: linux-image-$(dpkg "
+            "--print-architecture)), then reboot"
+        ),
+    )
 
 
 CHECKS = (
-    memory_limits, memory_far_short, memory_little, swap_none, memory_cgroup_off, memory_cgroup_waiting, cgroup_v1, cgroup_none,
+    memory_limits,
+    memory_far_short,
+    memory_little,
+    swap_none,
+    memory_cgroup_off,
+    memory_cgroup_waiting,
+    cgroup_v1,
+    cgroup_none,
 )

@@ -1,6 +1,6 @@
 """network: ways out, names, and ranges that do not collide."""
 
-from typing import Iterable
+from collections.abc import Iterable
 
 from infrakit.host.checks.model import ERROR, NOTE, WARNING, Finding, Wanted, listed
 from infrakit.host.facts import Facts
@@ -30,42 +30,77 @@ def pool_on_docker(facts: Facts, wanted: Wanted) -> Finding | None:
 
 def address_missing(facts: Facts, wanted: Wanted) -> Finding | None:
     """Docker cannot publish a port at an address that no network card has: "cannot assign requested address"."""
-    missing = [address for address in wanted.addresses if facts.addresses and ":" not in address and not _is_own(address, facts)]
+    missing = [
+        address
+        for address in wanted.addresses
+        if facts.addresses and ":" not in address and not _is_own(address, facts)
+    ]
     if not missing:
         return None
     remedy = f"set network.bind in infrakit.yaml to one of {listed(facts.addresses)}; see: ip -4 addr"
-    return Finding("address-missing", ERROR, f"network.bind names {listed(missing)}, which is no address of this machine", remedy)
+    return Finding(
+        "address-missing", ERROR, f"network.bind names {listed(missing)}, which is no address of this machine", remedy
+    )
 
 
 def no_way_out(facts: Facts, wanted: Wanted) -> Finding | None:
     """Images come from the internet, unless they come from a bundle."""
     if wanted.offline or wanted.mirrored or facts.ipv4_default or facts.ipv6_default:
         return None
-    return Finding("no-way-out", ERROR, "this machine has no default route, so it cannot fetch packages or images", "connect it, see: ip route; or install from an offline bundle")
+    return Finding(
+        "no-way-out",
+        ERROR,
+        "this machine has no default route, so it cannot fetch packages or images",
+        "connect it, see: ip route; or install from an offline bundle",
+    )
 
 
 def ipv6_only(facts: Facts, wanted: Wanted) -> Finding | None:
     """ghcr.io and github.com have no IPv6 addresses, and containers' networks are IPv4."""
     if wanted.offline or facts.ipv4_default or not facts.ipv6_default:
         return None
-    return Finding("ipv6-only", WARNING, "this machine reaches the internet through IPv6 only, and some registries have no IPv6", "ask your provider for IPv4 or NAT64, or install from an offline bundle")
+    return Finding(
+        "ipv6-only",
+        WARNING,
+        "this machine reaches the internet through IPv6 only, and some registries have no IPv6",
+        "ask your provider for IPv4 or NAT64, or install from an offline bundle",
+    )
 
 
 def nameserver_none(facts: Facts, wanted: Wanted) -> Finding | None:
     """Nothing could be fetched by its name."""
     if wanted.offline or facts.nameservers:
         return None
-    return Finding("nameserver-none", ERROR, "no name server is set", "set one, for instance with: resolvectl dns eth0 9.9.9.9; or a line nameserver 9.9.9.9 in /etc/resolv.conf")
+    return Finding(
+        "nameserver-none",
+        ERROR,
+        "no name server is set",
+        "set one, for instance with: resolvectl dns eth0 9.9.9.9; or a line nameserver 9.9.9.9 in /etc/resolv.conf",
+    )
 
 
 def nameserver_loopback(facts: Facts, wanted: Wanted) -> Finding | None:
-    """A container has a loopback of its own; Docker puts Google's servers in place of such an address without a word."""
-    if not facts.nameservers or not all(address.startswith("127.") or address == "::1" for address in facts.nameservers):
+    """A container has a loopback of its own; Docker puts Google's servers in place of such an address without a
+    word."""
+    if not facts.nameservers or not all(
+        address.startswith("127.") or address == "::1" for address in facts.nameservers
+    ):
         return None
     if set(facts.nameservers) <= set(STUBS):
         return None
-    what = f"the only name server is {facts.nameservers[0]}, which containers cannot reach: Docker gives them Google's instead"
-    return Finding("nameserver-loopback", WARNING, what, 'add "dns": ["ADDRESS"] with a name server of your network to /etc/docker/daemon.json, then: systemctl restart docker')
+    what = (
+        f"the only name server is {facts.nameservers[0]}, which containers cannot reach: Docker gives them Google's "
+        "instead"
+    )
+    return Finding(
+        "nameserver-loopback",
+        WARNING,
+        what,
+        (
+            'add "dns": ["ADDRESS"] with a name server of your network to /etc/docker/daemon.json, then: systemctl '
+            "restart docker"
+        ),
+    )
 
 
 def names_unknown(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -73,17 +108,28 @@ def names_unknown(facts: Facts, wanted: Wanted) -> Finding | None:
     missing = [name for name, addresses in facts.names if name in wanted.names and not addresses]
     if wanted.offline or not missing:
         return None
-    remedy = "add records for them that point to this machine, at your provider or in your router; then: getent hosts NAME"
+    remedy = (
+        "add records for them that point to this machine, at your provider or in your router; then: getent hosts NAME"
+    )
     return Finding("names-unknown", WARNING, f"nobody knows an address of {listed(missing)}", remedy)
 
 
 def names_elsewhere(facts: Facts, wanted: Wanted) -> Finding | None:
     """Right behind a router that forwards ports, wrong otherwise: only a person can tell."""
     own = set(facts.addresses)
-    away = [f"{name} ({addresses[0]})" for name, addresses in facts.names if name in wanted.names and addresses and not own & set(addresses)]
+    away = [
+        f"{name} ({addresses[0]})"
+        for name, addresses in facts.names
+        if name in wanted.names and addresses and not own & set(addresses)
+    ]
     if not away:
         return None
-    return Finding("names-elsewhere", NOTE, f"not an address of this machine: {listed(away)}", "right where a router forwards ports to this machine; else change the records")
+    return Finding(
+        "names-elsewhere",
+        NOTE,
+        f"not an address of this machine: {listed(away)}",
+        "right where a router forwards ports to this machine; else change the records",
+    )
 
 
 def names_multicast(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -91,7 +137,12 @@ def names_multicast(facts: Facts, wanted: Wanted) -> Finding | None:
     local = [name for name in wanted.names if name.endswith(".local")]
     if not local:
         return None
-    return Finding("names-multicast", WARNING, f"most machines look for {listed(local)} by multicast and not in DNS", "choose another domain in infrakit.yaml, for instance one that ends in .home.arpa")
+    return Finding(
+        "names-multicast",
+        WARNING,
+        f"most machines look for {listed(local)} by multicast and not in DNS",
+        "choose another domain in infrakit.yaml, for instance one that ends in .home.arpa",
+    )
 
 
 def _pool(code: str, severity: str, facts: Facts, wanted: Wanted, found: list[Route], whose: str) -> Finding | None:
@@ -125,6 +176,15 @@ def _range(text: str) -> tuple[int, int]:
 
 
 CHECKS = (
-    pool_on_link, pool_on_route, pool_on_docker, address_missing, no_way_out, ipv6_only, nameserver_none, nameserver_loopback, names_unknown,
-    names_elsewhere, names_multicast,
+    pool_on_link,
+    pool_on_route,
+    pool_on_docker,
+    address_missing,
+    no_way_out,
+    ipv6_only,
+    nameserver_none,
+    nameserver_loopback,
+    names_unknown,
+    names_elsewhere,
+    names_multicast,
 )

@@ -9,7 +9,8 @@ OPEN_ENGINE = (2375,)
 
 
 def ports_taken(facts: Facts, wanted: Wanted) -> Finding | None:
-    """By a program of this machine. What a container has is `ports_published`'s, the stub of systemd-resolved `dns_stub`'s."""
+    """By a program of this machine. What a container has is `ports_published`'s, the stub of systemd-resolved
+    `dns_stub`'s."""
     by_container = {(found.protocol, found.port) for found in facts.published}
     taken: dict[str, Listener] = {}
     for found in facts.listeners:
@@ -18,21 +19,35 @@ def ports_taken(facts: Facts, wanted: Wanted) -> Finding | None:
             taken.setdefault(f"{found.port}/{found.protocol}", found)
     if not taken:
         return None
-    holders = {port: (found.process or "another program") + (f" of {found.unit}" if found.unit else "") for port, found in sorted(taken.items())}
+    holders = {
+        port: (found.process or "another program") + (f" of {found.unit}" if found.unit else "")
+        for port, found in sorted(taken.items())
+    }
     what = "taken already: " + listed([f"port {port} by {holder}" for port, holder in holders.items()])
     units = sorted({found.unit for found in taken.values() if found.unit})
-    stop = f"stop it: systemctl disable --now {' '.join(units)}" if units else "see who it is with ss -lntup, and stop it"
+    stop = (
+        f"stop it: systemctl disable --now {' '.join(units)}" if units else "see who it is with ss -lntup, and stop it"
+    )
     return Finding("ports-taken", ERROR, what, f"{stop}; or choose other ports under network in infrakit.yaml")
 
 
 def ports_published(facts: Facts, wanted: Wanted) -> Finding | None:
     """By a container that InfraKit did not make; its own are replaced in place."""
-    taken = sorted((found.port, found.protocol, found.container) for found in facts.published if (found.protocol, found.port) in wanted.ports and not found.ours)
+    taken = sorted(
+        (found.port, found.protocol, found.container)
+        for found in facts.published
+        if (found.protocol, found.port) in wanted.ports and not found.ours
+    )
     if not taken:
         return None
     what = "taken already: " + listed([f"port {port}/{protocol} by container {name}" for port, protocol, name in taken])
     names = " ".join(dict.fromkeys(name for _, _, name in taken))
-    return Finding("ports-published", ERROR, what, f"stop it: docker stop {names}; or choose other ports under network in infrakit.yaml")
+    return Finding(
+        "ports-published",
+        ERROR,
+        what,
+        f"stop it: docker stop {names}; or choose other ports under network in infrakit.yaml",
+    )
 
 
 def dns_stub(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -40,7 +55,8 @@ def dns_stub(facts: Facts, wanted: Wanted) -> Finding | None:
     if not facts.dns_stub or not {("tcp", 53), ("udp", 53)} & set(wanted.ports):
         return None
     remedy = (
-        "write [Resolve] and DNSStubListener=no to /etc/systemd/resolved.conf.d/no-stub.conf, point /etc/resolv.conf to "
+        "write [Resolve] and DNSStubListener=no to /etc/systemd/resolved.conf.d/no-stub.conf, point "
+        "/etc/resolv.conf to "
         "/run/systemd/resolve/resolv.conf, then: systemctl restart systemd-resolved"
     )
     return Finding("dns-stub", ERROR, "port 53 is taken by the stub of systemd-resolved", remedy, "dns-stub")
@@ -48,11 +64,21 @@ def dns_stub(facts: Facts, wanted: Wanted) -> Finding | None:
 
 def engine_open(facts: Facts, wanted: Wanted) -> Finding | None:
     """Whoever reaches it is root here, past every sign-in."""
-    found = [item for item in facts.listeners if item.protocol == "tcp" and item.port in OPEN_ENGINE and item.process in ("dockerd", "")]
+    found = [
+        item
+        for item in facts.listeners
+        if item.protocol == "tcp" and item.port in OPEN_ENGINE and item.process in ("dockerd", "")
+    ]
     if not found:
         return None
-    what = f"Docker answers everybody at {found[0].address or '*'}:{found[0].port}: whoever reaches it is root on this machine"
-    remedy = "remove tcp://… from hosts in /etc/docker/daemon.json and from: systemctl cat docker, then: systemctl restart docker"
+    what = (
+        f"Docker answers everybody at {found[0].address or '*'}:{found[0].port}: whoever reaches it is root on this "
+        "machine"
+    )
+    remedy = (
+        "remove tcp://… from hosts in /etc/docker/daemon.json and from: systemctl cat docker, then: systemctl "
+        "restart docker"
+    )
     return Finding("engine-open", WARNING, what, remedy)
 
 

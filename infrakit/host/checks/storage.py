@@ -27,7 +27,11 @@ def disk_tight(facts: Facts, wanted: Wanted) -> Finding | None:
     """An update fetches the new images before the old ones go."""
     place = _image_store(facts)
     found = facts.file_system(place)
-    if not found.size_bytes or found.free_bytes < wanted.disk_bytes or found.free_bytes >= wanted.disk_bytes + RESERVE_BYTES:
+    if (
+        not found.size_bytes
+        or found.free_bytes < wanted.disk_bytes
+        or found.free_bytes >= wanted.disk_bytes + RESERVE_BYTES
+    ):
         return None
     what = f"{found.path} has {size(found.free_bytes)} left, which is little for data and the next update"
     return Finding("disk-tight", WARNING, what, f"keep {size(RESERVE_BYTES)} beyond the images; {CLEAN}")
@@ -48,7 +52,15 @@ def root_full(facts: Facts, wanted: Wanted) -> Finding | None:
     if not root.size_bytes or root.free_bytes >= LEAST_ROOT_BYTES:
         return None
     what = f"the root file system has {size(root.free_bytes)} left"
-    return Finding("root-full", ERROR, what, "make room: apt-get clean && journalctl --vacuum-size=100M; on a Raspberry Pi: raspi-config --expand-rootfs, then reboot")
+    return Finding(
+        "root-full",
+        ERROR,
+        what,
+        (
+            "make room: apt-get clean && journalctl --vacuum-size=100M; on a Raspberry Pi: raspi-config "
+            "--expand-rootfs, then reboot"
+        ),
+    )
 
 
 def root_short(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -56,7 +68,9 @@ def root_short(facts: Facts, wanted: Wanted) -> Finding | None:
     root = facts.file_system("/")
     if not root.size_bytes or root.free_bytes >= wanted.root_bytes:
         return None
-    what = f"the packages need {size(wanted.root_bytes)} on the root file system, which has {size(root.free_bytes)} left"
+    what = (
+        f"the packages need {size(wanted.root_bytes)} on the root file system, which has {size(root.free_bytes)} left"
+    )
     return Finding("root-short", ERROR, what, f"make room; {CLEAN}")
 
 
@@ -75,14 +89,22 @@ def inodes_few(facts: Facts, wanted: Wanted) -> Finding | None:
     if not found.inodes or found.free_inodes >= LEAST_INODES:
         return None
     what = f"{found.path} has room for {found.free_inodes} more files only, however much space is free"
-    return Finding("inodes-few", WARNING, what, "find folders with very many files: du --inodes -x / | sort -n | tail; or put Docker on a disk of its own")
+    return Finding(
+        "inodes-few",
+        WARNING,
+        what,
+        "find folders with very many files: du --inodes -x / | sort -n | tail; or put Docker on a disk of its own",
+    )
 
 
 def root_read_only(facts: Facts, wanted: Wanted) -> Finding | None:
     """The kernel does this by itself when a disk fails."""
     if "ro" not in facts.file_system("/").options:
         return None
-    remedy = "see why: dmesg | grep -iE 'ext4|mmc|i/o error'; if it was on purpose: mount -o remount,rw /, else replace the card or disk"
+    remedy = (
+        "see why: dmesg | grep -iE 'ext4|mmc|i/o error'; if it was on purpose: mount -o remount,rw /, else replace "
+        "the card or disk"
+    )
     return Finding("root-read-only", ERROR, "the root file system is read-only", remedy)
 
 
@@ -90,8 +112,16 @@ def root_overlay(facts: Facts, wanted: Wanted) -> Finding | None:
     """The overlay file system of raspi-config: all that we do would be gone after the next start."""
     if facts.container or facts.file_system("/").kind not in ("overlay", "tmpfs", "ramfs"):
         return None
-    remedy = "turn it off in raspi-config under Performance Options, Overlay File System, then reboot; a live system has to be installed first"
-    return Finding("root-overlay", ERROR, "changes on this machine last until the next start only, since its root lies in memory", remedy)
+    remedy = (
+        "turn it off in raspi-config under Performance Options, Overlay File System, then reboot; a live system has "
+        "to be installed first"
+    )
+    return Finding(
+        "root-overlay",
+        ERROR,
+        "changes on this machine last until the next start only, since its root lies in memory",
+        remedy,
+    )
 
 
 def unfit_file_system(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -99,15 +129,26 @@ def unfit_file_system(facts: Facts, wanted: Wanted) -> Finding | None:
     found = facts.file_system(facts.data_root)
     if found.kind not in UNFIT:
         return None
-    remedy = "mount an ext4 or xfs disk there, or set data-root in /etc/docker/daemon.json to a folder on one, then: systemctl restart docker"
-    return Finding("unfit-file-system", ERROR, f"{facts.data_root} lies on {found.kind}, which cannot hold images and databases", remedy)
+    remedy = (
+        "mount an ext4 or xfs disk there, or set data-root in /etc/docker/daemon.json to a folder on one, then: "
+        "systemctl restart docker"
+    )
+    return Finding(
+        "unfit-file-system",
+        ERROR,
+        f"{facts.data_root} lies on {found.kind}, which cannot hold images and databases",
+        remedy,
+    )
 
 
 def sd_card(facts: Facts, wanted: Wanted) -> Finding | None:
     """Logs and databases wear out a card in a year or two."""
     if not facts.on_sd_card(facts.data_root):
         return None
-    remedy = "boot from an SSD, or set data-root in /etc/docker/daemon.json to one; if it stays on the card, keep backups elsewhere"
+    remedy = (
+        "boot from an SSD, or set data-root in /etc/docker/daemon.json to one; if it stays on the card, keep backups "
+        "elsewhere"
+    )
     return Finding("sd-card", WARNING, f"{facts.data_root} lies on an SD card, which databases wear out", remedy)
 
 
@@ -117,16 +158,30 @@ def tmp_noexec(facts: Facts, wanted: Wanted) -> Finding | None:
     if found.path != "/tmp" or "noexec" not in found.options:
         return None
     remedy = 'if apt fails with "permission denied": mount -o remount,exec /tmp while it runs'
-    return Finding("tmp-noexec", NOTE, "programs cannot run from /tmp, which some packages do while they are installed", remedy)
+    return Finding(
+        "tmp-noexec", NOTE, "programs cannot run from /tmp, which some packages do while they are installed", remedy
+    )
 
 
 def _image_store(facts: Facts) -> str:
-    """Where layers lie: with containerd since Docker 29 on fresh machines, else with Docker; before there is one, where less is free."""
+    """Where layers lie: with containerd since Docker 29 on fresh machines, else with Docker; before there is one, where
+    less is free."""
     if facts.docker_origin == "none":
         return min((IMAGE_STORE, facts.data_root), key=lambda place: facts.file_system(place).free_bytes)
     return IMAGE_STORE if facts.storage_driver == "overlayfs" else facts.data_root
 
 
 CHECKS = (
-    disk_short, disk_tight, data_short, root_full, root_short, boot_full, inodes_few, root_read_only, root_overlay, unfit_file_system, sd_card, tmp_noexec,
+    disk_short,
+    disk_tight,
+    data_short,
+    root_full,
+    root_short,
+    boot_full,
+    inodes_few,
+    root_read_only,
+    root_overlay,
+    unfit_file_system,
+    sd_card,
+    tmp_noexec,
 )

@@ -17,7 +17,6 @@ from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
 
-
 CHECKS = (
     services_known,
     options_known,

@@ -16,7 +16,9 @@ def known_people(config, catalog, locate) -> list[Problem]:
     for where, members in memberships:
         for name, path in members:
             if access.users_declared and name not in declared:
-                found.append(_unknown(f"{where}: there is no user {name}", name, declared, locate(path), "unknown-user"))
+                found.append(
+                    _unknown(f"{where}: there is no user {name}", name, declared, locate(path), "unknown-user")
+                )
             users.add(name)
     groups = {group.name for group in access.groups} | {ADMINISTRATORS}
     for group in access.groups:
@@ -24,7 +26,15 @@ def known_people(config, catalog, locate) -> list[Problem]:
             what = f"access.groups.{group.name}: a user has the same name"
             related = next((path for _, members in memberships for name, path in members if name == group.name), None)
             related = related or ("access", "users", group.name)
-            found.append(Problem(locate(group.path, key=True), what, "name-clash", "rename one of the two", related=locate(related, key=True)))
+            found.append(
+                Problem(
+                    locate(group.path, key=True),
+                    what,
+                    "name-clash",
+                    "rename one of the two",
+                    related=locate(related, key=True),
+                )
+            )
         if group.name == ADMINISTRATORS:
             what = "access.groups.administrators: this group has a key of its own"
             found.append(Problem(locate(group.path, key=True), what, "name-clash", "write access.administrators"))
@@ -36,13 +46,26 @@ def known_people(config, catalog, locate) -> list[Problem]:
                     found.append(_unknown(what, name, groups | users, locate(path), "unknown-group"))
             if item.public and item.allow is not None:
                 what = f"{kind}.{item.name}.public: everybody, and yet only some may come in"
-                found.append(Problem(
-                    locate((*item.path, "public"), key=True), what, "public-and-allow", "remove one of the two",
-                    related=locate((*item.path, "allow"), key=True),
-                ))
+                found.append(
+                    Problem(
+                        locate((*item.path, "public"), key=True),
+                        what,
+                        "public-and-allow",
+                        "remove one of the two",
+                        related=locate((*item.path, "allow"), key=True),
+                    )
+                )
             elif item.public:
                 what = f"{kind}.{item.name}.public: anybody who reaches this address may open it"
-                found.append(Problem(locate((*item.path, "public"), key=True), what, "public", "remove it unless you mean it", "warning"))
+                found.append(
+                    Problem(
+                        locate((*item.path, "public"), key=True),
+                        what,
+                        "public",
+                        "remove it unless you mean it",
+                        "warning",
+                    )
+                )
     return found
 
 

@@ -21,7 +21,10 @@ def app_names(config, catalog, locate) -> list[Problem]:
     for app in config.apps:
         position = locate(app.path, key=True)
         if app.name in catalog.blueprints:
-            what, hint = f"apps.{app.name}: the catalogue has a service of this name", f"configure it under services.{app.name}, or rename the app"
+            what, hint = (
+                f"apps.{app.name}: the catalogue has a service of this name",
+                f"configure it under services.{app.name}, or rename the app",
+            )
         elif app.name in containers or app.name.endswith("-socket"):
             what, hint = f"apps.{app.name}: a container of the catalogue has this name", "rename the app"
         elif app.name in FOLDERS:
@@ -40,18 +43,31 @@ def apps_complete(config, catalog, locate) -> list[Problem]:
     for app in config.apps:
         position = locate(app.path, key=True)
         if not app.image and not app.blueprint:
-            found.append(Problem(position, f"apps.{app.name}: image is missing", "missing-key", "add image: ghcr.io/owner/name:1.2"))
+            found.append(
+                Problem(
+                    position, f"apps.{app.name}: image is missing", "missing-key", "add image: ghcr.io/owner/name:1.2"
+                )
+            )
         if app.image and "@" not in app.image:
             tag = app.image.rpartition("/")[2].partition(":")[2]
             if tag in ("", "latest"):
                 what = f"apps.{app.name}.image: {'the tag latest' if tag else 'no tag'}"
-                found.append(Problem(locate((*app.path, "image")), what, "image-not-pinned", "name a version, so that it changes when you say so"))
+                found.append(
+                    Problem(
+                        locate((*app.path, "image")),
+                        what,
+                        "image-not-pinned",
+                        "name a version, so that it changes when you say so",
+                    )
+                )
         if app.port or app.blueprint:
             continue
         for key in ("allow", "public", "subdomain", "health", "oidc", "saml"):
             if any(path[:3] == (*app.path, key) for path in config.said):
                 what = f"apps.{app.name}.{key}: the app has no port to serve a page on"
-                found.append(Problem(locate((*app.path, key), key=True), what, "no-port", "add port: 3000, or remove it"))
+                found.append(
+                    Problem(locate((*app.path, key), key=True), what, "no-port", "add port: 3000, or remove it")
+                )
     return found
 
 
@@ -64,10 +80,25 @@ def data_apart(config, catalog, locate) -> list[Problem]:
             place = (*app.path, "data", number)
             parts = [part for part in path.split("/") if part]
             if not parts or parts[0] in KEPT_EMPTY or parts[:2] == ["run", "secrets"] or {".", ".."} & set(parts):
-                found.append(Problem(locate(place), f"apps.{app.name}.data: {path} cannot be kept", "data-path", "name a folder of the app's own, for instance /data"))
+                found.append(
+                    Problem(
+                        locate(place),
+                        f"apps.{app.name}.data: {path} cannot be kept",
+                        "data-path",
+                        "name a folder of the app's own, for instance /data",
+                    )
+                )
             elif volume_name(path) in taken:
                 what = f"apps.{app.name}.data: {path} would have the same volume as another path"
-                found.append(Problem(locate(place), what, "same-volume", "keep the folder above both", related=locate(taken[volume_name(path)])))
+                found.append(
+                    Problem(
+                        locate(place),
+                        what,
+                        "same-volume",
+                        "keep the folder above both",
+                        related=locate(taken[volume_name(path)]),
+                    )
+                )
             taken.setdefault(volume_name(path), place)
     return found
 
@@ -79,10 +110,15 @@ def saml_or_oidc(config, catalog, locate) -> list[Problem]:
         ways = [key for key, said in (("oidc", app.oidc), ("saml", app.saml), ("public", app.public)) if said]
         if len(ways) > 1:
             what = f"apps.{app.name}.{ways[1]}: the app has {ways[0]} already"
-            found.append(Problem(
-                locate((*app.path, ways[1]), key=True), what, "two-ways-to-sign-in", "keep one of the two",
-                related=locate((*app.path, ways[0]), key=True),
-            ))
+            found.append(
+                Problem(
+                    locate((*app.path, ways[1]), key=True),
+                    what,
+                    "two-ways-to-sign-in",
+                    "keep one of the two",
+                    related=locate((*app.path, ways[0]), key=True),
+                )
+            )
     return found
 
 
@@ -96,12 +132,20 @@ def needs_known(config, catalog, locate) -> list[Problem]:
             if name not in known:
                 close = nearest(name, sorted(known))
                 hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(apps))}"
-                found.append(Problem(locate(path), f"apps.{app.name}.needs: there is no app or service {name}", "unknown-need", hint))
+                found.append(
+                    Problem(
+                        locate(path), f"apps.{app.name}.needs: there is no app or service {name}", "unknown-need", hint
+                    )
+                )
     for circle in _circles(apps):
         first, second = apps[circle[0]], apps[circle[1 % len(circle)]]
         what = f"apps.{first.name}.needs: a circle: {' -> '.join((*circle, circle[0]))}"
         related = locate((*second.path, "needs"), key=True) if len(circle) > 1 else None
-        found.append(Problem(locate((*first.path, "needs"), key=True), what, "circle", "remove one of these needs", related=related))
+        found.append(
+            Problem(
+                locate((*first.path, "needs"), key=True), what, "circle", "remove one of these needs", related=related
+            )
+        )
     return found
 
 

@@ -17,20 +17,36 @@ def hosts_distinct(config, catalog, locate) -> list[Problem]:
         total += host.last - host.first + 1 if host.width else 1
         if total > MOST_HOSTS:
             what = f"hosts.{host.name}: more than {MOST_HOSTS} hosts in one file"
-            return [*found, Problem(locate(host.path, key=True), what, "too-many-hosts", "split the fleet over several files")]
+            return [
+                *found,
+                Problem(locate(host.path, key=True), what, "too-many-hosts", "split the fleet over several files"),
+            ]
         if host.address and host.address in addresses:
             what = f"hosts.{host.name}.address: {host.address} is another host's"
-            found.append(Problem(
-                locate((*host.path, "address")), what, "same-address", "give each host its own",
-                related=locate(addresses[host.address]),
-            ))
+            found.append(
+                Problem(
+                    locate((*host.path, "address")),
+                    what,
+                    "same-address",
+                    "give each host its own",
+                    related=locate(addresses[host.address]),
+                )
+            )
         addresses.setdefault(host.address, (*host.path, "address"))
         if host.width:
             found += _range(host, locate)
         for name in _span(host):
             if name in names:
                 what = f"hosts.{host.name}: {name} is there already"
-                found.append(Problem(locate(host.path, key=True), what, "same-host", "names of ranges may not overlap", related=locate(names[name], key=True)))
+                found.append(
+                    Problem(
+                        locate(host.path, key=True),
+                        what,
+                        "same-host",
+                        "names of ranges may not overlap",
+                        related=locate(names[name], key=True),
+                    )
+                )
                 break
             names[name] = host.path
     listed = {host.name: host for host in config.hosts}
@@ -38,19 +54,40 @@ def hosts_distinct(config, catalog, locate) -> list[Problem]:
         for name, path in app.hosts:
             if name not in listed:
                 hint = f"one of: {', '.join(listed)}" if listed else "add hosts: to the file"
-                found.append(Problem(locate(path), f"apps.{app.name}.hosts: there is no host {name}", "unknown-host", hint))
+                found.append(
+                    Problem(locate(path), f"apps.{app.name}.hosts: there is no host {name}", "unknown-host", hint)
+                )
             elif listed[name].width:
                 what = f"apps.{app.name}.hosts: {name} is a range, whose hosts have no address"
-                found.append(Problem(locate(path), what, "range-app", "give the host an entry of its own", related=locate(listed[name].path, key=True)))
+                found.append(
+                    Problem(
+                        locate(path),
+                        what,
+                        "range-app",
+                        "give the host an entry of its own",
+                        related=locate(listed[name].path, key=True),
+                    )
+                )
     return found
 
 
 def _range(host, locate) -> list[Problem]:
     position = locate(host.path, key=True)
     if host.last < host.first:
-        return [Problem(position, f"hosts.{host.name}: the range runs backwards", "range", f"write [{host.last}:{host.first}]")]
+        return [
+            Problem(
+                position, f"hosts.{host.name}: the range runs backwards", "range", f"write [{host.last}:{host.first}]"
+            )
+        ]
     if host.address:
-        return [Problem(locate((*host.path, "address")), f"hosts.{host.name}.address: one address for a range of hosts", "range", "remove it")]
+        return [
+            Problem(
+                locate((*host.path, "address")),
+                f"hosts.{host.name}.address: one address for a range of hosts",
+                "range",
+                "remove it",
+            )
+        ]
     return []
 
 
@@ -66,22 +103,46 @@ def one_core(config, catalog, locate) -> list[Problem]:
     found = []
     cores = [host for host in config.hosts if "identity" in profiles_of(host.patterns, host.profiles, alone=False)]
     for host in cores[1:]:
-        found.append(Problem(
-            locate(host.path, key=True), f"hosts.{host.name}: a second host with sign-in", "two-cores",
-            "give it the patterns edge and monitoring; the first one signs in for all", related=locate(cores[0].path, key=True),
-        ))
+        found.append(
+            Problem(
+                locate(host.path, key=True),
+                f"hosts.{host.name}: a second host with sign-in",
+                "two-cores",
+                "give it the patterns edge and monitoring; the first one signs in for all",
+                related=locate(cores[0].path, key=True),
+            )
+        )
     for host in cores:
         if host.width:
-            found.append(Problem(locate(host.path, key=True), f"hosts.{host.name}: a range cannot be the core", "two-cores", "give the core an entry of its own"))
+            found.append(
+                Problem(
+                    locate(host.path, key=True),
+                    f"hosts.{host.name}: a range cannot be the core",
+                    "two-cores",
+                    "give the core an entry of its own",
+                )
+            )
     for host in config.hosts:
         if not host.patterns and not host.profiles:
-            found.append(Problem(locate(host.path, key=True), f"hosts.{host.name}: pattern is missing", "missing-key", "add pattern: edge"))
+            found.append(
+                Problem(
+                    locate(host.path, key=True),
+                    f"hosts.{host.name}: pattern is missing",
+                    "missing-key",
+                    "add pattern: edge",
+                )
+            )
     top = ("pattern",) if config.patterns else ("profiles",)
     if config.hosts and (config.patterns or config.profiles):
-        found.append(Problem(
-            locate(top, key=True), f"{top[0]}: each host says its own", "pattern-and-hosts", "move it below the host",
-            related=locate(("hosts",), key=True),
-        ))
+        found.append(
+            Problem(
+                locate(top, key=True),
+                f"{top[0]}: each host says its own",
+                "pattern-and-hosts",
+                "move it below the host",
+                related=locate(("hosts",), key=True),
+            )
+        )
     if not config.hosts and not config.patterns and not config.profiles:
         found.append(Problem(locate(("version",), key=True), "pattern is missing", "missing-key", "add pattern: full"))
     return found
@@ -106,7 +167,9 @@ def architectures(config, catalog, locate) -> list[Problem]:
             wanted = next((path for name, path in app.hosts if name == host.name), None)
             if wanted and app.architectures and host.architecture not in app.architectures:
                 what = f"apps.{app.name}.hosts: its image is not published for {host.architecture}"
-                found.append(Problem(locate(wanted), what, "no-image", "", related=locate((*host.path, "architecture"))))
+                found.append(
+                    Problem(locate(wanted), what, "no-image", "", related=locate((*host.path, "architecture")))
+                )
     return found
 
 
@@ -126,8 +189,14 @@ def memory_fits(config, catalog, locate) -> list[Problem]:
             for container in blueprint.containers:
                 own = setting.memory_bytes if setting and container is blueprint.main else 0
                 total += own or container.memory_bytes
-        total += sum(app.memory_bytes or 256 * MEBIBYTE for app in config.apps if host.name in [name for name, _ in app.hosts])
+        total += sum(
+            app.memory_bytes or 256 * MEBIBYTE for app in config.apps if host.name in [name for name, _ in app.hosts]
+        )
         if total > host.memory_bytes:
             what = f"hosts.{host.name}.memory: what runs there may use {total // MEBIBYTE}m"
-            found.append(Problem(locate((*host.path, "memory")), what, "memory", "lower limits under services, or move something"))
+            found.append(
+                Problem(
+                    locate((*host.path, "memory")), what, "memory", "lower limits under services, or move something"
+                )
+            )
     return found

@@ -28,12 +28,15 @@ def hostnames(config, catalog, locate) -> list[Problem]:
         place = path or other_path
         what = f"{owner}: {subdomain}.{config.domain} is the address of {other}"
         related = locate(other_path) if other_path and path else None
-        found.append(Problem(locate(place), what, "same-hostname", "give one of them another subdomain", related=related))
+        found.append(
+            Problem(locate(place), what, "same-hostname", "give one of them another subdomain", related=related)
+        )
     return found
 
 
 def _doors_elsewhere(config, doors: list) -> list:
-    """The same services on other hosts: <subdomain>-<host>. A range takes the names of apps that look like one of its hosts."""
+    """The same services on other hosts: <subdomain>-<host>. A range takes the names of apps that look like one of its
+    hosts."""
     names = [app.subdomain or app.name for app in config.apps]
     return [
         (name, f"{owner} on {host.name}", path)

@@ -40,14 +40,24 @@ def pool_apart(config, catalog, locate) -> list[Problem]:
     base, length = _range(config.network.pool)
     found = []
     places = [((*host.path, "address"), f"hosts.{host.name}.address", host.address) for host in config.hosts]
-    places += [(("network", "bind", number), "network.bind", address) for number, address in enumerate(config.network.bind)]
+    places += [
+        (("network", "bind", number), "network.bind", address) for number, address in enumerate(config.network.bind)
+    ]
     for path, name, address in places:
         number = _number(address)
         if number is not None and number >> (32 - length) == base >> (32 - length):
             said = ("network", "pool")
             related = locate(said) if said in config.said else None
             what = f"{name}: {address} lies in {config.network.pool}, the containers' range"
-            found.append(Problem(locate(path), what, "subnet-overlap", "choose another network.pool, for instance 10.213.0.0/16", related=related))
+            found.append(
+                Problem(
+                    locate(path),
+                    what,
+                    "subnet-overlap",
+                    "choose another network.pool, for instance 10.213.0.0/16",
+                    related=related,
+                )
+            )
     return found
 
 

@@ -1,9 +1,10 @@
-"""Blueprints of the user's own x Config x Catalog -> Problems: a blueprint speaks of itself, and touches nobody else's things.
+"""Blueprints of the user's own x Config x Catalog -> Problems: a blueprint speaks of itself, and touches nobody else's
+things.
 
 Comfort with a place for each mistake: the rules of policy/ hold without it.
 """
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from infrakit.catalog.references import is_known, references
 from infrakit.errors import Problem
@@ -19,7 +20,11 @@ def own_fits(config, catalog, blueprints, locate) -> list[Problem]:
         blueprint = blueprints.get(app.name)
         if blueprint is None or not app.blueprint:
             continue
-        for path, what, code, hint in (*_names(blueprint, taken), *_parts(app, blueprint, catalog), *_references(blueprint)):
+        for path, what, code, hint in (
+            *_names(blueprint, taken),
+            *_parts(app, blueprint, catalog),
+            *_references(blueprint),
+        ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
         taken |= {item.name for item in blueprint.containers}
     return found
@@ -28,7 +33,12 @@ def own_fits(config, catalog, blueprints, locate) -> list[Problem]:
 def _names(blueprint, taken: set[str]) -> Iterator[tuple]:
     for container in blueprint.containers:
         if container.name in taken or container.name.endswith("-socket"):
-            yield ("containers", container.name), f"containers.{container.name}: the name is taken", "container-name", f"for instance {blueprint.name}-{container.name}"[:60]
+            yield (
+                ("containers", container.name),
+                f"containers.{container.name}: the name is taken",
+                "container-name",
+                f"for instance {blueprint.name}-{container.name}"[:60],
+            )
 
 
 def _parts(app, blueprint, catalog) -> Iterator[tuple]:
@@ -38,27 +48,67 @@ def _parts(app, blueprint, catalog) -> Iterator[tuple]:
     files = {item.name for item in blueprint.files}
     route, oidc = blueprint.route, blueprint.oidc
     if route is not None and route.container not in names:
-        yield ("route", "container"), f"route.container: there is no container {route.container} here", "unknown-container", f"one of: {', '.join(sorted(names))}"
+        yield (
+            ("route", "container"),
+            f"route.container: there is no container {route.container} here",
+            "unknown-container",
+            f"one of: {', '.join(sorted(names))}",
+        )
     if route is not None and route.sign_in == "application" and oidc is None and app.saml is None:
-        yield ("route", "sign_in"), "route.sign_in: an application signs in through oidc", "no-sign-in", "add oidc, or write forward_auth"
+        yield (
+            ("route", "sign_in"),
+            "route.sign_in: an application signs in through oidc",
+            "no-sign-in",
+            "add oidc, or write forward_auth",
+        )
     if oidc is not None and oidc.client_id != blueprint.name:
-        yield ("oidc", "client_id"), f"oidc.client_id: {oidc.client_id} is not the app's name", "client-id", f"write {blueprint.name}"
+        yield (
+            ("oidc", "client_id"),
+            f"oidc.client_id: {oidc.client_id} is not the app's name",
+            "client-id",
+            f"write {blueprint.name}",
+        )
     if oidc is not None and oidc.secret and oidc.secret not in declared:
-        yield ("oidc", "secret"), f"oidc.secret: there is no secret {oidc.secret} here", "unknown-secret", "declare it under secrets"
+        yield (
+            ("oidc", "secret"),
+            f"oidc.secret: there is no secret {oidc.secret} here",
+            "unknown-secret",
+            "declare it under secrets",
+        )
     for name in blueprint.requires:
         if name not in catalog.blueprints:
-            yield ("requires",), f"requires: there is no service {name}", "unknown-service", "infrakit catalog list names them"
+            yield (
+                ("requires",),
+                f"requires: there is no service {name}",
+                "unknown-service",
+                "infrakit catalog list names them",
+            )
     for item in blueprint.containers:
         base = ("containers", item.name)
         for name, _ in item.needs:
             if name not in names:
-                yield (*base, "needs", name), f"{item.name}: needs: there is no container {name} here", "unknown-container", "an app that it needs stands in infrakit.yaml"
+                yield (
+                    (*base, "needs", name),
+                    f"{item.name}: needs: there is no container {name} here",
+                    "unknown-container",
+                    "an app that it needs stands in infrakit.yaml",
+                )
         for number, use in enumerate(item.files):
             if use.file not in files:
-                yield (*base, "files", number), f"{item.name}: files: there is no file {use.file} here", "unknown-file", "declare it under files"
+                yield (
+                    (*base, "files", number),
+                    f"{item.name}: files: there is no file {use.file} here",
+                    "unknown-file",
+                    "declare it under files",
+                )
         for number, use in enumerate(item.secrets):
             if use.name not in declared:
-                yield (*base, "secrets", number), f"{item.name}: secrets: there is no secret {use.name} here", "unknown-secret", "declare it under secrets"
+                yield (
+                    (*base, "secrets", number),
+                    f"{item.name}: secrets: there is no secret {use.name} here",
+                    "unknown-secret",
+                    "declare it under secrets",
+                )
 
 
 def _references(blueprint) -> Iterator[tuple]:
@@ -69,7 +119,12 @@ def _references(blueprint) -> Iterator[tuple]:
             family, _, rest = name.partition(".")
             if is_known(name) and (family != "option" or rest in options) and (family != "secret" or rest in secrets):
                 continue
-            yield path, f"{'.'.join(map(str, path))}: there is no ${{{name}}}", "unknown-reference", "write $${ for a plain ${"
+            yield (
+                path,
+                f"{'.'.join(map(str, path))}: there is no ${{{name}}}",
+                "unknown-reference",
+                "write $${ for a plain ${",
+            )
 
 
 def _texts(blueprint) -> Iterator[tuple]:
@@ -79,5 +134,8 @@ def _texts(blueprint) -> Iterator[tuple]:
         yield from (((*base, "environment", key), value) for key, value in item.environment)
         for field, words in (("command", item.command), ("entrypoint", item.entrypoint)):
             yield from (((*base, field, number), word) for number, word in enumerate(words or ()))
-        yield from (((*base, "health", "test", number), word) for number, word in enumerate(item.health.test if item.health else ()))
+        yield from (
+            ((*base, "health", "test", number), word)
+            for number, word in enumerate(item.health.test if item.health else ())
+        )
     yield from ((("files", item.name, "content"), item.content) for item in blueprint.files)

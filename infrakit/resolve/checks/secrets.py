@@ -9,17 +9,25 @@ OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certific
 
 def secrets_apart(config, catalog, locate) -> list[Problem]:
     """No app takes the name of a service's secret; apps may share one that both mint, or both ask for."""
-    owner: dict[str, tuple] = {name: ("services.caddy", "", None) for name in OURS}
+    owner: dict[str, tuple] = dict.fromkeys(OURS, ("services.caddy", "", None))
     for service, blueprint in catalog.blueprints.items():
         names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
-        owner |= {name: (f"services.{service}", "", None) for name in names}
+        owner |= dict.fromkeys(names, (f"services.{service}", "", None))
     found = []
     for name, app, kind, path in _said(config):
         other, other_kind, other_path = owner.setdefault(name, (f"apps.{app.name}", kind, path))
         if other == f"apps.{app.name}" or kind and kind == other_kind:
             continue
         what = f"apps.{app.name}: the secret {name} is one of {other}"
-        found.append(Problem(locate(path), what, "secret-name", "choose another name", related=locate(other_path) if other_path else None))
+        found.append(
+            Problem(
+                locate(path),
+                what,
+                "secret-name",
+                "choose another name",
+                related=locate(other_path) if other_path else None,
+            )
+        )
     return found
 
 
@@ -28,7 +36,9 @@ def _said(config) -> list[tuple]:
     found = []
     for app in config.apps:
         found += [(name, app, "minted", (*app.path, "secrets", number)) for number, name in enumerate(app.secrets)]
-        found += [(name, app, "asked", (*app.path, "user_secrets", number)) for number, name in enumerate(app.user_secrets)]
+        found += [
+            (name, app, "asked", (*app.path, "user_secrets", number)) for number, name in enumerate(app.user_secrets)
+        ]
         if app.oidc is not None:
             found.append((oidc_secret(app.name), app, "", (*app.path, "oidc")))
     return found

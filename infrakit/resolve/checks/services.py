@@ -13,25 +13,54 @@ def services_known(config, catalog, locate) -> list[Problem]:
         if service.name not in catalog.blueprints:
             close = nearest(service.name, catalog.blueprints)
             hint = f"did you mean {close}?" if close else "infrakit catalog list names them; your own go under apps"
-            found.append(Problem(locate(service.path, key=True), f"services.{service.name}: there is no such service", "unknown-service", hint))
+            found.append(
+                Problem(
+                    locate(service.path, key=True),
+                    f"services.{service.name}: there is no such service",
+                    "unknown-service",
+                    hint,
+                )
+            )
             continue
         route = catalog.blueprints[service.name].route
-        for key, said in (("allow", service.allow is not None), ("public", service.public), ("subdomain", bool(service.subdomain))):
+        for key, said in (
+            ("allow", service.allow is not None),
+            ("public", service.public),
+            ("subdomain", bool(service.subdomain)),
+        ):
             path = (*service.path, key)
             if said and service.enabled is False:
                 what = f"services.{service.name}.{key}: the service is off"
-                found.append(Problem(
-                    locate(path, key=True), what, "service-off", "remove one of the two",
-                    related=locate((*service.path, "enabled"), key=True),
-                ))
+                found.append(
+                    Problem(
+                        locate(path, key=True),
+                        what,
+                        "service-off",
+                        "remove one of the two",
+                        related=locate((*service.path, "enabled"), key=True),
+                    )
+                )
             elif said and route is None:
                 what = f"services.{service.name}.{key}: the service has no page"
                 found.append(Problem(locate(path, key=True), what, "no-door", "remove it"))
         if service.public and service.name == "authentik":
-            found.append(Problem(locate((*service.path, "public"), key=True), "services.authentik.public: it asks everybody itself", "no-door", "remove it"))
-        if service.enabled is False and service.name in ("authentik", "caddy") and any(app.port and not app.public for app in config.apps):
+            found.append(
+                Problem(
+                    locate((*service.path, "public"), key=True),
+                    "services.authentik.public: it asks everybody itself",
+                    "no-door",
+                    "remove it",
+                )
+            )
+        if (
+            service.enabled is False
+            and service.name in ("authentik", "caddy")
+            and any(app.port and not app.public for app in config.apps)
+        ):
             what = f"services.{service.name}.enabled: apps need it for sign-in"
-            found.append(Problem(locate((*service.path, "enabled")), what, "needed", "leave it on, or make the apps public"))
+            found.append(
+                Problem(locate((*service.path, "enabled")), what, "needed", "leave it on, or make the apps public")
+            )
     return found
 
 
@@ -78,7 +107,9 @@ def versions_high_enough(config, catalog, locate) -> list[Problem]:
         tag = service.image.rpartition("/")[2].partition(":")[2]
         if tag in ("", "latest"):
             what = f"services.{service.name}.image: {'the tag latest' if tag else 'no tag'}"
-            found.append(Problem(locate(path), what, "image-not-pinned", "name a version, so that it changes when you say so"))
+            found.append(
+                Problem(locate(path), what, "image-not-pinned", "name a version, so that it changes when you say so")
+            )
             continue
         floor = blueprint.main.minimum_version
         version = _version(tag)

@@ -1,12 +1,15 @@
-"""Authentik has applied our blueprint, as it is now, and the administrators are there; else it is asked to, and waited for.
+"""Authentik has applied our blueprint, as it is now, and the administrators are there; else it is asked to, and waited
+for.
 
 Its discovery applies files in any order, and does not try again for an hour what failed because something came first.
 Asked through its API, in its container, with the token that lies there.
-Source: goauthentik/authentik, authentik/blueprints/{api,models,v1/tasks}.py and authentik/core/api/groups.py of 2026-06.
+Source: goauthentik/authentik, authentik/blueprints/{api,models,v1/tasks}.py and authentik/core/api/groups.py of
+2026-06.
 """
 
 import json
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from infrakit.emit.authentik import PATH
 from infrakit.errors import InfraKitError, MachineUnfit
@@ -23,7 +26,12 @@ LONGEST_WAIT_S = 600
 """A Raspberry Pi takes minutes at its first start to apply the blueprints that Authentik brings."""
 PAUSE_S = 1.0
 ASKED_AGAIN_S = 20
-ORDER = {"base": "http://127.0.0.1:9000/api/v3", "token": f"{SECRETS_DIRECTORY}/authentik_bootstrap_token", "path": INSIDE, "group": ADMINISTRATORS}
+ORDER = {
+    "base": "http://127.0.0.1:9000/api/v3",
+    "token": f"{SECRETS_DIRECTORY}/authentik_bootstrap_token",
+    "path": INSIDE,
+    "group": ADMINISTRATORS,
+}
 SCRIPT = """
 import json, urllib.error, urllib.parse, urllib.request
 
@@ -55,7 +63,8 @@ class Hopeless(MachineUnfit):
 
 
 class State(NamedTuple):
-    """How Authentik sees our blueprint, and who is in the group of administrators: username -> when he signed in last, "" for never."""
+    """How Authentik sees our blueprint, and who is in the group of administrators: username -> when he signed in last,
+    "" for never."""
 
     status: str = ""
     last_applied_hash: str = ""
@@ -64,17 +73,23 @@ class State(NamedTuple):
 
 
 def ask(machine: Any, project: str, *, apply: bool = False) -> State:
-    """MachineUnfit where Authentik does not answer; Hopeless where it does not take the token. `apply`: have the blueprint applied once more."""
+    """MachineUnfit where Authentik does not answer; Hopeless where it does not take the token. `apply`: have the
+    blueprint applied once more."""
     script = f"order = {dict(ORDER, apply=apply)!r}{SCRIPT}"
     try:
         said = json.loads(inside(machine, container_name(project, SERVER), ("python3", "-"), feed=script.encode()))
     except ValueError:
         said = {"problem": "its answer is not JSON"}
     if said.get("refused") in (401, 403):
-        remedy = f"let akadmin have an API token authentik-bootstrap-token, as in the secret {ORDER['token'].rpartition('/')[2]}"
+        remedy = (
+            "let akadmin have an API token authentik-bootstrap-token, as in the secret "
+            f"{ORDER['token'].rpartition('/')[2]}"
+        )
         raise Hopeless("Authentik does not take akadmin's API token", remedy)
     if "refused" in said or "problem" in said:
-        raise MachineUnfit(f"Authentik's API answers {said.get('refused') or said['problem']}", "see: infrakit logs authentik")
+        raise MachineUnfit(
+            f"Authentik's API answers {said.get('refused') or said['problem']}", "see: infrakit logs authentik"
+        )
     return State(**said)
 
 
@@ -102,11 +117,14 @@ class Applied(NamedTuple):
         return f"Authentik has no administrator {', '.join(absent)}" if absent else ""
 
     def text(self) -> str:
-        return "Authentik has applied InfraKit's blueprint" + (f", and has {', '.join(self.administrators)}" if self.administrators else "")
+        return "Authentik has applied InfraKit's blueprint" + (
+            f", and has {', '.join(self.administrators)}" if self.administrators else ""
+        )
 
 
 class Apply(NamedTuple):
-    """Have it applied, again and again while that fails: what it needs may come later. The end of the wait is an error."""
+    """Have it applied, again and again while that fails: what it needs may come later. The end of the wait is an
+    error."""
 
     wanted: Applied
 
@@ -120,7 +138,13 @@ class Apply(NamedTuple):
             asked = machine.monotonic() if again else asked
             problem = self._problem(machine, apply=again)
         if problem:
-            raise MachineUnfit(problem, f"why: docker exec {container_name(project, WORKER)} ak apply_blueprint {INSIDE}; infrakit logs {WORKER}")
+            raise MachineUnfit(
+                problem,
+                (
+                    f"why: docker exec {container_name(project, WORKER)} ak apply_blueprint {INSIDE}; infrakit logs "
+                    f"{WORKER}"
+                ),
+            )
 
     def _problem(self, machine: Any, *, apply: bool) -> str:
         try:

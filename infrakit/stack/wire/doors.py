@@ -31,7 +31,9 @@ class Door(NamedTuple):
             return str(answer.problem)
         if self.sign_in == "forward_auth":
             # Authentik's outpost sends a stranger to its own start page, or straight to the portal.
-            to_sign_in = answer.status in (302, 303, 307) and (self.portal in answer.location or "/outpost.goauthentik.io/" in answer.location)
+            to_sign_in = answer.status in (302, 303, 307) and (
+                self.portal in answer.location or "/outpost.goauthentik.io/" in answer.location
+            )
             return "" if to_sign_in else f"answers {answer.status} to a stranger, and does not send him to sign in"
         return "" if 200 <= answer.status < 500 else f"answers {answer.status}"
 

@@ -1,10 +1,12 @@
 """Guacamole's public default login guacadmin/guacadmin is gone; else the container that replaces it runs once more.
 
-Its database is asked, not its page: that bans an address after five failures (auth-ban.md of the manual, on in the image since 1.6.0).
-Source: apache/guacamole-client 1.6.0, schema/002-create-admin-user.sql: SHA-256 of the password and the hexadecimal of its salt.
+Its database is asked, not its page: that bans an address after five failures (auth-ban.md of the manual, on in the
+image since 1.6.0). Source: apache/guacamole-client 1.6.0, schema/002-create-admin-user.sql: SHA-256 of the password and
+the hexadecimal of its salt.
 """
 
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Action, Probe, Run, Unless
@@ -37,4 +39,6 @@ def wired(deployment: Deployment, artifacts: Sequence[Artifact]) -> tuple[tuple[
     gone = NoDefaultLogin(deployment.name)
     # A signal that ends our waiting is not passed on: what it has begun it ends.
     again = ("docker", "start", "--attach", "--sig-proxy=false", container_name(deployment.name, PREPARE))
-    return (gone,), (Unless(gone, Run(again, LONGEST_S, f"see: infrakit logs {PREPARE}", title=f"run {PREPARE} again")),)
+    return (gone,), (
+        Unless(gone, Run(again, LONGEST_S, f"see: infrakit logs {PREPARE}", title=f"run {PREPARE} again")),
+    )

@@ -1,6 +1,7 @@
 """A verified bundle -> what is in it, each byte checked against the signed manifest once more while it is read."""
 
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from infrakit.bundle.fault import refused
 from infrakit.bundle.images import Parts, blob_path, diff_ids, parts_of
@@ -12,7 +13,8 @@ MOST_SMALL = 1 << 26
 
 
 class Image(NamedTuple):
-    """One image for one architecture. `ids`: of its layers when unpacked. `sizes`: of the layers that the bundle has, by digest."""
+    """One image for one architecture. `ids`: of its layers when unpacked. `sizes`: of the layers that the bundle has,
+    by digest."""
 
     reference: str
     entry: ImageEntry
@@ -22,7 +24,8 @@ class Image(NamedTuple):
 
     @property
     def image_ids(self) -> tuple[str, ...]:
-        """What an engine may call it: by its configuration (classic store), its manifest or its index (containerd's)."""
+        """What an engine may call it: by its configuration (classic store), its manifest or its index
+        (containerd's)."""
         return tuple(filter(None, (self.entry.config, self.entry.manifest, self.entry.index)))
 
 
@@ -73,7 +76,13 @@ class Content:
         parts = parts_of(content, path)
         if parts.config.digest != entry.config:
             raise refused("image", path, f"it is not the manifest of {entry.config}")
-        return Image(reference, entry, content, parts, diff_ids(self.small(blob_path(entry.config)), len(parts.layers), blob_path(entry.config)))
+        return Image(
+            reference,
+            entry,
+            content,
+            parts,
+            diff_ids(self.small(blob_path(entry.config)), len(parts.layers), blob_path(entry.config)),
+        )
 
     def packages(self, folder: str) -> list[str]:
         """Paths of the .deb files for one system, "debian-trixie-amd64", and of their index."""

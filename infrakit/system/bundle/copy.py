@@ -1,6 +1,7 @@
-"""A bundle, here or served by another machine -> the same bundle in a folder, every byte checked on its way; manifest and signature as they are."""
+"""A bundle, here or served by another machine -> the same bundle in a folder, every byte checked on its way; manifest
+and signature as they are."""
 
-from typing import Callable, Iterable
+from collections.abc import Callable, Iterable
 
 from infrakit.bundle.manifest import MOST_MANIFEST_BYTES, MOST_SIGNATURE_BYTES, NAME, SIGNATURE, FileEntry
 from infrakit.system.bundle.folder import Folder
@@ -9,8 +10,16 @@ from infrakit.system.bundle.verify import Trust, Verified, head, verified_bytes
 from infrakit.system.bundle.write import Writer
 
 
-def copy(source: str, target: str, trust: Trust, version: str, progress: Callable[[int, int, str], None], fingerprint: str = "") -> tuple[Verified, int]:
-    """(what was copied, files that were written). What is there already, and whole, stays. Raises Refused where a file is damaged.
+def copy(
+    source: str,
+    target: str,
+    trust: Trust,
+    version: str,
+    progress: Callable[[int, int, str], None],
+    fingerprint: str = "",
+) -> tuple[Verified, int]:
+    """(what was copied, files that were written). What is there already, and whole, stays. Raises Refused where a file
+    is damaged.
 
     `source`: a folder, or an address whose certificate has this `fingerprint`.
     """
@@ -22,7 +31,13 @@ def copy(source: str, target: str, trust: Trust, version: str, progress: Callabl
         whole, part, written = sum(entry.size for _, entry in files), 0, 0
         with Writer(target, own=found.manifest.files) as writer:
             for path, entry in files:
-                written += writer.blob(path, entry.sha256, entry.size, lambda offset: _pieces(folder, path, entry, offset), lambda done: progress(part + done, whole, path))
+                written += writer.blob(
+                    path,
+                    entry.sha256,
+                    entry.size,
+                    lambda offset, path=path, entry=entry: _pieces(folder, path, entry, offset),
+                    lambda done, path=path, part=part: progress(part + done, whole, path),
+                )
                 part += entry.size
             writer.seal_as(content, signature)
     return found._replace(bytes_read=whole), written
@@ -30,4 +45,8 @@ def copy(source: str, target: str, trust: Trust, version: str, progress: Callabl
 
 def _pieces(origin: Folder | Remote, path: str, entry: FileEntry, offset: int) -> Iterable[bytes]:
     """What comes from elsewhere is checked by the writer alone, when it has all of the file."""
-    return origin.stream(path, entry.size, offset) if isinstance(origin, Remote) else verified_bytes(origin, path, entry, offset)
+    return (
+        origin.stream(path, entry.size, offset)
+        if isinstance(origin, Remote)
+        else verified_bytes(origin, path, entry, offset)
+    )

@@ -1,6 +1,8 @@
-"""Images from their registries -> the image layout of a bundle: every blob once, verified while it is written, gone on with after a break."""
+"""Images from their registries -> the image layout of a bundle: every blob once, verified while it is written, gone on
+with after a break."""
 
-from typing import Callable, Mapping, NamedTuple, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from infrakit.bundle.images import INDEX, LAYOUT, LAYOUT_TEXT, blob_path, diff_ids, layout_index
 from infrakit.bundle.inventory import Inventory, left_out
@@ -47,12 +49,23 @@ def _resolved(client: Client, wish: Wish) -> Image:
     for architecture, image in found.images.items():
         wanted = wish.pins[architecture]
         if wanted and image.config.digest != wanted.image:
-            raise MachineUnfit(f"{wish.reference} for {architecture} is {image.config.digest}, and the lock says {wanted.image}", "is infrakit.lock edited by hand? infrakit lock --upgrade makes it anew")
+            raise MachineUnfit(
+                f"{wish.reference} for {architecture} is {image.config.digest}, and the lock says {wanted.image}",
+                "is infrakit.lock edited by hand? infrakit lock --upgrade makes it anew",
+            )
     return found._replace(reference=wish.reference)
 
 
-def fetch(client: Client, writer: Writer, images: Sequence[Image], inventories: Sequence[Inventory], progress: Progress, inside: Inside | None) -> Fetched:
-    """`inventories`: of the machines that it is for; layers that all of them have are left out. `inside`: looks into each layer."""
+def fetch(
+    client: Client,
+    writer: Writer,
+    images: Sequence[Image],
+    inventories: Sequence[Inventory],
+    progress: Progress,
+    inside: Inside | None,
+) -> Fetched:
+    """`inventories`: of the machines that it is for; layers that all of them have are left out. `inside`: looks into
+    each layer."""
     blobs, wanted = {}, {}
     sizes: dict[str, tuple[int, str]] = {}
     for image in images:
@@ -63,12 +76,22 @@ def fetch(client: Client, writer: Writer, images: Sequence[Image], inventories: 
             _put(writer, one.manifest.digest, one.manifest.content)
             config = client.small(image.reference, one.config)
             _put(writer, one.config.digest, config)
-            known = left_out(inventories, one.architecture, diff_ids(config, len(one.layers), image.reference)) if inventories else 0
+            known = (
+                left_out(inventories, one.architecture, diff_ids(config, len(one.layers), image.reference))
+                if inventories
+                else 0
+            )
             blobs.update({layer.digest: (image.reference, layer) for layer in one.layers})
             wanted.update({layer.digest: (image.reference, layer) for layer in one.layers[known:]})
     whole, before, fetched = sum(blob.size for _, blob in wanted.values()), 0, 0
     for digest, (reference, blob) in sorted(wanted.items()):
-        fetched += _blob(client, writer, reference, blob, lambda part, before=before, reference=reference: progress(before + part, whole, reference))
+        fetched += _blob(
+            client,
+            writer,
+            reference,
+            blob,
+            lambda part, before=before, reference=reference: progress(before + part, whole, reference),
+        )
         before += blob.size
         if inside is not None:
             inside.look(digest)
@@ -84,11 +107,23 @@ def _put(writer: Writer, digest: str, content: bytes) -> None:
 
 def _blob(client: Client, writer: Writer, reference: str, blob: Descriptor, progress: Callable[[int], None]) -> int:
     """Bytes that were fetched."""
-    return blob.size if writer.blob(blob_path(blob.digest), blob.digest[7:], blob.size, lambda offset: client.blob(reference, blob, offset), progress) else 0
+    return (
+        blob.size
+        if writer.blob(
+            blob_path(blob.digest),
+            blob.digest[7:],
+            blob.size,
+            lambda offset: client.blob(reference, blob, offset),
+            progress,
+        )
+        else 0
+    )
 
 
 def _entry(image: Image, one: PlatformImage) -> ImageEntry:
-    return ImageEntry(one.manifest.digest, one.config.digest, image.top.digest if image.top.digest != one.manifest.digest else "")
+    return ImageEntry(
+        one.manifest.digest, one.config.digest, image.top.digest if image.top.digest != one.manifest.digest else ""
+    )
 
 
 def _manifest(images: Mapping[str, Mapping[str, ImageEntry]]) -> Manifest:

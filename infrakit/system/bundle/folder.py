@@ -1,10 +1,12 @@
-"""A folder that may be hostile, or on a failing medium -> its names and bytes. Follows no link, opens no device, writes nothing."""
+"""A folder that may be hostile, or on a failing medium -> its names and bytes. Follows no link, opens no device, writes
+nothing."""
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 from infrakit.bundle.fault import Refused, refused
 from infrakit.bundle.manifest import MOST_DEPTH, MOST_FILES, NAME
@@ -14,7 +16,15 @@ READ = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 OF_SYSTEMS = {
-    "System Volume Information", "$RECYCLE.BIN", "lost+found", ".Trashes", ".fseventsd", ".Spotlight-V100", ".TemporaryItems", ".DS_Store", "FOUND.000",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+    "lost+found",
+    ".Trashes",
+    ".fseventsd",
+    ".Spotlight-V100",
+    ".TemporaryItems",
+    ".DS_Store",
+    "FOUND.000",
 }
 """What systems put beside everything on a medium. Not looked into."""
 
@@ -36,7 +46,9 @@ class Folder:
             # The last step of what the user named may be a link of his own.
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise MachineUnfit(f"{path}: {(error.strerror or str(error)).lower()}", "name the folder that holds bundle.json") from None
+            raise MachineUnfit(
+                f"{path}: {(error.strerror or str(error)).lower()}", "name the folder that holds bundle.json"
+            ) from None
 
     def __enter__(self) -> "Folder":
         return self
@@ -55,17 +67,24 @@ class Folder:
             with os.scandir(descriptor) as entries:
                 names = sorted(entry.name for entry in entries)
         except OSError as error:
-            raise refused("unreadable", above, f"it cannot be listed: {(error.strerror or str(error)).lower()}") from None
+            raise refused(
+                "unreadable", above, f"it cannot be listed: {(error.strerror or str(error)).lower()}"
+            ) from None
         for name in names:
             if not above and (name in OF_SYSTEMS or name.startswith(".Trash-")):
                 continue
             path = f"{above}/{name}" if above else name
-            if len(found.files) + len(found.folders) + len(found.others) > 2 * MOST_FILES or path.count("/") > MOST_DEPTH:
+            if (
+                len(found.files) + len(found.folders) + len(found.others) > 2 * MOST_FILES
+                or path.count("/") > MOST_DEPTH
+            ):
                 raise refused("too-much", above, "more stands there than any bundle has")
             try:
                 self._sort(descriptor, name, path, found)
             except OSError as error:
-                raise refused("unreadable", path, f"it cannot be looked at: {(error.strerror or str(error)).lower()}") from None
+                raise refused(
+                    "unreadable", path, f"it cannot be looked at: {(error.strerror or str(error)).lower()}"
+                ) from None
 
     def _sort(self, descriptor: int, name: str, path: str, found: Listing) -> None:
         status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -113,7 +132,9 @@ class Folder:
             try:
                 return b"".join(read_chunks(descriptor, 0, size))
             except OSError as error:
-                raise refused("unreadable", path, f"it cannot be read: {(error.strerror or str(error)).lower()}") from None
+                raise refused(
+                    "unreadable", path, f"it cannot be read: {(error.strerror or str(error)).lower()}"
+                ) from None
 
 
 def read_chunks(descriptor: int, start: int, length: int) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
-"""Layers, looked into while the next ones are fetched -> a bill of materials for each image, and what layers take when unpacked.
+"""Layers, looked into while the next ones are fetched -> a bill of materials for each image, and what layers take when
+unpacked.
 
-Decompressing takes longer than anything else that is done with a layer, but for fetching it: a thread of its own does it meanwhile.
+Decompressing takes longer than anything else that is done with a layer, but for fetching it: a thread of its own does
+it meanwhile.
 """
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable, Sequence
 
 from infrakit.bundle import sbom
 from infrakit.bundle.images import blob_path
@@ -14,7 +16,8 @@ from infrakit.system.registry import Image
 
 
 class Inside:
-    """`with Inside(writer) as inside:` then `look` for each layer that was written, and `describe` at the end. Each layer is read once."""
+    """`with Inside(writer) as inside:` then `look` for each layer that was written, and `describe` at the end. Each
+    layer is read once."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -33,7 +36,8 @@ class Inside:
         self._layers[digest] = self._pool.submit(look_into, parts)
 
     def describe(self, images: Sequence[Image], tell: Callable[[str], None]) -> dict[str, int]:
-        """Writes sbom/, for images of which no layer is left out; layer -> bytes when unpacked, for those that could be read.
+        """Writes sbom/, for images of which no layer is left out; layer -> bytes when unpacked, for those that could be
+        read.
 
         `tell` gets a line for each image with a layer that could not.
         """
@@ -43,9 +47,14 @@ class Inside:
                 if any(layer.digest not in known for layer in one.layers):
                     continue
                 layers = [known[layer.digest] for layer in one.layers]
-                unread = {layer.digest: known[layer.digest].unread for layer in one.layers if known[layer.digest].unread}
+                unread = {
+                    layer.digest: known[layer.digest].unread for layer in one.layers if known[layer.digest].unread
+                }
                 if unread:
-                    tell(f"note: the bill of materials of {image.reference} for {one.architecture} lacks what {len(unread)} of {len(layers)} layers hold: {next(iter(unread.values()))}")
+                    tell(
+                        f"note: the bill of materials of {image.reference} for {one.architecture} lacks what "
+                        f"{len(unread)} of {len(layers)} layers hold: {next(iter(unread.values()))}"
+                    )
                 content = sbom.document(image.reference, one.architecture, one.config.digest, merged(layers), unread)
                 self._writer.put(sbom.file_name(image.reference, one.architecture), content)
         return {digest[7:]: layer.unpacked for digest, layer in sorted(known.items()) if not layer.unread}

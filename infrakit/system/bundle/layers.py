@@ -1,6 +1,8 @@
-"""Layers of a bundle that is being made -> the files in them that say which packages there are, and how large they are when unpacked.
+"""Layers of a bundle that is being made -> the files in them that say which packages there are, and how large they are
+when unpacked.
 
-Read as a stream, bounded in every direction: a layer is somebody else's, and may be a bomb. Nothing of it is written anywhere.
+Read as a stream, bounded in every direction: a layer is somebody else's, and may be a bomb. Nothing of it is written
+anywhere.
 """
 
 import gzip
@@ -8,7 +10,8 @@ import io
 import os
 import tarfile
 import zlib
-from typing import BinaryIO, Iterator, Mapping, NamedTuple, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO, NamedTuple
 
 from infrakit.bundle.sbom import is_wanted
 from infrakit.system.bundle import zstd
@@ -19,7 +22,8 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 class Layer(NamedTuple):
-    """`files`: path -> content. `gone`: paths, and folders ending in a slash, that hide what lower layers have. `unread`: why it could not be read, "" where it was."""
+    """`files`: path -> content. `gone`: paths, and folders ending in a slash, that hide what lower layers have.
+    `unread`: why it could not be read, "" where it was."""
 
     files: dict[str, bytes]
     gone: tuple[str, ...]
@@ -27,14 +31,17 @@ class Layer(NamedTuple):
     unread: str = ""
 
 
-NO_ZSTD, NO_ARCHIVE = "it is compressed with zstd, and that program is not here: apt-get install zstd, and run again", "it is no archive that can be read"
+NO_ZSTD, NO_ARCHIVE = (
+    "it is compressed with zstd, and that program is not here: apt-get install zstd, and run again",
+    "it is no archive that can be read",
+)
 
 
 class Joined(io.RawIOBase):
     """Several files, read as one."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self._files = [open(path, "rb", 0) for path in paths]
+        self._files = [open(path, "rb", 0) for path in paths]  # noqa: SIM115 -- closed by close()
         self._sizes = [os.fstat(file.fileno()).st_size for file in self._files]
         self._at = 0
 
@@ -89,7 +96,8 @@ def look_into(paths: Sequence[str]) -> Layer:
 
 def _streamed(stream: BinaryIO | gzip.GzipFile) -> Layer:
     counted = _Counted(stream)
-    found = _look(tarfile.open(fileobj=counted, mode="r|", bufsize=1 << 20), 0)  # type: ignore[call-overload]
+    with tarfile.open(fileobj=counted, mode="r|", bufsize=1 << 20) as archive:  # type: ignore[call-overload]
+        found = _look(archive, 0)
     while counted.read(1 << 20):
         pass
     return found._replace(unpacked=counted.count)
@@ -122,7 +130,12 @@ def _look(archive: tarfile.TarFile, unpacked: int) -> Layer:
             raise ValueError("a bomb")
         if name.startswith(WHITEOUT):
             gone.append(f"{folder}/" if name == OPAQUE else f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
-        elif member.isreg() and is_wanted(path) and member.size <= MOST_FILE_BYTES and kept + member.size <= MOST_KEPT_BYTES:
+        elif (
+            member.isreg()
+            and is_wanted(path)
+            and member.size <= MOST_FILE_BYTES
+            and kept + member.size <= MOST_KEPT_BYTES
+        ):
             content = archive.extractfile(member)
             files[path] = content.read() if content else b""
             kept += member.size
@@ -133,7 +146,11 @@ def merged(layers: Sequence[Layer]) -> Mapping[str, bytes]:
     """What an image shows of them, the lowest first."""
     found: dict[str, bytes] = {}
     for layer in layers:
-        hidden = [path for path in found if any(path == name or path.startswith(f"{name.rstrip('/')}/") for name in layer.gone)]
+        hidden = [
+            path
+            for path in found
+            if any(path == name or path.startswith(f"{name.rstrip('/')}/") for name in layer.gone)
+        ]
         for path in hidden:
             del found[path]
         found.update(layer.files)

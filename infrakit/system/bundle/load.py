@@ -1,8 +1,10 @@
-"""An image of a bundle -> the engine: an archive made while it is sent, without the layers that the engine has. Never all in memory."""
+"""An image of a bundle -> the engine: an archive made while it is sent, without the layers that the engine has. Never
+all in memory."""
 
 import tarfile
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Collection, Iterator
+from typing import Any
 
 from infrakit.bundle.images import Blob, archive, blob_path, known_layers
 from infrakit.errors import MachineUnfit
@@ -14,7 +16,8 @@ Progress = Callable[[int, int, str], None]
 
 
 class Body:
-    """Pieces whose length in all is known before: HTTP then sends each as it is, and not a copy of it with its length around it.
+    """Pieces whose length in all is known before: HTTP then sends each as it is, and not a copy of it with its length
+    around it.
 
     `len`, which requests asks for where there is no len(): that of a 32-bit Python ends at 2 GiB.
     """
@@ -27,21 +30,30 @@ class Body:
 
 
 def load(engine: Any, content: Content, image: Image, progress: Progress) -> None:
-    """`engine`: system/engine.py. MachineUnfit where the engine does not take it, or has something else under its name then."""
+    """`engine`: system/engine.py. MachineUnfit where the engine does not take it, or has something else under its name
+    then."""
     known = len(image.parts.layers) - len(needed(content, image, engine.chains()))
     said = _send(engine, content, image, known, progress)
     if said and known and all(content.has(blob_path(layer.digest)) for layer in image.parts.layers):
         said = _send(engine, content, image, 0, progress)  # an engine that wants to see all of it
     if said:
-        remedy = "free some space, for instance: sudo docker image prune" if "no space left" in said else "see: journalctl -u docker -n 50"
+        remedy = (
+            "free some space, for instance: sudo docker image prune"
+            if "no space left" in said
+            else "see: journalctl -u docker -n 50"
+        )
         raise MachineUnfit(f"the engine does not take {image.reference}: {said}", remedy)
     found = engine.image_id(image.reference)
     if found not in image.image_ids:
-        raise MachineUnfit(f"{image.reference} is {found or 'not there'} after it was loaded, not {image.image_ids[0]}", "somebody changes images on this machine? run again")
+        raise MachineUnfit(
+            f"{image.reference} is {found or 'not there'} after it was loaded, not {image.image_ids[0]}",
+            "somebody changes images on this machine? run again",
+        )
 
 
 def needed(content: Content, image: Image, chains: Collection[tuple[str, ...]]) -> tuple[Blob, ...]:
-    """The layers that an engine with these chains has not. MachineUnfit where the bundle, a delta, leaves one of them out."""
+    """The layers that an engine with these chains has not. MachineUnfit where the bundle, a delta, leaves one of them
+    out."""
     layers = image.parts.layers[known_layers(image.ids, chains) :]
     absent = [layer.digest for layer in layers if not content.has(blob_path(layer.digest))]
     if absent:

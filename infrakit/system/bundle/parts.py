@@ -1,4 +1,5 @@
-"""A file whose size is known, as one or several files on the medium: hashed while it is written, and gone on with where a run broke off."""
+"""A file whose size is known, as one or several files on the medium: hashed while it is written, and gone on with where
+a run broke off."""
 
 import hashlib
 import os
@@ -34,7 +35,9 @@ class Digests:
     def entry(self) -> FileEntry:
         """Of all that came."""
         last = [self._chunk.hexdigest()] if self.size % CHUNK else []
-        return FileEntry(self.size, self._whole.hexdigest(), tuple([*self._chunks, *last] if chunk_count(self.size) else []))
+        return FileEntry(
+            self.size, self._whole.hexdigest(), tuple([*self._chunks, *last] if chunk_count(self.size) else [])
+        )
 
 
 class Parts:
@@ -42,7 +45,9 @@ class Parts:
 
     def __init__(self, folder: str, path: str, size: int, split: int) -> None:
         self._folder, self._split, self._size = folder, split, size
-        self.names = [path] if size <= split else [f"{path}.part{number:04}" for number in range(1, -(-size // split) + 1)]
+        self.names = (
+            [path] if size <= split else [f"{path}.part{number:04}" for number in range(1, -(-size // split) + 1)]
+        )
         self._digests = [Digests() for _ in self.names]
         self._whole = hashlib.sha256()
         self._open = -1

@@ -1,4 +1,5 @@
-"""A bundle that another machine serves (serve.py) -> its files. Nothing that comes is believed here: who asks checks signature and hashes.
+"""A bundle that another machine serves (serve.py) -> its files. Nothing that comes is believed here: who asks checks
+signature and hashes.
 
 Whom we speak to is known by the fingerprint of his certificate, or by an authority that this machine believes.
 """
@@ -7,7 +8,8 @@ import hashlib
 import http.client
 import ssl
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from infrakit.bundle.fault import refused
@@ -20,7 +22,8 @@ TROUBLE = (OSError, http.client.HTTPException)
 
 
 class Remote:
-    """`with Remote(url, fingerprint) as remote:`, instead of a Folder. MachineUnfit where nobody answers, or another one than he should be."""
+    """`with Remote(url, fingerprint) as remote:`, instead of a Folder. MachineUnfit where nobody answers, or another
+    one than he should be."""
 
     def __init__(self, url: str, fingerprint: str = "") -> None:
         parts = urlsplit(url)
@@ -29,7 +32,10 @@ class Remote:
         except ValueError:
             self._place = "", 0
         if parts.scheme != "https" or not parts.hostname or not self._place[0] or parts.username or parts.query:
-            raise UsageProblem(f"{url} is no address of a bundle", "write it as infrakit bundle serve prints it, like https://192.168.1.10:5000")
+            raise UsageProblem(
+                f"{url} is no address of a bundle",
+                "write it as infrakit bundle serve prints it, like https://192.168.1.10:5000",
+            )
         self.path = url.rstrip("/")
         self._above = parts.path.rstrip("/")
         self._wanted = fingerprint.replace(":", "").strip().lower()
@@ -65,23 +71,36 @@ class Remote:
                     return
                 said = "it ends early"
             except ssl.SSLCertVerificationError as error:
-                raise MachineUnfit(f"{self.path}: its certificate is not believed: {error.verify_message}", self._remedy()) from None
+                raise MachineUnfit(
+                    f"{self.path}: its certificate is not believed: {error.verify_message}", self._remedy()
+                ) from None
             except TROUBLE as error:
                 said = (getattr(error, "strerror", "") or str(error) or type(error).__name__).lower()
             self._hang_up()
             attempt += 1
             if attempt == ATTEMPTS or size is None and at:
-                raise MachineUnfit(f"{self.path}/{path}: {said}", "is the other machine up, and does it serve still? run again to go on where it stopped")
+                raise MachineUnfit(
+                    f"{self.path}/{path}: {said}",
+                    "is the other machine up, and does it serve still? run again to go on where it stopped",
+                )
             time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
 
     def _asked(self, path: str, at: int) -> Iterator[bytes]:
         connection = self._connected()
-        connection.request("GET", quote(f"{self._above}/{path}"), headers={"User-Agent": "infrakit", **({"Range": f"bytes={at}-"} if at else {})})
+        connection.request(
+            "GET",
+            quote(f"{self._above}/{path}"),
+            headers={"User-Agent": "infrakit", **({"Range": f"bytes={at}-"} if at else {})},
+        )
         answer = connection.getresponse()
         if answer.status == 404:
             answer.read(PART_BYTES)
             raise refused("missing", path, "it is not there")
-        if answer.status != (206 if at else 200) or at and not answer.headers.get("Content-Range", "").startswith(f"bytes {at}-"):
+        if (
+            answer.status != (206 if at else 200)
+            or at
+            and not answer.headers.get("Content-Range", "").startswith(f"bytes {at}-")
+        ):
             raise http.client.HTTPException(f"it answers {answer.status}")
         while piece := answer.read(PART_BYTES):
             yield piece
@@ -98,7 +117,10 @@ class Remote:
             found = fingerprint_of(connection.sock)
             if self._wanted and found.replace(":", "").lower() != self._wanted:
                 connection.close()
-                raise MachineUnfit(f"{self.path}: the fingerprint of its certificate is {found}", "that is not the one you gave: is the address right? else somebody stands in between: do not go on")
+                raise MachineUnfit(
+                    f"{self.path}: the fingerprint of its certificate is {found}",
+                    "that is not the one you gave: is the address right? else somebody stands in between: do not go on",
+                )
             self._connection = connection
         return self._connection
 
@@ -114,7 +136,10 @@ class Remote:
         connection = http.client.HTTPSConnection(*self._place, timeout=SILENCE_S, context=context)
         try:
             connection.connect()
-            return f"compare with what the other machine prints; if it is the same: --fingerprint {fingerprint_of(connection.sock)}"
+            return (
+                "compare with what the other machine prints; if it is the same: --fingerprint "
+                f"{fingerprint_of(connection.sock)}"
+            )
         except TROUBLE:
             return "see what the other machine prints: --fingerprint"
         finally:

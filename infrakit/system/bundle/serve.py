@@ -1,7 +1,8 @@
-"""A shelf -> other machines, over TLS, by the HTTP server of Python's library: it is there with and without Docker. Reads only.
+"""A shelf -> other machines, over TLS, by the HTTP server of Python's library: it is there with and without Docker.
+Reads only.
 
-Every wait has an end: a connection that says nothing, or takes nothing, is cut. A fixed number of connections is served at a time,
-each by a thread; a few of them hold a piece of a file in memory, the others wait for their turn.
+Every wait has an end: a connection that says nothing, or takes nothing, is cut. A fixed number of connections is served
+at a time, each by a thread; a few of them hold a piece of a file in memory, the others wait for their turn.
 """
 
 import re
@@ -9,9 +10,10 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any, Callable
+from typing import Any
 
 from infrakit.bundle.fault import Refused
 from infrakit.errors import MachineUnfit
@@ -24,7 +26,8 @@ RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """Listens from the start on; `port` says where. `certificate`, `key`: files in PEM. `heard` takes a line about each answer."""
+    """Listens from the start on; `port` says where. `certificate`, `key`: files in PEM. `heard` takes a line about each
+    answer."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -33,7 +36,9 @@ class Server(ThreadingMixIn, TCPServer):
     most, idle_s = 64, 20.0
     """Connections at a time, others wait; and how long a request may take to come."""
 
-    def __init__(self, address: str, port: int, shelf: Shelf, certificate: str, key: str, heard: Callable[[str], None]) -> None:
+    def __init__(
+        self, address: str, port: int, shelf: Shelf, certificate: str, key: str, heard: Callable[[str], None]
+    ) -> None:
         self.shelf, self.heard = shelf, heard
         self.pieces = threading.BoundedSemaphore(READERS)
         self._until: dict[Any, float] = {}
@@ -41,12 +46,18 @@ class Server(ThreadingMixIn, TCPServer):
         try:
             self._context.load_cert_chain(certificate, key)
         except OSError as error:  # an SSLError is one
-            raise MachineUnfit(f"{certificate} and {key}: {str(error).lower()}", "are they a pair, in PEM? --tls DIR names their folder") from None
+            raise MachineUnfit(
+                f"{certificate} and {key}: {str(error).lower()}",
+                "are they a pair, in PEM? --tls DIR names their folder",
+            ) from None
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
             super().__init__((address, port), _Handler)
         except OSError as error:
-            raise MachineUnfit(f"{address} port {port}: {(error.strerror or str(error)).lower()}", "name an address of this machine, and a free port: --listen ADDRESS:PORT") from None
+            raise MachineUnfit(
+                f"{address} port {port}: {(error.strerror or str(error)).lower()}",
+                "name an address of this machine, and a free port: --listen ADDRESS:PORT",
+            ) from None
         self.port = int(self.server_address[1])
 
     def serve(self, going: Callable[[], bool]) -> None:
@@ -117,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         self.server.heard(f"{self.client_address[0]} {self.requestline.rpartition(' HTTP/')[0]} {int(code)}")
 
-    def log_message(self, format: str, *words: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *words: Any) -> None:
         """An error is said by its status."""
 
     def setup(self) -> None:
@@ -148,7 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
         if item.digest:
             headers |= {"Docker-Content-Digest": item.digest, "ETag": f'"{item.digest}"'}
         part = end + 1 - start < item.size
-        self._begin(206 if part else 200, {**headers, "Content-Range": f"bytes {start}-{end}/{item.size}"} if part else headers)
+        self._begin(
+            206 if part else 200, {**headers, "Content-Range": f"bytes {start}-{end}/{item.size}"} if part else headers
+        )
         if self.command == "GET":
             self._send(item, start, end + 1 - start)
 
@@ -170,7 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _range(self, item: Item) -> tuple[int, int]:
-        """First and last byte that are wanted; the first is behind the last where there are none. If-Range: RFC 9110, 13.1.5."""
+        """First and last byte that are wanted; the first is behind the last where there are none. If-Range: RFC 9110,
+        13.1.5."""
         asked = RANGE.fullmatch(self.headers.get("Range", ""))
         if asked is None or self.headers.get("If-Range", f'"{item.digest}"') != f'"{item.digest}"':
             return 0, item.size - 1

@@ -1,4 +1,5 @@
-"""A verified bundle -> what a request's path stands for: a registry's manifests and blobs, packages, every file as it is.
+"""A verified bundle -> what a request's path stands for: a registry's manifests and blobs, packages, every file as it
+is.
 
 No path of a request becomes one of the disk: it is looked up among names that the signed manifest has.
 """
@@ -6,7 +7,8 @@ No path of a request becomes one of the disk: it is looked up among names that t
 import hashlib
 import json
 import re
-from typing import Any, Callable, Iterator, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from infrakit.bundle.fault import refused
@@ -18,12 +20,16 @@ from infrakit.system.bundle.folder import Folder
 from infrakit.system.bundle.verify import Verified
 
 # OCI distribution specification, "Endpoints": end-1, end-2, end-3, end-8a.
-ASKED = re.compile(r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?:manifests/(?P<reference>[A-Za-z0-9_][A-Za-z0-9._:-]*)|blobs/(?P<blob>sha256:[0-9a-f]{64})|tags/(?P<tags>list))", re.ASCII)
+ASKED = re.compile(
+    r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?:manifests/(?P<reference>[A-Za-z0-9_][A-Za-z0-9._:-]*)|blobs/(?P<blob>sha256:[0-9a-f]{64})|tags/(?P<tags>list))",
+    re.ASCII,
+)
 BYTES, TEXT, JSON = "application/octet-stream", "text/plain; charset=utf-8", "application/json"
 
 
 class Item(NamedTuple):
-    """`digest`: "sha256:...", or "" where nobody asks for one. `read(offset)`: pieces, each verified before it comes; may raise Refused."""
+    """`digest`: "sha256:...", or "" where nobody asks for one. `read(offset)`: pieces, each verified before it comes;
+    may raise Refused."""
 
     kind: str
     digest: str
@@ -50,7 +56,11 @@ class Shelf:
         self._content = Content(found.path, found.manifest)
         self.manifest = found.manifest
         self.offer = offer(found.manifest, self._content.small)
-        self._fixed = {"/v2/": _text(b"{}", JSON), f"/{NAME}": _text(manifest, JSON), **({f"/{SIGNATURE}": _text(signature)} if signature else {})}
+        self._fixed = {
+            "/v2/": _text(b"{}", JSON),
+            f"/{NAME}": _text(manifest, JSON),
+            **({f"/{SIGNATURE}": _text(signature)} if signature else {}),
+        }
 
     def __enter__(self) -> "Shelf":
         return self

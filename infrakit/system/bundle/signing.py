@@ -32,7 +32,9 @@ def verify(content: bytes, signature: bytes, key: PublicKey) -> None:
                 file.write(text)
         words = [PROGRAM, "-Y", "verify", "-f", paths[0], "-I", PRINCIPAL, "-n", NAMESPACE, "-s", paths[1]]
         if _run(words, content, VERIFY_S).returncode:
-            raise refused("signature", SIGNATURE, f"it is not a signature of the key {key.fingerprint} on this bundle.json")
+            raise refused(
+                "signature", SIGNATURE, f"it is not a signature of the key {key.fingerprint} on this bundle.json"
+            )
 
 
 def sign(content: bytes, key: str) -> bytes:
@@ -44,13 +46,23 @@ def sign(content: bytes, key: str) -> bytes:
     done = _run([PROGRAM, "-Y", "sign", "-q", "-n", NAMESPACE, "-f", key], content, SIGN_S)
     if done.returncode or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise UsageProblem(f"ssh-keygen does not sign with {key}: {said[-1] if said else f'exit code {done.returncode}'}", "is it a private key, and is its passphrase right?")
+        raise UsageProblem(
+            f"ssh-keygen does not sign with {key}: {said[-1] if said else f'exit code {done.returncode}'}",
+            "is it a private key, and is its passphrase right?",
+        )
     return done.stdout
 
 
 def _run(words: list[str], feed: bytes, timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     try:
-        return subprocess.run(words, input=feed, capture_output=True, timeout=timeout_s, env={**environment, "LC_ALL": "C.UTF-8"}, check=False)
+        return subprocess.run(
+            words,
+            input=feed,
+            capture_output=True,
+            timeout=timeout_s,
+            env={**environment, "LC_ALL": "C.UTF-8"},
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise MachineUnfit(f"{words[0]} took longer than {timeout_s:.0f} s", "run again") from None

@@ -1,14 +1,27 @@
-"""A folder and whom we trust -> Verified, or Refused with everything that is wrong. Every byte is read; nothing is written.
+"""A folder and whom we trust -> Verified, or Refused with everything that is wrong. Every byte is read; nothing is
+written.
 
-The signature is checked before a word of the manifest is believed, the manifest before a file is opened. No clock is asked.
+The signature is checked before a word of the manifest is believed, the manifest before a file is opened. No clock is
+asked.
 """
 
 import hashlib
 import os
-from typing import Callable, Iterator, Mapping, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from infrakit.bundle.fault import Fault, Refused, refused
-from infrakit.bundle.manifest import CHUNK, MOST_MANIFEST_BYTES, MOST_SIGNATURE_BYTES, NAME, SIGNATURE, FileEntry, Manifest, parents, parse
+from infrakit.bundle.manifest import (
+    CHUNK,
+    MOST_MANIFEST_BYTES,
+    MOST_SIGNATURE_BYTES,
+    NAME,
+    SIGNATURE,
+    FileEntry,
+    Manifest,
+    parents,
+    parse,
+)
 from infrakit.bundle.signature import PublicKey, signer
 from infrakit.system.bundle import signing
 from infrakit.system.bundle.folder import READ, Folder, Listing, from_medium, whether_unfinished
@@ -61,14 +74,19 @@ def head(folder: Opened, trust: Trust, version: str) -> Verified:
     return Verified(folder.path, manifest, hashlib.sha256(content).hexdigest(), key, key in trust.keys, 0, ())
 
 
-def verify(path: str, trust: Trust, version: str, *, fresh: bool = False, progress: Progress = lambda part, whole, text: None) -> Verified:
-    """`fresh`: read from the medium, not from what the kernel still has of it. Raises Refused with all that is wrong."""
+def verify(
+    path: str, trust: Trust, version: str, *, fresh: bool = False, progress: Progress = lambda part, whole, text: None
+) -> Verified:
+    """`fresh`: read from the medium, not from what the kernel still has of it. Raises Refused with all that is
+    wrong."""
     with Folder(path) as folder:
         found = head(folder, trust, version)
         faults, notes = _layout(found.manifest, folder.listing()), []
         known = {fault.path for fault in faults}
         whole, part = sum(entry.size for entry in found.manifest.files.values()), 0
-        contents = {_content(entry.size, entry.sha256, entry.chunks): name for name, entry in found.manifest.files.items()}
+        contents = {
+            _content(entry.size, entry.sha256, entry.chunks): name for name, entry in found.manifest.files.items()
+        }
         for name, entry in sorted(found.manifest.files.items()):
             if name not in known:
                 try:
@@ -95,7 +113,14 @@ def _signed(folder: Opened, content: bytes, trust: Trust) -> PublicKey | None:
         return None
     key = signer(signature)
     if trust.keys and key not in trust.keys:
-        raise refused("other-key", SIGNATURE, f"it was signed with {key.fingerprint}, and this machine trusts {', '.join(item.fingerprint for item in trust.keys)}")
+        raise refused(
+            "other-key",
+            SIGNATURE,
+            (
+                f"it was signed with {key.fingerprint}, and this machine trusts "
+                f"{', '.join(item.fingerprint for item in trust.keys)}"
+            ),
+        )
     if trust.allow_unsigned and not signing.can_verify():
         return None
     signing.verify(content, signature, key)
@@ -103,25 +128,41 @@ def _signed(folder: Opened, content: bytes, trust: Trust) -> PublicKey | None:
 
 
 def _layout(manifest: Manifest, found: Listing) -> list[Fault]:
-    """What is there that should not be, and the other way round. Whether a signature must be there was settled before."""
+    """What is there that should not be, and the other way round. Whether a signature must be there was settled
+    before."""
     faults = []
     expected = {*manifest.files, NAME, *({SIGNATURE} & set(found.files))}
     for path in sorted(expected - set(found.files)):
         if path in found.others:
-            faults.append(Fault("link" if found.others[path] == "a link" else "not-a-file", path, f"{found.others[path]} stands in its place"))
+            faults.append(
+                Fault(
+                    "link" if found.others[path] == "a link" else "not-a-file",
+                    path,
+                    f"{found.others[path]} stands in its place",
+                )
+            )
         elif path in found.folders:
             faults.append(Fault("not-a-file", path, "a folder stands in its place"))
         else:
             faults.append(Fault("missing", path, "it is not there"))
     faults += [Fault("extra", path, "it does not belong to the bundle") for path in sorted(set(found.files) - expected)]
     folders = {folder for path in expected for folder in parents(path)}
-    faults += [Fault("extra", path, "this folder does not belong to the bundle") for path in sorted(found.folders - folders - expected)]
+    faults += [
+        Fault("extra", path, "this folder does not belong to the bundle")
+        for path in sorted(found.folders - folders - expected)
+    ]
     for path, what in sorted(found.others.items()):
         if path not in expected:
-            faults.append(Fault("link" if what == "a link" else "not-a-file", path, f"{what} does not belong to the bundle"))
+            faults.append(
+                Fault("link" if what == "a link" else "not-a-file", path, f"{what} does not belong to the bundle")
+            )
     blobs = {path.rpartition("/")[2] for path in (*manifest.files, *manifest.wholes)}
     for name, images in manifest.images.items():
-        faults += [Fault("incomplete", NAME, f"the manifest of {name} for {key} is not in it") for key, image in images.items() if image.manifest[7:] not in blobs]
+        faults += [
+            Fault("incomplete", NAME, f"the manifest of {name} for {key} is not in it")
+            for key, image in images.items()
+            if image.manifest[7:] not in blobs
+        ]
     return faults
 
 
@@ -132,7 +173,8 @@ def _check(folder: Folder, path: str, entry: FileEntry, contents: Mapping[object
         if fresh:
             from_medium(descriptor)
         if size != entry.size:
-            other = contents.get(_content_of(descriptor, size)) if any(key[0] == size for key in contents) else None  # type: ignore[index]
+            # type: ignore[index]
+            other = contents.get(_content_of(descriptor, size)) if any(key[0] == size for key in contents) else None
             if other:
                 raise refused("swapped", path, f"it holds what {other} should hold")
             if size < entry.size:
@@ -140,7 +182,11 @@ def _check(folder: Folder, path: str, entry: FileEntry, contents: Mapping[object
             raise refused("wrong-size", path, f"it has {size} bytes, not {entry.size}")
         faults, notes = [], []
         for number, (start, length, digest) in enumerate(pieces(entry), 1):
-            where = f"chunk {number} of {len(entry.chunks)} (bytes {start} to {start + length - 1})" if entry.chunks else "it"
+            where = (
+                f"chunk {number} of {len(entry.chunks)} (bytes {start} to {start + length - 1})"
+                if entry.chunks
+                else "it"
+            )
             problem = _piece(descriptor, start, length, digest)
             if problem:
                 faults.append((where, problem))
@@ -149,13 +195,23 @@ def _check(folder: Folder, path: str, entry: FileEntry, contents: Mapping[object
                     faults.pop()
                     notes.append(f"{path}: {where} was read wrong once")
         if faults:
-            other = contents.get(_content_of(descriptor, size)) if all(problem == "damaged" for _, problem in faults) else None
+            other = (
+                contents.get(_content_of(descriptor, size))
+                if all(problem == "damaged" for _, problem in faults)
+                else None
+            )
             if other:
                 raise refused("swapped", path, f"it holds what {other} should hold")
-            raise Refused([
-                Fault("damaged" if problem == "damaged" else "unreadable", path, f"{where} is {problem}" if problem == "damaged" else f"{where} cannot be read: {problem}")
-                for where, problem in faults
-            ])
+            raise Refused(
+                [
+                    Fault(
+                        "damaged" if problem == "damaged" else "unreadable",
+                        path,
+                        f"{where} is {problem}" if problem == "damaged" else f"{where} cannot be read: {problem}",
+                    )
+                    for where, problem in faults
+                ]
+            )
         return notes
 
 
@@ -176,7 +232,8 @@ def _piece(descriptor: int, start: int, length: int, digest: str) -> str:
 
 
 def digest_of(descriptor: int, start: int, length: int, kept: bytearray | None = None) -> str:
-    """SHA-256 of a part of a file, "" where it ends before; what was read goes into `kept`, where there is one of that length. Raises OSError."""
+    """SHA-256 of a part of a file, "" where it ends before; what was read goes into `kept`, where there is one of that
+    length. Raises OSError."""
     total = hashlib.sha256()
     buffer = memoryview(bytearray(min(length, READ)) if kept is None else kept)
     done = 0
@@ -206,7 +263,11 @@ def _content_of(descriptor: int, size: int) -> tuple[int, object] | None:
 
 def _renamed(folder: Folder, manifest: Manifest, faults: list[Fault]) -> list[Fault]:
     """A file that is missing, and one too many that holds the same, are one that was renamed."""
-    missing = {_content(entry.size, entry.sha256, entry.chunks): fault for fault in faults if fault.code == "missing" and (entry := manifest.files.get(fault.path))}
+    missing = {
+        _content(entry.size, entry.sha256, entry.chunks): fault
+        for fault in faults
+        if fault.code == "missing" and (entry := manifest.files.get(fault.path))
+    }
     for extra in [fault for fault in faults if fault.code == "extra"]:
         try:
             with folder.open(extra.path) as descriptor:
@@ -215,20 +276,29 @@ def _renamed(folder: Folder, manifest: Manifest, faults: list[Fault]) -> list[Fa
         except Refused:
             continue
         if lost in faults:
-            faults = [Fault("renamed", lost.path, f"it is there under another name: {extra.path}") if fault is lost else fault for fault in faults if fault is not extra]
+            faults = [
+                Fault("renamed", lost.path, f"it is there under another name: {extra.path}") if fault is lost else fault
+                for fault in faults
+                if fault is not extra
+            ]
     return faults
 
 
 def verified_bytes(folder: Folder, path: str, entry: FileEntry, offset: int = 0) -> Iterator[bytes]:
-    """The content of a file from `offset` on, each piece only after it was seen to be what was signed. Raises Refused."""
+    """The content of a file from `offset` on, each piece only after it was seen to be what was signed. Raises
+    Refused."""
     with folder.open(path) as descriptor:
         for start, length, digest in pieces(entry):
             if offset and start + length <= offset:
                 continue
-            for attempt in (1, 2):
+            for _attempt in (1, 2):
                 try:
                     piece = bytearray(length)
-                    problem = "" if digest_of(descriptor, start, length, piece) == digest else "it changed after it was verified, or is damaged"
+                    problem = (
+                        ""
+                        if digest_of(descriptor, start, length, piece) == digest
+                        else "it changed after it was verified, or is damaged"
+                    )
                 except OSError as error:
                     problem = f"it cannot be read: {(error.strerror or str(error)).lower()}"
                 if not problem:

@@ -1,12 +1,14 @@
-"""Files -> a bundle on a medium. The manifest comes last, so half a bundle is none; what is whole already is kept, what is begun goes on.
+"""Files -> a bundle on a medium. The manifest comes last, so half a bundle is none; what is whole already is kept, what
+is begun goes on.
 
-While a bundle is being made `bundle.json.part` stands in it: an empty file, or the manifest of the bundle that is replaced.
+While a bundle is being made `bundle.json.part` stands in it: an empty file, or the manifest of the bundle that is
+replaced.
 """
 
 import os
 import stat
 import time
-from typing import Callable, Iterable
+from collections.abc import Callable, Iterable
 
 from infrakit.bundle.manifest import FAT_BYTES, NAME, SIGNATURE, FileEntry, Manifest, bad_path, parse, to_bytes
 from infrakit.errors import InfraKitError, MachineUnfit, UsageProblem
@@ -24,7 +26,8 @@ Progress = Callable[[int], None]
 
 
 class Writer:
-    """`with Writer(path) as writer:` then `put` and `blob` for each file, and `seal`. Raises UsageProblem where something else stands there."""
+    """`with Writer(path) as writer:` then `put` and `blob` for each file, and `seal`. Raises UsageProblem where
+    something else stands there."""
 
     def __init__(self, path: str, split: int = FAT_BYTES, own: Iterable[str] = ()) -> None:
         """`own`: names of files that will be written besides those that every bundle has."""
@@ -40,8 +43,16 @@ class Writer:
             os.makedirs(self.path, exist_ok=True)
             self._lock.__enter__()
             self.before = self._before()
-            known = {*FOLDERS, *FILES, *OF_SYSTEMS, *self._own, *(name.partition("/")[0] for name in (self.before.files if self.before else ()))}
-            others = sorted(name for name in os.listdir(self.path) if name not in known and not name.startswith(".Trash-"))
+            known = {
+                *FOLDERS,
+                *FILES,
+                *OF_SYSTEMS,
+                *self._own,
+                *(name.partition("/")[0] for name in (self.before.files if self.before else ())),
+            }
+            others = sorted(
+                name for name in os.listdir(self.path) if name not in known and not name.startswith(".Trash-")
+            )
             if others:
                 raise UsageProblem(f"{self.path} holds {others[0]}, which is not of a bundle", "choose an empty folder")
             self._begin()
@@ -80,7 +91,8 @@ class Writer:
         self.files[path] = digests.entry()
 
     def blob(self, path: str, sha256: str, size: int, fetch: Fetch, progress: Progress = lambda part: None) -> bool:
-        """A file that is known by its SHA-256; what is there of it is not fetched again. Whether anything was fetched."""
+        """A file that is known by its SHA-256; what is there of it is not fetched again. Whether anything was
+        fetched."""
         self._target(path)
         for _ in range(2):
             parts = Parts(self.path, path, size, self.split)
@@ -96,7 +108,10 @@ class Writer:
                 return begun < size
             for name in parts.names:
                 remove(os.path.join(self.path, name))
-        raise MachineUnfit(f"{path}: what came is not what it should be", "is a proxy or a mirror on the way that changes what it passes on? run again")
+        raise MachineUnfit(
+            f"{path}: what came is not what it should be",
+            "is a proxy or a mirror on the way that changes what it passes on? run again",
+        )
 
     def _fetch(self, parts: Parts, content: Iterable[bytes], progress: Progress) -> None:
         try:
@@ -111,21 +126,25 @@ class Writer:
     def _target(self, path: str) -> str:
         bad = bad_path(path)
         if bad:
-            raise UsageProblem(f"{path}: no file of a bundle can be called so: {bad}", "use letters, digits, dots and dashes")
+            raise UsageProblem(
+                f"{path}: no file of a bundle can be called so: {bad}", "use letters, digits, dots and dashes"
+            )
         target = os.path.join(self.path, path)
         with plain_errors("write"):
             os.makedirs(os.path.dirname(target), exist_ok=True)
         return target
 
     def serial(self, given: int | None) -> int:
-        """The given one; else one more than that of the bundle that is replaced, or the seconds since 1970 where they are more.
+        """The given one; else one more than that of the bundle that is replaced, or the seconds since 1970 where they
+        are more.
 
         The clock only proposes: what a target compares is the number.
         """
         return given if given is not None else max(self.before.serial + 1 if self.before else 0, int(time.time()))
 
     def seal(self, manifest: Manifest, key: str = "") -> bytes:
-        """The last step: sweep what does not belong, sign, and let it be a bundle by one rename. `key`: to sign with, "" for none."""
+        """The last step: sweep what does not belong, sign, and let it be a bundle by one rename. `key`: to sign with,
+        "" for none."""
         content = to_bytes(manifest._replace(files=dict(sorted(self.files.items())), wholes=self.wholes))
         self.seal_as(content, signing.sign(content, key) if key else b"")
         return content

@@ -1,15 +1,32 @@
-"""A name -> its manifests and blobs, from the registry that it names; again where that may help; in words where it cannot.
+"""A name -> its manifests and blobs, from the registry that it names; again where that may help; in words where it
+cannot.
 
 Nothing is believed before its digest fits. For one thread: a second one takes a second client.
 """
 
 import time
-from typing import Callable, Iterable, Iterator, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeVar
 
 from infrakit.errors import MachineUnfit
 from infrakit.system.patience import ATTEMPTS, LONGEST_S, NoSuchImage, Patience, one_line
 from infrakit.system.registry.content import (
-    INDEXES, LARGEST, MANIFESTS, Content, Descriptor, Image, NotReadable, PlatformImage, chosen, digest_of, is_index, made_for, offered, parts_of, runs_on,
+    INDEXES,
+    LARGEST,
+    MANIFESTS,
+    Content,
+    Descriptor,
+    Image,
+    NotReadable,
+    PlatformImage,
+    chosen,
+    digest_of,
+    is_index,
+    made_for,
+    offered,
+    parts_of,
+    runs_on,
 )
 from infrakit.system.registry.login import Logins
 from infrakit.system.registry.names import Reference, parse_reference
@@ -29,8 +46,15 @@ class Client:
     """
 
     def __init__(
-        self, *, tell: Callable[[str], None] = lambda text: None, wait: Callable[[float], None] = time.sleep, attempts: int = ATTEMPTS,
-        silence_s: float = SILENCE_S, certificates: str = CERTIFICATES, daemon: str = DAEMON, logins: str | None = None,
+        self,
+        *,
+        tell: Callable[[str], None] = lambda text: None,
+        wait: Callable[[float], None] = time.sleep,
+        attempts: int = ATTEMPTS,
+        silence_s: float = SILENCE_S,
+        certificates: str = CERTIFICATES,
+        daemon: str = DAEMON,
+        logins: str | None = None,
     ) -> None:
         self._tell, self._wait, self._attempts, self._silence_s = tell, wait, attempts, silence_s
         self._certificates, self._daemon, self._logins = certificates, daemon, Logins(logins)
@@ -58,19 +82,21 @@ class Client:
         return self._patiently(reference, ask) or self.resolve(reference).digest
 
     def resolve(self, reference: str) -> Content:
-        """What a name stands for now, an index or one image's manifest, byte for byte. MachineUnfit, in words, where it cannot be had."""
+        """What a name stands for now, an index or one image's manifest, byte for byte. MachineUnfit, in words, where it
+        cannot be had."""
         name = parse_reference(reference)
         return self._patiently(reference, lambda: self._manifest(name, name.wanted))
 
     def image(self, reference: str, architectures: Iterable[str], top: Content | None = None) -> Image:
         """The images of a name for these processors (dpkg's words). MachineUnfit where it has none for one of them.
 
-        `top`: what `resolve` gave. A name may stand for one image instead of a list: then for every processor that it runs on.
+        `top`: what `resolve` gave. A name may stand for one image instead of a list: then for every processor that it
+        runs on.
         """
         top = top or self.resolve(reference)
         images = {}
         for architecture in sorted(set(architectures)):
-            images[architecture] = self._patiently(reference, lambda: self._platform(reference, top, architecture))
+            images[architecture] = self._patiently(reference, partial(self._platform, reference, top, architecture))
         return Image(reference, top, images)
 
     def small(self, reference: str, blob: Descriptor, most: int = LARGEST) -> bytes:
@@ -91,7 +117,10 @@ class Client:
                     at += len(part)
                     yield part
                     if time.monotonic() > patience.end:
-                        raise MachineUnfit(f"{reference}: not there after {LONGEST_S / 3600:.0f} hours", "run again to go on where it stopped")
+                        raise MachineUnfit(
+                            f"{reference}: not there after {LONGEST_S / 3600:.0f} hours",
+                            "run again to go on where it stopped",
+                        )
             except Failed as failed:
                 if at - began >= WENT_ON_BYTES:
                     patience.renew()
@@ -159,7 +188,9 @@ class Client:
     def _session(self, name: Reference) -> Session:
         if name.registry not in self._sessions:
             names = tuple(dict.fromkeys((name.registry, name.host)))
-            wire = Wire(name.host, names, certificates=self._certificates, daemon=self._daemon, silence_s=self._silence_s)
+            wire = Wire(
+                name.host, names, certificates=self._certificates, daemon=self._daemon, silence_s=self._silence_s
+            )
             self._sessions[name.registry] = Session(wire, name.registry, self._logins)
         return self._sessions[name.registry]
 
@@ -182,9 +213,14 @@ class Client:
             pause = patience.pause_s(failed.said)
         except MachineUnfit as error:
             raise type(error)(f"{patience.reference}: {error.message}", error.hint) from None
-        self._tell(f"{patience.reference}: {patience.cause(failed.said).what}: {one_line(failed.said)}; again in {pause:.0f} s")
+        self._tell(
+            f"{patience.reference}: {patience.cause(failed.said).what}: {one_line(failed.said)}; again in {pause:.0f} s"
+        )
         self._wait(pause)
 
 
 def _not_made_for(reference: str, architecture: str, made: str) -> NoSuchImage:
-    return NoSuchImage(f"{reference}: it is not made for {architecture}, but for {made}", "name another image, or another tag: services.NAME.image")
+    return NoSuchImage(
+        f"{reference}: it is not made for {architecture}, but for {made}",
+        "name another image, or another tag: services.NAME.image",
+    )

@@ -5,7 +5,8 @@ Pure: what is read here was fetched elsewhere, and may be anything.
 
 import hashlib
 import json
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.system.registry.names import DIGEST
@@ -13,10 +14,17 @@ from infrakit.system.registry.names import DIGEST
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 LARGEST = 4 << 20
-"""A registry need not take a larger manifest (OCI distribution, pushing manifests), and a configuration is not larger either."""
-# dpkg's word -> the architecture and variants as images say them, the best first. A variant left out is the usual one: v8 on arm64,
+"""A registry need not take a larger manifest (OCI distribution, pushing manifests), and a configuration is not larger
+either."""
+# dpkg's word -> the architecture and variants as images say them, the best first. A variant left out is the usual one:
+# v8 on arm64,
 # v7 on arm (containerd, platforms/database.go), and what is made for an older arm runs on a newer one.
-PLATFORMS = {"amd64": ("amd64", ("", "v1")), "arm64": ("arm64", ("", "v8")), "armhf": ("arm", ("v7", "", "v6", "v5")), "armv6": ("arm", ("v6", "v5"))}
+PLATFORMS = {
+    "amd64": ("amd64", ("", "v1")),
+    "arm64": ("arm64", ("", "v8")),
+    "armhf": ("arm", ("v7", "", "v6", "v5")),
+    "armv6": ("arm", ("v6", "v5")),
+}
 
 
 class NotReadable(Exception):
@@ -44,7 +52,8 @@ class Content(NamedTuple):
 
 
 class PlatformImage(NamedTuple):
-    """One image, for one processor (dpkg's word). The digest of its configuration is the image ID of Docker's classic store."""
+    """One image, for one processor (dpkg's word). The digest of its configuration is the image ID of Docker's classic
+    store."""
 
     architecture: str
     manifest: Content
@@ -54,7 +63,9 @@ class PlatformImage(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes to fetch, each blob once."""
-        return len(self.manifest.content) + sum({item.digest: item.size for item in (self.config, *self.layers)}.values())
+        return len(self.manifest.content) + sum(
+            {item.digest: item.size for item in (self.config, *self.layers)}.values()
+        )
 
 
 class Image(NamedTuple):
@@ -76,14 +87,20 @@ def is_index(found: Content) -> bool:
     listed = kind in INDEXES or kind not in MANIFESTS and "manifests" in tree
     if kind not in (*INDEXES, *MANIFESTS) and tree.get("schemaVersion") == 1:
         raise NotReadable("a manifest of schema version 1")
-    # One document that is an index to some and an image to others is an attack on whoever compares digests (OCI, CVE-2021-41190).
-    if "manifests" in tree and ("layers" in tree or "config" in tree) or not isinstance(tree.get("manifests" if listed else "layers"), list):
+    # One document that is an index to some and an image to others is an attack on whoever compares digests (OCI,
+    # CVE-2021-41190).
+    if (
+        "manifests" in tree
+        and ("layers" in tree or "config" in tree)
+        or not isinstance(tree.get("manifests" if listed else "layers"), list)
+    ):
         raise NotReadable(f"not a manifest: {kind or 'it does not say what it is'}")
     return listed
 
 
 def chosen(index: Content, architecture: str) -> Descriptor | None:
-    """The entry for this processor, None where there is none. Attestations and other systems' images are no candidates."""
+    """The entry for this processor, None where there is none. Attestations and other systems' images are no
+    candidates."""
     wanted, variants = PLATFORMS.get(architecture, (architecture, ("",)))
     found: dict[str, Descriptor] = {}
     for entry in entries(index):
@@ -96,8 +113,12 @@ def chosen(index: Content, architecture: str) -> Descriptor | None:
 def offered(index: Content) -> tuple[str, ...]:
     """The processors that an index has images for, as it says them."""
     platforms = [entry.get("platform") or {} for entry in entries(index)]
-    words = ["/".join(str(item.get(key)) for key in ("os", "architecture", "variant") if item.get(key)) for item in platforms]
-    return tuple(dict.fromkeys(word.removeprefix("linux/") for word in words if word and not word.startswith("unknown")))
+    words = [
+        "/".join(str(item.get(key)) for key in ("os", "architecture", "variant") if item.get(key)) for item in platforms
+    ]
+    return tuple(
+        dict.fromkeys(word.removeprefix("linux/") for word in words if word and not word.startswith("unknown"))
+    )
 
 
 def entries(index: Content) -> list[Mapping[str, Any]]:
@@ -111,14 +132,23 @@ def entries(index: Content) -> list[Mapping[str, Any]]:
 def parts_of(architecture: str, manifest: Content) -> PlatformImage:
     """One image's manifest -> what it is made of."""
     tree = tree_of(manifest)
-    return PlatformImage(architecture, manifest, descriptor_of(tree.get("config")), tuple(descriptor_of(entry) for entry in tree["layers"]))
+    return PlatformImage(
+        architecture,
+        manifest,
+        descriptor_of(tree.get("config")),
+        tuple(descriptor_of(entry) for entry in tree["layers"]),
+    )
 
 
 def runs_on(config: bytes, architecture: str) -> bool:
     """Whether an image's configuration is one for this processor."""
     tree = _json(config)
     wanted, variants = PLATFORMS.get(architecture, (architecture, ("",)))
-    return tree.get("os", "linux") == "linux" and tree.get("architecture") == wanted and str(tree.get("variant") or "") in variants
+    return (
+        tree.get("os", "linux") == "linux"
+        and tree.get("architecture") == wanted
+        and str(tree.get("variant") or "") in variants
+    )
 
 
 def made_for(config: bytes) -> str:
@@ -127,7 +157,12 @@ def made_for(config: bytes) -> str:
 
 
 def descriptor_of(entry: Any) -> Descriptor:
-    if isinstance(entry, dict) and DIGEST.fullmatch(str(entry.get("digest"))) and type(entry.get("size")) is int and entry["size"] >= 0:
+    if (
+        isinstance(entry, dict)
+        and DIGEST.fullmatch(str(entry.get("digest")))
+        and type(entry.get("size")) is int
+        and entry["size"] >= 0
+    ):
         return Descriptor(entry["digest"], str(entry.get("mediaType") or ""), entry["size"])
     raise NotReadable("not a manifest: it names something without a SHA-256 digest and a size")
 
@@ -156,4 +191,7 @@ def verified(parts: Iterable[bytes], blob: Descriptor, hasher: Any = None) -> It
         total.update(part)
         yield part
     if f"sha256:{total.hexdigest()}" != blob.digest:
-        raise MachineUnfit(f"{blob.digest}: what came is not what its digest says", "is a proxy in between? else the registry holds a damaged copy: try again later")
+        raise MachineUnfit(
+            f"{blob.digest}: what came is not what its digest says",
+            "is a proxy in between? else the registry holds a damaged copy: try again later",
+        )

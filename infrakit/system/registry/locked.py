@@ -1,6 +1,6 @@
 """Names of images -> what a lock says of them, asked of their registries."""
 
-from typing import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from infrakit.lock import mirrored_name, untagged
 from infrakit.lock.entries import LockedImage, LockedName
@@ -12,12 +12,15 @@ def ask(client: Client, name: str, mirror: str, architectures: Iterable[str], in
     """What `name` (as a lock has it) stands for, by its tag, or by the digest `index` where it is locked already."""
     reference = mirrored_name(name, mirror)
     found = client.image(f"{untagged(reference)}@{index}" if index else reference, architectures)
-    images = {key: LockedImage(image.manifest.digest, image.config.digest, image.size) for key, image in found.images.items()}
+    images = {
+        key: LockedImage(image.manifest.digest, image.config.digest, image.size) for key, image in found.images.items()
+    }
     return LockedName(found.top.digest, images)
 
 
 def moved(client: Client, name: str, mirror: str, locked: LockedName) -> str:
-    """The digest that the tag of `name` has now, "" where it is still the locked one. A name with a digest does not move."""
+    """The digest that the tag of `name` has now, "" where it is still the locked one. A name with a digest does not
+    move."""
     if "@" in name:
         return ""
     now = client.digest(mirrored_name(name, mirror))
@@ -31,10 +34,18 @@ def announcement(names: Iterable[str], mirror: str, tell: Callable[[str], None])
         registry = parse_reference(mirrored_name(name, mirror)).host
         counts[registry] = counts.get(registry, 0) + 1
     if counts:
-        tell("asking " + ", ".join(f"{registry} about {count} image{'' if count == 1 else 's'}" for registry, count in sorted(counts.items())))
+        tell(
+            "asking "
+            + ", ".join(
+                f"{registry} about {count} image{'' if count == 1 else 's'}"
+                for registry, count in sorted(counts.items())
+            )
+        )
 
 
-def to_ask(locked: Mapping[str, LockedName], wanted: Mapping[str, Iterable[str]], upgraded: Iterable[str]) -> dict[str, str]:
+def to_ask(
+    locked: Mapping[str, LockedName], wanted: Mapping[str, Iterable[str]], upgraded: Iterable[str]
+) -> dict[str, str]:
     """Name -> "" where its tag is to be asked, or the index that the missing processors are to be taken from."""
     anew = set(upgraded)
     found = {}

@@ -35,7 +35,9 @@ class Logins:
     """Those of one config.json. `folder` None: DOCKER_CONFIG, else ~/.docker."""
 
     def __init__(self, folder: str | None = None) -> None:
-        self.path = os.path.join(folder or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"), "config.json")
+        self.path = os.path.join(
+            folder or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"), "config.json"
+        )
         self._tree: dict[str, Any] | None = None
 
     def of(self, registry: str) -> Login | None:
@@ -51,14 +53,22 @@ class Logins:
             try:
                 user, _, password = base64.b64decode(str(found["auth"]), validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
-                raise UsageProblem(f"{self.path}: what is kept for {registry} cannot be read", f"log in again: docker login {registry}") from None
-        login = Login(user, password.rstrip("\0"), str(found.get("identitytoken") or ""), str(found.get("registrytoken") or ""))
+                raise UsageProblem(
+                    f"{self.path}: what is kept for {registry} cannot be read", f"log in again: docker login {registry}"
+                ) from None
+        login = Login(
+            user, password.rstrip("\0"), str(found.get("identitytoken") or ""), str(found.get("registrytoken") or "")
+        )
         return login if any(login) else None
 
     def helper(self, registry: str) -> str:
         """The name of the program that keeps this registry's password, "" where there is none."""
         named = self._mapping("credHelpers")
-        helper = next((value for key, value in named.items() if _host(key) == registry), "") or self._whole().get("credsStore") or ""
+        helper = (
+            next((value for key, value in named.items() if _host(key) == registry), "")
+            or self._whole().get("credsStore")
+            or ""
+        )
         return str(helper)
 
     def _mapping(self, key: str) -> dict[str, Any]:
@@ -73,7 +83,9 @@ class Logins:
             except (FileNotFoundError, NotADirectoryError):
                 tree = {}
             except OSError as error:
-                raise UsageProblem(f"{self.path}: {(error.strerror or str(error)).lower()}", "DOCKER_CONFIG names another folder") from None
+                raise UsageProblem(
+                    f"{self.path}: {(error.strerror or str(error)).lower()}", "DOCKER_CONFIG names another folder"
+                ) from None
             except (ValueError, RecursionError):
                 raise UsageProblem(f"{self.path} is not JSON", "mend it, or log in again: docker login") from None
             self._tree = tree if isinstance(tree, dict) else {}

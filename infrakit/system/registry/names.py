@@ -1,4 +1,5 @@
-""""docker.io/library/caddy:2.11.4" -> registry, repository, tag and digest (distribution, reference/reference.go: the grammar)."""
+""" "docker.io/library/caddy:2.11.4" -> registry, repository, tag and digest (distribution, reference/reference.go: the
+grammar)."""
 
 import re
 from typing import NamedTuple
@@ -41,7 +42,14 @@ def parse_reference(text: str) -> Reference:
     path, colon, tag = path.partition(":")
     if registry in API_HOSTS and "/" not in path:
         path = f"library/{path}"
-    fits = HOST.fullmatch(registry) and REPOSITORY.fullmatch(path) and (TAG.fullmatch(tag) or not colon) and (DIGEST.fullmatch(digest) or "@" not in text)
+    fits = (
+        HOST.fullmatch(registry)
+        and REPOSITORY.fullmatch(path)
+        and (TAG.fullmatch(tag) or not colon)
+        and (DIGEST.fullmatch(digest) or "@" not in text)
+    )
     if not fits or len(path) > 255:
-        raise UsageProblem(f"{text} is no name of an image", "write it like ghcr.io/owner/name:1.2, or with @sha256: and 64 digits")
+        raise UsageProblem(
+            f"{text} is no name of an image", "write it like ghcr.io/owner/name:1.2, or with @sha256: and 64 digits"
+        )
     return Reference(registry, path, tag, digest)

@@ -1,6 +1,7 @@
 """Who we are at one registry: a token where it wants one, a password where it wants that, and neither in any error.
 
-The registry says which in its first answer, 401 with WWW-Authenticate (distribution, docs/spec/auth/token.md and oauth.md).
+The registry says which in its first answer, 401 with WWW-Authenticate (distribution, docs/spec/auth/token.md and
+oauth.md).
 """
 
 import json
@@ -28,7 +29,8 @@ class Session:
         self._tokens: dict[str, tuple[str, float]] = {}
 
     def ask(self, method: str, name: Reference, what: str, headers: dict[str, str]) -> Answer:
-        """One request about a repository. Failed where we may not, or nobody answers; any other status is the caller's."""
+        """One request about a repository. Failed where we may not, or nobody answers; any other status is the
+        caller's."""
         path = f"/v2/{name.repository}/{what}"
         answer = self._wire.ask(method, path, {**headers, **self._known(name.repository)})
         if answer.status != 401:
@@ -58,7 +60,7 @@ class Session:
         login = self._logins.of(self._registry)
         bearer = next((item for item in challenges if item.lower().startswith("bearer ")), "")
         if bearer:
-            asked = {key.lower(): quoted or plain for key, quoted, plain in PAIR.findall(bearer[len("bearer "):])}
+            asked = {key.lower(): quoted or plain for key, quoted, plain in PAIR.findall(bearer[len("bearer ") :])}
             self._tokens[repository] = self._token(repository, asked, login)
         elif login and login.user and any(item.lower().startswith("basic") for item in challenges):
             self._basic = True
@@ -75,7 +77,9 @@ class Session:
             raise Failed("answers 401, with a place for tokens that is not reached over TLS")
         fields = {key: value for key, value in (("service", asked.get("service", "")), ("scope", scope)) if value}
         if login and login.identity:
-            body = urlencode({**fields, "grant_type": "refresh_token", "client_id": "infrakit", "refresh_token": login.identity}).encode()
+            body = urlencode(
+                {**fields, "grant_type": "refresh_token", "client_id": "infrakit", "refresh_token": login.identity}
+            ).encode()
             answer = self._wire.follow("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, body)
         else:
             headers = {"Authorization": f"Basic {login.basic}"} if login and login.user else {}

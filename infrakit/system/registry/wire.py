@@ -1,6 +1,8 @@
-"""HTTP to one registry and to where it sends us: kept open, over TLS as /etc/docker/certs.d says it, each wait with an end.
+"""HTTP to one registry and to where it sends us: kept open, over TLS as /etc/docker/certs.d says it, each wait with an
+end.
 
-A credential goes to the host that it was meant for, and nowhere that a redirect leads. What goes wrong is raised as Failed, in words.
+A credential goes to the host that it was meant for, and nowhere that a redirect leads. What goes wrong is raised as
+Failed, in words.
 """
 
 import base64
@@ -14,7 +16,8 @@ import ssl
 import threading
 import time
 import urllib.request
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from infrakit.errors import MachineUnfit
@@ -39,15 +42,20 @@ class Failed(Exception):
 
 
 class Answer:
-    """The beginning of an answer; its body can be read once. Used with `with`: the connection is kept where it was read whole."""
+    """The beginning of an answer; its body can be read once. Used with `with`: the connection is kept where it was read
+    whole."""
 
-    def __init__(self, response: http.client.HTTPResponse, method: str, close: Callable[[], None], silence_s: float) -> None:
+    def __init__(
+        self, response: http.client.HTTPResponse, method: str, close: Callable[[], None], silence_s: float
+    ) -> None:
         self.status, self.headers = response.status, response.headers
         self._response, self._close, self._silence_s = response, close, silence_s
         promised = response.headers.get("Content-Length", "")
         chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
         bodiless = method == "HEAD" or response.status in (204, 304)
-        self._promised = 0 if bodiless else int(promised) if promised.isascii() and promised.isdecimal() and not chunked else None
+        self._promised = (
+            0 if bodiless else int(promised) if promised.isascii() and promised.isdecimal() and not chunked else None
+        )
         self._whole = False
 
     def __enter__(self) -> "Answer":
@@ -80,9 +88,12 @@ class Answer:
         """The body as it comes. Failed where it is cut off."""
         came = 0
         try:
-            # read1 by itself neither stops at the end of a connection that is kept (Python 3.10), nor says that one came too early.
+            # read1 by itself neither stops at the end of a connection that is kept (Python 3.10), nor says that one
+            # came too early.
             while came != self._promised:
-                part = self._response.read1(PART_BYTES if self._promised is None else min(PART_BYTES, self._promised - came))
+                part = self._response.read1(
+                    PART_BYTES if self._promised is None else min(PART_BYTES, self._promised - came)
+                )
                 if not part:
                     break
                 came += len(part)
@@ -95,9 +106,18 @@ class Answer:
 
 
 class Wire:
-    """For one registry, and for one thread. `host` is who answers for it, `names` are the folders below certs.d that speak of it."""
+    """For one registry, and for one thread. `host` is who answers for it, `names` are the folders below certs.d that
+    speak of it."""
 
-    def __init__(self, host: str, names: tuple[str, ...], *, certificates: str = CERTIFICATES, daemon: str = DAEMON, silence_s: float = SILENCE_S) -> None:
+    def __init__(
+        self,
+        host: str,
+        names: tuple[str, ...],
+        *,
+        certificates: str = CERTIFICATES,
+        daemon: str = DAEMON,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self._silence_s = silence_s
         self._open: dict[tuple[str, str], http.client.HTTPConnection] = {}
         self._host = host
@@ -161,7 +181,9 @@ class Wire:
             who = "" if parts.netloc == self._host else f"{parts.hostname}: "
             raise Failed(f"{who}{words_of(error, self._silence_s)}") from None
 
-    def _request(self, place: tuple[str, str], method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
+    def _request(
+        self, place: tuple[str, str], method: str, path: str, headers: dict[str, str], body: bytes | None
+    ) -> Answer:
         if place not in self._open:
             self._open[place] = self._connection(*place)
         connection = self._open[place]
@@ -211,9 +233,11 @@ def _hang_up(sock: socket.socket) -> None:
 
 
 def context_of(folders: list[str]) -> ssl.SSLContext:
-    """The system's authorities, and those of `folders`: NAME.crt is one, NAME.cert and NAME.key are who we are (Docker's certs.d)."""
+    """The system's authorities, and those of `folders`: NAME.crt is one, NAME.cert and NAME.key are who we are
+    (Docker's certs.d)."""
     context = ssl.create_default_context()
-    # Python 3.13 asks of every authority what RFC 5280 does, key usage for one; Docker does not, and small authorities of people's own have none.
+    # Python 3.13 asks of every authority what RFC 5280 does, key usage for one; Docker does not, and small authorities
+    # of people's own have none.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     for folder in folders:
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -224,12 +248,16 @@ def context_of(folders: list[str]) -> ssl.SSLContext:
                 elif suffix == ".cert":
                     context.load_cert_chain(path, os.path.join(folder, f"{stem}.key"))
             except OSError as error:
-                raise MachineUnfit(f"{path} cannot be used: {one_line(str(error))}", "is it a certificate in PEM, and is its key beside it?") from None
+                raise MachineUnfit(
+                    f"{path} cannot be used: {one_line(str(error))}",
+                    "is it a certificate in PEM, and is its key beside it?",
+                ) from None
     return context
 
 
 def is_insecure(host: str, daemon: str = DAEMON) -> bool:
-    """Whether Docker would also take this registry's word without a certificate it believes, or speak plain HTTP to it."""
+    """Whether Docker would also take this registry's word without a certificate it believes, or speak plain HTTP to
+    it."""
     name = (urlsplit(f"//{host}").hostname or "").lower()
     try:
         with open(daemon, "rb") as file:
@@ -286,6 +314,12 @@ def words_of(error: Exception, silence_s: float) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate: {error.verify_message or error}"
     if isinstance(error, ssl.SSLError):
-        plain = error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
+        plain = error.reason in (
+            "WRONG_VERSION_NUMBER",
+            "RECORD_LAYER_FAILURE",
+            "HTTP_REQUEST",
+            "UNKNOWN_PROTOCOL",
+            "PACKET_LENGTH_TOO_LONG",
+        )
         return "server gave HTTP response to HTTPS client" if plain else f"TLS: {error.reason or error}"
     return str(getattr(error, "strerror", "") or error or type(error).__name__).lower()

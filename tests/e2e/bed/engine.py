@@ -1,8 +1,8 @@
 """What the whole bed rests on: this machine's dockerd, Debian roots by mmdebstrap, and things made once and kept.
 
-What is kept lies below CACHE, outside of the checkout, each thing in a folder named by its recipe. What a run of the tests makes
-for itself lies below PLACE, and is named NETWORK or begins with it in dockerd: no two runs share a name, and what a run that was
-killed left behind is taken away by the next one.
+What is kept lies below CACHE, outside of the checkout, each thing in a folder named by its recipe. What a run of the
+tests makes for itself lies below PLACE, and is named NETWORK or begins with it in dockerd: no two runs share a name,
+and what a run that was killed left behind is taken away by the next one.
 """
 
 import fcntl
@@ -38,7 +38,10 @@ def run(*words: object, feed: bytes | None = None, timeout_s: float = 600, **mor
     """A command that must end well; its output is in the error otherwise."""
     done = subprocess.run([str(word) for word in words], input=feed, capture_output=True, timeout=timeout_s, **more)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, words))}: {done.returncode}\n{done.stdout[-2000:].decode()}\n{done.stderr[-4000:].decode()}")
+        raise RuntimeError(
+            f"{' '.join(map(str, words))}: {done.returncode}\n{done.stdout[-2000:].decode()}\n"
+            f"{done.stderr[-4000:].decode()}"
+        )
     return done
 
 
@@ -74,7 +77,14 @@ def _start_dockerd(limit_s: float) -> None:
     if PID_FILE.exists() and not Path(f"/proc/{PID_FILE.read_text().strip()}/exe").resolve().name.startswith("dockerd"):
         PID_FILE.unlink()
     with open(CACHE / "dockerd.log", "wb") as log:
-        process = subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=own_places.leave)
+        process = subprocess.Popen(
+            ["dockerd"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=own_places.leave,
+        )
     end = time.monotonic() + limit_s
     while not answers():
         if process.poll() is not None or time.monotonic() > end:
@@ -84,8 +94,14 @@ def _start_dockerd(limit_s: float) -> None:
 
 def sweep() -> None:
     """Take away what belongs to runs that are no more."""
-    listed = [docker("ps", "-a", "--format", "{{.Names}}"), docker("volume", "ls", "-q"), docker("network", "ls", "--format", "{{.Name}}")]
-    found = set(re.findall(rf"^{PREFIX}(\d+-\d+)", "\n".join(listed), re.MULTILINE)) | {path.name for path in RUNS.glob("*-*")}
+    listed = [
+        docker("ps", "-a", "--format", "{{.Names}}"),
+        docker("volume", "ls", "-q"),
+        docker("network", "ls", "--format", "{{.Name}}"),
+    ]
+    found = set(re.findall(rf"^{PREFIX}(\d+-\d+)", "\n".join(listed), re.MULTILINE)) | {
+        path.name for path in RUNS.glob("*-*")
+    }
     for run_ in found:
         if not runs.is_alive(run_):
             remove(run_)
@@ -97,7 +113,10 @@ def remove(run_: str) -> None:
     for process in subprocess.run(["pgrep", "-f", f"{folder}/"], capture_output=True, text=True).stdout.split():
         if int(process) != os.getpid():
             os.kill(int(process), signal.SIGKILL)
-    for kind, listing in (("container", ["ps", "-aq", "--filter", f"name={name}"]), ("volume", ["volume", "ls", "-q", "--filter", f"name={name}"])):
+    for kind, listing in (
+        ("container", ["ps", "-aq", "--filter", f"name={name}"]),
+        ("volume", ["volume", "ls", "-q", "--filter", f"name={name}"]),
+    ):
         if left := docker(*listing).split():
             docker(kind, "rm", "-f", *(["-v"] if kind == "container" else []), *left)
     subprocess.run(["docker", "network", "rm", name], capture_output=True)
@@ -111,7 +130,11 @@ def start_network() -> None:
         for subnet in SUBNETS:
             if subprocess.run(["docker", "network", "inspect", NETWORK], capture_output=True).returncode == 0:
                 return
-            done = subprocess.run(["docker", "network", "create", "--internal", "--subnet", subnet, NETWORK], capture_output=True, text=True)
+            done = subprocess.run(
+                ["docker", "network", "create", "--internal", "--subnet", subnet, NETWORK],
+                capture_output=True,
+                text=True,
+            )
             if done.returncode and "overlap" not in done.stderr:
                 break
     raise RuntimeError(f"no network: {done.stderr}")
@@ -133,7 +156,8 @@ class locked:
 
 
 def kept(name: str, recipe: str, make: Callable[[Path], None]) -> Path:
-    """A file or folder of this name, made by `make` where there is none of this recipe. Its folder's name says which: digest_of."""
+    """A file or folder of this name, made by `make` where there is none of this recipe. Its folder's name says which:
+    digest_of."""
     folder = CACHE / hashlib.sha256(f"{name}\0{recipe}".encode()).hexdigest()[:16]
     with locked(folder):
         if not folder.exists():
@@ -177,5 +201,14 @@ def source(suite: str) -> str:
 
 def root_tar(suite: str, path: Path, include: tuple[str, ...], *more: str) -> None:
     """A small Debian, as a tar."""
-    words = ["mmdebstrap", "--quiet", RETRIES, "--format=tar", "--variant=minbase", "--skip=output/mknod", f"--include={','.join(include)}", *more]
+    words = [
+        "mmdebstrap",
+        "--quiet",
+        RETRIES,
+        "--format=tar",
+        "--variant=minbase",
+        "--skip=output/mknod",
+        f"--include={','.join(include)}",
+        *more,
+    ]
     run(*words, suite, path, source(suite), env={**os.environ, "SOURCE_DATE_EPOCH": "1767225600"})

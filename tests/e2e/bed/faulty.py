@@ -1,7 +1,8 @@
-"""On a host: http://127.0.0.1:5001, which passes on what the bed's registry says, and fails as the file /run/fault tells it.
+"""On a host: http://127.0.0.1:5001, which passes on what the bed's registry says, and fails as the file /run/fault
+tells it.
 
-/run/fault holds `kind times word`: that many answers, of those whose path holds the word, go wrong. A kind that is a status may say
-after how many seconds to ask again: `429:30`.
+/run/fault holds `kind times word`: that many answers, of those whose path holds the word, go wrong. A kind that is a
+status may say after how many seconds to ask again: `429:30`.
 """
 
 import http.client
@@ -36,12 +37,22 @@ class Answer(BaseHTTPRequestHandler):
         kind = fault_of(self.path) if self.command == "GET" else ""
         status, _, again_s = kind.partition(":")
         if status.isdigit():
-            return self.send(int(status), b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "toomanyrequests: told so"}]}' if status == "429" else b"", {"Retry-After": again_s or "1"})
+            return self.send(
+                int(status),
+                b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "toomanyrequests: told so"}]}'
+                if status == "429"
+                else b"",
+                {"Retry-After": again_s or "1"},
+            )
         behind = http.client.HTTPSConnection(BEHIND, context=TLS, timeout=60)
         asked = {name: ", ".join(self.headers.get_all(name, [])) for name in ("Accept", "Range")}
         behind.request(self.command, self.path, headers={name: text for name, text in asked.items() if text})
         answer = behind.getresponse()
-        headers = {name: value for name, value in answer.getheaders() if name.lower() in KEPT | {"content-range", "content-length"}}
+        headers = {
+            name: value
+            for name, value in answer.getheaders()
+            if name.lower() in KEPT | {"content-range", "content-length"}
+        }
         content = answer.read()
         if kind == "forged":
             content = content[:-20] + bytes(20)

@@ -21,9 +21,20 @@ from tests.e2e.bed.roots import CGROUP2, host_image
 
 # Names that Docker does not know itself are asked at nobody's.
 FLAGS = (
-    "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--cap-drop=SYS_MODULE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
-    "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/run/lock",
-    "--tmpfs=/tmp:exec", "--env=container=docker", "--dns=127.0.0.1", "--stop-signal=SIGRTMIN+3",
+    "--cap-add=ALL",
+    "--cap-drop=SYS_RESOURCE",
+    "--cap-drop=SYS_MODULE",
+    "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined",
+    "--security-opt=systempaths=unconfined",
+    "--device-cgroup-rule=a *:* rwm",
+    "--cgroupns=private",
+    "--tmpfs=/run",
+    "--tmpfs=/run/lock",
+    "--tmpfs=/tmp:exec",
+    "--env=container=docker",
+    "--dns=127.0.0.1",
+    "--stop-signal=SIGRTMIN+3",
 )
 numbers = itertools.count(1)
 running: set["Host"] = set()
@@ -48,8 +59,11 @@ class Host:
         """What `systemctl is-system-running` said last."""
 
     @classmethod
-    def start(cls, suite: str, network: str = NETWORK, *more: str, cgroup2: bool = False, timeout_s: float = 60) -> "Host":
-        """A fresh host whose package source is the bed's, and which trusts the bed's registry; systemd has started everything.
+    def start(
+        cls, suite: str, network: str = NETWORK, *more: str, cgroup2: bool = False, timeout_s: float = 60
+    ) -> "Host":
+        """A fresh host whose package source is the bed's, and which trusts the bed's registry; systemd has started
+        everything.
 
         `more`: words for `docker run`, such as a mount. `cgroup2`: that alone, so without limits (init-cgroup2.sh).
         """
@@ -58,7 +72,21 @@ class Host:
         host = cls(f"{NETWORK}-{suite}-{os.getpid()}-{next(numbers)}", suite)
         running.add(host)
         # Docker's own files lie on a volume: overlay does not stack on overlay.
-        words = ["create", "--name", host.name, "--hostname", suite, "--network", network, "--volume", f"{host.name}:/var/lib/docker", *FLAGS, *more, *(["--entrypoint", CGROUP2] if cgroup2 else []), image]
+        words = [
+            "create",
+            "--name",
+            host.name,
+            "--hostname",
+            suite,
+            "--network",
+            network,
+            "--volume",
+            f"{host.name}:/var/lib/docker",
+            *FLAGS,
+            *more,
+            *(["--entrypoint", CGROUP2] if cgroup2 else []),
+            image,
+        ]
         docker(*words)
         try:
             docker("cp", "-", f"{host.name}:/", feed=archive(bed_files(suite)))
@@ -71,8 +99,20 @@ class Host:
 
     def run(self, command: str, timeout: float = 120, *, feed: bytes | None = None, user: str = "root") -> Done:
         """A line for the shell, as root. Raises subprocess.TimeoutExpired."""
-        words = ["docker", "exec", "-u", user, *(["-i"] if feed is not None else []), self.name, "/bin/sh", "-c", command]
-        done = subprocess.run(words, input=feed, stdin=subprocess.DEVNULL if feed is None else None, capture_output=True, timeout=timeout)
+        words = [
+            "docker",
+            "exec",
+            "-u",
+            user,
+            *(["-i"] if feed is not None else []),
+            self.name,
+            "/bin/sh",
+            "-c",
+            command,
+        ]
+        done = subprocess.run(
+            words, input=feed, stdin=subprocess.DEVNULL if feed is None else None, capture_output=True, timeout=timeout
+        )
         return Done(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
     def put(self, path: str, content: bytes, mode: int = 0o644) -> None:
@@ -95,7 +135,8 @@ class Host:
         return self.run("systemctl --failed --no-legend --plain; journalctl -b -n 40 --no-pager").out
 
     def evidence(self) -> str:
-        """What a failed test of this host wants to show: its log, what runs, what is planned, and what was done last."""
+        """What a failed test of this host wants to show: its log, what runs, what is planned, and what was done
+        last."""
         asked = "docker ps -a; infrakit status; infrakit up --dry-run; tail -n 40 /var/log/infrakit/journal.jsonl"
         try:
             done = self.run(f"({asked}) 2>&1", 120)
@@ -139,7 +180,9 @@ class Host:
 def bed_files(suite: str) -> dict[str, bytes]:
     """What makes a host take its packages and images from the bed."""
     return {
-        "/etc/apt/sources.list": f"deb [signed-by=/usr/share/keyrings/bed.asc] http://apt.bed/debian {suite} main\n".encode(),
+        "/etc/apt/sources.list": (
+            f"deb [signed-by=/usr/share/keyrings/bed.asc] http://apt.bed/debian {suite} main\n".encode()
+        ),
         "/usr/share/keyrings/bed.asc": packages(suite).key,
         "/etc/apt/apt.conf.d/90bed": b'Acquire::EnableSrvRecords "false";\n',
         f"/etc/docker/certs.d/{REGISTRY}/ca.crt": authority(),

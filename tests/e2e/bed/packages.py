@@ -1,7 +1,9 @@
-"""Two package archives: Debian's, as far as a host needs it, and Docker's, made of Debian's own packages under Docker's names.
+"""Two package archives: Debian's, as far as a host needs it, and Docker's, made of Debian's own packages under Docker's
+names.
 
-Debian's docker.io refuses to be beside docker-ce, so its content is packed again: docker-ce, docker-ce-cli, containerd.io and Compose
-are then the packages on the host, as with Docker's own. The engine is trixie's on both suites; bookworm's is too old.
+Debian's docker.io refuses to be beside docker-ce, so its content is packed again: docker-ce, docker-ce-cli,
+containerd.io and Compose are then the packages on the host, as with Docker's own. The engine is trixie's on both
+suites; bookworm's is too old.
 """
 
 import gzip
@@ -18,15 +20,41 @@ from tests.e2e.bed.roots import host_tar
 
 ENGINE_SUITE = "trixie"
 RELEASES = {"bookworm": "12", "trixie": "13"}
-MAIN = ("docker.io", "iptables", "nftables", "ca-certificates", "curl", "apparmor", "gnupg", "openssl", "xz-utils", "pigz", "restic", "tini")
+MAIN = (
+    "docker.io",
+    "iptables",
+    "nftables",
+    "ca-certificates",
+    "curl",
+    "apparmor",
+    "gnupg",
+    "openssl",
+    "xz-utils",
+    "pigz",
+    "restic",
+    "tini",
+)
 """What Debian's archive holds here, with all that these need on a fresh host."""
 OWN = {"trixie": ("docker.io", "docker-cli", "docker-compose")}
 """What is new enough of the suite's own Docker."""
-DROPPED = ("Source", "Depends", "Recommends", "Suggests", "Breaks", "Conflicts", "Replaces", "Provides", "Built-Using", "Static-Built-Using", "Installed-Size")
+DROPPED = (
+    "Source",
+    "Depends",
+    "Recommends",
+    "Suggests",
+    "Breaks",
+    "Conflicts",
+    "Replaces",
+    "Provides",
+    "Built-Using",
+    "Static-Built-Using",
+    "Installed-Size",
+)
 
 
 class Part(NamedTuple):
-    """A package of Docker's: Debian's packages that it is made of, the fields that say how it gets along with others, and the files that are left out."""
+    """A package of Docker's: Debian's packages that it is made of, the fields that say how it gets along with others,
+    and the files that are left out."""
 
     content: tuple[str, ...]
     fields: dict[str, str]
@@ -37,26 +65,42 @@ PARTS = {
     "docker-ce": Part(
         ("docker.io",),
         {
-            "Depends": "libc6 (>= 2.34), libsystemd0, adduser, iptables, sysvinit-utils, tini, containerd.io, docker-ce-cli",
-            "Recommends": "apparmor, ca-certificates, git, pigz, procps, xz-utils", "Conflicts": "docker.io", "Replaces": "docker.io",
+            "Depends": "libc6 (>= 2.34), libsystemd0, adduser, iptables, sysvinit-utils, tini, "
+            "containerd.io, docker-ce-cli",
+            "Recommends": "apparmor, ca-certificates, git, pigz, procps, xz-utils",
+            "Conflicts": "docker.io",
+            "Replaces": "docker.io",
         },
     ),
     "docker-ce-cli": Part(
         ("docker-cli",),
-        {"Depends": "libc6 (>= 2.34)", "Recommends": "docker-compose-plugin", "Conflicts": "docker.io, docker-cli", "Replaces": "docker.io, docker-cli"},
+        {
+            "Depends": "libc6 (>= 2.34)",
+            "Recommends": "docker-compose-plugin",
+            "Conflicts": "docker.io, docker-cli",
+            "Replaces": "docker.io, docker-cli",
+        },
     ),
     "containerd.io": Part(
         ("containerd", "runc"),
-        {"Depends": "libc6 (>= 2.34), libseccomp2 (>= 2.5.0)", "Conflicts": "containerd, runc", "Replaces": "containerd, runc", "Provides": "containerd, runc"},
+        {
+            "Depends": "libc6 (>= 2.34), libseccomp2 (>= 2.5.0)",
+            "Conflicts": "containerd, runc",
+            "Replaces": "containerd, runc",
+            "Provides": "containerd, runc",
+        },
         # Nothing here calls them, and an emulated machine reads slowly.
         ("usr/bin/ctr", "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1"),
     ),
-    "docker-compose-plugin": Part(("docker-compose",), {"Depends": "libc6 (>= 2.34)", "Conflicts": "docker-compose", "Replaces": "docker-compose"}),
+    "docker-compose-plugin": Part(
+        ("docker-compose",), {"Depends": "libc6 (>= 2.34)", "Conflicts": "docker-compose", "Replaces": "docker-compose"}
+    ),
 }
 
 
 class Packages(NamedTuple):
-    """One suite of both archives, as they lie below `folder`; `repository` is what stands in for https://download.docker.com."""
+    """One suite of both archives, as they lie below `folder`; `repository` is what stands in for
+    https://download.docker.com."""
 
     folder: Path
     repository: str
@@ -77,7 +121,19 @@ def signing_key() -> Path:
 
     def make(path: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="bed-") as home:
-            run("gpg", "--homedir", home, "--batch", "--passphrase", "", "--quick-gen-key", "InfraKit test bed", "rsa3072", "sign", "never")
+            run(
+                "gpg",
+                "--homedir",
+                home,
+                "--batch",
+                "--passphrase",
+                "",
+                "--quick-gen-key",
+                "InfraKit test bed",
+                "rsa3072",
+                "sign",
+                "never",
+            )
             path.touch(0o600)
             path.write_bytes(run("gpg", "--homedir", home, "--batch", "--armor", "--export-secret-keys").stdout)
             run("gpgconf", "--homedir", home, "--kill", "gpg-agent")
@@ -122,9 +178,18 @@ class Apt:
         (folder / "status").write_bytes(status)
         self.folder = folder
         settings = {
-            "Dir::State": folder, "Dir::State::status": folder / "status", "Dir::State::lists": folder / "lists", "Dir::Cache": folder,
-            "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null",
-            "APT::Sandbox::User": "root", "APT::Architecture": "amd64", "APT::Architectures": "amd64", "APT::Install-Recommends": "false", "Debug::NoLocking": "true",
+            "Dir::State": folder,
+            "Dir::State::status": folder / "status",
+            "Dir::State::lists": folder / "lists",
+            "Dir::Cache": folder,
+            "Dir::Etc::sourcelist": folder / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "APT::Sandbox::User": "root",
+            "APT::Architecture": "amd64",
+            "APT::Architectures": "amd64",
+            "APT::Install-Recommends": "false",
+            "Debug::NoLocking": "true",
             "Acquire::Retries": "5",
         }
         self.words = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
@@ -158,7 +223,14 @@ def _pack(name: str, part: Part, suite: str, loose: Path, tree: Path, pool: Path
     kept_fields |= {"Package": name, "Version": docker_version, **part.fields}
     control.write_text("".join(f"{key}: {value}\n" for key, value in kept_fields.items()))
     (tree / "DEBIAN/md5sums").unlink(missing_ok=True)
-    run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, pool / f"{name}_{docker_version.partition(':')[2] or docker_version}_amd64.deb")
+    run(
+        "dpkg-deb",
+        "--root-owner-group",
+        "-Znone",
+        "-b",
+        tree,
+        pool / f"{name}_{docker_version.partition(':')[2] or docker_version}_amd64.deb",
+    )
 
 
 class Signer:
@@ -194,12 +266,21 @@ def _index(base: Path, suite: str, component: str, origin: str, signer: Signer) 
     entries = []
     for package in sorted(base.rglob("*.deb")):
         control = run("dpkg-deb", "-f", package).stdout.decode().strip()
-        entries.append(f"{control}\nFilename: {package.relative_to(base)}\nSize: {package.stat().st_size}\nSHA256: {_sha256(package)}\n")
+        entries.append(
+            f"{control}\nFilename: {package.relative_to(base)}\nSize: {package.stat().st_size}\nSHA256: "
+            f"{_sha256(package)}\n"
+        )
     (binary / "Packages").write_text("\n".join(entries))
     (binary / "Packages.gz").write_bytes(gzip.compress((binary / "Packages").read_bytes(), mtime=0))
     lines = [
-        f"Origin: {origin}", f"Label: InfraKit test bed {origin}", f"Suite: {'stable' if component == 'main' else suite}", f"Codename: {suite}", f"Date: {formatdate(usegmt=True)}",
-        "Architectures: amd64", f"Components: {component}", "SHA256:",
+        f"Origin: {origin}",
+        f"Label: InfraKit test bed {origin}",
+        f"Suite: {'stable' if component == 'main' else suite}",
+        f"Codename: {suite}",
+        f"Date: {formatdate(usegmt=True)}",
+        "Architectures: amd64",
+        f"Components: {component}",
+        "SHA256:",
     ]
     lines += [f" {_sha256(path)} {path.stat().st_size} {path.relative_to(dist)}" for path in sorted(binary.iterdir())]
     (dist / "Release").write_text("\n".join(lines) + "\n")

@@ -1,4 +1,5 @@
-"""A registry with all images that InfraKit's blueprints and examples name, and the container that serves it and the packages.
+"""A registry with all images that InfraKit's blueprints and examples name, and the container that serves it and the
+packages.
 
 An image is written straight into the folder of a Docker registry (distribution 2, storage/paths.go): no build, no push.
 """
@@ -14,7 +15,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.e2e.bed.engine import HERE, NETWORK, PLACE, ROOT, digest_of, docker, kept, locked, own_text, run, start_engine, start_network
+from tests.e2e.bed.engine import (
+    HERE,
+    NETWORK,
+    PLACE,
+    ROOT,
+    digest_of,
+    docker,
+    kept,
+    locked,
+    own_text,
+    run,
+    start_engine,
+    start_network,
+)
 from tests.e2e.bed.images import base_layer, caddy, image_of, small_layer
 from tests.e2e.bed.packages import Apt, packages
 from tests.e2e.bed.roots import SUITES, host_image
@@ -30,13 +44,20 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 def references() -> list[str]:
     """The full name of every image that a blueprint or an example names."""
-    files = [*ROOT.glob("blueprints/*.yaml"), *ROOT.glob("infrakit/examples/*.yaml"), *ROOT.glob("infrakit/examples/*/*.yaml")]
+    files = [
+        *ROOT.glob("blueprints/*.yaml"),
+        *ROOT.glob("infrakit/examples/*.yaml"),
+        *ROOT.glob("infrakit/examples/*/*.yaml"),
+    ]
     found = {name for path in files for name in re.findall(r"\bimage: *\"?([^\s\"{},#]+)", path.read_text())}
     return sorted(name for name in found if ":" in name)
 
 
-def publish(reference: str, *, broken: bool = False, architecture: str = "amd64", small: bool = False, store: Path = STORE) -> str:
-    """Put one image into a registry, by its real name and any tag; its digest. `broken`: it starts and ends at once with code 1.
+def publish(
+    reference: str, *, broken: bool = False, architecture: str = "amd64", small: bool = False, store: Path = STORE
+) -> str:
+    """Put one image into a registry, by its real name and any tag; its digest. `broken`: it starts and ends at once
+    with code 1.
 
     `architecture`: what the image says of itself. `small`: of the small root, below SMALL.
     """
@@ -44,7 +65,10 @@ def publish(reference: str, *, broken: bool = False, architecture: str = "amd64"
     base = small_layer() if small else base_layer()
     plain = [_digest_of(base), _digest_of(layer)]
     content = {
-        "architecture": architecture, "os": "linux", "created": "2026-01-01T00:00:00Z", "config": config,
+        "architecture": architecture,
+        "os": "linux",
+        "created": "2026-01-01T00:00:00Z",
+        "config": config,
         "rootfs": {"type": "layers", "diff_ids": plain},
     }
     text = json.dumps(content, sort_keys=True).encode()
@@ -52,8 +76,13 @@ def publish(reference: str, *, broken: bool = False, architecture: str = "amd64"
     layers = [(_blob(store, part), len(part) if isinstance(part, bytes) else part.stat().st_size) for part in parts]
     kind = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if small else "")
     manifest = {
-        "schemaVersion": 2, "mediaType": MANIFEST,
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(text), "digest": _blob(store, text)},
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "size": len(text),
+            "digest": _blob(store, text),
+        },
         "layers": [{"mediaType": kind, "size": size, "digest": digest} for digest, size in layers],
     }
     name, _, tag = reference.rpartition(":")
@@ -83,7 +112,12 @@ def small_registry(names: tuple[str, ...]) -> str:
 
 
 def _content(name: str, base: Path, wanted: list[str], *, small: bool = False) -> Path:
-    recipe = own_text("registry.py", "images.py", "stand_in.py", "postgres.sh") + digest_of(base) + hashlib.sha256(caddy()).hexdigest() + repr(wanted)
+    recipe = (
+        own_text("registry.py", "images.py", "stand_in.py", "postgres.sh")
+        + digest_of(base)
+        + hashlib.sha256(caddy()).hexdigest()
+        + repr(wanted)
+    )
 
     def fill(path: Path) -> None:
         for reference in wanted:
@@ -108,18 +142,43 @@ def _provide(content: Path) -> None:
 def start_server() -> None:
     """The container that is registry.bed and apt.bed on the bed's network."""
     mounts = {packages(suite).folder: f"archives/{suite}" for suite in SUITES}
-    mounts |= {authority_folder(): "tls", _program(): "docker-registry", STORE: "registry", PLACE / "files": "files", HERE / "serve.py": "serve.py"}
+    mounts |= {
+        authority_folder(): "tls",
+        _program(): "docker-registry",
+        STORE: "registry",
+        PLACE / "files": "files",
+        HERE / "serve.py": "serve.py",
+    }
     start_engine()
     start_network()
     with locked(PLACE / "server"):
         (PLACE / "files").mkdir(exist_ok=True)
-        running = subprocess.run(["docker", "inspect", "-f", "{{.State.Running}}", SERVER], capture_output=True, text=True)
+        running = subprocess.run(
+            ["docker", "inspect", "-f", "{{.State.Running}}", SERVER], capture_output=True, text=True
+        )
         if running.stdout.strip() != "true":
             subprocess.run(["docker", "rm", "-f", SERVER], capture_output=True)
             aliases = [f"--network-alias={name}" for name in NAMES]
             volumes = [f"--volume={source}:/bed/{target}" for source, target in mounts.items()]
-            docker("run", "-d", "--name", SERVER, "--network", NETWORK, *aliases, *volumes, "--entrypoint", "python3", host_image("bookworm"), "/bed/serve.py", SERVER)
-        probe = f"import urllib.request as r; assert r.urlopen('http://apt.bed/ready', timeout=30).read() == {SERVER.encode()}"
+            docker(
+                "run",
+                "-d",
+                "--name",
+                SERVER,
+                "--network",
+                NETWORK,
+                *aliases,
+                *volumes,
+                "--entrypoint",
+                "python3",
+                host_image("bookworm"),
+                "/bed/serve.py",
+                SERVER,
+            )
+        probe = (
+            "import urllib.request as r; assert r.urlopen('http://apt.bed/ready', timeout=30).read() == "
+            f"{SERVER.encode()}"
+        )
         for _ in range(300):
             done = subprocess.run(["docker", "exec", SERVER, "python3", "-c", probe], capture_output=True, text=True)
             if done.returncode == 0:
@@ -139,11 +198,37 @@ def authority() -> bytes:
 
 def _certificates(folder: Path) -> None:
     folder.mkdir()
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "3650",
+    ]
     run(*new, "-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-subj", "/CN=InfraKit test bed")
-    names = ["-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in NAMES), "-addext", "basicConstraints=critical,CA:FALSE"]
+    names = [
+        "-addext",
+        "subjectAltName=" + ",".join(f"DNS:{name}" for name in NAMES),
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ]
     signed = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
-    run(*new, *signed, *names, "-keyout", folder / "server.key", "-out", folder / "server.crt", "-subj", f"/CN={NAMES[0]}")
+    run(
+        *new,
+        *signed,
+        *names,
+        "-keyout",
+        folder / "server.key",
+        "-out",
+        folder / "server.crt",
+        "-subj",
+        f"/CN={NAMES[0]}",
+    )
 
 
 def _program() -> Path:
@@ -161,7 +246,11 @@ def _program() -> Path:
 
 def packed(path: Path) -> Path:
     """The same, compressed."""
-    return kept(f"{path.name}.gz", digest_of(path), lambda target: target.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0)))
+    return kept(
+        f"{path.name}.gz",
+        digest_of(path),
+        lambda target: target.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0)),
+    )
 
 
 def _blob(store: Path, content: Path | bytes) -> str:
@@ -178,7 +267,11 @@ def _blob(store: Path, content: Path | bytes) -> str:
 
 
 def _digest_of(content: Path | bytes) -> str:
-    digest = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else _file_digest(content, content.stat().st_mtime_ns)
+    digest = (
+        hashlib.sha256(content).hexdigest()
+        if isinstance(content, bytes)
+        else _file_digest(content, content.stat().st_mtime_ns)
+    )
     return f"sha256:{digest}"
 
 

@@ -19,7 +19,9 @@ def main(address: str, port: str) -> None:
     there = socket.create_connection((address, int(port)), 30)
     there.settimeout(None)
     here = socket.socket(fileno=os.dup(0))
-    threading.Thread(target=pump, args=(here.recv, there.sendall, lambda: there.shutdown(socket.SHUT_WR)), daemon=True).start()
+    threading.Thread(
+        target=pump, args=(here.recv, there.sendall, lambda: there.shutdown(socket.SHUT_WR)), daemon=True
+    ).start()
     pump(there.recv, here.sendall, lambda: None)
 
 

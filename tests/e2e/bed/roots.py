@@ -7,7 +7,20 @@ from tests.e2e.bed.engine import CACHE, HERE, PREFIX, digest_of, docker, kept, l
 
 SUITES = ("bookworm", "trixie")
 INCLUDE = (
-    "systemd", "systemd-sysv", "dbus", "python3", "iproute2", "iptables", "ca-certificates", "curl", "procps", "apt", "gpgv", "less", "sudo", "openssh-client",
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "python3",
+    "iproute2",
+    "iptables",
+    "ca-certificates",
+    "curl",
+    "procps",
+    "apt",
+    "gpgv",
+    "less",
+    "sudo",
+    "openssh-client",
 )
 CGROUP2 = "/bed-init-cgroup2"
 SHIMS = {"/bed-init": "init.sh", CGROUP2: "init-cgroup2.sh"}

@@ -1,6 +1,7 @@
 """Runs in the bed's own container: the package archives by plain HTTP at port 80, the registry by HTTPS at port 5000.
 
-Below http://apt.bed/files/ lies what a test puts into PLACE/files; /ready answers with the word that this was started with.
+Below http://apt.bed/files/ lies what a test puts into PLACE/files; /ready answers with the word that this was started
+with.
 """
 
 import subprocess

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -IB
 """Stands in for images that this machine cannot get. What it is, the name says that it is called by.
 
-It does what InfraKit relies on: it listens where the real one does, reads the secrets it is given, reaches what it needs
-(database, socket proxy), answers its health check, and ends with code 1 where something of that is missing.
+It does what InfraKit relies on: it listens where the real one does, reads the secrets it is given, reaches what it
+needs (database, socket proxy), answers its health check, and ends with code 1 where something of that is missing.
 Any page tells, as JSON, what the request was: path and headers, as they came through Caddy.
 """
 
@@ -56,7 +56,7 @@ CREATE TABLE guacamole_system_permission (
 INSERT INTO guacamole_entity (name, type) VALUES ('guacadmin', 'USER');
 INSERT INTO guacamole_user (entity_id, password_hash, password_salt, password_date)
 SELECT entity_id, sha256(convert_to('guacadmin' || upper(encode('\\x00'::bytea, 'hex')), 'UTF8')), '\\x00'::bytea, now() FROM guacamole_entity;
-"""
+"""  # noqa: E501 -- SQL
 
 
 class Page(BaseHTTPRequestHandler):
@@ -78,7 +78,9 @@ class Page(BaseHTTPRequestHandler):
         return json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
 
     def page(self) -> None:
-        self.answer(200, {"stand-in": self.name, "method": self.command, "path": self.path, "headers": dict(self.headers)})
+        self.answer(
+            200, {"stand-in": self.name, "method": self.command, "path": self.path, "headers": dict(self.headers)}
+        )
 
     def do_GET(self) -> None:
         self.page()
@@ -90,26 +92,48 @@ class Page(BaseHTTPRequestHandler):
 
 
 class Authentik(Page):
-    """Sign-in by a cookie that names the user: GET /stand-in/login?user=NAME&rd=URL sets it for the whole domain; without a user it asks."""
+    """Sign-in by a cookie that names the user: GET /stand-in/login?user=NAME&rd=URL sets it for the whole domain;
+    without a user it asks."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        user = next((part.partition("=")[2] for part in self.headers.get("Cookie", "").split("; ") if part.startswith(f"{COOKIE}=")), "")
+        user = next(
+            (
+                part.partition("=")[2]
+                for part in self.headers.get("Cookie", "").split("; ")
+                if part.startswith(f"{COOKIE}=")
+            ),
+            "",
+        )
         base = os.environ.get("AUTHENTIK_WEB__BASE_URL", "")
         if parts.path.startswith(("/api/v3/", "/recovery/")):
             directory(self, parts.path, query)
         elif parts.path == f"{SIGN_IN}/auth/caddy" and user:
             names = ("Username", "Name", "Uid")
-            self.answer(200, {}, **{f"X-Authentik-{name}": user for name in names}, **{"X-Authentik-Email": f"{user}@example.org", "X-Authentik-Groups": "administrators"})
+            self.answer(
+                200,
+                {},
+                **{f"X-Authentik-{name}": user for name in names},
+                **{"X-Authentik-Email": f"{user}@example.org", "X-Authentik-Groups": "administrators"},
+            )
         elif parts.path == f"{SIGN_IN}/auth/caddy":
             site = f"https://{self.headers.get('X-Forwarded-Host', '')}"
-            self.answer(302, {}, Location=f"{site}{SIGN_IN}/start?" + urlencode({"rd": site + self.headers.get("X-Forwarded-Uri", "/")}))
+            self.answer(
+                302,
+                {},
+                Location=f"{site}{SIGN_IN}/start?" + urlencode({"rd": site + self.headers.get("X-Forwarded-Uri", "/")}),
+            )
         elif parts.path == f"{SIGN_IN}/start":
             self.answer(302, {}, Location=f"{base}/stand-in/login?" + urlencode(query))
         elif parts.path == "/stand-in/login" and "user" in query:
             domain = urlsplit(base).hostname.partition(".")[2]
-            self.answer(302, {}, Location=query.get("rd", "/"), Set_Cookie=f"{COOKIE}={query['user']}; Domain={domain}; Path=/; Secure; HttpOnly")
+            self.answer(
+                302,
+                {},
+                Location=query.get("rd", "/"),
+                Set_Cookie=f"{COOKIE}={query['user']}; Domain={domain}; Path=/; Secure; HttpOnly",
+            )
         elif parts.path == "/stand-in/login":
             self.answer(200, LOGIN % html.escape(query.get("rd", "/")), Content_Type="text/html; charset=utf-8")
         elif parts.path in ("/-/health/ready/", "/-/health/live/"):
@@ -125,7 +149,8 @@ BLUEPRINT = Path("/blueprints/infrakit/infrakit.yaml")
 
 @contextmanager
 def accounts(place: Path = Path("/data/stand-in-accounts.json")):
-    """What Authentik keeps in its database, for server, worker and commands, one at a time: users, members, our blueprint, recovery keys."""
+    """What Authentik keeps in its database, for server, worker and commands, one at a time: users, members, our
+    blueprint, recovery keys."""
     with open(place.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         first = {"users": {"akadmin": None}, "groups": {}, "blueprint": {}, "queue": 0, "keys": {}}
@@ -151,14 +176,23 @@ def apply_users(state: dict) -> None:
 def apply_blueprint(state: dict) -> None:
     """As the worker does it: the status and the SHA-512 of what was applied are kept."""
     apply_users(state)
-    state["blueprint"] |= {"status": "successful", "last_applied_hash": hashlib.sha512(BLUEPRINT.read_bytes()).hexdigest()}
+    state["blueprint"] |= {
+        "status": "successful",
+        "last_applied_hash": hashlib.sha512(BLUEPRINT.read_bytes()).hexdigest(),
+    }
 
 
 def authentik_worker() -> None:
-    """Discovery, then whatever is asked for. The first discovery comes before the bundled blueprints, as upstream's may: it fails, and stays so."""
+    """Discovery, then whatever is asked for. The first discovery comes before the bundled blueprints, as upstream's
+    may: it fails, and stays so."""
     with accounts() as state:
         if not state["blueprint"]:
-            named = {"pk": "4e1d5a7e-0000-4000-8000-000000000000", "name": "InfraKit", "path": "infrakit/infrakit.yaml", "enabled": True}
+            named = {
+                "pk": "4e1d5a7e-0000-4000-8000-000000000000",
+                "name": "InfraKit",
+                "path": "infrakit/infrakit.yaml",
+                "enabled": True,
+            }
             state["blueprint"] = {**named, "status": "error", "last_applied_hash": ""}
         elif state["blueprint"]["last_applied_hash"] != hashlib.sha512(BLUEPRINT.read_bytes()).hexdigest():
             apply_blueprint(state)
@@ -180,18 +214,32 @@ def directory(page: Page, path: str, query: dict[str, str]) -> None:
                 return page.answer(404, {})
             state["users"][found["user"]] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             domain = urlsplit(os.environ["AUTHENTIK_WEB__BASE_URL"]).hostname.partition(".")[2]
-            return page.answer(302, {}, Location="/if/user/", Set_Cookie=f"{COOKIE}={found['user']}; Domain={domain}; Path=/; Secure; HttpOnly")
+            return page.answer(
+                302,
+                {},
+                Location="/if/user/",
+                Set_Cookie=f"{COOKIE}={found['user']}; Domain={domain}; Path=/; Secure; HttpOnly",
+            )
         if page.headers.get("Authorization") != f"Bearer {os.environ['AUTHENTIK_BOOTSTRAP_TOKEN']}":
             return page.answer(403, {"detail": "Token invalid/expired"})
         if path == "/api/v3/managed/blueprints/":
-            return listed(page, [blueprint] if blueprint and blueprint["path"] == query.get("path", blueprint["path"]) else [])
+            return listed(
+                page, [blueprint] if blueprint and blueprint["path"] == query.get("path", blueprint["path"]) else []
+            )
         if path == "/api/v3/core/groups/":
-            members = [{"username": user, "is_active": True, "last_login": state["users"].get(user)} for user in state["groups"].get(query["name"], []) if user in state["users"]]
-            return listed(page, [{"name": query["name"], "users_obj": members}] if query["name"] in state["groups"] else [])
+            members = [
+                {"username": user, "is_active": True, "last_login": state["users"].get(user)}
+                for user in state["groups"].get(query["name"], [])
+                if user in state["users"]
+            ]
+            return listed(
+                page, [{"name": query["name"], "users_obj": members}] if query["name"] in state["groups"] else []
+            )
         if page.command == "POST" and path == f"/api/v3/managed/blueprints/{blueprint.get('pk')}/apply/":
             state["queue"] += 1
             return page.answer(200, blueprint)
     page.answer(404, {"detail": "Not found."})
+    return None
 
 
 def listed(page: Page, found: list) -> None:
@@ -207,6 +255,7 @@ def create_recovery_key(minutes: int, user: str) -> None:
         state["keys"][key] = {"user": user, "until": time.time() + 60 * minutes}
     print(f"Store this link safely, as it will allow anyone to access authentik as {user}.")
     print(f"This recovery token is valid for {minutes}\xa0minutes.\n/recovery/use-token/{key}/")
+    return None
 
 
 class Portainer(Page):
@@ -225,10 +274,16 @@ class Portainer(Page):
         if self.path in ("/api/system/status", "/api/status"):
             self.answer(200, {"Version": "stand-in", "InstanceID": "stand-in"})
         elif self.path == "/api/settings/public":
-            self.answer(200, {"AuthenticationMethod": self.stored("settings", {"AuthenticationMethod": 1})["AuthenticationMethod"]})
+            self.answer(
+                200,
+                {"AuthenticationMethod": self.stored("settings", {"AuthenticationMethod": 1})["AuthenticationMethod"]},
+            )
         elif self.path.startswith(("/api/users", "/api/endpoints")):
             signed_in = self.headers.get("Authorization") == "Bearer stand-in"
-            self.answer(200 if signed_in else 401, self.stored(self.path.partition("?")[0].removeprefix("/api/"), []) if signed_in else {})
+            self.answer(
+                200 if signed_in else 401,
+                self.stored(self.path.partition("?")[0].removeprefix("/api/"), []) if signed_in else {},
+            )
         else:
             self.page()
 
@@ -237,7 +292,18 @@ class Portainer(Page):
             # A form, not JSON: Portainer takes an environment only so.
             form = self.rfile.read(int(self.headers["Content-Length"])).decode()
             fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*)\r\n', form))
-            self.store("endpoints", [*self.stored("endpoints", []), {"Id": 2, "Name": fields["Name"], "Type": int(fields["EndpointCreationType"]), "URL": fields["URL"]}])
+            self.store(
+                "endpoints",
+                [
+                    *self.stored("endpoints", []),
+                    {
+                        "Id": 2,
+                        "Name": fields["Name"],
+                        "Type": int(fields["EndpointCreationType"]),
+                        "URL": fields["URL"],
+                    },
+                ],
+            )
             return self.answer(200, {})
         given = self.body()
         if self.path == "/api/auth":
@@ -246,10 +312,16 @@ class Portainer(Page):
         elif self.path == "/api/users" and self.headers.get("Authorization") == "Bearer stand-in":
             users = self.stored("users", [{"Id": 1, "Username": "admin", "Role": 1}])
             known = given["Username"] in [user["Username"] for user in users]
-            self.store("users", users if known else [*users, {"Id": len(users) + 1, "Username": given["Username"], "Role": given["Role"]}])
+            self.store(
+                "users",
+                users
+                if known
+                else [*users, {"Id": len(users) + 1, "Username": given["Username"], "Role": given["Role"]}],
+            )
             self.answer(409 if known else 200, {})
         else:
             self.answer(403, {})
+        return None
 
     def do_PUT(self) -> None:
         given = self.body()
@@ -258,7 +330,10 @@ class Portainer(Page):
             self.answer(200, given)
         elif self.path.startswith("/api/users/") and self.headers.get("Authorization") == "Bearer stand-in":
             number = int(self.path.rpartition("/")[2])
-            self.store("users", [user | {"Role": given["Role"]} if user["Id"] == number else user for user in self.stored("users", [])])
+            self.store(
+                "users",
+                [user | {"Role": given["Role"]} if user["Id"] == number else user for user in self.stored("users", [])],
+            )
             self.answer(200, {})
         else:
             self.answer(403, {})
@@ -270,21 +345,31 @@ class Tunnel(Page):
     def do_GET(self) -> None:
         if not self.headers.get("Sec-WebSocket-Protocol", "").startswith("chisel-"):
             return self.answer(404, {})
-        accepted = hashlib.sha1(f"{self.headers['Sec-WebSocket-Key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+        accepted = hashlib.sha1(
+            f"{self.headers['Sec-WebSocket-Key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()
+        ).digest()
         self.send_response(101)
         self.send_header("Connection", "Upgrade")
         self.send_header("Upgrade", "websocket")
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(accepted).decode())
         self.end_headers()
         self.close_connection = True
+        return None
 
 
 def main(program: str, words: list[str]) -> None:
     """PROGRAM WORDS as the real one is called: it runs, or answers as a health check."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     run = {
-        "ak": authentik, "dozzle": dozzle, "watchtower": watchtower, "portainer": portainer, "agent": agent, "cloudflared": cloudflared,
-        "guacd": guacd, "entrypoint.sh": guacamole, "initdb.sh": initdb,
+        "ak": authentik,
+        "dozzle": dozzle,
+        "watchtower": watchtower,
+        "portainer": portainer,
+        "agent": agent,
+        "cloudflared": cloudflared,
+        "guacd": guacd,
+        "entrypoint.sh": guacamole,
+        "initdb.sh": initdb,
     }
     run.get(program, app)(words)
 
@@ -311,12 +396,15 @@ def authentik(words: list[str]) -> None:
         thread(lambda: serve(9300, Page, "authentik"))
         serve(9000, Authentik, "authentik")
     authentik_worker()
+    return None
 
 
 def dozzle(words: list[str]) -> None:
     is_agent = Path("/tmp/stand-in-agent")
     if words == ["healthcheck"]:
-        socket.create_connection(("127.0.0.1", 7007), 5) if is_agent.exists() else get("http://127.0.0.1:8080/healthcheck")
+        socket.create_connection(("127.0.0.1", 7007), 5) if is_agent.exists() else get(
+            "http://127.0.0.1:8080/healthcheck"
+        )
         return
     docker_answers()
     if words == ["agent"]:
@@ -338,7 +426,9 @@ def portainer(words: list[str]) -> None:
     password = Path("/data/password.json")
     if not password.exists():
         password.write_text(json.dumps(Path(option["--admin-password-file"]).read_text().strip()))
-        (Path("/data") / "endpoints.json").write_text(json.dumps([{"Id": 1, "Name": "primary", "Type": 1, "URL": option["--host"]}]))
+        (Path("/data") / "endpoints.json").write_text(
+            json.dumps([{"Id": 1, "Name": "primary", "Type": 1, "URL": option["--host"]}])
+        )
     thread(lambda: serve(int(option.get("--tunnel-port", "8000")), Tunnel, "portainer's edge tunnel"))
     serve(9000, Portainer, "portainer")
 
@@ -352,7 +442,18 @@ def agent(words: list[str]) -> None:
     if os.environ.get("EDGE") == "1":
         must(os.environ.get("EDGE_KEY", ""), "no edge key")
         forever()
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=agent"]
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        "/CN=agent",
+    ]
     subprocess.run([*new, "-keyout", "/tmp/key.pem", "-out", "/tmp/cert.pem"], check=True, stderr=subprocess.DEVNULL)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("/tmp/cert.pem", "/tmp/key.pem")
@@ -365,6 +466,7 @@ def cloudflared(words: list[str]) -> None:
     must(Path(os.environ["TUNNEL_TOKEN_FILE"]).read_text().strip(), "no token")
     must(Path(words[words.index("--config") + 1]).read_text(), "no configuration")
     serve(int(os.environ["TUNNEL_METRICS"].rpartition(":")[2]), Page, "cloudflared")
+    return None
 
 
 def guacd(words: list[str]) -> None:
@@ -395,13 +497,20 @@ def given(name: str) -> str:
     return Path(value.removeprefix("file://")).read_text().strip() if value.startswith("file://") else value
 
 
-def database(prefix: str, host: str, user: str, name: str, password: str, query: str = "SELECT 1", limit_s: float = 60) -> None:
+def database(
+    prefix: str, host: str, user: str, name: str, password: str, query: str = "SELECT 1", limit_s: float = 60
+) -> None:
     """Signs in to PostgreSQL by the variables of these names; ends where that never works."""
     words = {"PGHOST": host, "PGUSER": user, "PGDATABASE": name, "PGPASSWORD": password}
     environment = {key: given(prefix + variable) for key, variable in words.items()}
     end = time.monotonic() + limit_s
     while True:
-        done = subprocess.run([PSQL, "-XAtc", query], env={**os.environ, **environment, "PGCONNECT_TIMEOUT": "5"}, capture_output=True, text=True)
+        done = subprocess.run(
+            [PSQL, "-XAtc", query],
+            env={**os.environ, **environment, "PGCONNECT_TIMEOUT": "5"},
+            capture_output=True,
+            text=True,
+        )
         if done.returncode == 0:
             return print("the database answers", flush=True)
         must(time.monotonic() < end, done.stderr)

@@ -1,4 +1,5 @@
-"""What passed on a network, as a recording (pcap) has it -> who spoke to whom. Run as a program, it makes such a recording of a link.
+"""What passed on a network, as a recording (pcap) has it -> who spoke to whom. Run as a program, it makes such a
+recording of a link.
 
 python3 trace.py LINK FILE: every frame that leaves or comes, until it is killed. FILE is there once it listens.
 """
@@ -12,7 +13,8 @@ HEAD, RECORD = struct.Struct("<IHHiIII"), struct.Struct("<IIII")
 MAGIC, ETHERNET, LONGEST = 0xA1B2C3D4, 1, 65536
 PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 QUIET = {"arp", "igmp", "icmp6 130", "icmp6 131", "icmp6 133", "icmp6 134", "icmp6 135", "icmp6 136", "icmp6 143"}
-"""What a link says about itself: who has this address, which routers and which groups there are (RFC 826, 3376, 2710, 3810, 4861)."""
+"""What a link says about itself: who has this address, which routers and which groups there are (RFC 826, 3376, 2710,
+3810, 4861)."""
 
 
 class Packet(NamedTuple):
@@ -39,7 +41,8 @@ def packets(content: bytes) -> list[Packet]:
 
 
 def spoken(content: bytes, *agents: tuple[str, int]) -> list[str]:
-    """All but what a link says about itself, and what these (address, port) heard and answered: "udp 10.0.2.15 > 10.0.2.3:53"."""
+    """All but what a link says about itself, and what these (address, port) heard and answered: "udp 10.0.2.15 >
+    10.0.2.3:53"."""
     asked = {one for one in packets(content) if one.kind not in QUIET and not {one[1:3], one[3:5]} & {*agents}}
     return sorted({f"{one.kind} {one.source} > {one.target}:{one.target_port}" for one in asked})
 
@@ -67,7 +70,10 @@ def packet(frame: bytes) -> Packet:
 
 def record(link: str, path: str) -> None:
     """Until killed; each frame is in the file at once."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as ear, open(path, "wb", buffering=0) as file:
+    with (
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as ear,
+        open(path, "wb", buffering=0) as file,
+    ):
         ear.bind((link, 0))
         file.write(HEAD.pack(MAGIC, 2, 4, 0, 0, LONGEST, ETHERNET))
         while True:

@@ -1,7 +1,8 @@
 """A whole virtual machine, by software emulation: a kernel of its own, a disk of its own, and a power switch.
 
 Killing qemu is a power cut: what the machine flushed is in the disk's file, what it held back in its memory is gone.
-It reaches apt.bed and registry.bed, and nothing else: qemu's network is shut but for these two ways. With a stick it has none.
+It reaches apt.bed and registry.bed, and nothing else: qemu's network is shut but for these two ways. With a stick it
+has none.
 """
 
 import itertools
@@ -26,7 +27,8 @@ AGENT = 7007
 CPU = "qemu64"
 """The plainest: what newer processors do at once, programs then do in steps that are emulated faster."""
 PROCESSORS = 1
-"""With two, this kernel now and then hung in its start (once seen: both spun for ever at 1.2 s), and each waits for the other where the machine below is busy."""
+"""With two, this kernel now and then hung in its start (once seen: both spun for ever at 1.2 s), and each waits for the
+other where the machine below is busy."""
 # The clock's usual place is a device, whose every reading stops the emulation; and nobody attacks this kernel.
 BOOT = "console=ttyS0 panic=-1 net.ifnames=0 tsc=reliable clocksource=tsc mitigations=off init_on_alloc=0 nowatchdog"
 numbers = itertools.count(1)
@@ -45,12 +47,14 @@ class VirtualMachine(Host):
 
     @property
     def trace(self) -> Path:
-        """All frames that a machine with a stick sent and got (trace.py); its own agent is spoken to at AGENT, from qemu's side."""
+        """All frames that a machine with a stick sent and got (trace.py); its own agent is spoken to at AGENT, from
+        qemu's side."""
         return self.folder / "trace"
 
     @classmethod
     def start(cls, disk: Path | None = None, stick: Path | None = None) -> "VirtualMachine":
-        """A fresh machine, or one with this disk, that has started everything. `stick`: a medium that it can only read, instead of ways out."""
+        """A fresh machine, or one with this disk, that has started everything. `stick`: a medium that it can only read,
+        instead of ways out."""
         parts = machine_parts()
         host = cls(f"vm-{os.getpid()}-{next(numbers)}", SUITE)
         running.add(host)
@@ -70,17 +74,51 @@ class VirtualMachine(Host):
             self.port = free.getsockname()[1]
         server = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}', SERVER)
         relay = f"{sys.executable} -IS {HERE / 'relay.py'} {server}"
-        ways = [f"guestfwd=tcp:{address}:{port}-cmd:{relay} {port}" for address, port in WAYS.values() if not self.stick]
+        ways = [
+            f"guestfwd=tcp:{address}:{port}-cmd:{relay} {port}" for address, port in WAYS.values() if not self.stick
+        ]
         words = [
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-m", "3072", "-smp", str(PROCESSORS), "-nodefaults", "-display", "none", "-no-reboot",
-            "-kernel", machine_parts() / "kernel", "-initrd", machine_parts() / "initrd", "-append", BOOT, "-serial", f"file:{self.folder}/console",
-            "-drive", f"file={self.folder}/disk,format=raw,if=virtio,cache=writeback", "-device", "virtio-rng-pci",
-            "-netdev", ",".join(["user", "id=net", "restrict=on", f"hostfwd=tcp:127.0.0.1:{self.port}-:{AGENT}", *ways]), "-device", "virtio-net-pci,netdev=net,romfile=",
+            "qemu-system-x86_64",
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            CPU,
+            "-m",
+            "3072",
+            "-smp",
+            str(PROCESSORS),
+            "-nodefaults",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-kernel",
+            machine_parts() / "kernel",
+            "-initrd",
+            machine_parts() / "initrd",
+            "-append",
+            BOOT,
+            "-serial",
+            f"file:{self.folder}/console",
+            "-drive",
+            f"file={self.folder}/disk,format=raw,if=virtio,cache=writeback",
+            "-device",
+            "virtio-rng-pci",
+            "-netdev",
+            ",".join(["user", "id=net", "restrict=on", f"hostfwd=tcp:127.0.0.1:{self.port}-:{AGENT}", *ways]),
+            "-device",
+            "virtio-net-pci,netdev=net,romfile=",
         ]
         if self.stick:
-            words += ["-drive", f"file={self.stick},format=raw,if=virtio,readonly=on", "-object", f"filter-dump,id=dump,netdev=net,file={self.trace}"]
+            words += [
+                "-drive",
+                f"file={self.stick},format=raw,if=virtio,readonly=on",
+                "-object",
+                f"filter-dump,id=dump,netdev=net,file={self.trace}",
+            ]
         with open(self.folder / "qemu.log", "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         self.wait(timeout_s)
 
     def run(self, command: str, timeout: float = 300, *, feed: bytes | None = None, user: str = "root") -> Done:

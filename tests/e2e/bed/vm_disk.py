@@ -1,4 +1,5 @@
-"""What a virtual machine starts from: a kernel, what that needs to find the disk, and the disk, on which Debian has never run."""
+"""What a virtual machine starts from: a kernel, what that needs to find the disk, and the disk, on which Debian has
+never run."""
 
 import shutil
 import tempfile
@@ -24,7 +25,7 @@ ExecStartPre=/bin/sh -c "ip link set lo up; ip link set eth0 up; ip address repl
 ExecStart=/usr/bin/python3 /usr/local/sbin/bed-agent
 [Install]
 WantedBy=sysinit.target
-"""
+"""  # noqa: E501 -- verbatim text
 DISK_SIZE = "8G"
 
 
@@ -64,7 +65,9 @@ def _initrd(root: Path, version: str, busybox: Path, tree: Path, target: Path) -
     shutil.copy(HERE / "vm-init.sh", tree / "init")
     (tree / "init").write_text((HERE / "vm-init.sh").read_text().replace("#!/bin/sh", "#!/busybox sh"))
     (tree / "init").chmod(0o755)
-    lines = run("chroot", root, "modprobe", "-a", "-S", version, "--show-depends", *MODULES).stdout.decode().splitlines()
+    lines = (
+        run("chroot", root, "modprobe", "-a", "-S", version, "--show-depends", *MODULES).stdout.decode().splitlines()
+    )
     order = list(dict.fromkeys(line.split()[1] for line in lines if line.startswith("insmod")))
     for path in order:
         shutil.copy(f"{root}{path}", tree)
@@ -76,11 +79,21 @@ def _initrd(root: Path, version: str, busybox: Path, tree: Path, target: Path) -
 def _settle(root: Path) -> None:
     """What an installer would have asked; and the bed's agent."""
     files = {
-        **bed_files(SUITE), "/etc/hostname": f"{SUITE}\n".encode(), "/etc/fstab": b"/dev/vda / ext4 defaults 0 1\n",
-        "/etc/hosts": "".join(f"{address} {name}\n" for address, name in (("127.0.0.1", "localhost"), ("127.0.1.1", SUITE), *((way[0], name) for name, way in WAYS.items()))).encode(),
+        **bed_files(SUITE),
+        "/etc/hostname": f"{SUITE}\n".encode(),
+        "/etc/fstab": b"/dev/vda / ext4 defaults 0 1\n",
+        "/etc/hosts": "".join(
+            f"{address} {name}\n"
+            for address, name in (
+                ("127.0.0.1", "localhost"),
+                ("127.0.1.1", SUITE),
+                *((way[0], name) for name, way in WAYS.items()),
+            )
+        ).encode(),
         # Nobody answers there: a name that is not in /etc/hosts does not exist.
         "/etc/resolv.conf": b"nameserver 127.0.0.1\n",
-        "/etc/systemd/system/bed-agent.service": UNIT.encode(), "/usr/local/sbin/bed-agent": (HERE / "vm_agent.py").read_bytes(),
+        "/etc/systemd/system/bed-agent.service": UNIT.encode(),
+        "/usr/local/sbin/bed-agent": (HERE / "vm_agent.py").read_bytes(),
     }
     for path, content in files.items():
         place = Path(f"{root}{path}")
