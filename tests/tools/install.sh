@@ -18,9 +18,9 @@ install_packages() {
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
     done
     [ -z "$missing" ] && return
-    # shellcheck disable=SC2086 -- lists of words
+    # shellcheck disable=SC2086 # lists of words
     apt-get $PATIENT update -q
-    # shellcheck disable=SC2086 -- lists of words
+    # shellcheck disable=SC2086 # lists of words
     DEBIAN_FRONTEND=noninteractive apt-get $PATIENT install -q -y --no-install-recommends $missing
 }
 
@@ -54,7 +54,7 @@ install_compose() {
 }
 
 install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
-    chromium chromium-driver libnss3-tools qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd
+    chromium chromium-driver libnss3-tools qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
 install_compose
 docker compose version
 haproxy -v | head -n 1

@@ -15,7 +15,7 @@ if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
 	[ -z "${POSTGRES_PASSWORD_FILE:-}" ] || password=$(cat "$POSTGRES_PASSWORD_FILE")
 	[ -n "$password" ] || { echo "Error: Database is uninitialized and superuser password is not specified." >&2; exit 1; }
 	chmod 700 "$PGDATA" || :
-	# shellcheck disable=SC2086 -- a list of words
+	# shellcheck disable=SC2086 # a list of words
 	initdb -D "$PGDATA" --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$password") ${POSTGRES_INITDB_ARGS:-}
 	echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
 	echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
