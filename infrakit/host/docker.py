@@ -21,7 +21,7 @@ KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 KEYRING = "/etc/apt/keyrings/docker.asc"
 SOURCE = "/etc/apt/sources.list.d/docker.sources"
 DAEMON = "/etc/docker/daemon.json"
-SETTINGS = {"live-restore": True, "log-driver": "local"}
+SETTINGS = {"log-driver": "local"}
 PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin")
 """What the stack needs. Nothing here builds an image, so Buildx, 60 MB on the card and on a stick, stays away."""
 OLDEST_ENGINE, OLDEST_COMPOSE = (25, 0), (2, 20)

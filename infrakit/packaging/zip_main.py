@@ -73,5 +73,5 @@ else:
         "START": start,
         "ZIP": __loader__,
     }
-    given["kept"] = lambda name: part(descriptor, known[name]) if name in known else b""
+    given["kept"] = lambda entry: part(descriptor, entry)
     exec(marshal.loads(start), given)

@@ -2,8 +2,8 @@
 next start.
 
 Nothing is unpacked. The cache is written after the answer, by one rename; where that fails, the next start is as slow
-as this one. Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (the cache's index), kept (name -> its code, b""
-where there is none), START (our own code), ZIP (the zip's importer).
+as this one. Given by __main__: ARCHIVE, CACHE (a path, or ""), KNOWN (the cache's index), kept (an entry of it -> its
+code, b"" where that is damaged), START (our own code), ZIP (the zip's importer).
 """
 
 import marshal
@@ -27,13 +27,14 @@ class Modules:
     def __init__(self, archive):
         self.archive = archive
         self.fresh = {}
+        self.rest = None
         self.shipped = None
         self.nested = None
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in PACKAGES:
             return None
-        if name not in KNOWN and self._made(name) is None:
+        if not self._known(name) and self._made(name) is None:
             return None
         place = self._place(name)
         is_package = self.is_package(name)
@@ -45,6 +46,17 @@ class Modules:
 
     def _place(self, name):
         return "%s/%s/%s" % (self.archive, PREFIX, name.replace(".", "/"))
+
+    def _known(self, name):
+        """Its entry in the cache, or 0."""
+        return (self.others() if is_nested(name) else KNOWN).get(name, 0)
+
+    def others(self):
+        """The index of what is nested in the archive, too; read where something of it is wanted."""
+        if self.rest is None:
+            content = kept(KNOWN[""]) if "" in KNOWN else b""
+            self.rest = marshal.loads(content) if content else {}
+        return self.rest
 
     def _made(self, name):
         return self.fresh.get(name) or self._shipped(name) or self._compiled(name)
@@ -83,10 +95,12 @@ class Modules:
         exec(self.get_code(module.__spec__.name), module.__dict__)
 
     def is_package(self, name):
-        return bool(KNOWN[name] & 1) if name in KNOWN else self._made(name)[0]
+        entry = self._known(name)
+        return bool(entry & 1) if entry else self._made(name)[0]
 
     def get_code(self, name):
-        content = kept(name)
+        entry = self._known(name)
+        content = kept(entry) if entry else b""
         return marshal.loads(content) if content else self._made(name)[1]
 
     def get_source(self, name):
@@ -107,22 +121,34 @@ class Modules:
         return self.nested[inside].encode()
 
 
+def is_nested(name):
+    place = name.replace(".", "/")
+    return (place + "/").startswith(NESTED) or (place + ".py").startswith(NESTED)
+
+
 def write_cache(modules):
-    """Keep what had to be compiled beside what was kept: the place of the index, every code, the index
-    (zip_main.py)."""
+    """Keep what had to be compiled beside what was kept: the place of the index, every code, indexes (zip_main.py)."""
     folder = os.path.dirname(CACHE)
     temporary = "%s.%d" % (CACHE, os.getpid())
-    codes = {name: (entry & 1, kept(name)) for name, entry in KNOWN.items() if name not in modules.fresh}
+    codes = {name: (entry & 1, kept(entry)) for name, entry in {**KNOWN, **modules.others()}.items()}
     codes.update((name, (is_package, marshal.dumps(code))) for name, (is_package, code) in modules.fresh.items())
     codes["infrakit_start"] = False, START
-    index, parts, place = {}, [], 8
+    codes.pop("", None)
+    index, rest, parts, place = {}, {}, [b""], 8
+
+    def put(where, name, is_package, code):
+        nonlocal place
+        where[name] = place << 25 | len(code) + 4 << 1 | is_package
+        parts.extend((crc32(code).to_bytes(4, "little"), code))
+        place += len(code) + 4
+
     for name, (is_package, code) in sorted(codes.items()):
         if code:
-            index[name] = place << 25 | len(code) + 4 << 1 | is_package
-            parts += crc32(code).to_bytes(4, "little"), code
-            place += len(code) + 4
+            put(rest if is_nested(name) else index, name, is_package, code)
+    put(index, "", False, marshal.dumps(rest))
+    parts[0] = b"%08x" % place
     listed = marshal.dumps(index)
-    whole = b"".join([b"%08x" % place, *parts, crc32(listed).to_bytes(4, "little"), listed])
+    whole = b"".join([*parts, crc32(listed).to_bytes(4, "little"), listed])
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         status = os.lstat(folder)

@@ -19,7 +19,7 @@ from tests.e2e.fresh import FAKE_DATE, SMALL, SNAPSHOT
 from tests.e2e.stick import STICK, Connected, Loose, key_in, mounting
 
 pytestmark = [pytest.mark.slow, needs_bed]
-KILL = f"pkill -KILL -f '^python3 {STICK}/infrakit.pyz'"
+SIGNAL = f"pkill --signal {{}} -f '^python3 {STICK}/infrakit.pyz'"
 DISK = "3g"
 FILL = "fallocate -l $(df --output=avail -B1 /var/lib/containerd | tail -n 1) /var/lib/containerd/full"
 # A network of nobody: what is sent there by a name or an address is seen, and nothing answers.
@@ -132,7 +132,7 @@ def test_the_containerd_image_store_takes_the_same_bundle_and_nobody_is_spoken_t
         assert done.code in (1, 3, 4) and "input/output error" in done.err and "Traceback" not in done.err + done.out, (
             done.out + done.err
         )
-        assert in_an_image(host, lambda: host.run(KILL)).code == 137
+        assert in_an_image(host, lambda: host.run(SIGNAL.format("KILL"))).code == 137
         done = host.run(f"python3 {STICK}/infrakit.pyz install --yes", 1200)
         assert done.code == 0, done.out[-2000:] + done.err[-3000:] + host.log()
         assert "io.containerd" in host.run("docker info -f '{{.DriverStatus}}'").out
@@ -159,14 +159,16 @@ def test_a_wrong_clock_is_refused_before_anything_changes(installed, seconds, wo
 
 
 def in_an_image(host: Host, act: Callable[[], object]) -> Done:
-    """install, while something happens in the midst of an image."""
+    """install, which is held in the midst of an image while something happens."""
     before = int(host.run("cat /var/log/infrakit/journal.jsonl | wc -l").out)
     begun = f'tail -n +{before + 1} /var/log/infrakit/journal.jsonl | grep -q \'"kind": "begin".*"step": "image \''
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(host.run, f"python3 {STICK}/infrakit.pyz install --yes", 600)
         while not running.done() and host.run(begun).code:
             pass
+        host.run(SIGNAL.format("STOP"))
         act()
+        host.run(SIGNAL.format("CONT"))
         return running.result()
 
 

@@ -74,7 +74,7 @@ def with_docker(base: Recording, version: str = "29.1.4", api: str = "1.52", api
     package = f"5:{version}-1~debian.13~trixie"
     return changed(
         base,
-        {DAEMON: '{\n  "live-restore": true,\n  "log-driver": "local"\n}\n'},
+        {DAEMON: '{\n  "log-driver": "local"\n}\n'},
         {
             "docker --version": f"Docker version {version}, build 0e6fee6\n",
             DOCKER_VERSION: texts.docker_version(version, api, api_min),
@@ -360,7 +360,7 @@ def distribution_docker() -> Recording:
         says={
             "docker --version": "Docker version 20.10.24+dfsg1, build 297e128\n",
             DOCKER_VERSION: texts.docker_version("20.10.24+dfsg1", "1.41", "1.12"),
-            DOCKER_INFO: texts.docker_info("20.10.24+dfsg1", LiveRestoreEnabled=False),
+            DOCKER_INFO: texts.docker_info("20.10.24+dfsg1"),
             "docker compose version --short": (1, ""),
             "docker-compose version --short": "1.29.2\n",
             DPKG_QUERY: (1, lines + REST),

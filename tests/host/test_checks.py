@@ -116,7 +116,6 @@ NGINX = 'tcp   LISTEN 0      511             [::]:80           [::]:*    users:(
 OPEN_DOCKER = 'tcp   LISTEN 0      4096               *:2375            *:*    users:(("dockerd",pid=812,fd=4))\n'
 DNS = Wanted(ports=(("udp", 53),))
 OFFLINE = Wanted(offline=True)
-LIVE_OFF = info(LiveRestoreEnabled=False)
 
 
 class Case(NamedTuple):
@@ -357,7 +356,7 @@ CASES = (
         reads(DAEMON, '{"hosts": ["unix:///var/run/docker.sock"]}'),
         words="systemctl edit docker",
     ),
-    Case("live-restore-off", "note", LIVE_OFF, words='"live-restore": true'),
+    Case("live-restore-on", "note", info(LiveRestoreEnabled=True), words="systemctl reload docker"),
     Case("docker-upgrades", "note", load("debian12-docker-io"), words="50unattended-upgrades"),
     Case("swarm-active", "note", info(Swarm={"LocalNodeState": "active"}), words="swarm leave"),
     Case("other-engines", "warning", runs("k3s"), words="k3s"),

@@ -228,11 +228,9 @@ def test_the_distributions_own_engine_is_refused_where_it_is_too_old():
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("", {"live-restore": True, "log-driver": "local"}),
-        (
-            '{"log-driver": "journald", "dns": ["9.9.9.9"]}',
-            {"log-driver": "journald", "dns": ["9.9.9.9"], "live-restore": True},
-        ),
+        ("", {"log-driver": "local"}),
+        ('{"dns": ["9.9.9.9"]}', {"dns": ["9.9.9.9"], "log-driver": "local"}),
+        ('{"log-driver": "journald", "live-restore": true}', {"log-driver": "journald", "live-restore": True}),
     ],
 )
 def test_settings_of_an_engine_before_us_stay(before, after):

@@ -42,7 +42,7 @@ SAID = {
         "api_min": "1.44",
         "compose_version": "5.0.0",
         "storage_driver": "overlayfs",
-        "live_restore": True,
+        "live_restore": False,
         "virtualization": "kvm",
         "container": "",
         "unattended_upgrades": True,

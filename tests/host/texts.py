@@ -231,7 +231,7 @@ def docker_info(version: str, **more: object) -> str:
         "CgroupVersion": "2",
         "DockerRootDir": "/var/lib/docker",
         "ServerVersion": version,
-        "LiveRestoreEnabled": True,
+        "LiveRestoreEnabled": False,
         "Swarm": {"LocalNodeState": "inactive"},
         "SecurityOptions": ["name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"],
         "Warnings": None,

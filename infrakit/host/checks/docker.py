@@ -238,38 +238,33 @@ def daemon_hosts_twice(facts: Facts, wanted: Wanted) -> Finding | None:
     )
 
 
-def live_restore_off(facts: Facts, wanted: Wanted) -> Finding | None:
-    """With it, an update of the engine leaves containers running."""
-    if not facts.docker_running or facts.live_restore or facts.swarm or facts.docker_snap:
+def live_restore_on(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Containers that outlive the engine hold the socket of the one before, and a reboot has nobody who stops them.
+
+    Measured on a host of the test bed: a reboot of the full stack took 60 s and ended in SIGKILL; without it, 11 s.
+    """
+    if not facts.live_restore or facts.docker_snap:
         return None
     return Finding(
-        "live-restore-off",
+        "live-restore-on",
         NOTE,
-        "every update of Docker stops all containers for a while",
-        'add "live-restore": true to /etc/docker/daemon.json, then: systemctl reload docker',
+        "a reboot waits for containers that Docker does not stop, and after its restart socket proxies ask in vain",
+        'take "live-restore" out of /etc/docker/daemon.json, then: systemctl reload docker',
     )
 
 
 def docker_upgrades(facts: Facts, wanted: Wanted) -> Finding | None:
     """Debian's own docker.io is among what unattended-upgrades takes."""
-    if (
-        not facts.unattended_upgrades
-        or facts.docker_kept_back
-        or facts.live_restore
-        or facts.docker_origin != "distribution"
-    ):
+    if not facts.unattended_upgrades or facts.docker_kept_back or facts.docker_origin != "distribution":
         return None
-    remedy = (
-        'add "docker.io"; to Unattended-Upgrade::Package-Blacklist in /etc/apt/apt.conf.d/50unattended-upgrades, or '
-        '"live-restore": true to /etc/docker/daemon.json'
-    )
+    remedy = 'add "docker.io"; to Unattended-Upgrade::Package-Blacklist in /etc/apt/apt.conf.d/50unattended-upgrades'
     return Finding(
         "docker-upgrades", NOTE, "the system may update Docker at night, and restart all containers with it", remedy
     )
 
 
 def swarm_active(facts: Facts, wanted: Wanted) -> Finding | None:
-    """Works, but live-restore and the nftables backend do not go with it."""
+    """Works, but the nftables backend does not go with it."""
     if not facts.swarm:
         return None
     return Finding(
@@ -336,7 +331,7 @@ CHECKS = (
     userns_remap,
     daemon_json_broken,
     daemon_hosts_twice,
-    live_restore_off,
+    live_restore_on,
     docker_upgrades,
     swarm_active,
     other_engines,
