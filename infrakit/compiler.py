@@ -7,12 +7,13 @@ Each stage gathers all its problems, then stops; later stages trust earlier ones
 say about the rest of the file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from infrakit import resources
-from infrakit.catalog import Catalog, load_catalog
+from infrakit.catalog import Blueprint, Catalog, load_catalog
 from infrakit.config import Config, Document, bind, check_schema, parse
+from infrakit.config.document import Path
 from infrakit.errors import ConfigurationInvalid, Position, Problem
 from infrakit.lock import Lock, LockFile
 from infrakit.lock import parse as parse_lock
@@ -45,7 +46,7 @@ class Locator:
         self._documents = documents
         self._lock = lock
 
-    def __call__(self, path: tuple, key: bool = False) -> Position:
+    def __call__(self, path: Path, key: bool = False) -> Position:
         """Where `path` of the user's file stands; the nearest thing above it where it was not written."""
         return self._nearest(self._document, path, key)
 
@@ -60,7 +61,7 @@ class Locator:
         return self._nearest(self._documents[origin.document], origin.path, False)
 
     @staticmethod
-    def _nearest(document: Document, path: tuple, key: bool) -> Position:
+    def _nearest(document: Document, path: Path, key: bool) -> Position:
         while path:
             try:
                 return document.position(path, key)
@@ -104,7 +105,7 @@ def decide(
 
 
 def _settled(
-    config: Config, catalog: Catalog, blueprints: dict, locate: Locator, lock: Lock | None = None
+    config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], locate: Locator, lock: Lock | None = None
 ) -> tuple[Fleet, list[Problem]]:
     """All decisions taken, and what our promises say about them."""
     world = settle(config, catalog, blueprints, lock)
@@ -115,7 +116,12 @@ def _settled(
 
 
 def _beyond(
-    config: Config, document: Document, catalog: Catalog, blueprints: dict, locate: Locator, problems: list[Problem]
+    config: Config,
+    document: Document,
+    catalog: Catalog,
+    blueprints: Mapping[str, Blueprint],
+    locate: Locator,
+    problems: list[Problem],
 ) -> list[Problem]:
     """What is wrong with the decisions about the services and apps that no check complains about."""
     from infrakit.config.partial import sound_part

@@ -102,7 +102,7 @@ class ImagePin(NamedTuple):
     the other two. `name`: without a mirror.
     """
 
-    index: str
+    index: str  # type: ignore[assignment]  # a tuple's own index() is nothing that we ask for
     manifest: str
     image: str
     size_bytes: int

@@ -9,6 +9,7 @@ from typing import Any
 
 _PACKAGE = os.path.dirname(__file__)
 _CHECKOUT = os.path.dirname(_PACKAGE)
+__loader__: Any  # who imported this module: it knows where its files are
 
 
 def packed(name: str) -> bytes | None:
@@ -23,7 +24,8 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema called `name` ("infrakit" or "blueprint") as a tree."""
     import json
 
-    return json.loads(schema_source(name))
+    tree: dict[str, Any] = json.loads(schema_source(name))
+    return tree
 
 
 def schema_source(name: str) -> bytes:
@@ -56,4 +58,5 @@ def source(path: str) -> bytes:
 
 def _read(path: str) -> bytes:
     """Bytes of a file beside this module; the loader knows how, inside a zip too."""
-    return __loader__.get_data(path)
+    content: bytes = __loader__.get_data(path)
+    return content

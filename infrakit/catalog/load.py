@@ -178,7 +178,7 @@ def _words(words: list[str] | None) -> tuple[str, ...] | None:
     return None if words is None else tuple(words)
 
 
-def _pairs(tree: Mapping[str, Any]) -> tuple:
+def _pairs(tree: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(tree.items()))
 
 

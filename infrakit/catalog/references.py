@@ -22,6 +22,9 @@ NAMES = (
     "url",
 )
 
+Lookup = Callable[[str], str | None]
+"""Name -> what it stands for; None, and then nothing is put there, where it means nothing."""
+
 FAMILIES = ("hostname", "inside", "option", "secret", "subnet", "url")
 """Names that take an object: `${secret.NAME}`."""
 
@@ -36,11 +39,11 @@ def references(text: str) -> list[str]:
     return [match.group(1) for match in _REFERENCE.finditer(text) if match.group(1) is not None]
 
 
-def substitute(text: str, lookup: Callable[[str], str]) -> str:
+def substitute(text: str, lookup: Lookup) -> str:
     """`text` with each `${name}` replaced by lookup(name), and each `$${` by `${`."""
     if "${" not in text:
         return text
-    return _REFERENCE.sub(lambda match: "${" if match.group(1) is None else lookup(match.group(1)), text)
+    return _REFERENCE.sub(lambda match: "${" if match.group(1) is None else lookup(match.group(1)) or "", text)
 
 
 def is_known(name: str) -> bool:

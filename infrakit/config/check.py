@@ -5,7 +5,7 @@ The schema decides the type of every scalar: where a string is wanted, the text 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from infrakit.config.document import Document, Node, Path
@@ -63,7 +63,7 @@ class _Checker:
         return self._scalar(node, schema, path)
 
     def _resolved(self, reference: str) -> Schema:
-        schema: Any = self.root
+        schema = self.root
         for step in reference.removeprefix("#/").split("/"):
             schema = schema[step]
         return schema
@@ -79,7 +79,7 @@ class _Checker:
         return self._wrong_kind(node, schema, path)
 
     def _wrong_kind(self, node: Node, schema: Schema, path: Path) -> None:
-        wanted = NAMES.get(_kind(schema), "another kind of value")
+        wanted = NAMES.get(_kind(schema) or "", "another kind of value")
         if "oneOf" in schema:
             wanted = " or ".join(NAMES[self._kind_of(alternative)] for alternative in schema["oneOf"])
         found = {"map": "a mapping", "list": "a list", "scalar": "a single value"}[node.kind]
@@ -88,7 +88,7 @@ class _Checker:
         self.say(node, path, f"{found} where {wanted} is wanted", "wrong-kind", _example(schema))
 
     def _kind_of(self, schema: Schema) -> str:
-        return _kind(self._resolved(schema["$ref"]) if "$ref" in schema else schema)
+        return _kind(self._resolved(schema["$ref"]) if "$ref" in schema else schema) or ""
 
     def _object(self, node: Node, schema: Schema, path: Path) -> dict[str, Any] | None:
         known = schema.get("properties", {})
@@ -168,49 +168,46 @@ class _Checker:
 
     def _integer(self, node: Node, schema: Schema, path: Path) -> int | None:
         if not node.plain or not re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
-            return self._bad(
-                node,
-                schema,
-                path,
-                f"{self._shown(node, path)} is not a whole number",
-                "not-a-number",
-                self._unquoted(node),
-            )
+            what = f"{self._shown(node, path)} is not a whole number"
+            self._bad(node, schema, path, what, "not-a-number", self._unquoted(node))
+            return None
         number = int(node.value)
         low, high = schema.get("minimum", number), schema.get("maximum", number)
         if not low <= number <= high:
-            return self._bad(node, schema, path, f"{number} is not between {low} and {high}", "out-of-range")
-        if "enum" in schema and number not in schema["enum"]:
+            self._bad(node, schema, path, f"{number} is not between {low} and {high}", "out-of-range")
+        elif "enum" in schema and number not in schema["enum"]:
             choices = " or ".join(str(item) for item in schema["enum"])
-            return self._bad(node, schema, path, f"{number} is not {choices}", schema.get("x-code", "unknown-value"))
-        return number
+            self._bad(node, schema, path, f"{number} is not {choices}", schema.get("x-code", "unknown-value"))
+        else:
+            return number
+        return None
 
     def _boolean(self, node: Node, schema: Schema, path: Path) -> bool | None:
-        if not node.plain or node.value not in ("true", "false"):
-            hint = self._unquoted(node) or "write true or false"
-            return self._bad(
-                node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", hint
-            )
-        return node.value == "true"
+        text: str = node.value
+        if node.plain and text in ("true", "false"):
+            return text == "true"
+        hint = self._unquoted(node) or "write true or false"
+        self._bad(node, schema, path, f"{self._shown(node, path)} is not true or false", "not-a-boolean", hint)
+        return None
 
     def _string(self, node: Node, schema: Schema, path: Path) -> str | None:
-        text = node.value
+        text: str = node.value
         if "enum" in schema and text not in schema["enum"]:
             close = nearest(text, schema["enum"])
             hint = schema.get("x-values", {}).get(text) or (
                 f"did you mean {close}?" if close else f"one of: {', '.join(schema['enum'])}"
             )
-            return self._bad(node, schema, path, f"{self._shown(node, path)} is not known here", "unknown-value", hint)
-        if len(text) < schema.get("minLength", 0):
-            return self._bad(node, schema, path, "empty", "empty-value")
-        if len(text) > schema.get("maxLength", 4096):
-            return self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
-        if "pattern" in schema and not re.search(schema["pattern"], text):
+            self._bad(node, schema, path, f"{self._shown(node, path)} is not known here", "unknown-value", hint)
+        elif len(text) < schema.get("minLength", 0):
+            self._bad(node, schema, path, "empty", "empty-value")
+        elif len(text) > schema.get("maxLength", 4096):
+            self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
+        elif "pattern" in schema and not re.search(schema["pattern"], text):
             what = schema.get("x-problem", "does not have the right form")
-            return self._bad(
-                node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form")
-            )
-        return text
+            self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"))
+        else:
+            return text
+        return None
 
     def _bad(self, node: Node, schema: Schema, path: Path, what: str, code: str, hint: str = "") -> None:
         self.say(node, path, what, code, hint or schema.get("x-hint") or _example(schema))
@@ -262,7 +259,7 @@ def _flow(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def nearest(word: str, known: Any) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that a typo of `word` most likely meant, or "".
 
     Among very many words only the neighbours in the alphabet are looked at: a file may hold thousands of unknown names.

@@ -44,9 +44,10 @@ class Document:
         node, label = self.root, self.root
         for step in path:
             if node.kind == "map":
-                label, node = next(((k, v) for k, v in node.value if k.value == step), (None, None))
-                if node is None:
+                found = next((pair for pair in node.value if pair[0].value == step), None)
+                if found is None:
                     raise KeyError(path)
+                label, node = found
             elif node.kind == "list" and isinstance(step, int) and step < len(node.value):
                 node = label = node.value[step]
             else:

@@ -43,7 +43,7 @@ def all_keys(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
 
 def _below(schema: Schema, step: str, walked: list[str]) -> Schema:
     described = _object(schema)
-    known = described.get("properties", {})
+    known: Mapping[str, Schema] = described.get("properties", {})
     if step in known:
         return known[step]
     extra = described.get("additionalProperties")

@@ -6,9 +6,9 @@ Where a mistake could make other entries look wrong (who there is, which hosts a
 from collections.abc import Iterable
 from typing import Any
 
-from infrakit.config.document import Document, Node
+from infrakit.config.document import Document, Node, Path
 from infrakit.config.model import Config
-from infrakit.errors import Problem
+from infrakit.errors import Position, Problem
 
 # Section -> the depth from which on a mistake stays within its own entry.
 CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2, "images": 1, "name": 1, "timezone": 1}
@@ -64,7 +64,7 @@ def _without_refused(value: Any) -> Any:
     return value
 
 
-def _places(document: Document, path: tuple) -> Iterable[Any]:
+def _places(document: Document, path: Path) -> Iterable[Position]:
     """Where the key at `path` stands, its value, and all in it."""
     key = node = document.root
     for step in path:

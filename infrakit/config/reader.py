@@ -6,6 +6,7 @@ Source of the limits: what a YAML loader was seen to do with such files (alias b
 """
 
 import sys
+from typing import Any
 
 from infrakit.config.document import Document, Node
 from infrakit.errors import ConfigurationInvalid, Position, Problem
@@ -50,9 +51,9 @@ def _decoded(source: bytes, name: str) -> str:
     if text.isprintable() or not _unusual(text):
         return text
     problems = []
-    for number, line in enumerate(text.split("\n"), 1):
-        for column, character in enumerate(line, 1):
-            if _refused(character) and not (character == "\r" and column == len(line)):
+    for number, row in enumerate(text.split("\n"), 1):
+        for column, character in enumerate(row, 1):
+            if _refused(character) and not (character == "\r" and column == len(row)):
                 shown = BREAKS.get(character, f"control character U+{ord(character):04X}")
                 hint = "indent with spaces" if character == "\t" else "delete this character"
                 problems.append(
@@ -83,7 +84,10 @@ def _unprintable(character: str) -> bool:
 
 
 class _Composer:
-    """Events -> nodes, with a stack of its own: no depth of the input can exhaust the interpreter's."""
+    """Events -> nodes, with a stack of its own: no depth of the input can exhaust the interpreter's.
+
+    Events and marks are ruamel.yaml's, told apart by the names of their classes: Any, since those are imported late.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -108,13 +112,13 @@ class _Composer:
             self._refuse(None, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
         return empty
 
-    def _refuse(self, mark, what: str, code: str, hint: str, related: Position | None = None) -> None:
+    def _refuse(self, mark: Any, what: str, code: str, hint: str, related: Position | None = None) -> None:
         position = Position(self.name, mark.line + 1, mark.column + 1) if mark else Position(self.name, 1, 1)
         self.problems.append(Problem(position, what, code, hint, related=related))
 
-    def _composed(self, source) -> Node | None:
+    def _composed(self, source: Any) -> Node | None:
         root: Node | None = None
-        stack: list[list] = []
+        stack: list[tuple[Node, list[Node]]] = []
         nodes = documents = 0
         while True:
             event = source.get_event()
@@ -147,14 +151,14 @@ class _Composer:
                     if len(stack) >= MAXIMUM_DEPTH:
                         self._refuse(mark, f"nested more than {MAXIMUM_DEPTH} deep", "yaml-depth", "")
                         return root
-                    stack.append([node, []])
+                    stack.append((node, []))
                     continue
             if stack:
                 stack[-1][1].append(node)
             else:
                 root = node
 
-    def _opened(self, event, kind: str, mark) -> Node:
+    def _opened(self, event: Any, kind: str, mark: Any) -> Node:
         line, column = mark.line + 1, mark.column + 1
         if kind == "AliasEvent":
             self._refuse(mark, f"the alias *{event.anchor}", "yaml-alias", "write the value out")
@@ -170,7 +174,7 @@ class _Composer:
             return Node("scalar", event.value, line, column, event.style is None)
         return Node("map" if kind == "MappingStartEvent" else "list", [], line, column, False)
 
-    def _check_escapes(self, text: str, mark) -> None:
+    def _check_escapes(self, text: str, mark: Any) -> None:
         """A text in double quotes can spell characters ("\\0") that the file itself may not hold; line breaks and tabs
         may stay."""
         bad = next((character for character in text if character not in "\n\t" and _unprintable(character)), None)
@@ -182,7 +186,7 @@ class _Composer:
                 "write it without this escape",
             )
 
-    def _closed(self, opened: list) -> Node:
+    def _closed(self, opened: tuple[Node, list[Node]]) -> Node:
         node, items = opened
         if node.kind == "list":
             node.value = items
@@ -214,14 +218,14 @@ class _Composer:
         return node
 
 
-_ENGINE: list = []  # what _events() found: importing it again for each file would cost more than reading the file
+_ENGINE: list[Any] = []  # what _events() found: importing it again for each file would cost more than reading the file
 
 
 def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _events():
+def _events() -> tuple[Any, Any]:
     """(a function text -> ruamel.yaml's event source, its errors module).
 
     Imports the scanner and the parser only: `import ruamel.yaml` itself costs two starts of the interpreter.
@@ -232,7 +236,9 @@ def _events():
 
         import ruamel
 
-        sys.modules["ruamel.yaml"] = module_from_spec(PathFinder.find_spec("ruamel.yaml", ruamel.__path__))
+        spec = PathFinder.find_spec("ruamel.yaml", ruamel.__path__)
+        assert spec is not None, "ruamel.yaml is a part of every build"
+        sys.modules["ruamel.yaml"] = module_from_spec(spec)
         try:
             from ruamel.yaml import error, parser, reader, scanner
         finally:

@@ -1,18 +1,27 @@
 """Deployment -> all files of a host's tree but secrets and manifest; and for each value in them, why it is what it is.
 
-One module per output, each with `emit(deployment) -> tuple[Artifact, ...]` and `trace(deployment, path) -> {leaf:
-Origin}`. Decides nothing, reads nothing, and never sees the user's file: the same Deployment gives the same bytes.
+One module per output, each an Emitter. Decides nothing, reads nothing, and never sees the user's file: the same
+Deployment gives the same bytes.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from infrakit.emit import authentik, caddyfile, cloudflared, compose, environment_file, haproxy, review, service_files
 from infrakit.model import Artifact, Deployment, Origin
 
-CONFIGURATIONS = (caddyfile, authentik, haproxy, cloudflared, service_files)
+
+class Emitter(Protocol):
+    """What a module gives: its files of the tree, and for each leaf of one of them where its value comes from."""
+
+    def emit(self, deployment: Deployment) -> tuple[Artifact, ...]: ...
+
+    def trace(self, deployment: Deployment, path: str) -> dict[str, Origin]: ...
+
+
+CONFIGURATIONS: tuple[Emitter, ...] = (caddyfile, authentik, haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
-EMITTERS = (*CONFIGURATIONS, compose, environment_file, review)
+EMITTERS: tuple[Emitter, ...] = (*CONFIGURATIONS, compose, environment_file, review)
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:

@@ -9,7 +9,17 @@ orders.
 from typing import Any
 
 from infrakit.emit.yaml_text import Tagged, leaves, to_yaml
-from infrakit.model import SECRETS_DIRECTORY, Application, Artifact, Deployment, Origin
+from infrakit.model import (
+    SECRETS_DIRECTORY,
+    Application,
+    Artifact,
+    Deployment,
+    Group,
+    OidcClient,
+    Origin,
+    SamlClient,
+    User,
+)
 
 PATH = "authentik/blueprints/infrakit.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -89,7 +99,7 @@ def _applied_first(name: str) -> Entry:
     return {"model": "authentik_blueprints.metaapplyblueprint", "attrs": attrs}
 
 
-def _user(user) -> Entry:
+def _user(user: User) -> Entry:
     """Made once and then left alone: people change their own names, and administrators their addresses."""
     attrs: Entry = {"name": user.title, "path": "users/infrakit", "type": "internal"}
     if user.email:
@@ -103,7 +113,7 @@ def _user(user) -> Entry:
     }
 
 
-def _group(group, users) -> Entry:
+def _group(group: Group, users: tuple[User, ...]) -> Entry:
     """Who is a member follows the file, at every apply: leaving the file is leaving the group."""
     members = [Tagged("!KeyOf", f"user-{user.username}") for user in users if group.name in user.groups]
     return {
@@ -167,7 +177,7 @@ def _provider_attrs(application: Application) -> Entry:
     return attrs | {"mode": "forward_single", "external_host": application.url, "access_token_validity": "hours=24"}
 
 
-def _oidc(client) -> Entry:
+def _oidc(client: OidcClient) -> Entry:
     """grant_types empty refuses every sign-in since 2026.5; redirect_uri_type left out changes at the second apply."""
     attrs: Entry = {
         "client_type": "confidential" if client.secret else "public",
@@ -193,7 +203,7 @@ def _oidc(client) -> Entry:
     return attrs
 
 
-def _saml(client) -> Entry:
+def _saml(client: SamlClient) -> Entry:
     """Without a signing key assertions go out unsigned, whatever else is said."""
     names = ("name", "email", "username", "uid", "groups", "upn", "ms/winaccountname")
     managed = "goauthentik.io/providers/saml/"

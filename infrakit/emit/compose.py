@@ -12,7 +12,7 @@ from typing import Any
 from infrakit.emit.container import container_origin, container_tree
 from infrakit.emit.memo import Memo
 from infrakit.emit.yaml_text import leaves, to_yaml
-from infrakit.model import Artifact, Deployment, Network, Origin, Service
+from infrakit.model import Artifact, Deployment, Network, Origin, SecretSpec, Service
 
 MAIN = "compose.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -106,21 +106,21 @@ def config_hashes(service: Service, networks: Sequence[Network], read: Sequence[
 def _sha256() -> Any:
     """The interpreter's own SHA-256 where it has one: `import hashlib` loads OpenSSL, a tenth of a whole compile."""
     try:
-        from _sha2 import sha256
+        from _sha2 import sha256  # type: ignore[import-not-found]  # CPython's own, typeshed has no stub
     except ImportError:
         try:
-            from _sha256 import sha256
+            from _sha256 import sha256  # type: ignore[import-not-found]  # the same, before 3.12
         except ImportError:
             from hashlib import sha256
     return sha256()
 
 
-def _main(name: str, networks: tuple[Network, ...], secrets: tuple, *services: Service) -> Artifact:
+def _main(name: str, networks: tuple[Network, ...], secrets: tuple[SecretSpec, ...], *services: Service) -> Artifact:
     return Artifact(MAIN, to_yaml(_main_tree(name, networks, secrets, services), HEADING).encode())
 
 
 def _main_tree(
-    name: str, networks: tuple[Network, ...], secrets: tuple, services: tuple[Service, ...]
+    name: str, networks: tuple[Network, ...], secrets: tuple[SecretSpec, ...], services: tuple[Service, ...]
 ) -> dict[str, Any]:
     tree: dict[str, Any] = {"name": name}
     tree["include"] = [{"path": service_path(service), "project_directory": "."} for service in services]

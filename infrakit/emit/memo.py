@@ -5,7 +5,9 @@ Holds its inputs, so that an id cannot be given to another object; bounded: forg
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
 
 
 class Memo:
@@ -13,9 +15,9 @@ class Memo:
 
     def __init__(self, size: int = 256) -> None:
         self._size = size
-        self._made: dict[tuple[int, ...], tuple[tuple, Any]] = {}
+        self._made: dict[tuple[int, ...], tuple[tuple[object, ...], Any]] = {}
 
-    def get(self, inputs: tuple, make: Callable[..., Any]) -> Any:
+    def get(self, inputs: tuple[object, ...], make: Callable[..., Made]) -> Made:
         """`make(*inputs)`, or what it returned for these objects."""
         key = tuple(map(id, inputs))
         found = self._made.get(key)
@@ -23,4 +25,5 @@ class Memo:
             if len(self._made) >= self._size:
                 self._made.clear()
             found = self._made[key] = (inputs, make(*inputs))
-        return found[1]
+        made: Made = found[1]
+        return made

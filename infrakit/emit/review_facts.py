@@ -6,7 +6,7 @@ placeholder).
 
 from typing import Any, NamedTuple
 
-from infrakit.model import Container, Deployment, Mount, Network, Origin, PublishedPort, Route, SocketProxy
+from infrakit.model import Container, Deployment, Mount, Network, Origin, Origins, PublishedPort, Route, SocketProxy
 
 MEBIBYTE = 1 << 20
 ROOT = "root on the host"
@@ -371,7 +371,7 @@ def _row(origin: Origin, *words: Word) -> Row:
     return Row(tuple(Cell((word,)) for word in words), origin)
 
 
-def _of(origins: Any, field: str) -> Origin:
+def _of(origins: Origins, field: str) -> Origin:
     return origins.get(field) or origins[""]
 
 

@@ -234,7 +234,8 @@ def _wide_doors(deployment: Deployment, stops: list[Stop], middles: dict[str, in
 
 def _bows(deployment: Deployment, middles: dict[str, int]) -> list[Part]:
     """Networks that join two services, as bows at their right."""
-    parts, x = [], SERVICES_X + SERVICES_W
+    parts: list[Part] = []
+    x = SERVICES_X + SERVICES_W
     for network, names in _joins(deployment):
         for other in names[1:]:
             start, end, bow = middles[names[0]] + 9, middles[other] - 9, x + 26 + 9 * (len(parts) % 4)

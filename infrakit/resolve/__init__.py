@@ -4,8 +4,8 @@ A pass trusts those before it and never looks at a file: its input is checked.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
+from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.config.model import Config
 from infrakit.lock import Lock
 from infrakit.model import Fleet
@@ -35,7 +35,7 @@ PASSES = (
 )
 
 
-def settle(config: Config, catalog: Any, blueprints: Mapping[str, Any], lock: Lock | None = None) -> World:
+def settle(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], lock: Lock | None = None) -> World:
     """Every decision taken. `blueprints`: the user's apps as blueprints, by name."""
     world = World(config, catalog, blueprints, lock)
     for decide in PASSES:
@@ -43,6 +43,6 @@ def settle(config: Config, catalog: Any, blueprints: Mapping[str, Any], lock: Lo
     return world
 
 
-def resolve(config: Config, catalog: Any, blueprints: Mapping[str, Any], lock: Lock | None = None) -> Fleet:
+def resolve(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], lock: Lock | None = None) -> Fleet:
     """The decided world of a checked file."""
     return assemble(settle(config, catalog, blueprints, lock))

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from infrakit.catalog.references import substitute
+from infrakit.catalog.model import ContainerBlueprint
+from infrakit.catalog.references import Lookup, substitute
 from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
@@ -59,8 +60,10 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
     )
 
 
-def build_container(world: World, host: HostDraft, placed: Placed, spec, table: References) -> Container:
-    """One container of a blueprint (`spec`, catalog/model.py) as it runs on `host`."""
+def build_container(
+    world: World, host: HostDraft, placed: Placed, spec: ContainerBlueprint, table: References
+) -> Container:
+    """One container of a blueprint as it runs on `host`."""
     name = spec.name
     lookup = table.for_container(name)
     origins = {"": _base(world, placed, name), **_said(world, placed, spec, table)}
@@ -108,7 +111,7 @@ def _base(world: World, placed: Placed, name: str) -> Origin:
     return Origin(placed.blueprint.document, ("containers", name), "containers")
 
 
-def _said(world: World, placed: Placed, spec, table: References) -> dict[str, Origin]:
+def _said(world: World, placed: Placed, spec: ContainerBlueprint, table: References) -> dict[str, Origin]:
     """Fields whose value the user wrote elsewhere than where the blueprint says it: through references, or as keys of
     an app."""
     texts = [(f"environment.{key}", value) for key, value in spec.environment]
@@ -121,17 +124,17 @@ def _said(world: World, placed: Placed, spec, table: References) -> dict[str, Or
     return {field: origin for field, origin in found.items() if origin is not None}
 
 
-def _words(words, lookup) -> tuple[str, ...] | None:
+def _words(words: tuple[str, ...] | None, lookup: Lookup) -> tuple[str, ...] | None:
     return None if words is None else tuple(substitute(word, lookup) for word in words)
 
 
-def _health(spec: Health | None, lookup) -> Health | None:
+def _health(spec: Health | None, lookup: Lookup) -> Health | None:
     if spec is None:
         return None
     return spec._replace(test=tuple(substitute(word, lookup) for word in spec.test))
 
 
-def _mounts(placed: Placed, name: str, spec) -> tuple[Mount, ...]:
+def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount, ...]:
     service = placed.name
     found = [Mount("volume", _volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
     found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
@@ -148,7 +151,7 @@ def _volume(service: str, volume: str) -> str:
     return volume if volume.startswith(f"{service}-") else f"{service}-{volume}"
 
 
-def _ports(host: HostDraft, placed: Placed, spec) -> tuple[PublishedPort, ...]:
+def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[PublishedPort, ...]:
     """What the host's door says for Caddy; what a granted blueprint says for others."""
     if placed.app is not None or placed.name != DOOR:
         return tuple(PublishedPort("", item.published, item.port) for item in spec.ports)
@@ -165,7 +168,7 @@ def _ports(host: HostDraft, placed: Placed, spec) -> tuple[PublishedPort, ...]:
 
 def _overridden(world: World, placed: Placed, container: Container) -> Container:
     """The user's word about the main container of a service, or of an app with a blueprint of its own."""
-    said: Any = placed.settings or placed.app
+    said = placed.settings or placed.app
     if said is None:
         return container
     changes: dict[str, Any] = {}

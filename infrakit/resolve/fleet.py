@@ -1,7 +1,7 @@
 """The finished World -> Fleet: hosts as deployments, a range of equal hosts unfolded one by one as it is read."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 from infrakit.config.model import HostConfig
 from infrakit.model import Deployment, Fleet, Grant, Tls
@@ -10,16 +10,22 @@ from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 DEFAULT_ARCHITECTURE = "amd64"
 
 
-class Deployments(Sequence):
+class Deployments(Sequence[Deployment]):
     """Deployments of all hosts, in the order of the file; those of a range share all that does not hold their name."""
 
-    def __init__(self, shapes: tuple[tuple[Deployment, Any], ...]) -> None:
+    def __init__(self, shapes: tuple[tuple[Deployment, HostConfig | None], ...]) -> None:
         self._shapes = shapes
 
     def __len__(self) -> int:
         return sum(config.last - config.first + 1 if config and config.width else 1 for _, config in self._shapes)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Deployment: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Deployment, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Deployment | tuple[Deployment, ...]:
         return tuple(self)[index]
 
     def __iter__(self) -> Iterator[Deployment]:

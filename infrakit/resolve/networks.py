@@ -4,6 +4,7 @@ A container shares a network only with those that it must talk to, so that a com
 sign-in.
 """
 
+from collections.abc import Iterable
 from zlib import crc32
 
 from infrakit.model import Network, Origin
@@ -34,7 +35,7 @@ class _Plan:
         self.members: dict[str, set[str]] = {}
         self.origins: dict[str, Origin] = {}
 
-    def join(self, network: str, members, origin: Origin) -> None:
+    def join(self, network: str, members: Iterable[str], origin: Origin) -> None:
         self.members.setdefault(network, set()).update(members)
         self.origins.setdefault(network, origin._replace(decided_by="networks"))
 
@@ -68,7 +69,7 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     """Caddy and each routed container, two by two; the tunnel reaches Caddy alone."""
     route = placed.blueprint.route
     if placed.name == SIGN_IN and host.has(DOOR):
-        plan.join(PROXY, (DOOR, route.container), placed.cause)
+        plan.join(PROXY, (DOOR, placed.route.container), placed.cause)
     elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
         plan.join(f"door_{placed.name}", (DOOR, route.container), placed.cause)
     elif placed.name == TUNNEL and host.has(DOOR):

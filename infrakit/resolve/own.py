@@ -1,20 +1,23 @@
 """The user's apps -> blueprints: six lines as they stand, or a blueprint file of the user's own."""
 
 from collections.abc import Callable
-from typing import Any
 
 from infrakit import resources
-from infrakit.catalog import blueprint_from
-from infrakit.config import check_schema, parse
+from infrakit.catalog import Blueprint, blueprint_from
+from infrakit.config import Document, check_schema, parse
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem
 from infrakit.resolve.apps import app_tree
 
 
-def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str], bytes]):
+def own_blueprints(
+    config: Config, document: Document, read_blueprint: Callable[[str], bytes]
+) -> tuple[dict[str, Blueprint], dict[str, Document], list[Problem]]:
     """(blueprints by app, documents by name, problems). A file that cannot be read or is wrong is a problem of its
     app."""
-    blueprints, documents, problems = {}, {}, []
+    blueprints: dict[str, Blueprint] = {}
+    documents: dict[str, Document] = {}
+    problems: list[Problem] = []
     for app in config.apps:
         if not app.blueprint:
             blueprints[app.name] = blueprint_from(app_tree(app), config.document)
@@ -45,7 +48,7 @@ def own_blueprints(config: Config, document: Any, read_blueprint: Callable[[str]
     return blueprints, documents, problems
 
 
-def _read(app: AppConfig, read_blueprint: Callable[[str], bytes]):
+def _read(app: AppConfig, read_blueprint: Callable[[str], bytes]) -> Document:
     own = parse(read_blueprint(app.blueprint), app.blueprint)
     problems = check_schema(own, resources.schema("blueprint"))
     if problems:

@@ -1,6 +1,6 @@
 """What `${...}` means in a blueprint: a fixed table of names, no expressions."""
 
-from infrakit.catalog.references import references
+from infrakit.catalog.references import Lookup, references
 from infrakit.model import SECRETS_DIRECTORY, Origin
 from infrakit.resolve.routes import hostname_of, url_of
 from infrakit.resolve.world import HostDraft, Placed, World
@@ -39,7 +39,7 @@ class References:
             "agents": "dozzle-agent:7007" if host.has("dozzle-agent") else "",
         }
 
-    def for_container(self, container: str):
+    def for_container(self, container: str) -> Lookup:
         """The lookup for the strings of one container."""
 
         def lookup(name: str) -> str | None:
@@ -107,7 +107,7 @@ def options_of(placed: Placed) -> dict[str, str]:
     return values
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):

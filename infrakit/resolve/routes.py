@@ -1,8 +1,8 @@
 """Doors: the host name of every routed service, who may pass, and where it leads."""
 
-from infrakit.errors import Position, Problem
+from infrakit.errors import Problem
 from infrakit.model import Door, Origin, Route, Upstream
-from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Placed, World
+from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Locate, Placed, World
 
 ADMINISTRATORS = "administrators"
 
@@ -22,7 +22,7 @@ def open_doors(world: World) -> World:
 
 def hostname_of(world: World, host: HostDraft, placed: Placed) -> str:
     """`<subdomain>.<domain>` at the core and for apps, `<subdomain>-<host>.<domain>` for a service of another host."""
-    subdomain = placed.blueprint.route.subdomain
+    subdomain = placed.route.subdomain
     if placed.settings is not None and placed.settings.subdomain:
         subdomain = placed.settings.subdomain
     if placed.app is None and world.core and host.name != world.core:
@@ -58,7 +58,7 @@ def _dial(address: str, port: int) -> str:
 
 
 def _route(world: World, host: HostDraft, placed: Placed) -> Route:
-    spec = placed.blueprint.route
+    spec = placed.route
     allow, allow_origin = _allow(world, placed)
     public, public_origin = _public(world, placed)
     base = Origin(placed.blueprint.document, ("route",), "routes")
@@ -85,7 +85,7 @@ def _allow(world: World, placed: Placed) -> tuple[tuple[str, ...], Origin]:
     said = placed.app or placed.settings
     if said is not None and said.allow is not None:
         return tuple(name for name, _ in said.allow), world.origin((*said.path, "allow"), "routes")
-    default = tuple(placed.blueprint.route.allow) or (ADMINISTRATORS,)
+    default = tuple(placed.route.allow) or (ADMINISTRATORS,)
     if placed.app is not None:
         return default, world.origin(placed.app.path, "routes")
     return default, Origin(placed.blueprint.document, ("route",), "routes")
@@ -134,7 +134,7 @@ def _door(world: World, host: HostDraft) -> Door:
     return Door(network.http_port, network.https_port, network.bind, tunnel, 0)
 
 
-def unreachable(world: World, locate) -> list[Problem]:
+def unreachable(world: World, locate: Locate) -> list[Problem]:
     """Hosts that serve pages but say no address: the core cannot lead anybody there."""
     problems = []
     for host in world.hosts:
@@ -142,7 +142,7 @@ def unreachable(world: World, locate) -> list[Problem]:
             continue
         names = [placed.name for placed in host.placed if placed.blueprint.route is not None]
         if names:
-            position: Position = locate(host.config.path, key=True)
+            position = locate(host.config.path, key=True)
             what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
             problems.append(Problem(position, what, "address-missing", "add address: with the host's LAN address"))
     return problems

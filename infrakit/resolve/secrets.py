@@ -18,11 +18,11 @@ def gather_secrets(world: World) -> World:
 def _gathered(world: World, host: HostDraft) -> HostDraft:
     found: dict[str, SecretSpec] = {}
     for placed in host.placed:
-        for spec in placed.blueprint.secrets:
-            origin = Origin(placed.blueprint.document, ("secrets", spec.name), "secrets")
+        for secret in placed.blueprint.secrets:
+            origin = Origin(placed.blueprint.document, ("secrets", secret.name), "secrets")
             if placed.app is not None and not placed.app.blueprint:
                 origin = world.origin(placed.app.path, "secrets")
-            found[spec.name] = SecretSpec(*spec, (), origin)
+            found[secret.name] = SecretSpec(*secret, (), origin)
     for spec in _client_secrets(world):
         if host.name == world.core or spec.name in found:
             found[spec.name] = spec

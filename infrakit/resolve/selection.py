@@ -1,8 +1,9 @@
 """Which services run on which host: profiles, the user's `enabled`, placement, and what a service requires."""
 
+from infrakit.config.model import ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Origin
-from infrakit.resolve.world import DOOR, TUNNEL, HostDraft, Placed, World
+from infrakit.resolve.world import DOOR, TUNNEL, HostDraft, Locate, Placed, World
 
 
 def select_services(world: World) -> World:
@@ -20,7 +21,7 @@ def select_services(world: World) -> World:
     return world._replace(hosts=tuple(_with_requirements(world, host, settings) for host in hosts))
 
 
-def _wanted(world: World, host: HostDraft, settings: dict) -> dict[str, Origin]:
+def _wanted(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -> dict[str, Origin]:
     """Catalogue services of one host -> why. A name switched on by hand runs on the core, or on the only host."""
     home = host.name == world.core or len(world.hosts) == 1
     wanted = {}
@@ -51,7 +52,7 @@ def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
     )
 
 
-def _with_requirements(world: World, host: HostDraft, settings: dict) -> HostDraft:
+def _with_requirements(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -> HostDraft:
     """Add what placed services require, unless the user switched it off; and a door where something is routed."""
     placed = list(host.placed)
     names = {item.name for item in placed}
@@ -72,11 +73,11 @@ def _with_requirements(world: World, host: HostDraft, settings: dict) -> HostDra
     return host._replace(placed=tuple(sorted(placed, key=lambda item: item.name)))
 
 
-def _is_off(settings: dict, name: str) -> bool:
+def _is_off(settings: dict[str, ServiceConfig], name: str) -> bool:
     return name in settings and settings[name].enabled is False
 
 
-def unmet_needs(world: World, locate) -> list[Problem]:
+def unmet_needs(world: World, locate: Locate) -> list[Problem]:
     """What an app needs has to run on the app's own host: networks end there."""
     problems = []
     for host in world.hosts:

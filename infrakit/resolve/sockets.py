@@ -1,5 +1,6 @@
 """A consumer of Docker's API -> its own socket proxy: one small container, alone with it on a network."""
 
+from infrakit.catalog.model import DockerBlueprint
 from infrakit.model import Container, Dependency, DockerCall, Mount, Origin, Service, SocketProxy
 from infrakit.resolve.containers import build_container
 from infrakit.resolve.references import References
@@ -26,21 +27,21 @@ def _guarded(world: World, host: HostDraft) -> HostDraft:
 def _with_proxies(world: World, host: HostDraft, placed: Placed, service: Service) -> Service:
     proxies, containers, volumes = [], [], set(service.volumes)
     for container in service.containers:
-        spec = placed.blueprint.container(container.name).docker
-        if spec is None:
+        asking = placed.blueprint.container(container.name)
+        if asking is None or asking.docker is None:
             containers.append(container)
             continue
-        proxy = _proxy(placed, container.name, spec)
+        proxy = _proxy(placed, container.name, asking.docker)
         proxies.append(proxy)
         ready = Dependency(f"{container.name}-socket", "service_healthy")
         containers.append(container._replace(depends_on=tuple(sorted({*container.depends_on, ready}))))
         containers.append(_proxy_container(world, host, container, proxy))
-        if spec.transport == "unix":
+        if asking.docker.transport == "unix":
             volumes.add(f"{container.name}-socket")
     return service._replace(containers=tuple(containers), socket_proxies=tuple(proxies), volumes=tuple(sorted(volumes)))
 
 
-def _proxy(placed: Placed, consumer: str, spec) -> SocketProxy:
+def _proxy(placed: Placed, consumer: str, spec: DockerBlueprint) -> SocketProxy:
     calls = tuple(sorted({DockerCall(*call.split(" ", 1)) for call in spec.allow}))
     origin = Origin(placed.blueprint.document, ("containers", consumer, "docker"), "sockets")
     return SocketProxy(consumer, calls, spec.transport, spec.writes, origin)

@@ -4,10 +4,11 @@ A pass takes a World and gives a new one. Nothing here is visible outside `resol
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
-from infrakit.config.model import AppConfig, Config, HostConfig, ServiceConfig
-from infrakit.errors import Problem
+from infrakit.catalog.model import Blueprint, Catalog, RouteBlueprint
+from infrakit.config.model import AppConfig, Config, HostConfig, Path, ServiceConfig
+from infrakit.errors import Position, Problem
 from infrakit.lock import Lock
 from infrakit.model import Access, Door, Network, Origin, Route, SecretSpec, Service
 
@@ -23,10 +24,18 @@ HOST_TOKEN = "infrakit-host-name-of-a-range"
 name may be)."""
 
 
+class Locate(Protocol):
+    """Where a path of the user's file stands (its key's place, where asked), and where the cause of a decision does."""
+
+    def __call__(self, path: Path, key: bool = False) -> Position: ...
+
+    def origin(self, origin: Origin) -> Position: ...
+
+
 class Placed(NamedTuple):
     """One blueprint on one host, with what the user says about it. `cause` is why it is here."""
 
-    blueprint: Any
+    blueprint: Blueprint
     settings: ServiceConfig | None
     app: AppConfig | None
     cause: Origin
@@ -34,6 +43,12 @@ class Placed(NamedTuple):
     @property
     def name(self) -> str:
         return self.blueprint.name
+
+    @property
+    def route(self) -> RouteBlueprint:
+        """The blueprint's route, of a service that is known to have one."""
+        assert self.blueprint.route is not None, self.name
+        return self.blueprint.route
 
 
 class HostDraft(NamedTuple):
@@ -65,19 +80,19 @@ class World(NamedTuple):
     none."""
 
     config: Config
-    catalog: Any
-    blueprints: Mapping[str, Any]
+    catalog: Catalog
+    blueprints: Mapping[str, Blueprint]
     lock: Lock | None = None
     hosts: tuple[HostDraft, ...] = ()
     core: str = ""
     access: Access = Access((), (), (), ())
     problems: tuple[Problem, ...] = ()
 
-    def origin(self, path: tuple, decided_by: str) -> Origin:
+    def origin(self, path: Path, decided_by: str) -> Origin:
         """A decision whose cause stands in the user's file at `path`."""
         return Origin(self.config.document, path, decided_by)
 
-    def said(self, path: tuple, decided_by: str) -> Origin | None:
+    def said(self, path: Path, decided_by: str) -> Origin | None:
         """The same, but None where the user did not write it."""
         return self.origin(path, decided_by) if path in self.config.said else None
 

@@ -3,8 +3,9 @@
 Each check names both places where two are involved. All of them run; a later one does not rely on an earlier one.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
+from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
@@ -16,6 +17,7 @@ from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
+from infrakit.resolve.world import Locate
 
 CHECKS = (
     services_known,
@@ -40,7 +42,9 @@ CHECKS = (
 )
 
 
-def run(config: Config, catalog: Any, locate: Any, blueprints: dict | None = None) -> list[Problem]:
+def run(
+    config: Config, catalog: Catalog, locate: Locate, blueprints: Mapping[str, Blueprint] | None = None
+) -> list[Problem]:
     """All problems of all checks; `blueprints` are those of the apps, by name."""
     found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
     return found + own_fits(config, catalog, blueprints or {}, locate)

@@ -1,11 +1,14 @@
 """Groups and users: whoever is named exists."""
 
+from infrakit.catalog.model import Catalog
 from infrakit.config.check import nearest
-from infrakit.errors import Problem
+from infrakit.config.model import Config
+from infrakit.errors import Position, Problem
 from infrakit.resolve.routes import ADMINISTRATORS
+from infrakit.resolve.world import Locate
 
 
-def known_people(config, catalog, locate) -> list[Problem]:
+def known_people(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Members, and whoever may open something, are groups or users of the file."""
     access = config.access
     declared = {user.username for user in access.users}
@@ -69,7 +72,7 @@ def known_people(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def _unknown(what: str, name: str, known: set[str], position, code: str) -> Problem:
+def _unknown(what: str, name: str, known: set[str], position: Position, code: str) -> Problem:
     close = nearest(name, sorted(known))
     hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(known)) or 'nobody yet'}"
     return Problem(position, what, code, hint)

@@ -1,8 +1,11 @@
 """apps.*: names of their own, everything that an app needs, no circles."""
 
+from infrakit.catalog.model import Catalog
 from infrakit.config.check import nearest
+from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.resolve.apps import volume_name
+from infrakit.resolve.world import Locate
 
 RESERVED = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
 """Slugs that Authentik keeps for itself."""
@@ -14,7 +17,7 @@ FOLDERS = ("secrets", "services")
 """Folders of the output that are not a service's."""
 
 
-def app_names(config, catalog, locate) -> list[Problem]:
+def app_names(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """An app has no name of the catalogue's, nor one that Authentik or a container of the catalogue has."""
     containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     found = []
@@ -37,7 +40,7 @@ def app_names(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def apps_complete(config, catalog, locate) -> list[Problem]:
+def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """An app says an image (with a version) or a blueprint, and what needs a page has a port."""
     found = []
     for app in config.apps:
@@ -71,11 +74,11 @@ def apps_complete(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def data_apart(config, catalog, locate) -> list[Problem]:
+def data_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Each path that an app keeps has a volume of its own, and hides nothing that we put there."""
     found = []
     for app in config.apps:
-        taken: dict[str, tuple] = {}
+        taken: dict[str, Path] = {}
         for number, path in enumerate(app.data):
             place = (*app.path, "data", number)
             parts = [part for part in path.split("/") if part]
@@ -103,7 +106,7 @@ def data_apart(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def saml_or_oidc(config, catalog, locate) -> list[Problem]:
+def saml_or_oidc(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """An app signs in one way; one that everybody may open, none."""
     found = []
     for app in config.apps:
@@ -122,7 +125,7 @@ def saml_or_oidc(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def needs_known(config, catalog, locate) -> list[Problem]:
+def needs_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """What an app needs exists, and no app needs itself, not even by way of others."""
     apps = {app.name: app for app in config.apps}
     known = {*apps, *catalog.blueprints}
@@ -149,7 +152,7 @@ def needs_known(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def _circles(apps: dict) -> list[tuple[str, ...]]:
+def _circles(apps: dict[str, AppConfig]) -> list[tuple[str, ...]]:
     """Each circle of needs once, starting with its first name."""
     circles: set[tuple[str, ...]] = set()
     done: set[str] = set()

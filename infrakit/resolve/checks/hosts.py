@@ -1,17 +1,20 @@
 """hosts.*: distinct machines, one core, images for their architecture, and enough memory."""
 
+from infrakit.catalog.model import Catalog
+from infrakit.config.model import Config, HostConfig, Path
 from infrakit.errors import Problem
 from infrakit.resolve.patterns import profiles_of
+from infrakit.resolve.world import Locate
 
 MEBIBYTE = 1 << 20
 MOST_HOSTS = 20_000
 
 
-def hosts_distinct(config, catalog, locate) -> list[Problem]:
+def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No two hosts have an address or a name in common, a range runs forward, and apps name hosts that exist."""
-    found = []
-    addresses: dict[str, tuple] = {}
-    names: dict[str, tuple] = {}
+    found: list[Problem] = []
+    addresses: dict[str, Path] = {}
+    names: dict[str, Path] = {}
     total = 0
     for host in config.hosts:
         total += host.last - host.first + 1 if host.width else 1
@@ -71,7 +74,7 @@ def hosts_distinct(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def _range(host, locate) -> list[Problem]:
+def _range(host: HostConfig, locate: Locate) -> list[Problem]:
     position = locate(host.path, key=True)
     if host.last < host.first:
         return [
@@ -91,14 +94,14 @@ def _range(host, locate) -> list[Problem]:
     return []
 
 
-def _span(host):
+def _span(host: HostConfig) -> list[str]:
     """Names of a host, or of a range (bounded, the range is at most 99999)."""
     if not host.width:
         return [host.name]
     return [f"{host.prefix}{number:0{host.width}d}{host.suffix}" for number in range(host.first, host.last + 1)]
 
 
-def one_core(config, catalog, locate) -> list[Problem]:
+def one_core(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """At most one host has sign-in; every host says what it is for; a file without hosts says so itself."""
     found = []
     cores = [host for host in config.hosts if "identity" in profiles_of(host.patterns, host.profiles, alone=False)]
@@ -148,7 +151,7 @@ def one_core(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def architectures(config, catalog, locate) -> list[Problem]:
+def architectures(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Every image of a host is published for its architecture."""
     found = []
     off = {service.name for service in config.services if service.enabled is False}
@@ -173,7 +176,7 @@ def architectures(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def memory_fits(config, catalog, locate) -> list[Problem]:
+def memory_fits(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """The limits of what a host runs do not add up to more than its memory."""
     found = []
     said = {service.name: service for service in config.services}

@@ -1,20 +1,28 @@
 """Host names: every door has its own."""
 
+from infrakit.catalog.model import Catalog
+from infrakit.config.model import Config, HostConfig, Path
 from infrakit.errors import Problem
+from infrakit.resolve.world import Locate
+
+Doorway = tuple[str, str, Path]
+"""Subdomain, whose it is, and where the user wrote it: () where nobody did."""
 
 
-def hostnames(config, catalog, locate) -> list[Problem]:
+def hostnames(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No two doors have the same name; both places are named."""
-    taken: dict[str, tuple[str, tuple]] = {}
+    taken: dict[str, tuple[str, Path]] = {}
     found = []
     said = {service.name: service for service in config.services}
-    doors = []
+    doors: list[Doorway] = []
     for name, blueprint in catalog.blueprints.items():
         setting = said.get(name)
         if blueprint.route is None or (setting is not None and setting.enabled is False):
             continue
-        path = (*setting.path, "subdomain") if setting and setting.subdomain else ()
-        doors.append((setting.subdomain if path else blueprint.route.subdomain, f"services.{name}", path))
+        if setting is not None and setting.subdomain:
+            doors.append((setting.subdomain, f"services.{name}", (*setting.path, "subdomain")))
+        else:
+            doors.append((blueprint.route.subdomain, f"services.{name}", ()))
     doors += _doors_elsewhere(config, doors)
     for app in config.apps:
         path = (*app.path, "subdomain") if app.subdomain else app.path
@@ -34,7 +42,7 @@ def hostnames(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def _doors_elsewhere(config, doors: list) -> list:
+def _doors_elsewhere(config: Config, doors: list[Doorway]) -> list[Doorway]:
     """The same services on other hosts: <subdomain>-<host>. A range takes the names of apps that look like one of its
     hosts."""
     names = [app.subdomain or app.name for app in config.apps]
@@ -48,7 +56,7 @@ def _doors_elsewhere(config, doors: list) -> list:
     ]
 
 
-def _is_host(name: str, host) -> bool:
+def _is_host(name: str, host: HostConfig) -> bool:
     if not host.width:
         return name == host.name
     number = name[len(host.prefix) : len(name) - len(host.suffix)]

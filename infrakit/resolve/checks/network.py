@@ -1,11 +1,14 @@
 """network: ports and addresses that do not collide."""
 
+from infrakit.catalog.model import Catalog
+from infrakit.config.model import Config
 from infrakit.errors import Problem
+from infrakit.resolve.world import Locate
 
 PORTS = ("http_port", "https_port", "tunnel_port", "fleet_port")
 
 
-def ports_apart(config, catalog, locate) -> list[Problem]:
+def ports_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Caddy listens on each port for one thing."""
     found = []
     taken: dict[int, str] = {}
@@ -24,7 +27,7 @@ def ports_apart(config, catalog, locate) -> list[Problem]:
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 
-def pool_private(config, catalog, locate) -> list[Problem]:
+def pool_private(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Addresses of the internet's, or of this machine's own, cannot be given to containers as well."""
     base, length = _range(config.network.pool)
     for private in PRIVATE:
@@ -35,7 +38,7 @@ def pool_private(config, catalog, locate) -> list[Problem]:
     return [Problem(locate(("network", "pool")), what, "pool-public", f"choose a part of {' or '.join(PRIVATE[:3])}")]
 
 
-def pool_apart(config, catalog, locate) -> list[Problem]:
+def pool_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No machine of the user's has an address inside the range of the containers."""
     base, length = _range(config.network.pool)
     found = []

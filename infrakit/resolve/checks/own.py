@@ -4,14 +4,20 @@ things.
 Comfort with a place for each mistake: the rules of policy/ hold without it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.catalog.references import is_known, references
+from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
+from infrakit.resolve.world import Locate
+
+Misfit = tuple[Path, str, str, str]
+"""Path in the blueprint, what is wrong, its code, a hint."""
 
 
-def own_fits(config, catalog, blueprints, locate) -> list[Problem]:
+def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], locate: Locate) -> list[Problem]:
     """All problems of all blueprints of apps."""
     found = []
     taken = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
@@ -30,7 +36,7 @@ def own_fits(config, catalog, blueprints, locate) -> list[Problem]:
     return found
 
 
-def _names(blueprint, taken: set[str]) -> Iterator[tuple]:
+def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
     for container in blueprint.containers:
         if container.name in taken or container.name.endswith("-socket"):
             yield (
@@ -41,7 +47,7 @@ def _names(blueprint, taken: set[str]) -> Iterator[tuple]:
             )
 
 
-def _parts(app, blueprint, catalog) -> Iterator[tuple]:
+def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[Misfit]:
     """Everything that is named exists in the same blueprint, or is for this app to name."""
     names = {item.name for item in blueprint.containers}
     declared = {spec.name for spec in blueprint.secrets}
@@ -101,17 +107,17 @@ def _parts(app, blueprint, catalog) -> Iterator[tuple]:
                     "unknown-file",
                     "declare it under files",
                 )
-        for number, use in enumerate(item.secrets):
-            if use.name not in declared:
+        for number, secret in enumerate(item.secrets):
+            if secret.name not in declared:
                 yield (
                     (*base, "secrets", number),
-                    f"{item.name}: secrets: there is no secret {use.name} here",
+                    f"{item.name}: secrets: there is no secret {secret.name} here",
                     "unknown-secret",
                     "declare it under secrets",
                 )
 
 
-def _references(blueprint) -> Iterator[tuple]:
+def _references(blueprint: Blueprint) -> Iterator[Misfit]:
     options = {option.name for option in blueprint.options}
     secrets = {spec.name for spec in blueprint.secrets}
     for path, text in _texts(blueprint):
@@ -127,7 +133,7 @@ def _references(blueprint) -> Iterator[tuple]:
             )
 
 
-def _texts(blueprint) -> Iterator[tuple]:
+def _texts(blueprint: Blueprint) -> Iterator[tuple[Path, str]]:
     """Every text of a blueprint in which references are replaced."""
     for item in blueprint.containers:
         base = ("containers", item.name)

@@ -1,15 +1,21 @@
 """secrets and user_secrets of apps -> Problems: a name means one thing."""
 
+from infrakit.catalog.model import Catalog
+from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.resolve.apps import oidc_secret
+from infrakit.resolve.world import Locate
 
 OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key")
 """Secrets of Caddy."""
 
+Owner = tuple[str, str, Path | None]
+"""Who has a secret, of which kind, and where the user says so: None where nobody does."""
 
-def secrets_apart(config, catalog, locate) -> list[Problem]:
+
+def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No app takes the name of a service's secret; apps may share one that both mint, or both ask for."""
-    owner: dict[str, tuple] = dict.fromkeys(OURS, ("services.caddy", "", None))
+    owner: dict[str, Owner] = dict.fromkeys(OURS, ("services.caddy", "", None))
     for service, blueprint in catalog.blueprints.items():
         names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
         owner |= dict.fromkeys(names, (f"services.{service}", "", None))
@@ -31,7 +37,7 @@ def secrets_apart(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def _said(config) -> list[tuple]:
+def _said(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
     """(name, app, kind, path) of every secret of every app; the one of an OIDC client is nobody else's."""
     found = []
     for app in config.apps:

@@ -2,11 +2,14 @@
 
 import re
 
+from infrakit.catalog.model import Catalog, OptionBlueprint
 from infrakit.config.check import nearest
+from infrakit.config.model import Config
 from infrakit.errors import Problem
+from infrakit.resolve.world import Locate
 
 
-def services_known(config, catalog, locate) -> list[Problem]:
+def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Every name under services is in the catalogue, and what is switched off is not opened to anybody."""
     found = []
     for service in config.services:
@@ -64,7 +67,7 @@ def services_known(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def options_known(config, catalog, locate) -> list[Problem]:
+def options_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Options are those that the blueprint declares, of its type and among its values."""
     found = []
     for service in config.services:
@@ -85,7 +88,7 @@ def options_known(config, catalog, locate) -> list[Problem]:
     return found
 
 
-def _wrong(option, value: str) -> str:
+def _wrong(option: OptionBlueprint, value: str) -> str:
     """What the value should have been, or "" where it is right."""
     if option.enum and value not in [str(item) for item in option.enum]:
         return f"one of {', '.join(str(item) for item in option.enum)}"
@@ -96,7 +99,7 @@ def _wrong(option, value: str) -> str:
     return ""
 
 
-def versions_high_enough(config, catalog, locate) -> list[Problem]:
+def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """An image of the user's choice is not below the version that closed a known hole, and names a version at all."""
     found = []
     for service in config.services:

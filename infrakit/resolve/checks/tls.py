@@ -1,9 +1,12 @@
 """tls: what each mode needs."""
 
+from infrakit.catalog.model import Catalog
+from infrakit.config.model import Config
 from infrakit.errors import Problem
+from infrakit.resolve.world import Locate
 
 
-def tls_complete(config, catalog, locate) -> list[Problem]:
+def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """dns needs a provider and a Caddy that speaks to it; the others have no use for one."""
     tls = config.tls
     found = []
