@@ -34,6 +34,10 @@ def test_ruff_finds_nothing():
     is_silent(*module("ruff", "check", "."))
 
 
+def test_mypy_is_strict_with_the_pure_half_and_finds_nothing():
+    is_silent(*module("mypy"))
+
+
 def test_shellcheck_finds_nothing():
     scripts = [
         name for name in tracked() if (ROOT / name).is_file() and (ROOT / name).read_bytes()[:32].startswith(SHELL)
@@ -51,14 +55,20 @@ def test_yamllint_finds_nothing():
     )
 
 
-@pytest.mark.parametrize("name", ["ruff", "yamllint", "shellcheck"])
+@pytest.mark.parametrize("name", ["ruff", "mypy", "yamllint", "shellcheck"])
 def test_a_linter_that_finds_nothing_looks(tmp_path, name):
     bad = {
         "ruff": ("a.py", "import os\n"),
+        "mypy": ("a.py", "def f(x):\n    return x\n"),
         "yamllint": ("a.yaml", "a: 1\na: 2\n"),
         "shellcheck": ("a.sh", "#!/bin/sh\necho $1\n"),
     }
     file, text = bad[name]
     (tmp_path / file).write_text(text)
-    words = {"ruff": module("ruff", "check"), "yamllint": module("yamllint"), "shellcheck": ["shellcheck"]}[name]
+    words = {
+        "ruff": module("ruff", "check"),
+        "mypy": module("mypy"),
+        "yamllint": module("yamllint"),
+        "shellcheck": ["shellcheck"],
+    }[name]
     assert subprocess.run([*words, str(tmp_path / file)], cwd=ROOT, capture_output=True).returncode == 1
