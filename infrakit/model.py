@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 SECRETS_DIRECTORY = "/run/secrets"
+OURS = "infrakit-"
+"""How names of our objects begin in services that hold an administrator's own, too."""
 
 
 class Origin(NamedTuple):
@@ -234,7 +236,7 @@ class SamlClient(NamedTuple):
 
 
 class Application(NamedTuple):
-    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml."""
+    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml. `slug` begins with OURS."""
 
     slug: str
     title: str
@@ -261,12 +263,11 @@ class User(NamedTuple):
 
 
 class Access(NamedTuple):
-    """Who there is, and what they may open. `absent` are slugs of catalogue services that are off."""
+    """Who there is, and what they may open."""
 
     groups: tuple[Group, ...]
     users: tuple[User, ...]
     applications: tuple[Application, ...]
-    absent: tuple[str, ...]
 
 
 class Tls(NamedTuple):

@@ -127,7 +127,6 @@ def _route(tree: Tree, service: str) -> RouteBlueprint:
 
 def _oidc(tree: Tree) -> OidcBlueprint:
     return OidcBlueprint(
-        client_id=tree["client_id"],
         secret=tree.get("secret", ""),
         grant_types=tuple(tree.get("grant_types", ("authorization_code", "refresh_token"))),
         redirects=tuple(tree["redirects"]),

@@ -169,7 +169,6 @@ class RouteBlueprint(NamedTuple):
 class OidcBlueprint(NamedTuple):
     """`secret` is "" for a public client; `redirects` are paths below the service's URL."""
 
-    client_id: str
     secret: str
     grant_types: tuple[str, ...]
     redirects: tuple[str, ...]

@@ -10,6 +10,7 @@ NAMES = (
     "administrators",
     "agents",
     "architecture",
+    "client_id",
     "contact",
     "core",
     "docker_host",

@@ -3,13 +3,15 @@ outpost.
 
 Authentik's blueprint, applied by its worker in one transaction, hourly and on every change; only the core has one.
 What its schema cannot see and its importer wants (or drops without a word) is written always: flows, grant types,
-orders.
+orders. Every object is found by what only ours has, a name that begins with OURS: an administrator's own are not
+touched. What left the file is taken away by `infrakit up` (stack/wire/authentik.py), which knows it by the same mark.
 """
 
 from typing import Any
 
 from infrakit.emit.yaml_text import Tagged, leaves, to_yaml
 from infrakit.model import (
+    OURS,
     SECRETS_DIRECTORY,
     Application,
     Artifact,
@@ -28,10 +30,7 @@ EMBEDDED = "goauthentik.io/outposts/embedded"
 VALIDITY = "hours=5"
 """Guacamole refuses tokens that live longer than five hours."""
 
-MOST_ALLOWED = 8
-"""As many names as `allow` takes (schema/infrakit.schema.json)."""
-USER_SLOTS = 100
-
+BRAND = "Default - Brand"
 CONSENT = "Default - Provider authorization flow (implicit consent)"
 INVALIDATION = "Default - Provider invalidation flow"
 OAUTH_SCOPES = "System - OAuth2 Provider - Scopes"
@@ -41,12 +40,18 @@ SAML_MAPPINGS = "System - SAML Provider - Mappings"
 Entry = dict[str, Any]
 
 
-PROVIDERS = (
-    "authentik_providers_proxy.proxyprovider",
-    "authentik_providers_oauth2.oauth2provider",
-    "authentik_providers_saml.samlprovider",
-)
-"""Sign-in at the door, by OpenID Connect, by SAML."""
+PROXY = "authentik_providers_proxy.proxyprovider"
+PROVIDERS = {
+    "forward": PROXY,
+    "oidc": "authentik_providers_oauth2.oauth2provider",
+    "saml": "authentik_providers_saml.samlprovider",
+}
+"""How an application asks who comes, and the provider that answers it. The kind is part of the provider's name: a proxy
+provider is an OAuth2 provider, too, and would be found as one."""
+GROUPS = "groups"
+"""The scope that Authentik does not bring."""
+MADE_BY_US = {"infrakit": "made by InfraKit"}
+"""Attributes of a group that was not there before."""
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
@@ -75,20 +80,31 @@ def _entries(deployment: Deployment) -> list[tuple[Entry, Origin]]:
     access = deployment.access
     entries = [(_applied_first(name), deployment.origin) for name in _required(access.applications)]
     entries += [(_user(user), user.origin) for user in access.users]
-    entries += [(_group(group, access.users), group.origin) for group in access.groups]
+    for group in access.groups:
+        entries += [(_made_group(group), group.origin), (_group(group, access.users), group.origin)]
+    asking = [item.oidc for item in access.applications if item.oidc and GROUPS in item.oidc.scopes]
+    entries += [(_groups_scope(), asking[0].origin)] if asking else []
     groups = {group.name for group in access.groups}
     for application in access.applications:
         entries += _application(application, groups)
-    entries += _absent(access.absent, deployment)
-    entries.append((_outpost(deployment), deployment.origin))
+    entries += [(entry, deployment.origin) for entry in _outpost(deployment)]
     entries.append((_brand(deployment), deployment.origin._replace(path=("name",))))
     return entries
 
 
+def provider_name(application: Application) -> str:
+    """Of the provider of an application."""
+    return f"{application.slug}-{_kind(application)}"
+
+
+def _kind(application: Application) -> str:
+    return "oidc" if application.oidc else "saml" if application.saml else "forward"
+
+
 def _required(applications: tuple[Application, ...]) -> list[str]:
-    """Bundled blueprints whose objects are looked up below. First: a file without them fails at a first boot and is not
-    retried."""
-    names = [CONSENT, INVALIDATION, OAUTH_SCOPES, PROXY_SCOPES]
+    """Bundled blueprints whose objects are looked up or changed below. First: a file without them fails at a first boot
+    and is not retried, and the brand's fails where ours made the brand before."""
+    names = [BRAND, CONSENT, INVALIDATION, OAUTH_SCOPES, PROXY_SCOPES]
     if any(application.saml for application in applications):
         names.append(SAML_MAPPINGS)
     return names
@@ -113,6 +129,16 @@ def _user(user: User) -> Entry:
     }
 
 
+def _made_group(group: Group) -> Entry:
+    """Where there is none: a mark that one of an administrator's own never gets, and that nobody loses later."""
+    return {
+        "model": "authentik_core.group",
+        "state": "created",
+        "identifiers": {"name": group.name},
+        "attrs": {"attributes": MADE_BY_US},
+    }
+
+
 def _group(group: Group, users: tuple[User, ...]) -> Entry:
     """Who is a member follows the file, at every apply: leaving the file is leaving the group."""
     members = [Tagged("!KeyOf", f"user-{user.username}") for user in users if group.name in user.groups]
@@ -126,43 +152,53 @@ def _group(group: Group, users: tuple[User, ...]) -> Entry:
 
 
 def _application(application: Application, groups: set[str]) -> list[tuple[Entry, Origin]]:
-    """Provider, application, and a binding for each of `allow`, which is never empty: an application without bindings
-    is open to all."""
-    model = _provider_model(application)
+    """Provider, application, and who may open it: without a binding it would be open to all."""
+    slug = application.slug
     provider = {
-        "model": model,
-        "id": f"provider-{application.slug}",
+        "model": PROVIDERS[_kind(application)],
+        "id": f"provider-{slug}",
         "state": "present",
-        "identifiers": {"name": f"infrakit-{application.slug}"},
+        "identifiers": {"name": provider_name(application)},
         "attrs": _provider_attrs(application),
     }
     entry = {
         "model": "authentik_core.application",
-        "id": f"application-{application.slug}",
+        "id": f"application-{slug}",
         "state": "present",
-        "identifiers": {"slug": application.slug},
+        "identifiers": {"slug": slug},
         "attrs": {
             "name": application.title,
             "group": application.section,
-            "provider": Tagged("!KeyOf", f"provider-{application.slug}"),
+            "provider": Tagged("!KeyOf", f"provider-{slug}"),
             "meta_launch_url": application.url,
             "policy_engine_mode": "any",
         },
     }
-    bindings = [(entry, application.origin) for entry in _bindings(application, groups)]
+    policy = {
+        "model": "authentik_policies_expression.expressionpolicy",
+        "id": f"policy-{slug}",
+        "state": "present",
+        "identifiers": {"name": slug},
+        "attrs": {"expression": _allowed(application.allow, groups), "execution_logging": False},
+    }
+    binding = {
+        "model": "authentik_policies.policybinding",
+        "state": "present",
+        "identifiers": {"target": Tagged("!KeyOf", entry["id"]), "policy": Tagged("!KeyOf", policy["id"])},
+        "attrs": {"order": 0, "enabled": True, "negate": False, "failure_result": False},
+    }
     cause = (application.oidc or application.saml or application).origin
-    # An app that signed in another way before: a provider's name is its own among all kinds.
-    others = [
-        {"model": other, "state": "absent", "identifiers": {"name": f"infrakit-{application.slug}"}}
-        for other in PROVIDERS
-        if other != model
-    ]
-    return [*((other, cause) for other in others), (provider, cause), (entry, application.origin), *bindings]
+    return [(provider, cause), *((item, application.origin) for item in (entry, policy, binding))]
 
 
-def _provider_model(application: Application) -> str:
-    proxy, oidc, saml = PROVIDERS
-    return oidc if application.oidc else saml if application.saml else proxy
+def _allowed(allow: tuple[str, ...], groups: set[str]) -> str:
+    """An expression of Authentik's, in one policy for all of `allow`: whoever leaves the file leaves no binding behind,
+    and one of an administrator's own stays beside it. Names are quoted as Python does: that is its language."""
+    members = [name for name in allow if name in groups]
+    people = [name for name in allow if name not in groups]
+    parts = [f"ak_is_group_member(request.user, name__in={members!r})"] if members else []
+    parts += [f"request.user.username in {people!r}"] if people else []
+    return f"return {' or '.join(parts) or 'False'}"
 
 
 def _provider_attrs(application: Application) -> Entry:
@@ -188,12 +224,7 @@ def _oidc(client: OidcClient) -> Entry:
             for url in client.redirect_uris
         ],
         "signing_key": _find("authentik_crypto.certificatekeypair", "name", "authentik Self-signed Certificate"),
-        "property_mappings": [
-            _find(
-                "authentik_providers_oauth2.scopemapping", "managed", f"goauthentik.io/providers/oauth2/scope-{scope}"
-            )
-            for scope in client.scopes
-        ],
+        "property_mappings": [_scope(scope) for scope in client.scopes],
         "sub_mode": "user_username",
         "include_claims_in_id_token": True,
         "access_token_validity": VALIDITY,
@@ -203,9 +234,30 @@ def _oidc(client: OidcClient) -> Entry:
     return attrs
 
 
+def _scope(name: str) -> Tagged:
+    """One of Authentik's own, which the schema lists, or the one that we make."""
+    if name == GROUPS:
+        return Tagged("!KeyOf", "scope-groups")
+    return _find("authentik_providers_oauth2.scopemapping", "managed", f"goauthentik.io/providers/oauth2/scope-{name}")
+
+
+def _groups_scope() -> Entry:
+    """Many apps ask for their user's groups so; Authentik sends them with `profile` alone."""
+    return {
+        "model": "authentik_providers_oauth2.scopemapping",
+        "id": "scope-groups",
+        "state": "present",
+        "identifiers": {"name": f"{OURS}groups"},
+        "attrs": {
+            "scope_name": GROUPS,
+            "expression": 'return {"groups": [group.name for group in request.user.all_groups()]}',
+        },
+    }
+
+
 def _saml(client: SamlClient) -> Entry:
     """Without a signing key assertions go out unsigned, whatever else is said."""
-    names = ("name", "email", "username", "uid", "groups", "upn", "ms/winaccountname")
+    names = ("name", "email", "username", "uid", "groups", "upn", "ms-windowsaccountname")
     managed = "goauthentik.io/providers/saml/"
     return {
         "acs_url": client.acs_url,
@@ -219,54 +271,36 @@ def _saml(client: SamlClient) -> Entry:
     }
 
 
-def _bindings(application: Application, groups: set[str]) -> list[Entry]:
-    """Who may open it, in slots of a fixed number; an unused slot is emptied, or whoever was in it before would stay.
+def _outpost(deployment: Deployment) -> list[Entry]:
+    """The embedded one: its providers, and where Authentik is.
 
-    Groups and users have slots of their own: Authentik updates a binding partially, and one that held both a group and
-    a user would let the group in (read in its importer and its policy model).
+    Both replace what is there as a whole. So the first is left to `infrakit up` where an administrator has added a
+    provider, and the second is done where the address is another: what else he set stays.
     """
-    entries = []
-    for kind, first in (("group", 0), ("user", USER_SLOTS)):
-        names = [name for name in application.allow if (name in groups) == (kind == "group")]
-        for slot in range(MOST_ALLOWED):
-            entry: Entry = {
-                "model": "authentik_policies.policybinding",
-                "state": "present" if slot < len(names) else "absent",
-                "identifiers": {"target": Tagged("!KeyOf", f"application-{application.slug}"), "order": first + slot},
-            }
-            if slot < len(names):
-                entry["attrs"] = {kind: Tagged("!KeyOf", f"{kind}-{names[slot]}"), "enabled": True}
-            entries.append(entry)
-    return entries
-
-
-def _absent(slugs: tuple[str, ...], deployment: Deployment) -> list[tuple[Entry, Origin]]:
-    """Catalogue services that are off: what an earlier file made for them goes, the application before its provider."""
-    models = (("authentik_core.application", "slug", "{}"), *((model, "name", "infrakit-{}") for model in PROVIDERS))
+    proxied = [item for item in deployment.access.applications if _kind(item) == "forward"]
+    address = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
+    port = deployment.door.https_port
+    host = f"https://{address}" + ("" if port in (0, 443) else f":{port}")
+    foreign = _find_outpost("providers__name__regex", f"^(?!{OURS})")
+    there = _find_outpost("_config__authentik_host", host)
+    found = {
+        "providers": (foreign, [Tagged("!KeyOf", f"provider-{item.slug}") for item in proxied]),
+        "config": (there, {"authentik_host": host}),
+    }
     return [
-        ({"model": model, "state": "absent", "identifiers": {field: form.format(slug)}}, deployment.origin)
-        for slug in slugs
-        for model, field, form in models
+        {
+            "model": "authentik_outposts.outpost",
+            "state": "present",
+            "conditions": [Tagged("!Condition", ["NOR", unless])],
+            "identifiers": {"managed": EMBEDDED},
+            "attrs": {"name": "authentik Embedded Outpost", "type": "proxy", name: value},
+        }
+        for name, (unless, value) in found.items()
     ]
 
 
-def _outpost(deployment: Deployment) -> Entry:
-    """The one owner of the embedded outpost: `providers` is the whole list, and replaces it."""
-    proxied = [item for item in deployment.access.applications if not item.oidc and not item.saml]
-    address = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
-    port = deployment.door.https_port
-    suffix = "" if port in (0, 443) else f":{port}"
-    return {
-        "model": "authentik_outposts.outpost",
-        "state": "present",
-        "identifiers": {"managed": EMBEDDED},
-        "attrs": {
-            "name": "authentik Embedded Outpost",
-            "type": "proxy",
-            "providers": [Tagged("!KeyOf", f"provider-{item.slug}") for item in proxied],
-            "config": {"authentik_host": f"https://{address}{suffix}"},
-        },
-    }
+def _find_outpost(field: str, value: str) -> Tagged:
+    return Tagged("!Find", ["authentik_outposts.outpost", ["managed", EMBEDDED], [field, value]])
 
 
 def _brand(deployment: Deployment) -> Entry:

@@ -1,6 +1,6 @@
 """Who there is, and what they may open: groups, users, and the portal's applications."""
 
-from infrakit.model import Access, Application, Group, OidcClient, Origin, Route, SamlClient, User
+from infrakit.model import OURS, Access, Application, Group, OidcClient, Origin, Route, SamlClient, User
 from infrakit.resolve.routes import ADMINISTRATORS, hostname_of, url_of
 from infrakit.resolve.world import HostDraft, Placed, World
 
@@ -11,13 +11,7 @@ def grant_access(world: World) -> World:
     if core is None:
         return world
     applications = _applications(world, core)
-    running = {placed.name for host in world.hosts for placed in host.placed}
-    absent = tuple(
-        name
-        for name, blueprint in world.catalog.blueprints.items()
-        if blueprint.route is not None and blueprint.route.sign_in != "provider" and name not in running
-    )
-    return world._replace(access=Access(_groups(world), _users(world), applications, absent))
+    return world._replace(access=Access(_groups(world), _users(world), applications))
 
 
 def _groups(world: World) -> tuple[Group, ...]:
@@ -64,10 +58,9 @@ def _applications(world: World, core: HostDraft) -> tuple[Application, ...]:
 
 
 def _application(world: World, route: Route, placed: Placed) -> Application:
-    slug = placed.name
-    if placed.app is None and route.upstreams[0].remote:
-        slug = f"{slug}-{route.upstreams[0].remote}"
-    title = route.title if slug == placed.name else f"{route.title} ({route.upstreams[0].remote})"
+    elsewhere = route.upstreams[0].remote if placed.app is None else ""
+    slug = OURS + (f"{placed.name}-{elsewhere}" if elsewhere else placed.name)
+    title = f"{route.title} ({elsewhere})" if elsewhere else route.title
     url = url_of(world, route.hostname)
     origin = route.origins[""]._replace(decided_by="access")
     return Application(
@@ -86,11 +79,10 @@ def _oidc(placed: Placed, slug: str, url: str, origin: Origin) -> OidcClient | N
     spec = placed.blueprint.oidc
     if spec is None:
         return None
-    client_id = spec.client_id if slug == placed.name else f"{spec.client_id}-{slug}"
     redirects = tuple(f"{url}{path}" for path in spec.redirects)
     if placed.app is None:
         origin = Origin(placed.blueprint.document, ("oidc",), "access")
-    return OidcClient(client_id, spec.secret, tuple(spec.grant_types), redirects, tuple(spec.scopes), origin)
+    return OidcClient(slug, spec.secret, tuple(spec.grant_types), redirects, tuple(spec.scopes), origin)
 
 
 def _saml(placed: Placed, url: str, origin: Origin) -> SamlClient | None:

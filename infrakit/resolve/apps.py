@@ -47,7 +47,6 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         tree["route"] = _route(app)
     if app.oidc is not None:
         tree["oidc"] = {
-            "client_id": app.name,
             "secret": oidc_secret(app.name),
             "grant_types": ["authorization_code", "refresh_token"],
             "redirects": list(app.oidc.redirects),

@@ -100,7 +100,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         services=host.services,
         networks=host.networks,
         routes=host.routes,
-        access=world.access if is_core else world.access._replace(groups=(), users=(), applications=(), absent=()),
+        access=world.access if is_core else world.access._replace(groups=(), users=(), applications=()),
         secrets=host.secrets,
         grants=_grants(world, host),
         shape=number,

@@ -1,7 +1,7 @@
 """What `${...}` means in a blueprint: a fixed table of names, no expressions."""
 
 from infrakit.catalog.references import Lookup, references
-from infrakit.model import SECRETS_DIRECTORY, Origin
+from infrakit.model import OURS, SECRETS_DIRECTORY, Origin
 from infrakit.resolve.routes import hostname_of, url_of
 from infrakit.resolve.world import HostDraft, Placed, World
 
@@ -35,6 +35,7 @@ class References:
             "core": world.core,
             "administrators": ",".join(sorted(name for name, _ in config.access.administrators)),
             "architecture": host.architecture,
+            "client_id": OURS + placed.name,
             "edge_tunnel_port": str(config.network.tunnel_port),
             "agents": "dozzle-agent:7007" if host.has("dozzle-agent") else "",
         }

@@ -85,7 +85,7 @@ class World(NamedTuple):
     lock: Lock | None = None
     hosts: tuple[HostDraft, ...] = ()
     core: str = ""
-    access: Access = Access((), (), (), ())
+    access: Access = Access((), (), ())
     problems: tuple[Problem, ...] = ()
 
     def origin(self, path: Path, decided_by: str) -> Origin:

@@ -138,7 +138,7 @@ def deployment(*services: Service, **changes) -> Deployment:
             network("socket_reader", 2),
         ),
         routes=(),
-        access=Access((), (), (), ()),
+        access=Access((), (), ()),
         secrets=(),
         grants=(),
         shape=0,

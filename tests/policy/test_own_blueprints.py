@@ -139,8 +139,7 @@ def test_a_dangerous_capability_needs_its_grant(capability, changes):
         ("foreign-file", {"line": "files: [{file: ../caddy/Caddyfile, path: /x}]"}),
         ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: application}"}),
         ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: provider}"}),
-        ("same-client", {"top": "oidc: {client_id: portainer, secret: '', redirects: [/]}"}),
-        ("same-client", {"top": "oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}"}),
+        ("same-client", {"top": "oidc: {secret: portainer_client_secret, redirects: [/]}"}),
         ("secret-in-environment", {"line": "environment: {PGPASSWORD: hunter2}"}),
     ],
 )
@@ -179,8 +178,7 @@ def test_what_the_operator_grants_may_be_reached():
         ("unknown-reference", {"line": "environment: {A: '${nothing}'}"}),
         ("unknown-reference", {"line": "command: ['${']"}),
         ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: application}"}),
-        ("client-id", {"top": "oidc: {client_id: portainer, secret: '', redirects: [/]}"}),
-        ("unknown-secret", {"top": "oidc: {client_id: own, secret: portainer_client_secret, redirects: [/]}"}),
+        ("unknown-secret", {"top": "oidc: {secret: portainer_client_secret, redirects: [/]}"}),
     ],
 )
 def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):

@@ -6,13 +6,17 @@ from infrakit.errors import Problem
 from infrakit.resolve.world import Locate
 
 PORTS = ("http_port", "https_port", "tunnel_port", "fleet_port")
+BETWEEN_HOSTS = ("tunnel_port", "fleet_port")
 
 
 def ports_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Caddy listens on each port for one thing."""
     found = []
     taken: dict[int, str] = {}
+    several = len(config.hosts) > 1 or any("[" in host.name for host in config.hosts)
     for key in PORTS:
+        if key in BETWEEN_HOSTS and not several and ("network", key) not in config.said:
+            continue
         port = getattr(config.network, key)
         if port in taken:
             said = ("network", key) if ("network", key) in config.said else ("network", taken[port])

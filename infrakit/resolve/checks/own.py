@@ -67,13 +67,6 @@ def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[M
             "no-sign-in",
             "add oidc, or write forward_auth",
         )
-    if oidc is not None and oidc.client_id != blueprint.name:
-        yield (
-            ("oidc", "client_id"),
-            f"oidc.client_id: {oidc.client_id} is not the app's name",
-            "client-id",
-            f"write {blueprint.name}",
-        )
     if oidc is not None and oidc.secret and oidc.secret not in declared:
         yield (
             ("oidc", "secret"),
