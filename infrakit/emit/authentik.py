@@ -13,6 +13,7 @@ from infrakit.emit.yaml_text import Tagged, leaves, to_yaml
 from infrakit.model import (
     OURS,
     SECRETS_DIRECTORY,
+    Access,
     Application,
     Artifact,
     Deployment,
@@ -90,6 +91,19 @@ def _entries(deployment: Deployment) -> list[tuple[Entry, Origin]]:
     entries += [(entry, deployment.origin) for entry in _outpost(deployment)]
     entries.append((_brand(deployment), deployment.origin._replace(path=("name",))))
     return entries
+
+
+def named(access: Access) -> dict[str, list[str]]:
+    """Kind -> names of what the blueprint makes that an earlier one may have made, too. `proxied`: providers that the
+    outpost has."""
+    providers = {item: provider_name(item) for item in access.applications}
+    return {
+        "applications": [item.slug for item in access.applications],
+        "policies": [item.slug for item in access.applications],
+        "providers": list(providers.values()),
+        "proxied": [name for item, name in providers.items() if _kind(item) == "forward"],
+        "groups": [group.name for group in access.groups],
+    }
 
 
 def provider_name(application: Application) -> str:

@@ -58,6 +58,15 @@ def test_a_blueprint_that_is_not_in_force_is_applied_by_up(installed):
     assert found["blueprint"]["status"] == "successful" and "alice" in found["users"]
 
 
+def test_an_application_that_left_the_file_leaves_authentik(installed):
+    """One of an administrator's own stays."""
+    before = accounts(installed, "state['slugs'] += ['infrakit-old', 'theirs']")["slugs"]
+    assert up(installed) == [AUTHENTIK]
+    assert accounts(installed)["slugs"] == [slug for slug in before if slug != "infrakit-old"]
+    assert "infrakit-dozzle" in before and up(installed) == []
+    accounts(installed, "state['slugs'].remove('theirs')")
+
+
 def test_a_blueprint_that_somebody_switched_off_is_said_at_once(installed):
     accounts(installed, "state['blueprint'].update(enabled=False)")
     done = installed.infrakit("up", "--yes")

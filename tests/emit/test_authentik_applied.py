@@ -131,7 +131,7 @@ def test_every_example_is_applied(fresh, name):
     assert rows(apply(once, artifact.content)) == rows(once)
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.permutations(KINDS, 2))
+@pytest.mark.parametrize(("before", "after"), list(itertools.permutations(KINDS, 2)))
 def test_from_one_way_to_sign_in_to_another(fresh, before, after):
     """What is left of the first is what `infrakit up` takes away."""
     first = apply(fresh, content(FILES[f"{before} 0 0"]))

@@ -5,12 +5,14 @@ import json
 import subprocess
 import sys
 import threading
+from copy import deepcopy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from infrakit.emit import emit
+from infrakit.emit.authentik import MADE_BY_US, named
 from infrakit.stack.up import plan_up
 from infrakit.stack.wire.authentik import ORDER, SCRIPT, Applied, State
 from infrakit.system.digest import hex_digest
@@ -35,48 +37,131 @@ MEMBERS = [
 ]
 
 
+def provider(pk, name, application=None):
+    return {"pk": pk, "name": name, "assigned_application_slug": application}
+
+
+ROWS = {
+    "/managed/blueprints/": [INSTANCE],
+    "/core/groups/": [
+        {"pk": "g1", "name": "administrators", "attributes": {}, "users": [5, 6], "users_obj": MEMBERS},
+        {"pk": "g2", "name": "family", "attributes": MADE_BY_US, "users": [5], "users_obj": MEMBERS[:1]},
+        {"pk": "g3", "name": "old", "attributes": MADE_BY_US, "users": [5], "users_obj": MEMBERS[:1]},
+        {"pk": "g4", "name": "theirs", "attributes": {}, "users": [5], "users_obj": MEMBERS[:1]},
+    ],
+    "/core/applications/": [
+        {"pk": "a1", "slug": "infrakit-wiki"},
+        {"pk": "a2", "slug": "infrakit-old"},
+        {"pk": "a3", "slug": "theirs"},
+    ],
+    "/providers/all/": [
+        provider(1, "infrakit-wiki-forward", "infrakit-wiki"),
+        provider(2, "infrakit-wiki-oidc"),
+        provider(3, "infrakit-old-forward", "infrakit-old"),
+        provider(4, "infrakit-lent-forward", "theirs"),
+        provider(5, "theirs", "theirs"),
+    ],
+    "/policies/all/": [
+        {"pk": "p1", "name": "infrakit-wiki", "bound_to": 1},
+        {"pk": "p2", "name": "infrakit-old", "bound_to": 1},
+        {"pk": "p3", "name": "infrakit-lent", "bound_to": 1},
+        {"pk": "p4", "name": "theirs", "bound_to": 0},
+    ],
+    "/outposts/instances/": [
+        {
+            "pk": "o1",
+            "name": "authentik Embedded Outpost",
+            "providers": [3, 5],
+            "providers_obj": [provider(3, "infrakit-old-forward"), provider(5, "theirs")],
+        }
+    ],
+}
+NAMED = {
+    "applications": ["infrakit-wiki"],
+    "policies": ["infrakit-wiki"],
+    "providers": ["infrakit-wiki-forward"],
+    "proxied": ["infrakit-wiki-forward"],
+    "groups": ["administrators", "family"],
+}
+"""Authentik after an app `old` left the file, `wiki` turned from OIDC to sign-in by the door, a group left; an
+administrator has added things of his own, and uses two of ours."""
+
+
+class Api(BaseHTTPRequestHandler):
+    """A directory of rows: place -> list; a list is answered in pages of two, as Authentik does in pages of 100."""
+
+    def do_GET(self):
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        right = self.headers["Authorization"] == f"Bearer {TOKEN}"
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or "null")
+        if right:
+            self.server.calls.append(f"{self.command} {parts.path}" + (f" {json.dumps(body)}" if body else ""))
+        code, found = self.found(parts.path.removeprefix("/api/v3"), query, body) if right else (403, {"detail": "no"})
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(b"" if found is None else json.dumps(found).encode())
+
+    do_POST = do_DELETE = do_PATCH = do_GET
+
+    def found(self, place, query, body):
+        rows = self.server.rows
+        if place in rows:
+            page = int(query.pop("page", 1))
+            filters = {name: value for name, value in query.items() if name in ("path", "name")}
+            wanted = [row for row in rows[place] if all(row[name] == value for name, value in filters.items())]
+            more = page + 1 if wanted[2 * page :] else 0
+            return 200, {"pagination": {"next": more}, "results": wanted[2 * page - 2 : 2 * page]}
+        if place == "/managed/blueprints/b1/apply/":
+            return 200, INSTANCE
+        listed, _, key = place.rstrip("/").rpartition("/")
+        (row,) = [row for row in rows[f"{listed}/"] if str(row.get("slug", row.get("pk"))) == key]
+        if self.command == "DELETE":
+            rows[f"{listed}/"].remove(row)
+            gone(rows, row)
+            return 204, None
+        row.update(body)
+        return 200, row
+
+    def log_message(self, *words):
+        pass
+
+
+def gone(rows, row):
+    """What goes with an application or a provider, by the keys of Authentik's tables."""
+    for provider in rows["/providers/all/"]:
+        if "slug" in row and provider["assigned_application_slug"] == row["slug"]:
+            provider["assigned_application_slug"] = None
+    for policy in rows["/policies/all/"]:
+        policy["bound_to"] -= "slug" in row and policy["name"] == row["slug"]
+    for outpost in rows["/outposts/instances/"]:
+        outpost["providers"] = [key for key in outpost["providers"] if key != row.get("pk")]
+        outpost["providers_obj"] = [item for item in outpost["providers_obj"] if item["pk"] != row.get("pk")]
+
+
 @pytest.fixture
 def api(tmp_path):
-    """ask(apply=..., token=...) -> what the script prints; ask.calls: method and path of each request that had the
-    right token."""
-    calls = []
-
-    class Api(BaseHTTPRequestHandler):
-        def do_GET(self):
-            parts = urlsplit(self.path)
-            found = {
-                "/api/v3/managed/blueprints/": {
-                    "results": [INSTANCE] if parse_qs(parts.query).get("path") == [INSTANCE["path"]] else []
-                },
-                "/api/v3/core/groups/": {"results": [{"name": "administrators", "users_obj": MEMBERS}]},
-                "/api/v3/managed/blueprints/b1/apply/": INSTANCE,
-            }.get(parts.path)
-            right = self.headers["Authorization"] == f"Bearer {TOKEN}"
-            if right:
-                calls.append(f"{self.command} {parts.path}")
-            self.send_response(200 if right else 403)
-            self.end_headers()
-            self.wfile.write(json.dumps(found if right else {"detail": "Token invalid/expired"}).encode())
-
-        do_POST = do_GET
-
-        def log_message(self, *words):
-            pass
-
+    """ask(mend=..., token=...) -> what the script prints; ask.calls: method, path and body of each request that had the
+    right token; ask.rows: what Authentik has."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        server.calls, server.rows = [], deepcopy(ROWS)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_address[1]}/api/v3"
 
-        def ask(*, apply=False, token=TOKEN, base=base, **more):
+        def ask(*, token=TOKEN, **more):
             (tmp_path / "token").write_text(f"{token}\n")
-            order = {**ORDER, "base": base, "token": str(tmp_path / "token"), "apply": apply, **more}
+            order = ORDER | {"base": base, "token": str(tmp_path / "token"), "mend": False, "digest": "", "named": {}}
             done = subprocess.run(
-                [sys.executable, "-"], input=f"order = {order!r}{SCRIPT}", capture_output=True, text=True, timeout=30
+                [sys.executable, "-"],
+                input=f"order = {order | more!r}{SCRIPT}",
+                capture_output=True,
+                text=True,
+                timeout=30,
             )
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)
 
-        ask.calls = calls
+        ask.calls, ask.rows = server.calls, server.rows
         yield ask
         server.shutdown()
 
@@ -87,18 +172,53 @@ def test_authentik_is_asked_for_the_blueprint_and_its_administrators(api):
 
 
 def test_a_blueprint_is_applied_again_when_asked(api):
-    api(apply=True)
+    api(mend=True)
     assert "POST /api/v3/managed/blueprints/b1/apply/" in api.calls
 
 
 def test_a_blueprint_that_is_not_there_yet_is_not_applied(api):
-    assert State(**api(apply=True, path="other.yaml")).status == ""
+    assert State(**api(mend=True, path="other.yaml")).status == ""
     assert not [call for call in api.calls if call.startswith("POST")]
 
 
 def test_a_refused_token_is_told_apart_from_silence(api):
     assert api(token="another") == {"refused": 403}
     assert "refused" in api(base="http://127.0.0.1:9/api/v3")["problem"].lower()
+
+
+def in_force(api):
+    api.rows["/managed/blueprints/"] = [INSTANCE | {"status": "successful", "last_applied_hash": "abc"}]
+    return {"digest": "abc", "named": NAMED}
+
+
+def test_what_left_the_file_is_found(api):
+    assert api(**in_force(api))["left"] == [
+        "the application infrakit-old",
+        "the provider infrakit-wiki-oidc",
+        "the provider infrakit-old-forward",
+        "members of the group old",
+        "another list of doors in its outpost",
+    ]
+    assert not [call for call in api.calls if not call.startswith("GET")]
+
+
+def test_what_left_the_file_is_taken_away_and_what_is_an_administrators_stays(api):
+    known = in_force(api)
+    api(mend=True, **known)
+    assert [call for call in api.calls if not call.startswith("GET")] == [
+        "DELETE /api/v3/core/applications/infrakit-old/",
+        "DELETE /api/v3/providers/all/2/",
+        "DELETE /api/v3/providers/all/3/",
+        "DELETE /api/v3/policies/all/p2/",
+        'PATCH /api/v3/core/groups/g3/ {"users": []}',
+        'PATCH /api/v3/outposts/instances/o1/ {"type": "proxy", "providers": [5, 1]}',
+    ]
+    assert api(**known)["left"] == []
+
+
+def test_nothing_is_taken_away_before_the_blueprint_is_in_force(api):
+    assert api(mend=True, **in_force(api) | {"digest": "abd"})["left"] == []
+    assert [call for call in api.calls if not call.startswith("GET")] == ["POST /api/v3/managed/blueprints/b1/apply/"]
 
 
 GOOD = State("successful", "abc", True, {"alice": ""})
@@ -113,10 +233,11 @@ GOOD = State("successful", "abc", True, {"alice": ""})
         (GOOD._replace(enabled=False), "switched off"),
         (GOOD._replace(last_applied_hash="abd"), "an older state"),
         (GOOD._replace(members={}), "no administrator alice"),
+        (GOOD._replace(left=["the application infrakit-old"]), "still has the application infrakit-old"),
     ],
 )
 def test_what_authentik_lacks_is_said(state, missing):
-    found = Applied("homelab", "abc", ("alice",)).missing(state)
+    found = Applied("homelab", "abc", ("alice",), {}).missing(state)
     assert (missing in found) if missing else found == ""
 
 
@@ -147,4 +268,5 @@ def test_the_blueprint_that_counts_is_the_one_of_the_tree():
     (content,) = [item.content for item in emit(FULL) if item.path == "authentik/blueprints/infrakit.yaml"]
     (step,) = [step for step in plan_up(FULL, emit(FULL), hex_digest).steps if step.name == "service authentik"]
 
-    assert step.done_when[1:] == (Applied("homelab", sha512(content).hexdigest(), ("alice",)),)
+    wanted = Applied("homelab", sha512(content).hexdigest(), ("alice",), named(FULL.access))
+    assert step.done_when[1:] == (wanted,)

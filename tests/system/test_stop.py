@@ -43,7 +43,7 @@ ACTIONS = {
     "a pause": Do(lambda machine: machine.sleep(600)),
     "a file from the network": Do(lambda machine: machine.fetch(f"http://127.0.0.1:{port}/")),
     "a door that says nothing": Wait(Door("x.example.org", int(port), "127.0.0.1", "public", "")),
-    "Authentik": Apply(Applied("no-such-project", "", ())),
+    "Authentik": Apply(Applied("no-such-project", "", (), {})),
     "a client of Docker": Run(("docker", "-H", f"tcp://127.0.0.1:{port}", "events"), 600),
     "a lock of apt": Do(lambda machine: patiently(machine, lambda event: None, apt, 600, "")),
     "apt": Do(lambda machine: patiently(machine, lambda event: None, apt, 600, "")),
@@ -133,6 +133,7 @@ def test_a_wait_ends_when_somebody_says_stop(tmp_path, silent, what, name):
 def test_a_question_ends_when_somebody_says_stop(tmp_path):
     """Asked twice: for the plan that is shown, and then for the run."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
         waiting = Waiting(tmp_path, server.getsockname()[1], "a question")
         server.accept()[0].close()
         again, _ = server.accept()

@@ -1,9 +1,12 @@
-"""Authentik has applied our blueprint, as it is now, and the administrators are there; else it is asked to, and waited
-for.
+"""Authentik has applied our blueprint, as it is now, and the administrators are there, and nothing is left of what an
+earlier one made; else it is asked to, and waited for.
 
 Its discovery applies files in any order, and does not try again for an hour what failed because something came first.
+A blueprint takes nothing away that it does not name, so that is done here. Only what bears our mark: an
+administrator's own are never touched, and what of ours one of theirs uses stays, too.
 Asked through its API, in its container, with the token that lies there.
-Source: goauthentik/authentik, authentik/blueprints/{api,models,v1/tasks}.py and authentik/core/api/groups.py of
+Source: goauthentik/authentik, authentik/blueprints/{api,models,v1/tasks}.py, authentik/core/api/{applications,groups,
+providers}.py, authentik/policies/api/policies.py, authentik/outposts/api/outposts.py, authentik/api/pagination.py, of
 2026-06.
 """
 
@@ -11,9 +14,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infrakit.emit.authentik import PATH
+from infrakit.emit.authentik import EMBEDDED, MADE_BY_US, PATH, named
 from infrakit.errors import InfraKitError, MachineUnfit
-from infrakit.model import SECRETS_DIRECTORY, Artifact, Deployment
+from infrakit.model import OURS, SECRETS_DIRECTORY, Artifact, Deployment
 from infrakit.plan import Action, Probe, Unless
 from infrakit.plan.model import Tell
 from infrakit.stack.inside import container_name, inside
@@ -31,25 +34,73 @@ ORDER = {
     "token": f"{SECRETS_DIRECTORY}/authentik_bootstrap_token",
     "path": INSIDE,
     "group": ADMINISTRATORS,
+    "ours": OURS,
+    "made_by_us": MADE_BY_US,
+    "outpost": EMBEDDED,
 }
 SCRIPT = """
 import json, urllib.error, urllib.parse, urllib.request
 
-def call(method, place, **query):
+def call(method, place, body=None, **query):
     address = order["base"] + place + ("?" + urllib.parse.urlencode(query) if query else "")
-    headers = {"Authorization": "Bearer " + token, "Accept": "application/json"}
-    return json.load(opener.open(urllib.request.Request(address, method=method, headers=headers), timeout=20))
+    headers = {"Authorization": "Bearer " + token, "Accept": "application/json", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    answer = opener.open(urllib.request.Request(address, data, headers, method=method), timeout=20).read()
+    return json.loads(answer) if answer else None
+
+def every(place, **query):
+    page, found = 1, []
+    while page:
+        answer = call("GET", place, page=page, **query)
+        page = answer.get("pagination", {}).get("next", 0)
+        found += answer["results"]
+    return found
+
+def gone(name, kind):
+    return name.startswith(order["ours"]) and name not in order["named"][kind]
+
+def left():
+    # (what it is, method, place, body) of what an earlier blueprint made; each is looked for after the one before it
+    # was taken away: without its application a provider is nobody's.
+    slugs = [item["slug"] for item in every("/core/applications/", superuser_full_list="true")]
+    slugs = [slug for slug in slugs if gone(slug, "applications")]
+    for slug in slugs:
+        yield "the application " + slug, "DELETE", "/core/applications/%s/" % slug, None
+    providers = every("/providers/all/")
+    for item in providers:
+        if gone(item["name"], "providers") and (item["assigned_application_slug"] or "") in ["", *slugs]:
+            yield "the provider " + item["name"], "DELETE", "/providers/all/%s/" % item["pk"], None
+    for item in every("/policies/all/"):
+        if gone(item["name"], "policies") and not item["bound_to"]:
+            yield "the policy " + item["name"], "DELETE", "/policies/all/%s/" % item["pk"], None
+    for item in every("/core/groups/"):
+        ours = order["made_by_us"].items() <= (item["attributes"] or {}).items()
+        if ours and item["users"] and item["name"] not in order["named"]["groups"]:
+            yield "members of the group " + item["name"], "PATCH", "/core/groups/%s/" % item["pk"], {"users": []}
+    for item in every("/outposts/instances/", managed__iexact=order["outpost"]):
+        theirs = [other["pk"] for other in item["providers_obj"] if not other["name"].startswith(order["ours"])]
+        all = theirs + [other["pk"] for other in providers if other["name"] in order["named"]["proxied"]]
+        if set(all) != set(item["providers"]):
+            change = {"type": "proxy", "providers": all}
+            yield "another list of doors in its outpost", "PATCH", "/outposts/instances/%s/" % item["pk"], change
 
 try:
     token = open(order["token"]).read().strip()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     found = call("GET", "/managed/blueprints/", path=order["path"])["results"]
     groups = call("GET", "/core/groups/", name=order["group"])["results"]
-    if order["apply"] and found:
-        call("POST", "/managed/blueprints/%s/apply/" % found[0]["pk"])
-    members = groups[0]["users_obj"] if groups else []
     said = {name: found[0][name] for name in ("status", "last_applied_hash", "enabled")} if found else {}
+    members = groups[0]["users_obj"] if groups else []
     said["members"] = {user["username"]: user["last_login"] or "" for user in members}
+    in_force = "" != order["digest"] == said.get("last_applied_hash") and said["status"] == "successful"
+    if order["mend"] and found and not in_force:
+        call("POST", "/managed/blueprints/%s/apply/" % found[0]["pk"])
+    said["left"] = []
+    for name, method, place, body in left() if in_force else ():
+        if order["mend"]:
+            call(method, place, body)
+        else:
+            said["left"].append(name)
 except urllib.error.HTTPError as error:
     said = {"refused": error.code}
 except (OSError, ValueError, LookupError) as error:
@@ -64,18 +115,21 @@ class Hopeless(MachineUnfit):
 
 class State(NamedTuple):
     """How Authentik sees our blueprint, and who is in the group of administrators: username -> when he signed in last,
-    "" for never."""
+    "" for never. `left`: what an earlier blueprint made and this one does not, once this one is in force."""
 
     status: str = ""
     last_applied_hash: str = ""
     enabled: bool = True
     members: "dict[str, str]" = {}
+    left: "list[str]" = []
 
 
-def ask(machine: Any, project: str, *, apply: bool = False) -> State:
-    """MachineUnfit where Authentik does not answer; Hopeless where it does not take the token. `apply`: have the
-    blueprint applied once more."""
-    script = f"order = {dict(ORDER, apply=apply)!r}{SCRIPT}"
+def ask(machine: Any, project: str, wanted: "Applied | None" = None, *, mend: bool = False) -> State:
+    """MachineUnfit where Authentik does not answer; Hopeless where it does not take the token. `mend`: have the
+    blueprint applied once more, or where it is in force, take away what is left of earlier ones."""
+    digest, names = (wanted.digest, wanted.named) if wanted else ("", {})
+    order = ORDER | {"digest": digest, "named": names, "mend": mend}
+    script = f"order = {order!r}{SCRIPT}"
     try:
         said = json.loads(inside(machine, container_name(project, SERVER), ("python3", "-"), feed=script.encode()))
     except ValueError:
@@ -94,14 +148,16 @@ def ask(machine: Any, project: str, *, apply: bool = False) -> State:
 
 
 class Applied(NamedTuple):
-    """The blueprint with this SHA-512 is in force, and these users are members of the group of administrators."""
+    """The blueprint with this SHA-512 is in force, these users are members of the group of administrators, and of what
+    bears our mark there is only what it names (kind -> names)."""
 
     project: str
     digest: str
     administrators: tuple[str, ...]
+    named: "dict[str, list[str]]"
 
     def holds(self, machine: Any) -> bool:
-        return not self.missing(ask(machine, self.project))
+        return not self.missing(ask(machine, self.project, self))
 
     def missing(self, state: State) -> str:
         """What is not so, "" where all is."""
@@ -114,11 +170,15 @@ class Applied(NamedTuple):
         if state.last_applied_hash != self.digest:
             return "Authentik has applied an older state of InfraKit's blueprint"
         absent = [name for name in self.administrators if name not in state.members]
-        return f"Authentik has no administrator {', '.join(absent)}" if absent else ""
+        if absent:
+            return f"Authentik has no administrator {', '.join(absent)}"
+        return f"Authentik still has {', '.join(state.left)}" if state.left else ""
 
     def text(self) -> str:
-        return "Authentik has applied InfraKit's blueprint" + (
-            f", and has {', '.join(self.administrators)}" if self.administrators else ""
+        return (
+            "Authentik has applied InfraKit's blueprint"
+            + (f", has {', '.join(self.administrators)}" if self.administrators else "")
+            + ", and nothing is left of earlier ones"
         )
 
 
@@ -131,12 +191,12 @@ class Apply(NamedTuple):
     def do(self, machine: Any, tell: Tell) -> None:
         project = self.wanted.project
         began = asked = machine.monotonic()
-        problem = self._problem(machine, apply=True)
+        problem, in_force = self._problem(machine, mend=True)
         while problem and machine.monotonic() < began + LONGEST_WAIT_S:
             machine.sleep(PAUSE_S)
             again = machine.monotonic() > asked + ASKED_AGAIN_S
             asked = machine.monotonic() if again else asked
-            problem = self._problem(machine, apply=again)
+            problem, in_force = self._problem(machine, mend=again or in_force)
         if problem:
             raise MachineUnfit(
                 problem,
@@ -146,23 +206,26 @@ class Apply(NamedTuple):
                 ),
             )
 
-    def _problem(self, machine: Any, *, apply: bool) -> str:
+    def _problem(self, machine: Any, *, mend: bool) -> tuple[str, bool]:
+        """What is missing, "" for nothing; and whether the blueprint is in force, so that only what is left is."""
         try:
-            state = ask(machine, self.wanted.project, apply=apply)
+            state = ask(machine, self.wanted.project, self.wanted, mend=mend)
+            # What was taken away just now is looked for once more: only what Authentik says is so.
+            state = ask(machine, self.wanted.project, self.wanted) if mend else state
         except Hopeless:
             raise
         except InfraKitError as error:
-            return error.message
+            return error.message, False
         problem = self.wanted.missing(state)
         if not state.enabled:
             raise Hopeless(problem, "switch it on again: Admin interface, Customization, Blueprints, InfraKit")
-        return problem
+        return problem, bool(state.left)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
-        return "have Authentik apply InfraKit's blueprint, and wait for it"
+        return "have Authentik apply InfraKit's blueprint, wait for it, and take away what is left of earlier ones"
 
 
 def administrators(deployment: Deployment) -> tuple[str, ...]:
@@ -177,5 +240,6 @@ def wired(deployment: Deployment, artifacts: Sequence[Artifact]) -> tuple[tuple[
     contents = [item.content for item in artifacts if item.path == PATH]
     if not contents:
         return (), ()
-    wanted = Applied(deployment.name, sha512(contents[0]).hexdigest(), administrators(deployment))
+    digest = sha512(contents[0]).hexdigest()
+    wanted = Applied(deployment.name, digest, administrators(deployment), named(deployment.access))
     return (wanted,), (Unless(wanted, Apply(wanted)),)

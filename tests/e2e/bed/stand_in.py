@@ -141,7 +141,7 @@ class Authentik(Page):
         else:
             self.page()
 
-    do_HEAD = do_POST = do_GET
+    do_HEAD = do_POST = do_DELETE = do_GET
 
 
 BLUEPRINT = Path("/blueprints/infrakit/infrakit.yaml")
@@ -153,7 +153,7 @@ def accounts(place: Path = Path("/data/stand-in-accounts.json")):
     blueprint, recovery keys."""
     with open(place.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        first = {"users": {"akadmin": None}, "groups": {}, "blueprint": {}, "queue": 0, "keys": {}}
+        first = {"users": {"akadmin": None}, "groups": {}, "blueprint": {}, "queue": 0, "keys": {}, "slugs": []}
         before = place.read_text() if place.exists() else json.dumps(first)
         state = json.loads(before)
         yield state
@@ -164,13 +164,18 @@ def accounts(place: Path = Path("/data/stand-in-accounts.json")):
 
 
 def apply_users(state: dict) -> None:
-    """Of our blueprint: users are made once, members of a group follow the file."""
+    """Of our blueprint: users are made once, members of a group follow the file, applications come and never go."""
     for entry in BLUEPRINT.read_text().split("\n  - model: "):
         names = re.findall(r"\n    identifiers:\n      (?:username|name): (.*)", entry)
         if entry.startswith("authentik_core.user\n"):
             state["users"].setdefault(names[0], None)
         if entry.startswith("authentik_core.group\n"):
-            state["groups"][names[0]] = re.findall("!KeyOf user-(.*)", entry)
+            state["groups"].setdefault(names[0], [])
+            if "state: present" in entry:
+                state["groups"][names[0]] = re.findall("!KeyOf user-(.*)", entry)
+        if entry.startswith("authentik_core.application\n"):
+            (slug,) = re.findall(r"\n    identifiers:\n      slug: (.*)", entry)
+            state["slugs"] = sorted({*state["slugs"], slug})
 
 
 def apply_blueprint(state: dict) -> None:
@@ -226,6 +231,15 @@ def directory(page: Page, path: str, query: dict[str, str]) -> None:
             return listed(
                 page, [blueprint] if blueprint and blueprint["path"] == query.get("path", blueprint["path"]) else []
             )
+        if path == "/api/v3/core/applications/":
+            return listed(page, [{"slug": slug} for slug in state["slugs"]])
+        if page.command == "DELETE" and path.startswith("/api/v3/core/applications/"):
+            state["slugs"].remove(path.split("/")[-2])
+            return page.answer(204, "", Content_Type="text/plain")
+        if path in ("/api/v3/providers/all/", "/api/v3/policies/all/", "/api/v3/outposts/instances/"):
+            return listed(page, [])
+        if path == "/api/v3/core/groups/" and "name" not in query:
+            return listed(page, [])
         if path == "/api/v3/core/groups/":
             members = [
                 {"username": user, "is_active": True, "last_login": state["users"].get(user)}
@@ -243,7 +257,7 @@ def directory(page: Page, path: str, query: dict[str, str]) -> None:
 
 
 def listed(page: Page, found: list) -> None:
-    page.answer(200, {"pagination": {"count": len(found)}, "results": found})
+    page.answer(200, {"pagination": {"count": len(found), "next": 0}, "results": found})
 
 
 def create_recovery_key(minutes: int, user: str) -> None:
