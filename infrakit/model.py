@@ -308,13 +308,15 @@ class Grant(NamedTuple):
 
 
 class Door(NamedTuple):
-    """The ports that Caddy publishes, and the addresses it binds ("" is every address)."""
+    """The ports that Caddy publishes, and the addresses it binds ("" is every address). `trusted_proxies`: addresses
+    and ranges of proxies before it, whose word about the client's address counts."""
 
     http_port: int
     https_port: int
     addresses: tuple[str, ...]
     tunnel_port: int
     fleet_port: int
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Deployment(NamedTuple):

@@ -170,5 +170,6 @@ def _network(values: dict[str, Any]) -> NetworkConfig:
         https_port=values.get("https_port", 443),
         tunnel_port=values.get("tunnel_port", 8000),
         fleet_port=values.get("fleet_port", 8443),
+        trusted_proxies=tuple(values.get("trusted_proxies", ())),
         path=("network",),
     )

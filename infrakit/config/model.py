@@ -148,6 +148,7 @@ class NetworkConfig(NamedTuple):
     https_port: int
     tunnel_port: int
     fleet_port: int
+    trusted_proxies: tuple[str, ...]
     path: Path
 
 

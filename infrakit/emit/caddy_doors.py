@@ -32,38 +32,56 @@ IDENTITY = tuple(
     )
 )
 
-# Names under which backends believe a proxy. "*x*" is any header that holds x: all spellings, with _ or - or mixed.
-# Source: GHSA-7r4p-vjf4-gxv4 and GHSA-f59h-q822-g45g, and 39 requests tried against Caddy 2.11.7.
+# Names under which backends believe a proxy: who comes, from where, to which door. "*x*" is any header that holds x.
+# Caddy takes other spellings (_ for -) for the same. What a client proves itself with stays (X-Auth-Token), as do words
+# that mean nothing here.
+# Source: GHSA-7r4p-vjf4-gxv4 and GHSA-f59h-q822-g45g, and the tables of tests/runtime, tried with Caddy 2.11.7.
 FORGEABLE = (
+    # Who comes.
     "*authentik*",
     "Remote-*",
-    "Remote_*",
     "X-Remote-*",
-    "X_Remote_*",
-    "X-Forwarded-User*",
-    "X-Forwarded-Email*",
-    "X-Forwarded-Groups*",
-    "X-Forwarded-Preferred-*",
-    "X-Forwarded-Access-*",
-    "X-Auth-*",
-    "X_Auth_*",
+    "X-Auth-Request-*",
+    "X-Auth-User*",
+    "X-Auth-Email*",
+    "X-Auth-Group*",
+    "X-Auth-Name*",
+    "X-Auth-Role*",
+    "X-Authenticated-*",
     "X-WebAuth-*",
-    "Tailscale-User-*",
+    "X-Pomerium-*",
+    "X-Vouch-*",
     "X-Goog-Authenticated-*",
+    "X-Amzn-Oidc-*",
+    "X-Ms-Client-Principal*",
+    "Cf-Access-Authenticated-*",
+    "Tailscale-*",
+    "X-SSL-Client*",
+    "SSL-Client*",
+    "X-Client-Cert*",
+    # From where; the truth is set below.
     "X-Real-*",
-    "X_Real_*",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "True-Client-IP",
+    "CF-Connecting-*",
+    "Fastly-Client-IP",
+    # To which door, and by which way: behind a trusted proxy Caddy would pass the client's word on, and the outpost
+    # decides by it. What is true of it Caddy says anew.
+    "X-Forwarded-*",
+    "Forwarded",
     "X-Original-*",
     "X-Rewrite-*",
     "X-InfraKit-*",
-    # Which door is meant: behind a trusted proxy Caddy would pass the client's word on, and the outpost decides by it.
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Prefix",
-    "X-Forwarded-Server",
-    "X-Forwarded-Uri",
-    "X-Forwarded-Method",
-    "Forwarded",
+    "Proxy",
 )
+CSRF = "X-authentik-CSRF"
+"""What Authentik's own pages prove a signed-in write with; without it nobody could set a password there.
+Source: goauthentik/authentik, authentik/root/settings.py (CSRF_HEADER_NAME)."""
+CLIENT = Live("{client_ip}")
+FROM = (Directive(("header_up", "X-Forwarded-For", CLIENT), None), Directive(("header_up", "X-Real-IP", CLIENT), None))
+"""The client's address, and no hop before or after it: who takes the last one that he does not trust, as Authentik
+does, would take a tunnel for everybody."""
 # A header that the client's `Connection` names ends at the proxy: so would what the outpost says about who comes.
 HOP_BY_HOP = "(?i)x-[^,]*"
 
@@ -72,14 +90,16 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
     """One door of this host."""
     origins = route.origins
     steps = [directive("import", STRIP)]
+    if route.sign_in == "provider":
+        steps.insert(0, directive("vars", "csrf", Live(f"{{header.{CSRF}}}")))
+        steps.append(directive("@csrf", "vars_regexp", "csrf", "."))
+        steps.append(directive("request_header", "@csrf", CSRF, Live("{vars.csrf}")))
     if route.sign_in == "forward_auth":
         allowed = origins["allow"]
-        headers = directive("copy_headers", *IDENTITY)
+        asked = (directive("uri", f"{OUTPOST_PATH}/auth/caddy"), directive("copy_headers", *IDENTITY), *FROM)
         steps += [
-            directive("reverse_proxy", f"{OUTPOST_PATH}/*", OUTPOST, origin=allowed),
-            directive(
-                "forward_auth", OUTPOST, block=(directive("uri", f"{OUTPOST_PATH}/auth/caddy"), headers), origin=allowed
-            ),
+            directive("reverse_proxy", f"{OUTPOST_PATH}/*", OUTPOST, block=FROM, origin=allowed),
+            directive("forward_auth", OUTPOST, block=asked, origin=allowed),
         ]
         if not route.identity_headers:
             steps.append(directive("request_header", "-*authentik*"))
@@ -160,8 +180,15 @@ def snippets(deployment: Deployment) -> list[Directive]:
     ]
     if deployment.tls.mode != "internal":
         headers.append(directive("Strict-Transport-Security", "max-age=31536000"))
+    if deployment.door.https_port != 443:
+        headers.append(_other_ways(deployment.door.https_port))
     browser = directive("header", block=tuple(headers))
     return [directive(f"({STRIP})", block=strip), directive(f"({HEADERS})", block=(browser,))]
+
+
+def _other_ways(port: int) -> Directive:
+    """Caddy announces HTTP/3 at the port where it listens itself; a browser reaches it at this one (0: at none)."""
+    return directive("Alt-Svc", f'h3=":{port}"; ma=2592000') if port else directive("-Alt-Svc")
 
 
 def _proxy(deployment: Deployment, route: Route) -> Directive:
@@ -169,7 +196,7 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
         upstream = route.upstreams[0]
         if upstream.remote:
             return _remote(route, upstream)
-        return directive("reverse_proxy", upstream.address, block=_target(route) or None, origin=route.origins[""])
+        return directive("reverse_proxy", upstream.address, block=_target(route), origin=route.origins[""])
     hop_ports = {upstream: port for port, owner, upstream in _hop_list(deployment) if owner is route}
     addresses = [
         f"127.0.0.1:{hop_ports[upstream]}" if upstream.remote else upstream.address for upstream in route.upstreams
@@ -190,8 +217,8 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
 
 def _target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, ...]:
     if not route.stream:
-        return more
-    return (*more, directive("flush_interval", "-1"), directive("stream_close_delay", "5m"))
+        return (*FROM, *more)
+    return (*FROM, *more, directive("flush_interval", "-1"), directive("stream_close_delay", "5m"))
 
 
 def _remote(route: Route, upstream: Upstream) -> Directive:

@@ -87,7 +87,8 @@ def _global(deployment: Deployment) -> Directive:
 
 
 def _servers(deployment: Deployment) -> list[Directive]:
-    """Whose word about the client's address counts: the tunnel's, the core's behind its client certificate, our own."""
+    """Whose word about the client's address counts: the tunnel's or that of a proxy which the user names, the core's
+    behind its client certificate, our own."""
     servers = []
     tunnel = next((network for network in deployment.networks if network.name == "door_cloudflared"), None)
     if tunnel is not None:
@@ -97,6 +98,13 @@ def _servers(deployment: Deployment) -> list[Directive]:
             directive("trusted_proxies_strict"),
         )
         servers.append(directive("servers", block=trusted, origin=tunnel.origin))
+    if deployment.door.trusted_proxies:
+        named = (
+            directive("trusted_proxies", "static", *deployment.door.trusted_proxies),
+            directive("trusted_proxies_strict"),
+        )
+        origin = deployment.origin._replace(path=("network", "trusted_proxies"))
+        servers.append(directive("servers", block=named, origin=origin))
     if deployment.door.fleet_port:
         anyone = (directive("trusted_proxies", "static", "0.0.0.0/0", "::/0"),)
         servers.append(directive("servers", f":{deployment.door.fleet_port}", block=anyone))

@@ -131,7 +131,7 @@ def _door(world: World, host: HostDraft) -> Door:
     if world.config.tls.mode == "tunnel":
         return Door(0, 0, (), 0, 0)
     tunnel = network.tunnel_port if host.has(HUB) and any(other.has(HUB_AGENT) for other in world.hosts) else 0
-    return Door(network.http_port, network.https_port, network.bind, tunnel, 0)
+    return Door(network.http_port, network.https_port, network.bind, tunnel, 0, network.trusted_proxies)
 
 
 def unreachable(world: World, locate: Locate) -> list[Problem]:

@@ -35,11 +35,13 @@ def text_of(tree: Any) -> str:
 
 
 def _value(generator: random.Random, schema: dict, depth: int) -> Any:
-    if depth and generator.random() < 0.01:
-        return generator.choice(WRONG)
     if "oneOf" in schema:
         return _value(generator, generator.choice(schema["oneOf"]), depth)
     kind = schema.get("type")
+    if depth and generator.random() < 0.01:
+        wrong = generator.choice(WRONG)
+        # A word where text is wanted is that text, whatever YAML would make of it: `name: true` is a name.
+        return json.dumps(wrong) if kind == "string" and isinstance(wrong, (bool, int)) else wrong
     if kind == "object":
         return _object(generator, schema, depth)
     if kind == "array":

@@ -12,7 +12,7 @@ from infrakit.resolve.checks.access import known_people
 from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
 from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
 from infrakit.resolve.checks.names import hostnames
-from infrakit.resolve.checks.network import pool_apart, pool_private, ports_apart
+from infrakit.resolve.checks.network import pool_apart, pool_private, ports_apart, proxies_named
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
@@ -38,6 +38,7 @@ CHECKS = (
     ports_apart,
     pool_private,
     pool_apart,
+    proxies_named,
     tls_complete,
 )
 

@@ -28,6 +28,8 @@ def ports_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     return found
 
 
+NARROWEST_TRUST = 8
+"""Cloudflare's own widest ranges are a /12 of IPv4 and a /29 of IPv6."""
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 
@@ -65,6 +67,31 @@ def pool_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem
                     related=related,
                 )
             )
+    return found
+
+
+def proxies_named(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """A proxy is named by its address or its range, and there is a way on which it comes."""
+    said = ("network", "trusted_proxies")
+    if not config.network.trusted_proxies:
+        return []
+    if config.tls.mode == "tunnel":
+        what = "network.trusted_proxies: behind a tunnel there is no other way in, and cloudflared is trusted already"
+        return [Problem(locate(said), what, "proxy-unused", "take it away, or choose another tls.mode")]
+    from ipaddress import ip_network
+
+    found = []
+    for number, proxy in enumerate(config.network.trusted_proxies):
+        what = ""
+        try:
+            if ip_network(proxy).prefixlen < NARROWEST_TRUST:
+                what = "is too wide a range: everybody in it could say that he comes from any address"
+        except ValueError:
+            what = "is neither an address nor a range"
+        if what:
+            hint = "name the proxy's own address, for instance 192.168.1.1 or 173.245.48.0/20"
+            where = locate((*said, number))
+            found.append(Problem(where, f"network.trusted_proxies: {proxy} {what}", "proxy-address", hint))
     return found
 
 
