@@ -1,9 +1,13 @@
 """Decisions: what runs where, under which name, on which network."""
 
+import random
+from ipaddress import ip_network
+
 import pytest
 
 from infrakit.compiler import load
 from infrakit.resolve.networks import _subnets
+from tests.policy.test_own_blueprints import own
 
 FLEET = """version: 1
 domain: home.example.org
@@ -107,14 +111,67 @@ def test_another_port_is_in_every_address():
 @pytest.mark.parametrize("extra", ["aaa", "zzz", "door_wiki"])
 def test_a_new_network_leaves_the_others_where_they_are(extra):
     before = [f"door_{letter}" for letter in "bcdefgh"]
-    old, new = _subnets("172.30.0.0/16", before), _subnets("172.30.0.0/16", sorted([*before, extra]))
+    old, new = (_subnets("172.30.0.0/16", dict.fromkeys(names, 2)) for names in (before, [*before, extra]))
     assert all(new[name] == old[name] for name in before)
 
 
 def test_no_two_networks_share_a_subnet():
     names = ["infrakit_default", *(f"n{number}" for number in range(300))]
-    found = _subnets("10.20.0.0/18", sorted(names))
+    found = _subnets("10.20.0.0/18", dict.fromkeys(names, 2))
     assert len(set(found.values())) == len(names)
+
+
+@pytest.mark.parametrize("length", [12, 16, 20, 21, 22])
+def test_a_network_has_room_for_its_members_and_none_overlap(length):
+    generator = random.Random(length)
+    members = {f"n{number}": generator.choice([1, 2, 13, 14, 29, 30, 100, 300]) for number in range(60)}
+    found = {name: ip_network(subnet) for name, subnet in _subnets(f"10.16.0.0/{length}", members).items() if subnet}
+    drawn = sorted(found.values())
+    assert all(first.broadcast_address < second.network_address for first, second in zip(drawn, drawn[1:]))
+    assert all(subnet.num_addresses >= members[name] + 3 for name, subnet in found.items())
+    assert all(subnet.subnet_of(ip_network(f"10.16.0.0/{length}")) for subnet in drawn)
+    assert length > 18 or len(found) == len(members)
+
+
+def test_a_pool_is_used_to_its_last_slot_and_then_has_no_room():
+    full = _subnets("172.30.0.0/22", {f"n{number}": 2 for number in range(48)})
+    assert all(full.values()) and len(set(full.values())) == 48
+    assert list(_subnets("172.30.0.0/22", {f"n{number}": 2 for number in range(49)}).values()).count("") == 1
+
+
+def test_a_blueprint_of_sixteen_containers_has_a_network_with_room_for_them():
+    more = "".join(
+        f"  part-{number}: {{image: 'x/y:1@sha256:{'a' * 64}', architectures: [amd64], memory: 32m, user: '1000', "
+        "health: {test: [CMD, /check]}}\n"
+        for number in range(15)
+    )
+    host = load(own_app(""), "infrakit.yaml", lambda _: own(second=more).encode()).fleet.deployments[0]
+    network = next(network for network in host.networks if network.name == "own_internal")
+    assert ip_network(network.subnet).num_addresses == 32
+
+
+def own_app(keys):
+    return f"{ONE}apps: {{own: {{blueprint: ./own.yaml{keys}}}}}\n".encode()
+
+
+PORTS = "ports: [{port: 53}, {port: 53, protocol: udp}, {port: 51820, protocol: udp}]"
+
+
+def test_a_port_is_published_with_its_protocol_from_a_network_that_lets_it_in():
+    host = load(own_app(", grants: [ports]"), "infrakit.yaml", lambda _: own(PORTS).encode()).fleet.deployments[0]
+    assert published(host) >= {(53, "tcp"), (53, "udp"), (51820, "udp")}
+    container = next(item for service in host.services for item in service.containers if item.name == "own")
+    network = next(network for network in host.networks if network.name == "in_own")
+    assert "in_own" in container.networks
+    assert (network.internal, network.isolated, network.masquerade) == (False, True, False)
+
+
+def test_an_app_waits_for_what_it_needs():
+    apps = "apps:\n  blog: {image: 'x/y:1', port: 80, needs: [db, dozzle]}\n  db: {image: 'x/z:1'}\n"
+    host = fleet(ONE + apps)[0]
+    blog = next(item for service in host.services for item in service.containers if item.name == "blog")
+    assert blog.depends_on == (("db", "service_healthy"), ("dozzle", "service_healthy"))
+    assert blog.origins["needs.db"].path == ("apps", "blog", "needs", 0)
 
 
 def test_client_secrets_reach_the_worker_and_the_service():

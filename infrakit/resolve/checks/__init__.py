@@ -1,4 +1,5 @@
 """Config x Catalog -> Problems: what the schema cannot see, before anything is decided.
+World -> Problems: what only the decisions show.
 
 Each check names both places where two are involved. All of them run; a later one does not rely on an earlier one.
 """
@@ -17,7 +18,10 @@ from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
-from infrakit.resolve.world import Locate
+from infrakit.resolve.networks import room
+from infrakit.resolve.routes import unreachable
+from infrakit.resolve.selection import unmet_needs
+from infrakit.resolve.world import Locate, World
 
 CHECKS = (
     services_known,
@@ -41,6 +45,9 @@ CHECKS = (
     tls_complete,
 )
 
+DECIDED = (unreachable, unmet_needs, room)
+"""What is asked of the decisions: how names, ports and sums came out."""
+
 
 def run(
     config: Config, catalog: Catalog, locate: Locate, blueprints: Mapping[str, Blueprint] | None = None
@@ -48,3 +55,8 @@ def run(
     """All problems of all checks; `blueprints` are those of the apps, by name."""
     found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
     return found + own_fits(config, catalog, blueprints or {}, locate)
+
+
+def decided(world: World, locate: Locate) -> list[Problem]:
+    """All problems of a world in which every pass has decided."""
+    return [problem for check in DECIDED for problem in check(world, locate)]
