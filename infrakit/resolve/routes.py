@@ -2,6 +2,7 @@
 
 from infrakit.errors import Problem
 from infrakit.model import Door, Origin, Route, Upstream
+from infrakit.resolve.addresses import canonical
 from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Locate, Placed, World
 
 ADMINISTRATORS = "administrators"
@@ -48,7 +49,7 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
             here.append(route)
         elif host.address:
             here.append(route._replace(sign_in="fleet", allow=()))
-            upstream = Upstream(_dial(host.address, world.config.network.fleet_port), host.name)
+            upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
             at_core.append(route._replace(upstreams=(upstream,)))
     return tuple(here), tuple(at_core)
 
@@ -127,11 +128,11 @@ def _door(world: World, host: HostDraft) -> Door:
     if not host.has(DOOR):
         return Door(0, 0, (), 0, 0)
     if world.core and host.name != world.core:
-        return Door(0, 0, (host.address,) if host.address else (), 0, network.fleet_port)
+        return Door(0, 0, (canonical(host.address),) if host.address else (), 0, network.fleet_port)
     if world.config.tls.mode == "tunnel":
         return Door(0, 0, (), 0, 0)
     tunnel = network.tunnel_port if host.has(HUB) and any(other.has(HUB_AGENT) for other in world.hosts) else 0
-    return Door(network.http_port, network.https_port, network.bind, tunnel, 0)
+    return Door(network.http_port, network.https_port, tuple(map(canonical, network.bind)), tunnel, 0)
 
 
 def unreachable(world: World, locate: Locate) -> list[Problem]:

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from infrakit.compiler import load
+from infrakit.errors import ConfigurationInvalid
 from infrakit.resolve.networks import _subnets
 from tests.policy.test_own_blueprints import own
 
@@ -186,3 +187,79 @@ def test_an_oidc_app_shares_a_network_with_authentik_and_has_its_secret():
     assert "signin_wiki" in wiki.networks and ("wiki_client_secret", "") in wiki.secrets
     application = next(item for item in core.access.applications if item.slug == "infrakit-wiki")
     assert application.oidc.redirect_uris == ("https://wiki.home.example.org/cb",)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "pattern: full\nnetwork: {https_port: 8443}\n",
+        "pattern: full\nnetwork: {http_port: 8000}\n",
+        "hosts: {core: {pattern: full}}\nnetwork: {https_port: 8443}\n",
+        "hosts: {core: {pattern: full}, shed: {pattern: monitoring, address: 192.168.1.2}}\n"
+        "network: {https_port: 8443}\n",
+        "hosts: {core: {pattern: full}, shed: {pattern: monitoring, address: 192.168.1.2}}\n"
+        "network: {https_port: 8443, fleet_port: 443}\n",
+        "pattern: full\nnetwork: {bind: ['0.0.0.0', 'fd00::1']}\n",
+        "pattern: full\nnetwork: {bind: [127.0.0.1, '::1']}\n",
+        "hosts: {core: {pattern: full, address: core.lan}, shed: {pattern: edge, address: shed.lan}}\n",
+    ],
+)
+def test_ports_and_addresses_that_do_not_meet_are_accepted(more):
+    assert fleet("version: 1\ndomain: home.example.org\n" + more)
+
+
+def test_an_address_is_written_in_one_way():
+    text = FLEET.replace("192.168.1.31", "'fd00:0:0::31'")
+    core, shed = fleet(text + "network: {bind: ['fd00:0::10']}\n")[:2]
+    assert core.door.addresses == ("fd00::10",) and shed.door.addresses == ("fd00::31",)
+    assert {item.address for route in core.routes for item in route.upstreams if item.remote} == {"[fd00::31]:8443"}
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("ports: [{port: 53}]", "ports: [{port: 5353, published: 53}]"),
+        ("ports: [{port: 53}, {port: 54, published: 53}]", ""),
+        ("ports: [{port: 8080, published: 80}]", ""),
+        ("ports: [{port: 443, protocol: udp}]", ""),
+    ],
+)
+def test_a_port_of_the_host_is_one_containers(first, second):
+    texts = {"./own.yaml": own(first), "./two.yaml": own(second, name="two", route="route: {container: two, port: 80}")}
+    apps = "".join(
+        f"  {name}: {{blueprint: ./{name}.yaml, grants: [ports]}}\n"
+        for name in ("own", "two")
+        if name == "own" or second
+    )
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
+    (problem,) = refused.value.problems
+    assert problem.code == "same-port" and problem.position.document.endswith(".yaml") and problem.position.line == 15
+
+
+HOST = "privileges: {network: host}"
+
+
+@pytest.mark.parametrize(
+    "line, place",
+    [
+        (HOST, 17),
+        (f"{HOST}\n    ports: [{{port: 53}}]", 16),
+        (f"{HOST}\n    reaches: [authentik]", 16),
+        (f"{HOST}\n    docker: {{allow: [GET /version]}}", 16),
+    ],
+)
+def test_a_container_in_the_hosts_network_has_none_of_ours(line, place):
+    route = "route: {container: own, port: 80}" if line == HOST else ""
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(own_app(", grants: [network, ports]"), "infrakit.yaml", lambda _: own(line, route=route).encode())
+    found = [problem for problem in refused.value.problems if problem.code == "host-network"]
+    assert [(problem.position.document, problem.position.line) for problem in found] == [("./own.yaml", place)]
+
+
+def test_an_app_cannot_dial_one_in_the_hosts_network():
+    apps = "apps: {own: {blueprint: ./own.yaml, grants: [network]}, blog: {image: 'x/y:1', needs: [own]}}\n"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load((ONE + apps).encode(), "infrakit.yaml", lambda _: own(HOST, route="").encode())
+    (problem,) = refused.value.problems
+    assert problem.code == "host-network" and str(problem.position) == "infrakit.yaml:4:88"

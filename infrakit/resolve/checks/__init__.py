@@ -13,8 +13,9 @@ from infrakit.resolve.checks.access import known_people
 from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
 from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
 from infrakit.resolve.checks.names import hostnames
-from infrakit.resolve.checks.network import pool_apart, pool_private, ports_apart
+from infrakit.resolve.checks.network import addresses_for_docker, addresses_real, pool_apart, pool_private
 from infrakit.resolve.checks.own import own_fits
+from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
@@ -39,13 +40,13 @@ CHECKS = (
     one_core,
     architectures,
     memory_fits,
-    ports_apart,
+    addresses_real,
     pool_private,
     pool_apart,
     tls_complete,
 )
 
-DECIDED = (unreachable, unmet_needs, room)
+DECIDED = (unreachable, unmet_needs, addresses_for_docker, ports_apart, room)
 """What is asked of the decisions: how names, ports and sums came out."""
 
 

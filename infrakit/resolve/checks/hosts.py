@@ -3,6 +3,7 @@
 from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config, HostConfig, Path
 from infrakit.errors import Problem
+from infrakit.resolve.addresses import canonical
 from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
@@ -17,14 +18,15 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
     names: dict[str, Path] = {}
     total = 0
     for host in config.hosts:
-        total += host.last - host.first + 1 if host.width else 1
+        total += max(0, host.last - host.first + 1) if host.width else 1
         if total > MOST_HOSTS:
             what = f"hosts.{host.name}: more than {MOST_HOSTS} hosts in one file"
             return [
                 *found,
                 Problem(locate(host.path, key=True), what, "too-many-hosts", "split the fleet over several files"),
             ]
-        if host.address and host.address in addresses:
+        address = canonical(host.address)
+        if address and address in addresses:
             what = f"hosts.{host.name}.address: {host.address} is another host's"
             found.append(
                 Problem(
@@ -32,10 +34,10 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
                     what,
                     "same-address",
                     "give each host its own",
-                    related=locate(addresses[host.address]),
+                    related=locate(addresses[address]),
                 )
             )
-        addresses.setdefault(host.address, (*host.path, "address"))
+        addresses.setdefault(address, (*host.path, "address"))
         if host.width:
             found += _range(host, locate)
         for name in _span(host):

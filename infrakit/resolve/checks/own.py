@@ -30,10 +30,26 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *_names(blueprint, taken),
             *_parts(app, blueprint, catalog),
             *_references(blueprint),
+            *_in_the_hosts_network(blueprint),
         ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
         taken |= {item.name for item in blueprint.containers}
-    return found
+    return found + _dialled(config, blueprints, locate)
+
+
+def _dialled(config: Config, blueprints: Mapping[str, Blueprint], locate: Locate) -> list[Problem]:
+    """An app may talk to what it needs: that is in networks of ours."""
+    return [
+        Problem(
+            locate(path),
+            f"apps.{app.name}.needs: {name} has the host's network, and no name that {app.name} could dial",
+            "host-network",
+            f"remove privileges.network from the blueprint of {name}",
+        )
+        for app in config.apps
+        for name, path in app.needs
+        if name in blueprints and dict(blueprints[name].main.privileges).get("network")
+    ]
 
 
 def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
@@ -108,6 +124,23 @@ def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[M
                     "unknown-secret",
                     "declare it under secrets",
                 )
+
+
+def _in_the_hosts_network(blueprint: Blueprint) -> Iterator[Misfit]:
+    """Docker puts such a container into no other network, gives it no name there, and publishes none of its ports."""
+    outside = {item.name for item in blueprint.containers if dict(item.privileges).get("network")}
+    hint = "remove privileges.network, or this"
+    route = blueprint.route
+    if route is not None and route.container in outside:
+        what = (
+            f"route: {route.container} has the host's network: Caddy finds no name of it, and its port is open to all"
+        )
+        yield ("route", "container"), what, "host-network", hint
+    for item in blueprint.containers:
+        for key, said in (("ports", item.ports), ("reaches", item.reaches), ("docker", item.docker)):
+            if item.name in outside and said:
+                what = f"{item.name}: {key}: it has the host's network, and none of ours"
+                yield ("containers", item.name, key), what, "host-network", hint
 
 
 def _references(blueprint: Blueprint) -> Iterator[Misfit]:
