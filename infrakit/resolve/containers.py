@@ -151,7 +151,7 @@ def _health(spec: Health | None, lookup: Lookup) -> Health | None:
 
 def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount, ...]:
     service = placed.name
-    found = [Mount("volume", _volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
+    found = [Mount("volume", final_volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
     found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
     found += [Mount("host", item.host, item.path, item.read_only) for item in spec.host_paths]
     compiled = COMPILED.get(service, {}).get(name) if placed.app is None else None
@@ -162,7 +162,8 @@ def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount,
     return tuple(sorted(found, key=lambda mount: mount.path))
 
 
-def _volume(service: str, volume: str) -> str:
+def final_volume(service: str, volume: str) -> str:
+    """What the volume of a service is called beside those of others."""
     return volume if volume.startswith(f"{service}-") else f"{service}-{volume}"
 
 

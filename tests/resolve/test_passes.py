@@ -5,8 +5,11 @@ from ipaddress import ip_network
 
 import pytest
 
+from infrakit import resources
 from infrakit.compiler import load
+from infrakit.config import bind, check_schema, parse
 from infrakit.errors import ConfigurationInvalid
+from infrakit.resolve.checks.names import is_host
 from infrakit.resolve.networks import _subnets
 from tests.policy.test_own_blueprints import own
 
@@ -151,6 +154,9 @@ def test_a_blueprint_of_sixteen_containers_has_a_network_with_room_for_them():
     assert ip_network(network.subnet).num_addresses == 32
 
 
+PART = "  own-b: {image: x/y:1, architectures: [amd64], user: '1000', memory: 32m, health: {test: [CMD, /x]}"
+
+
 def own_app(keys):
     return f"{ONE}apps: {{own: {{blueprint: ./own.yaml{keys}}}}}\n".encode()
 
@@ -235,6 +241,47 @@ def test_a_port_of_the_host_is_one_containers(first, second):
         load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
     (problem,) = refused.value.problems
     assert problem.code == "same-port" and problem.position.document.endswith(".yaml") and problem.position.line == 15
+
+
+@pytest.mark.parametrize(
+    "name, is_one",
+    [
+        ("edge-008", True),
+        ("edge-010", True),
+        ("edge-8", False),
+        ("edge-0008", False),
+        ("edge-011", False),
+        ("edge-", False),
+        ("edge-\u0661\u0660\u0660", False),
+    ],
+)
+def test_a_name_is_of_a_range_digit_by_digit(name, is_one):
+    document = parse(b"version: 1\ndomain: a.b\nhosts: {'edge-[008:010]': {pattern: edge}}", "x")
+    assert check_schema(document, resources.schema("infrakit")) == []
+    assert is_host(name, bind(document).hosts[0]) == is_one
+
+
+@pytest.mark.parametrize(
+    "line, second, code",
+    [
+        ("", "  internal: {image: x/y:1, architectures: [amd64], health: {test: [CMD, /x]}}", "container-name"),
+        ("", "  localhost: {image: x/y:1, architectures: [amd64], health: {test: [CMD, /x]}}", "container-name"),
+        ("volumes: [{volume: data, path: /a}, {volume: own-data, path: /b}]", "", "same-volume"),
+        (
+            "docker: {transport: unix, allow: [GET /version]}\n    volumes: [{volume: socket, path: /a}]",
+            "",
+            "same-volume",
+        ),
+        ("needs: {own-b: healthy}", f"{PART}, needs: {{own: healthy}}}}", "circle"),
+        ("needs: {own-b: completed}", f"{PART}}}", "unmet-need"),
+        ("needs: {own-b: healthy}", f"{PART}, one_shot: true}}", "unmet-need"),
+    ],
+)
+def test_names_and_waits_of_a_blueprint_come_out_apart(line, second, code):
+    with pytest.raises(ConfigurationInvalid) as refused:
+        grants = "grants: [docker_api, unpinned_image, root_user]"
+        load(own_app(f", {grants}"), "infrakit.yaml", lambda _: own(line, second=second).encode())
+    assert {(problem.code, problem.position.document) for problem in refused.value.problems} == {(code, "./own.yaml")}
 
 
 HOST = "privileges: {network: host}"

@@ -12,16 +12,17 @@ from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
 from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
 from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
-from infrakit.resolve.checks.names import hostnames
+from infrakit.resolve.checks.names import hostnames, slugs
 from infrakit.resolve.checks.network import addresses_for_docker, addresses_real, pool_apart, pool_private
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import tls_complete
+from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
 from infrakit.resolve.routes import unreachable
-from infrakit.resolve.selection import unmet_needs
+from infrakit.resolve.selection import select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
 CHECKS = (
@@ -35,7 +36,6 @@ CHECKS = (
     saml_or_oidc,
     needs_known,
     secrets_apart,
-    hostnames,
     hosts_distinct,
     one_core,
     architectures,
@@ -46,7 +46,7 @@ CHECKS = (
     tls_complete,
 )
 
-DECIDED = (unreachable, unmet_needs, addresses_for_docker, ports_apart, room)
+DECIDED = (unreachable, unmet_needs, slugs, addresses_for_docker, ports_apart, room)
 """What is asked of the decisions: how names, ports and sums came out."""
 
 
@@ -55,7 +55,8 @@ def run(
 ) -> list[Problem]:
     """All problems of all checks; `blueprints` are those of the apps, by name."""
     found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
-    return found + own_fits(config, catalog, blueprints or {}, locate)
+    chosen = select_services(place_hosts(World(config, catalog, blueprints or {})))
+    return found + own_fits(config, catalog, blueprints or {}, locate) + hostnames(chosen, locate)
 
 
 def decided(world: World, locate: Locate) -> list[Problem]:

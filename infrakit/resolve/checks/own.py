@@ -11,6 +11,9 @@ from infrakit.catalog.references import is_known, references
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
+from infrakit.resolve.checks.apps import OWN_NAMES
+from infrakit.resolve.containers import final_volume
+from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
 
 Misfit = tuple[Path, str, str, str]
@@ -29,6 +32,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
         for path, what, code, hint in (
             *_names(blueprint, taken),
             *_parts(app, blueprint, catalog),
+            *_order(blueprint),
             *_references(blueprint),
             *_in_the_hosts_network(blueprint),
         ):
@@ -54,13 +58,43 @@ def _dialled(config: Config, blueprints: Mapping[str, Blueprint], locate: Locate
 
 def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
     for container in blueprint.containers:
-        if container.name in taken or container.name.endswith("-socket"):
+        if container.name in {*taken, *OWN_NAMES, SUFFIX} or container.name.endswith("-socket"):
             yield (
                 ("containers", container.name),
                 f"containers.{container.name}: the name is taken",
                 "container-name",
                 f"for instance {blueprint.name}-{container.name}"[:60],
             )
+    volumes: dict[str, str] = {}
+    for container in blueprint.containers:
+        sockets = [f"{container.name}-socket"] if container.docker and container.docker.transport == "unix" else []
+        for number, name in enumerate([*(use.volume for use in container.volumes), *sockets]):
+            final = name if name in sockets else final_volume(blueprint.name, name)
+            other = volumes.setdefault(final, name)
+            if other != name:
+                what = f"{container.name}: the volumes {name} and {other} would both be called {final}"
+                yield ("containers", container.name, "volumes", number), what, "same-volume", "rename one of them"
+
+
+def _order(blueprint: Blueprint) -> Iterator[Misfit]:
+    """What a container waits for can come about: no circle, and an end where an end is waited for."""
+    containers = {item.name: item for item in blueprint.containers}
+    for item in blueprint.containers:
+        waiting, seen = [name for name, _ in item.needs], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name in containers and name not in seen:
+                seen.add(name)
+                waiting += [other for other, _ in containers[name].needs]
+        if item.name in seen:
+            what = f"{item.name}: needs: it would wait for itself"
+            yield ("containers", item.name, "needs"), what, "circle", "remove one of these needs"
+        for name, condition in item.needs:
+            other = containers.get(name)
+            if other is not None and (condition == "completed") != other.one_shot:
+                right = "completed" if other.one_shot else "healthy"
+                what = f"{item.name}: needs: {name} is never {condition}"
+                yield ("containers", item.name, "needs", name), what, "unmet-need", f"write {name}: {right}"
 
 
 def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[Misfit]:
