@@ -8,6 +8,7 @@ import pytest
 from infrakit import resources
 from infrakit.compiler import load
 from infrakit.config import bind, check_schema, parse
+from infrakit.emit.review_facts import headline
 from infrakit.errors import ConfigurationInvalid
 from infrakit.resolve.checks.names import is_host
 from infrakit.resolve.networks import _subnets
@@ -310,3 +311,23 @@ def test_an_app_cannot_dial_one_in_the_hosts_network():
         load((ONE + apps).encode(), "infrakit.yaml", lambda _: own(HOST, route="").encode())
     (problem,) = refused.value.problems
     assert problem.code == "host-network" and str(problem.position) == "infrakit.yaml:4:88"
+
+
+def test_the_memory_that_is_checked_is_the_sum_that_the_review_shows():
+    text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: monitoring, memory: MEMORY}}\n"
+    host = fleet(text.replace("MEMORY", "64g"))[0]
+    total = sum(item.memory_bytes for service in host.services for item in service.containers) >> 20
+    assert f"{total} MiB of memory" in headline(host)
+    assert fleet(text.replace("MEMORY", f"{total}m"))
+    with pytest.raises(ConfigurationInvalid) as refused:
+        fleet(text.replace("MEMORY", f"{total - 1}m"))
+    assert f"{total}m" in refused.value.problems[0].what
+
+
+def test_an_image_of_the_users_own_is_for_the_user_to_know():
+    text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: full, architecture: armhf}}\n"
+    for more in ("", "images: {mirror: registry.lan}\n"):
+        with pytest.raises(ConfigurationInvalid) as refused:
+            fleet(text + "services: {glances: {image: 'x/glances:4.5.5'}}\n" + more)
+        found = " ".join(problem.what for problem in refused.value.problems)
+        assert "authentik" in found and "glances" not in found

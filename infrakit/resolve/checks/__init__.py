@@ -11,7 +11,9 @@ from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
 from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
-from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
+from infrakit.resolve.checks.hosts import hosts_distinct, one_core
+from infrakit.resolve.checks.limits import limits_real
+from infrakit.resolve.checks.machines import architectures, memory_fits
 from infrakit.resolve.checks.names import hostnames, slugs
 from infrakit.resolve.checks.network import addresses_for_docker, addresses_real, pool_apart, pool_private
 from infrakit.resolve.checks.own import own_fits
@@ -38,15 +40,14 @@ CHECKS = (
     secrets_apart,
     hosts_distinct,
     one_core,
-    architectures,
-    memory_fits,
+    limits_real,
     addresses_real,
     pool_private,
     pool_apart,
     tls_complete,
 )
 
-DECIDED = (unreachable, unmet_needs, slugs, addresses_for_docker, ports_apart, room)
+DECIDED = (unreachable, unmet_needs, slugs, addresses_for_docker, ports_apart, room, architectures, memory_fits)
 """What is asked of the decisions: how names, ports and sums came out."""
 
 

@@ -1,4 +1,4 @@
-"""hosts.*: distinct machines, one core, images for their architecture, and enough memory."""
+"""hosts.*: distinct machines, and one core."""
 
 from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config, HostConfig, Path
@@ -7,7 +7,6 @@ from infrakit.resolve.addresses import canonical
 from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
-MEBIBYTE = 1 << 20
 MOST_HOSTS = 20_000
 
 
@@ -150,58 +149,4 @@ def one_core(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
         )
     if not config.hosts and not config.patterns and not config.profiles:
         found.append(Problem(locate(("version",), key=True), "pattern is missing", "missing-key", "add pattern: full"))
-    return found
-
-
-def architectures(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """Every image of a host is published for its architecture."""
-    found = []
-    off = {service.name for service in config.services if service.enabled is False}
-    images = {service.name for service in config.services if service.image}
-    for host in config.hosts:
-        profiles = set(profiles_of(host.patterns, host.profiles, alone=False))
-        for blueprint in catalog.blueprints.values():
-            if not profiles & set(blueprint.profiles) or blueprint.name in off | images:
-                continue
-            for container in blueprint.containers:
-                if host.architecture not in container.architectures:
-                    what = f"hosts.{host.name}.architecture: {container.image} is not published for {host.architecture}"
-                    hint = f"switch services.{blueprint.name} off, or name an image of your own there"
-                    found.append(Problem(locate((*host.path, "architecture")), what, "no-image", hint))
-        for app in config.apps:
-            wanted = next((path for name, path in app.hosts if name == host.name), None)
-            if wanted and app.architectures and host.architecture not in app.architectures:
-                what = f"apps.{app.name}.hosts: its image is not published for {host.architecture}"
-                found.append(
-                    Problem(locate(wanted), what, "no-image", "", related=locate((*host.path, "architecture")))
-                )
-    return found
-
-
-def memory_fits(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """The limits of what a host runs do not add up to more than its memory."""
-    found = []
-    said = {service.name: service for service in config.services}
-    for host in config.hosts:
-        if not host.memory_bytes:
-            continue
-        profiles = set(profiles_of(host.patterns, host.profiles, alone=False))
-        total = 0
-        for blueprint in catalog.blueprints.values():
-            setting = said.get(blueprint.name)
-            if not profiles & set(blueprint.profiles) or (setting and setting.enabled is False):
-                continue
-            for container in blueprint.containers:
-                own = setting.memory_bytes if setting and container is blueprint.main else 0
-                total += own or container.memory_bytes
-        total += sum(
-            app.memory_bytes or 256 * MEBIBYTE for app in config.apps if host.name in [name for name, _ in app.hosts]
-        )
-        if total > host.memory_bytes:
-            what = f"hosts.{host.name}.memory: what runs there may use {total // MEBIBYTE}m"
-            found.append(
-                Problem(
-                    locate((*host.path, "memory")), what, "memory", "lower limits under services, or move something"
-                )
-            )
     return found

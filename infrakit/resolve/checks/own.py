@@ -12,6 +12,7 @@ from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
 from infrakit.resolve.checks.apps import OWN_NAMES
+from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
 from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
@@ -33,6 +34,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *_names(blueprint, taken),
             *_parts(app, blueprint, catalog),
             *_order(blueprint),
+            *_limits(blueprint),
             *_references(blueprint),
             *_in_the_hosts_network(blueprint),
         ):
@@ -175,6 +177,14 @@ def _in_the_hosts_network(blueprint: Blueprint) -> Iterator[Misfit]:
             if item.name in outside and said:
                 what = f"{item.name}: {key}: it has the host's network, and none of ours"
                 yield ("containers", item.name, key), what, "host-network", hint
+
+
+def _limits(blueprint: Blueprint) -> Iterator[Misfit]:
+    for item in blueprint.containers:
+        for key, wrong in (("memory", 0 < item.memory_bytes < LEAST_MEMORY), ("cpus", few_cpus(item.cpus))):
+            if wrong:
+                what = f"{item.name}: {key}: Docker takes no less than {LEAST[key]}"
+                yield ("containers", item.name, key), what, "limit-low", "write more, or leave the key out"
 
 
 def _references(blueprint: Blueprint) -> Iterator[Misfit]:
