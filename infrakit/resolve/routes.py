@@ -147,3 +147,37 @@ def unreachable(world: World, locate: Locate) -> list[Problem]:
             what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
             problems.append(Problem(position, what, "address-missing", "add address: with the host's LAN address"))
     return problems
+
+
+def balanced(world: World, locate: Locate) -> list[Problem]:
+    """What it means that an app has several hosts: one door for all where there is a core, and what each has of its
+    own."""
+    found = []
+    for app in world.config.apps:
+        hosts = [host for host in world.hosts if host.name in [name for name, _ in app.hosts]]
+        runs = [placed for host in hosts for placed in host.placed if placed.app is app]
+        if len(runs) < 2 or runs[0].blueprint.route is None:
+            continue
+        place = locate((*app.path, "hosts"), key=True)
+        names = " and ".join(host.shown for host in hosts)
+        if not world.core:
+            what = f"apps.{app.name}.hosts: without a core, {names} each answer for the same host name"
+            hint = "give one host the pattern full, whose Caddy leads to all, or name one host"
+            found.append(Problem(place, what, "not-balanced", hint, "warning"))
+            continue
+        own = _own_to_each(runs[0])
+        if own:
+            what = f"apps.{app.name}.hosts: {names} share one door, and each has {own} of its own"
+            hint = "name one host, unless the app itself keeps them equal"
+            found.append(Problem(place, what, "balanced-apart", hint, "warning"))
+    return found
+
+
+def _own_to_each(placed: Placed) -> str:
+    """What an app has on each of its hosts that differs from that on the others, in words."""
+    volumes = {item.volume for container in placed.blueprint.containers for item in container.volumes}
+    secrets = {item.name for item in placed.blueprint.secrets if item.kind == "password" and not item.shared}
+    if placed.blueprint.oidc is not None:
+        secrets.discard(placed.blueprint.oidc.secret)
+    kinds = [("data", volumes), ("secrets", secrets)]
+    return " and ".join(f"{kind} ({', '.join(sorted(names))})" for kind, names in kinds if names)

@@ -331,3 +331,50 @@ def test_an_image_of_the_users_own_is_for_the_user_to_know():
             fleet(text + "services: {glances: {image: 'x/glances:4.5.5'}}\n" + more)
         found = " ".join(problem.what for problem in refused.value.problems)
         assert "authentik" in found and "glances" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "domain: home.lan\ntls: {mode: internal}",
+        "domain: fritz.box\ntls: {mode: files}",
+        "domain: lan.example.org",
+        "domain: mylan.de",
+        *(f"domain: home.example.org\ntimezone: {name}" for name in ("UTC", "Europe/Berlin", "Etc/GMT+5", "EST5EDT")),
+        "domain: home.example.org\ntimezone: America/Argentina/ComodRivadavia",
+    ],
+)
+def test_domains_and_time_zones_that_exist_are_accepted(text):
+    assert fleet(f"version: 1\npattern: full\n{text}\n")
+
+
+TWO_EDGES = FLEET.replace("full", "edge").replace("[edge, monitoring]", "edge")
+BALANCED = "{hosts: [core, shed], image: 'x/y:1', port: 80"
+
+
+@pytest.mark.parametrize(
+    "hosts, app, codes",
+    [
+        (FLEET, f"{BALANCED}}}", set()),
+        (FLEET, f"{BALANCED}, user_secrets: [word], oidc: {{redirects: [/cb]}}}}", set()),
+        (FLEET, f"{BALANCED}, data: [/data]}}", {"balanced-apart"}),
+        (FLEET, f"{BALANCED}, secrets: [cookie]}}", {"balanced-apart"}),
+        (
+            FLEET.replace("full", "edge").replace("[edge, monitoring]", "edge"),
+            f"{BALANCED}, public: true}}",
+            {"not-balanced"},
+        ),
+    ],
+)
+def test_a_word_where_hosts_behind_one_name_differ(hosts, app, codes):
+    warnings = load(f"{hosts}apps: {{wiki: {app}}}\n".encode(), "infrakit.yaml", lambda name: b"").warnings
+    found = [problem for problem in warnings if "balanced" in problem.code]
+    assert {problem.code for problem in found} == codes
+    assert all(str(problem.position).startswith("infrakit.yaml:7:") for problem in found)
+
+
+@pytest.mark.parametrize("name", ["url.nobody", "hostname.own-b", "inside.x", "option.x", "nothing"])
+def test_a_reference_to_nobody_is_refused(name):
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(own_app(""), "infrakit.yaml", lambda _: own(f"environment: {{A: '${{{name}}}'}}").encode())
+    assert {problem.code for problem in refused.value.problems} == {"unknown-reference"}

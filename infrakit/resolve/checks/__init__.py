@@ -20,10 +20,10 @@ from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
-from infrakit.resolve.checks.tls import tls_complete
+from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
-from infrakit.resolve.routes import unreachable
+from infrakit.resolve.routes import balanced, unreachable
 from infrakit.resolve.selection import select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
@@ -44,10 +44,22 @@ CHECKS = (
     addresses_real,
     pool_private,
     pool_apart,
+    domain_real,
+    timezone_known,
     tls_complete,
 )
 
-DECIDED = (unreachable, unmet_needs, slugs, addresses_for_docker, ports_apart, room, architectures, memory_fits)
+DECIDED = (
+    unreachable,
+    balanced,
+    unmet_needs,
+    slugs,
+    addresses_for_docker,
+    ports_apart,
+    room,
+    architectures,
+    memory_fits,
+)
 """What is asked of the decisions: how names, ports and sums came out."""
 
 
