@@ -51,8 +51,10 @@ class References:
         return lookup
 
     def lookup(self, name: str) -> str:
-        """The value of a reference, "" where it has none on this host. One that stands for nothing is a bug of ours: the
-        user's are refused before (checks/own.py)."""
+        """The value of a reference, "" where it has none on this host.
+
+        One that stands for nothing is a bug of ours: the user's are refused before (checks/own.py).
+        """
         if name in self._simple:
             return self._simple[name]
         if name in ("url", "hostname"):
