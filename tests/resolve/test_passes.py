@@ -378,3 +378,15 @@ def test_a_reference_to_nobody_is_refused(name):
     with pytest.raises(ConfigurationInvalid) as refused:
         load(own_app(""), "infrakit.yaml", lambda _: own(f"environment: {{A: '${{{name}}}'}}").encode())
     assert {problem.code for problem in refused.value.problems} == {"unknown-reference"}
+
+
+@pytest.mark.parametrize("other", ["aaa", "zzz"])
+def test_a_blueprint_has_no_secret_of_another_app(other):
+    mine = own("secrets: [word]", top="secrets: {word: {description: Mine.}}")
+    texts = {"./own.yaml": mine, "./two.yaml": mine.replace("own", "zzz2")}
+    plain = f"  {other}: {{image: 'x/y:1', secrets: [word]}}\n  own: {{blueprint: ./own.yaml}}\n"
+    both = "  own: {blueprint: ./own.yaml}\n  zzz2: {blueprint: ./two.yaml}\n"
+    for apps in (plain, both):
+        with pytest.raises(ConfigurationInvalid) as refused:
+            load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
+        assert {problem.code for problem in refused.value.problems} == {"secret-name"}

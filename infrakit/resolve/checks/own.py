@@ -13,6 +13,7 @@ from infrakit.errors import Problem
 from infrakit.model import Origin
 from infrakit.resolve.checks.apps import OWN_NAMES
 from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
+from infrakit.resolve.checks.secrets import said_secrets
 from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
@@ -26,12 +27,14 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
     found = []
     taken = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     taken |= {app.name for app in config.apps if not app.blueprint}
+    secrets = {name: app.name for name, app, _, _ in said_secrets(config)}
     for app in config.apps:
         blueprint = blueprints.get(app.name)
         if blueprint is None or not app.blueprint:
             continue
         for path, what, code, hint in (
             *_names(blueprint, taken),
+            *_secrets(blueprint, secrets),
             *_parts(app, blueprint, catalog),
             *_order(blueprint),
             *_limits(blueprint),
@@ -76,6 +79,15 @@ def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
             if other != name:
                 what = f"{container.name}: the volumes {name} and {other} would both be called {final}"
                 yield ("containers", container.name, "volumes", number), what, "same-volume", "rename one of them"
+
+
+def _secrets(blueprint: Blueprint, owners: dict[str, str]) -> Iterator[Misfit]:
+    """A blueprint that names another app's secret would read it. `owners`: secret -> app, filled in as they come."""
+    for spec in blueprint.secrets:
+        other = owners.setdefault(spec.name, blueprint.name)
+        if other != blueprint.name:
+            what = f"secrets.{spec.name}: it is one of apps.{other}"
+            yield ("secrets", spec.name), what, "secret-name", "choose another name"
 
 
 def _order(blueprint: Blueprint) -> Iterator[Misfit]:
