@@ -93,6 +93,13 @@ def test_an_app_on_two_hosts_has_one_door_with_two_upstreams():
     core = fleet(FLEET + "apps: {wiki: {image: 'x/y:1', port: 80, hosts: [core, shed]}}\n")[0]
     route = next(route for route in core.routes if route.service == "wiki")
     assert [upstream.address for upstream in route.upstreams] == ["wiki:80", "192.168.1.31:8443"]
+    assert route.health_path == ""
+
+
+def test_a_page_is_asked_for_health_only_where_the_file_names_it():
+    for more, path in (("", ""), (", health: /healthz", "/healthz")):
+        host = fleet(f"{ONE}apps: {{wiki: {{image: 'x/y:1', port: 80{more}}}}}\n")[0]
+        assert next(route.health_path for route in host.routes if route.service == "wiki") == path
 
 
 def test_the_mirror_stands_before_every_image():
