@@ -23,8 +23,6 @@ from infrakit.resolve import checks, settle
 from infrakit.resolve.fleet import assemble
 from infrakit.resolve.images import unlocked
 from infrakit.resolve.own import own_blueprints
-from infrakit.resolve.routes import unreachable
-from infrakit.resolve.selection import unmet_needs
 
 ReadBlueprint = Callable[[str], bytes]
 
@@ -110,9 +108,7 @@ def _settled(
     """All decisions taken, and what our promises say about them."""
     world = settle(config, catalog, blueprints, lock)
     fleet = assemble(world)
-    return fleet, unreachable(world, locate) + unmet_needs(world, locate) + unlocked(world, locate.origin) + judge(
-        fleet, locate.origin
-    )
+    return fleet, checks.decided(world, locate) + unlocked(world, locate.origin) + judge(fleet, locate.origin)
 
 
 def _beyond(

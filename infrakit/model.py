@@ -174,7 +174,8 @@ class Service(NamedTuple):
 
 class Network(NamedTuple):
     """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication
-    is off).
+    is off). `masquerade` false: what goes out keeps an address that no answer finds back to; only what comes in is
+    answered.
 
     `subnet_origin` is where the user named the pool that the subnet is from, None where nobody did.
     """
@@ -186,6 +187,7 @@ class Network(NamedTuple):
     purpose: str
     origin: Origin
     subnet_origin: Origin | None = None
+    masquerade: bool = True
 
 
 class Upstream(NamedTuple):

@@ -275,6 +275,13 @@ def test_names_with_and_without_a_mirror(image, full, bare):
     assert locked_name(f"mirror.lan:5000/x/{full}", "mirror.lan:5000/x/") == full
 
 
+def test_an_image_that_names_the_mirror_is_fetched_from_there_once():
+    own = "mirror.lan:5000/x/own:1"
+    for mirror in ("mirror.lan:5000/x/", "mirror.lan:5000/x", "mirror.lan:5000"):
+        assert mirrored_name(own, mirror) == locked_name(own, mirror) == own
+    assert mirrored_name(own, "mirror.lan:50") == f"mirror.lan:50/{own}"
+
+
 def test_with_a_lock_each_container_carries_the_image_of_its_processor_and_keeps_its_name():
     lock = fleet_lock()
     plain = {item.host: item for item in compiled(None).fleet.deployments}

@@ -151,8 +151,10 @@ def _network(project: str, network: Network) -> dict[str, Any]:
         tree["name"] = f"{project}_default"
     tree["driver"] = "bridge"
     tree["internal"] = network.internal
-    if network.isolated:
-        tree["driver_opts"] = {"com.docker.network.bridge.enable_icc": "false"}
+    switched_off = {"enable_icc": network.isolated, "enable_ip_masquerade": not network.masquerade}
+    options = {f"com.docker.network.bridge.{key}": "false" for key, off in switched_off.items() if off}
+    if options:
+        tree["driver_opts"] = options
     tree["ipam"] = {"config": [{"subnet": network.subnet}]}
     return tree
 

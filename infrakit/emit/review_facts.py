@@ -337,7 +337,7 @@ def _networks(deployment: Deployment) -> Section:
 
 
 def _way_out(network: Network) -> str:
-    out = "no way out" if network.internal else "leads out"
+    out = "no way out" if network.internal else "leads out" if network.masquerade else "lets in, not out"
     return f"{out}, members cannot reach each other" if network.isolated else out
 
 

@@ -82,7 +82,7 @@ def _stops(deployment: Deployment) -> list[Stop]:
         hosts = [item.remote for item in route.upstreams if item.remote]
         for place, host in enumerate(hosts):
             elsewhere.setdefault(host, []).extend(() if local or place else (route,))
-    out = {network.name for network in deployment.networks if not network.internal}
+    out = {network.name for network in deployment.networks if network.masquerade and not network.internal}
     caddy = {
         name
         for service in deployment.services

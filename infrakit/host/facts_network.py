@@ -27,12 +27,13 @@ class Listener(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A port that a container has; `ours` where InfraKit made that container."""
+    """A port that a container has; `ours` where InfraKit made that container. `address` as in Listener."""
 
     protocol: str
     port: int
     container: str
     ours: bool
+    address: str = ""
 
 
 class Route(NamedTuple):
@@ -106,9 +107,9 @@ def _docker_rows(recording: Recording, *verb: str) -> list[str]:
 
 def _published(recording: Recording) -> Iterator[Published]:
     for name, ports, _, ours in containers(recording):
-        for found in re.finditer(r":([0-9]{1,5})(?:-([0-9]{1,5}))?->[0-9-]+/(tcp|udp)", ports):
-            for port in range(int(found[1]), int(found[2] or found[1]) + 1):
-                yield Published(found[3], port, name, ours)
+        for found in re.finditer(r"\[?([0-9a-f:.]*)\]?:([0-9]{1,5})(?:-([0-9]{1,5}))?->[0-9-]+/(tcp|udp)", ports):
+            for port in range(int(found[2]), int(found[3] or found[2]) + 1):
+                yield Published(found[4], port, name, ours, found[1])
 
 
 def _routes(recording: Recording) -> Iterator[Route]:

@@ -51,13 +51,16 @@ def full_name(image: str) -> str:
 
 
 def mirrored_name(image: str, mirror: str) -> str:
-    """`image` as it is fetched: behind the mirror, where there is one."""
-    return f"{mirror.rstrip('/')}/{full_name(image)}" if mirror else image
+    """`image` as it is fetched: behind the mirror, where there is one and the image is not named there already."""
+    before = f"{mirror.rstrip('/')}/"
+    return f"{before}{full_name(image)}" if mirror and not image.startswith(before) else image
 
 
 def locked_name(image: str, mirror: str) -> str:
     """The other way round: the name under which an image of a Deployment stands in a lock."""
-    return full_name(image.removeprefix(f"{mirror.rstrip('/')}/") if mirror else image)
+    behind = image.removeprefix(f"{mirror.rstrip('/')}/") if mirror else image
+    # What stands behind a mirror names its registry; what does not is an image of the mirror's own.
+    return behind if behind == full_name(behind) else full_name(image)
 
 
 def untagged(name: str) -> str:

@@ -95,12 +95,13 @@ def _secrets(app: AppConfig) -> dict[str, Any]:
 
 
 def _route(app: AppConfig) -> dict[str, Any]:
-    return {
+    tree = {
         "container": app.name,
         "port": app.port,
         "subdomain": app.subdomain or app.name,
         "sign_in": "application" if app.oidc or app.saml else "forward_auth",
-        "health_path": app.health or "/",
         "identity_headers": True,
         "stream": True,
     }
+    # What a page answers at / is anybody's guess: a redirect to its own sign-in, for many.
+    return {**tree, "health_path": app.health} if app.health else tree

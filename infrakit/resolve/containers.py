@@ -66,7 +66,7 @@ def build_container(
     """One container of a blueprint as it runs on `host`."""
     name = spec.name
     lookup = table.for_container(name)
-    origins = {"": _base(world, placed, name), **_said(world, placed, spec, table)}
+    origins = {"": _base(world, placed, name), **_said(world, host, placed, spec, table)}
     container = Container(
         name=name,
         image=spec.image,
@@ -86,7 +86,7 @@ def build_container(
         shm_bytes=spec.shm_bytes,
         health=_health(spec.health, lookup),
         one_shot=spec.one_shot,
-        depends_on=tuple(Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs),
+        depends_on=_depends_on(host, placed, spec),
         networks=host.membership.get(name, ()),
         ports=_ports(host, placed, spec),
         extra_hosts=(),
@@ -111,17 +111,32 @@ def _base(world: World, placed: Placed, name: str) -> Origin:
     return Origin(placed.blueprint.document, ("containers", name), "containers")
 
 
-def _said(world: World, placed: Placed, spec: ContainerBlueprint, table: References) -> dict[str, Origin]:
+def _said(
+    world: World, host: HostDraft, placed: Placed, spec: ContainerBlueprint, table: References
+) -> dict[str, Origin]:
     """Fields whose value the user wrote elsewhere than where the blueprint says it: through references, or as keys of
     an app."""
     texts = [(f"environment.{key}", value) for key, value in spec.environment]
     texts += [(f"command.{index}", word) for index, word in enumerate(spec.command or ())]
     found = {field: table.cause(text) for field, text in texts}
+    if placed.app is not None and spec is placed.blueprint.main:
+        for needed in host.needed(placed):
+            path = next(path for name, path in placed.app.needs if name == needed.name)
+            found[f"needs.{needed.blueprint.main.name}"] = world.origin(path, "containers")
     if placed.app is not None and not placed.app.blueprint:
         path = placed.app.path
         found["volumes"] = world.origin((*path, "data"), "containers")
         found["health"] = world.said((*path, "health"), "containers") or world.origin((*path, "port"), "containers")
     return {field: origin for field, origin in found.items() if origin is not None}
+
+
+def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[Dependency, ...]:
+    """What the blueprint says of its own containers; an app's main one waits for what the app needs, too."""
+    found = {Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs}
+    if spec is placed.blueprint.main:
+        others = [needed.blueprint.main for needed in host.needed(placed)]
+        found |= {Dependency(main.name, CONDITIONS["completed" if main.one_shot else "healthy"]) for main in others}
+    return tuple(sorted(found))
 
 
 def _words(words: tuple[str, ...] | None, lookup: Lookup) -> tuple[str, ...] | None:
@@ -136,7 +151,7 @@ def _health(spec: Health | None, lookup: Lookup) -> Health | None:
 
 def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount, ...]:
     service = placed.name
-    found = [Mount("volume", _volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
+    found = [Mount("volume", final_volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
     found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
     found += [Mount("host", item.host, item.path, item.read_only) for item in spec.host_paths]
     compiled = COMPILED.get(service, {}).get(name) if placed.app is None else None
@@ -147,14 +162,15 @@ def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount,
     return tuple(sorted(found, key=lambda mount: mount.path))
 
 
-def _volume(service: str, volume: str) -> str:
+def final_volume(service: str, volume: str) -> str:
+    """What the volume of a service is called beside those of others."""
     return volume if volume.startswith(f"{service}-") else f"{service}-{volume}"
 
 
 def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[PublishedPort, ...]:
     """What the host's door says for Caddy; what a granted blueprint says for others."""
     if placed.app is not None or placed.name != DOOR:
-        return tuple(PublishedPort("", item.published, item.port) for item in spec.ports)
+        return tuple(PublishedPort("", item.published, item.port, item.protocol) for item in spec.ports)
     door = host.door
     pairs = [(door.http_port, 80, "tcp"), (door.https_port, 443, "tcp"), (door.https_port, 443, "udp")]
     pairs += [(door.tunnel_port, door.tunnel_port, "tcp"), (door.fleet_port, door.fleet_port, "tcp")]

@@ -4,39 +4,66 @@ A container shares a network only with those that it must talk to, so that a com
 sign-in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from zlib import crc32
 
+from infrakit.errors import Problem
 from infrakit.model import Network, Origin
-from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
+from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 WAY_OUT = "infrakit_default"
 """Caddy's. Every other container has one of its own: Docker finds a name on any network that two containers share, and
 on one whose members cannot talk to each other that is a dead end (seen with Engine 26: Caddy never reached
 Portainer)."""
 
-OUT = "out_"
 PROXY = "proxy_network"
 MONITORING = "monitoring_network"
 WATCHERS = ("dozzle", "dozzle-agent")
+SUFFIX = "internal"
+"""The one kind that ends its networks' names, where the others begin them: nothing else may be called so."""
 
-PURPOSES = {
-    "door": "Caddy and what it leads to",
-    "internal": "the containers of one service",
-    "socket": "a socket proxy and its one consumer",
-    "signin": "Authentik and a service that signs in by itself",
-}
+SLOT = 16
+"""Addresses of the smallest network that is cut, a /28."""
+WAY_OUT_SLOTS = 16
+NO_MEMBERS = 3
+"""Addresses of a network that no container can have: its own, the bridge's, and the broadcast."""
+LARGEST_POOL, SMALLEST_POOL = 12, 22
+"""Lengths of the prefix, as the schema has them."""
+
+
+class Kind(NamedTuple):
+    """What the networks of one kind are for, and what leads out of them."""
+
+    purpose: str
+    internal: bool = True
+    isolated: bool = False
+    masquerade: bool = True
+
+
+DOORS = Kind("Caddy and what it leads to")
+SIGN_IN_DOOR = Kind("Caddy and Authentik")
+PRIVATE = Kind("the containers of one service")
+SOCKETS = Kind("a socket proxy and its one consumer")
+CHANNELS = Kind("Authentik and a service that signs in by itself")
+LINKS = Kind("containers that work together")
+WATCHING = Kind("Dozzle and its agent")
+OUT = Kind("the way out of one container", internal=False, isolated=True)
+# Docker publishes no port of a container that is on internal networks only (seen with Engine 20.10: nothing listens).
+IN = Kind("the way in to the ports that one container publishes", internal=False, isolated=True, masquerade=False)
 
 
 class _Plan:
-    """Networks under construction: name -> members, and why. Lives only inside `draw_networks`."""
+    """Networks under construction: name -> members, their kind, and why. Lives only inside `draw_networks`."""
 
     def __init__(self) -> None:
         self.members: dict[str, set[str]] = {}
+        self.kinds: dict[str, Kind] = {}
         self.origins: dict[str, Origin] = {}
 
-    def join(self, network: str, members: Iterable[str], origin: Origin) -> None:
+    def join(self, network: str, kind: Kind, members: Iterable[str], origin: Origin) -> None:
         self.members.setdefault(network, set()).update(members)
+        self.kinds.setdefault(network, kind)
         self.origins.setdefault(network, origin._replace(decided_by="networks"))
 
 
@@ -52,11 +79,14 @@ def _draw(world: World, host: HostDraft) -> HostDraft:
         _private(host, placed, plan)
     watchers = [name for name in WATCHERS if host.has(name)]
     if len(watchers) > 1:
-        plan.join(MONITORING, watchers, host.origin)
-    subnets = _subnets(world.config.network.pool, sorted(plan.members))
+        plan.join(MONITORING, WATCHING, watchers, host.origin)
+    subnets = _subnets(world.config.network.pool, {name: len(plan.members[name]) for name in plan.members})
     pool = world.said(("network", "pool"), "networks")
     networks = tuple(
-        _network(name, subnets[name], plan.origins[name])._replace(subnet_origin=pool) for name in sorted(plan.members)
+        Network(
+            name, subnets[name], kind.internal, kind.isolated, kind.purpose, plan.origins[name], pool, kind.masquerade
+        )
+        for name, kind in sorted(plan.kinds.items())
     )
     membership: dict[str, list[str]] = {}
     for name in sorted(plan.members):
@@ -69,76 +99,95 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     """Caddy and each routed container, two by two; the tunnel reaches Caddy alone."""
     route = placed.blueprint.route
     if placed.name == SIGN_IN and host.has(DOOR):
-        plan.join(PROXY, (DOOR, placed.route.container), placed.cause)
+        plan.join(PROXY, SIGN_IN_DOOR, (DOOR, placed.route.container), placed.cause)
     elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
-        plan.join(f"door_{placed.name}", (DOOR, route.container), placed.cause)
+        plan.join(f"door_{placed.name}", DOORS, (DOOR, route.container), placed.cause)
     elif placed.name == TUNNEL and host.has(DOOR):
-        plan.join(f"door_{placed.name}", (DOOR, *_names(placed)), placed.cause)
+        plan.join(f"door_{placed.name}", DOORS, (DOOR, *_names(placed)), placed.cause)
 
 
 def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     """Networks of a service's own: its containers, its way out, its socket proxies, its back channels."""
     if len(placed.blueprint.containers) > 1:
-        plan.join(f"{placed.name}_internal", _names(placed), placed.cause)
+        plan.join(f"{placed.name}_{SUFFIX}", PRIVATE, _names(placed), placed.cause)
     for container in placed.blueprint.containers:
         name = container.name
         if container.internet:
-            plan.join(WAY_OUT if name == DOOR else f"{OUT}{name}", (name,), placed.cause)
+            plan.join(WAY_OUT if name == DOOR else f"out_{name}", OUT, (name,), placed.cause)
+        elif container.ports:
+            plan.join(f"in_{name}", IN, (name,), placed.cause)
         if container.docker is not None and container.docker.transport == "tcp":
-            plan.join(f"socket_{name}", (name, f"{name}-socket"), placed.cause)
+            plan.join(f"socket_{name}", SOCKETS, (name, f"{name}-socket"), placed.cause)
         for target in container.reaches:
             reached = next((other for other in host.placed if other.name == target), None)
             if reached is not None:
-                channel = f"signin_{name}" if target == SIGN_IN else f"link_{name}_{target}"
-                plan.join(channel, (name, reached.blueprint.main.name), placed.cause)
-    if placed.app is not None:
-        for need, _ in placed.app.needs:
-            needed = next((other for other in host.placed if other.name == need), None)
-            if needed is not None:
-                plan.join(
-                    f"link_{placed.name}_{need}", (placed.blueprint.main.name, needed.blueprint.main.name), placed.cause
-                )
+                channel, kind = (f"signin_{name}", CHANNELS) if target == SIGN_IN else (f"link_{name}_{target}", LINKS)
+                plan.join(channel, kind, (name, reached.blueprint.main.name), placed.cause)
+    for needed in host.needed(placed):
+        members = (placed.blueprint.main.name, needed.blueprint.main.name)
+        plan.join(f"link_{placed.name}_{needed.name}", LINKS, members, placed.cause)
 
 
 def _names(placed: Placed) -> tuple[str, ...]:
     return tuple(container.name for container in placed.blueprint.containers)
 
 
-def _network(name: str, subnet: str, origin: Origin) -> Network:
-    kind = name.split("_")[0]
-    purpose = PURPOSES.get(kind, "containers that work together")
-    if name == WAY_OUT or name.startswith(OUT):
-        return Network(name, subnet, False, True, "the way out of one container", origin)
-    if name == PROXY:
-        purpose = "Caddy and Authentik"
-    elif name == MONITORING:
-        purpose = "Dozzle and its agent"
-    elif name.endswith("_internal"):
-        purpose = PURPOSES["internal"]
-    return Network(name, subnet, True, False, purpose, origin)
+def _subnets(pool: str, members: Mapping[str, int]) -> dict[str, str]:
+    """Network -> subnet, large enough for so many members, at a place that its name decides; "" where there is no room.
 
-
-def _subnets(pool: str, names: list[str]) -> dict[str, str]:
-    """Name -> subnet: the first /24 of the pool for the way out, a /28 for each other, at a slot that its name decides.
-
-    A new network therefore leaves the others where they are (but for a rare clash), and nothing is re-created.
+    A new network therefore leaves the others where they are (but for a rare clash), and nothing is re-created. Whole
+    powers of two, the large ones first: what is free stays in pieces that the small ones can have.
     """
-    address, _, length = pool.partition("/")
+    address, _, text = pool.partition("/")
+    length = int(text)
     octets = [int(octet) for octet in address.split(".")]
-    base = (octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3]) >> (32 - int(length)) << (32 - int(length))
-    slots = (1 << (28 - int(length))) - 16
-    taken: dict[int, str] = {}
+    base = (octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3]) >> (32 - length) << (32 - length)
+    taken = bytearray((1 << (32 - length)) // SLOT)
     found = {}
-    for name in names:
+    for name in sorted(members, key=lambda name: (-_slots(members[name]), name)):
         if name == WAY_OUT:
             found[name] = f"{_dotted(base)}/24"
             continue
-        slot = crc32(name.encode()) % slots
-        while slot in taken:
-            slot = (slot + 1) % slots
-        taken[slot] = name
-        found[name] = f"{_dotted(base + (slot + 16) * 16)}/28"
+        slots = _slots(members[name])
+        place = _place(taken, slots, crc32(name.encode()))
+        taken[place : place + slots] = b"\1" * slots if place else b""
+        found[name] = f"{_dotted(base + place * SLOT)}/{33 - (slots * SLOT).bit_length()}" if place else ""
     return found
+
+
+def _slots(members: int) -> int:
+    """How many of the smallest networks have room for so many members: a power of two."""
+    return 1 << max(0, (members + NO_MEMBERS - 1).bit_length() - 4)
+
+
+def _place(taken: bytearray, slots: int, wish: int) -> int:
+    """The first free place for so many slots at or after `wish`, round the end; 0, which is never free, for none."""
+    first = max(WAY_OUT_SLOTS, slots)
+    places = (len(taken) - first) // slots
+    for step in range(max(0, places)):
+        place = first + (wish + step) % places * slots
+        if not any(taken[place : place + slots]):
+            return place
+    return 0
+
+
+def room(world: World, locate: Locate) -> list[Problem]:
+    """Every network has a subnet, or the pool that would do is named."""
+    pool = world.config.network.pool
+    for host in world.hosts:
+        if all(network.subnet for network in host.networks):
+            continue
+        members = {network.name: 0 for network in host.networks}
+        for networks in host.membership.values():
+            for name in networks:
+                members[name] += 1
+        lengths = range(int(pool.partition("/")[2]) - 1, LARGEST_POOL - 1, -1)
+        enough = next((length for length in lengths if all(_subnets(f"10.0.0.0/{length}", members).values())), 0)
+        what = f"network.pool: {pool} has no room for the {len(members)} networks of {host.shown}"
+        hint = f"write /{enough} for /{pool.partition('/')[2]}, or choose another, for instance 10.0.0.0/{enough}"
+        hint = hint if enough else "move some apps to another host"
+        return [Problem(locate(("network", "pool")), what, "pool-small", hint)]
+    return []
 
 
 def _dotted(number: int) -> str:

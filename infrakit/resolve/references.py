@@ -43,15 +43,18 @@ class References:
     def for_container(self, container: str) -> Lookup:
         """The lookup for the strings of one container."""
 
-        def lookup(name: str) -> str | None:
+        def lookup(name: str) -> str:
             if name == "docker_host":
                 return f"tcp://{container}-socket:{SOCKET_PORT}"
             return self.lookup(name)
 
         return lookup
 
-    def lookup(self, name: str) -> str | None:
-        """The value of a reference, "" where it has none on this host, None where there is no such reference."""
+    def lookup(self, name: str) -> str:
+        """The value of a reference, "" where it has none on this host.
+
+        One that stands for nothing is a bug of ours: the user's are refused before (checks/own.py).
+        """
         if name in self._simple:
             return self._simple[name]
         if name in ("url", "hostname"):
@@ -59,13 +62,13 @@ class References:
         kind, _, rest = name.partition(".")
         if kind in ("url", "hostname", "inside"):
             return self._address(kind, rest)
-        if kind == "option":
-            return self._options.get(rest)
+        if kind == "option" and rest in self._options:
+            return self._options[rest]
         if kind == "secret":
             return f"{SECRETS_DIRECTORY}/{rest}"
         if kind == "subnet":
             return next((network.subnet for network in self._host.networks if network.name == rest), "")
-        return None
+        raise KeyError(f"{self._placed.blueprint.document}: there is no ${{{name}}}")
 
     def cause(self, text: str) -> Origin | None:
         """Where the user wrote what the references in `text` stand for; None where that is nowhere."""

@@ -2,6 +2,7 @@
 
 from infrakit.errors import Problem
 from infrakit.model import Door, Origin, Route, Upstream
+from infrakit.resolve.addresses import canonical
 from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Locate, Placed, World
 
 ADMINISTRATORS = "administrators"
@@ -48,7 +49,7 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
             here.append(route)
         elif host.address:
             here.append(route._replace(sign_in="fleet", allow=()))
-            upstream = Upstream(_dial(host.address, world.config.network.fleet_port), host.name)
+            upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
             at_core.append(route._replace(upstreams=(upstream,)))
     return tuple(here), tuple(at_core)
 
@@ -127,11 +128,12 @@ def _door(world: World, host: HostDraft) -> Door:
     if not host.has(DOOR):
         return Door(0, 0, (), 0, 0)
     if world.core and host.name != world.core:
-        return Door(0, 0, (host.address,) if host.address else (), 0, network.fleet_port)
+        return Door(0, 0, (canonical(host.address),) if host.address else (), 0, network.fleet_port)
     if world.config.tls.mode == "tunnel":
         return Door(0, 0, (), 0, 0)
     tunnel = network.tunnel_port if host.has(HUB) and any(other.has(HUB_AGENT) for other in world.hosts) else 0
-    return Door(network.http_port, network.https_port, network.bind, tunnel, 0, network.trusted_proxies)
+    addresses = tuple(map(canonical, network.bind))
+    return Door(network.http_port, network.https_port, addresses, tunnel, 0, network.trusted_proxies)
 
 
 def unreachable(world: World, locate: Locate) -> list[Problem]:
@@ -146,3 +148,37 @@ def unreachable(world: World, locate: Locate) -> list[Problem]:
             what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
             problems.append(Problem(position, what, "address-missing", "add address: with the host's LAN address"))
     return problems
+
+
+def balanced(world: World, locate: Locate) -> list[Problem]:
+    """What it means that an app has several hosts: one door for all where there is a core, and what each has of its
+    own."""
+    found = []
+    for app in world.config.apps:
+        hosts = [host for host in world.hosts if host.name in [name for name, _ in app.hosts]]
+        runs = [placed for host in hosts for placed in host.placed if placed.app is app]
+        if len(runs) < 2 or runs[0].blueprint.route is None:
+            continue
+        place = locate((*app.path, "hosts"), key=True)
+        names = " and ".join(host.shown for host in hosts)
+        if not world.core:
+            what = f"apps.{app.name}.hosts: without a core, {names} each answer for the same host name"
+            hint = "give one host the pattern full, whose Caddy leads to all, or name one host"
+            found.append(Problem(place, what, "not-balanced", hint, "warning"))
+            continue
+        own = _own_to_each(runs[0])
+        if own:
+            what = f"apps.{app.name}.hosts: {names} share one door, and each has {own} of its own"
+            hint = "name one host, unless the app itself keeps them equal"
+            found.append(Problem(place, what, "balanced-apart", hint, "warning"))
+    return found
+
+
+def _own_to_each(placed: Placed) -> str:
+    """What an app has on each of its hosts that differs from that on the others, in words."""
+    volumes = {item.volume for container in placed.blueprint.containers for item in container.volumes}
+    secrets = {item.name for item in placed.blueprint.secrets if item.kind == "password" and not item.shared}
+    if placed.blueprint.oidc is not None:
+        secrets.discard(placed.blueprint.oidc.secret)
+    kinds = [("data", volumes), ("secrets", secrets)]
+    return " and ".join(f"{kind} ({', '.join(sorted(names))})" for kind, names in kinds if names)

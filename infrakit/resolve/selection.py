@@ -94,13 +94,9 @@ def unmet_needs(world: World, locate: Locate) -> list[Problem]:
                     problems.append(
                         Problem(
                             locate(path),
-                            f"apps.{placed.name}.needs: {name} {where}, {placed.name} on {_shown(host)}",
+                            f"apps.{placed.name}.needs: {name} {where}, {placed.name} on {host.shown}",
                             "unmet-need",
                             hint,
                         )
                     )
     return problems
-
-
-def _shown(host: HostDraft) -> str:
-    return host.config.name if host.config is not None else host.name

@@ -74,6 +74,16 @@ class HostDraft(NamedTuple):
         """Whether the service `name` runs here."""
         return any(placed.blueprint.name == name for placed in self.placed)
 
+    def needed(self, placed: Placed) -> tuple[Placed, ...]:
+        """What an app of this host needs, as far as it runs here."""
+        names = [name for name, _ in placed.app.needs] if placed.app is not None else ()
+        return tuple(other for name in names for other in self.placed if other.name == name)
+
+    @property
+    def shown(self) -> str:
+        """Its name as the user writes it."""
+        return self.config.name if self.config is not None else self.name
+
 
 class World(NamedTuple):
     """Inputs first, decisions after. `blueprints`: the user's apps as blueprints, by name. `lock` None: there is

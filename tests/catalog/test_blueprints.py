@@ -8,8 +8,10 @@ from jsonschema import Draft202012Validator
 from infrakit import resources
 from infrakit.catalog import blueprint_from, is_known, load_catalog, references
 from infrakit.catalog.load import read_trees
+from infrakit.catalog.model import Catalog
 from infrakit.catalog.show import describe, text_of
 from infrakit.config import check_schema, parse
+from infrakit.resolve.checks.own import unknown_references
 from infrakit.resolve.patterns import PROFILES
 
 SCHEMA = resources.schema("blueprint")
@@ -116,3 +118,11 @@ def test_the_precompiled_catalogue_is_the_same():
     assert json.loads(json.dumps(read_trees())) == read_trees()
     for name, tree in read_trees().items():
         assert blueprint_from(tree, f"blueprints/{name}.yaml") == CATALOG.blueprints[name]
+
+
+def test_every_reference_of_the_catalogue_stands_for_something():
+    catalog = load_catalog()
+    assert unknown_references(catalog) == []
+    glances = catalog.blueprints["glances"]
+    wrong = glances._replace(files=(glances.files[0]._replace(content="${url.nobody} ${option.none} ${url} ${x}"),))
+    assert len(unknown_references(Catalog({"glances": wrong}))) == 3

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from infrakit.emit import cloudflared, compose, environment_file, haproxy, service_files
 from infrakit.emit.container import CONFIG_LABEL, WATCH_LABEL, size
 from infrakit.emit.yaml_text import leaves
+from infrakit.model import Dependency, PublishedPort
 from tests.emit.deployments import container, deployment, everything, service
 from tests.emit.test_yaml_text import NAUGHTY
 from tests.emit.tree import compose as run_compose
@@ -147,6 +148,22 @@ def test_each_naughty_string_comes_out_as_itself(tmp_path, some):
     host = deployment(service("a", container("aa", command=tuple(some))))
 
     assert project(write(tmp_path, files(host), host))["services"]["aa"]["command"] == some
+
+
+@needs_compose
+def test_compose_reads_ports_with_their_protocol_at_addresses_of_both_kinds_and_an_order_across_files(tmp_path):
+    ports = tuple(PublishedPort(at, 53, 53, kind) for at in ("fd00::1", "192.168.1.10") for kind in ("tcp", "udp"))
+    blog = container("blog", ports=ports, depends_on=(Dependency("db", "service_healthy"),))
+    host = deployment(service("blog", blog), service("db", container("db")))
+    tree = project(write(tmp_path, files(host), host))["services"]["blog"]
+
+    assert [(port["host_ip"], port["protocol"]) for port in tree["ports"]] == [
+        ("fd00::1", "tcp"),
+        ("fd00::1", "udp"),
+        ("192.168.1.10", "tcp"),
+        ("192.168.1.10", "udp"),
+    ]
+    assert tree["depends_on"]["db"]["condition"] == "service_healthy"
 
 
 @needs_compose

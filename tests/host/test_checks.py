@@ -478,6 +478,17 @@ def test_the_stub_is_in_the_way_of_port_53_only():
     assert "ss -lntup" in found(listens(other), DNS)["ports-taken"].remedy
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.9"])
+def test_a_port_at_another_address_than_ours_is_free(address):
+    bound = WEB._replace(addresses=("127.0.0.1",))
+    taken = NGINX.replace("[::]:80", f"{address}:80")
+    assert taken != NGINX and ("ports-taken" in found(listens(taken), bound)) == (address == "127.0.0.1")
+    published = says(DOCKER_PS, f"blog-web-1\t{address}:80->8080/tcp\tblog\t\n")
+    assert ("ports-published" in found(published, bound)) == (address == "127.0.0.1")
+    everywhere = bound._replace(everywhere=(("tcp", 80),))
+    assert {"ports-taken"} <= set(found(listens(taken), everywhere))
+
+
 def test_the_unit_that_holds_a_port_is_named():
     finding = found(changed(listens(NGINX), says={"ps -e -o pid=,unit=": "901 nginx.service\n"}))["ports-taken"]
     assert (

@@ -249,7 +249,7 @@ def test_networks_of_docker_have_owners():
         ("10.1.2.0/24", "blog"),
         ("192.168.1.0/24", "host"),
     ]
-    assert facts.published == (Published("tcp", 8000, "blog", False), Published("tcp", 8001, "blog", False))
+    assert facts.published == tuple(Published("tcp", port, "blog", False, "127.0.0.1") for port in (8000, 8001))
 
 
 @pytest.mark.parametrize(

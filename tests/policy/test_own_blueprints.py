@@ -96,7 +96,7 @@ DANGERS = [
     ("host_path", {"line": "host_paths: [{host: /etc, path: /etc}]"}),
     ("ipc", {"line": "privileges: {ipc: host}"}),
     ("labels", {"line": "labels: {com.centurylinklabs.watchtower.enable: 'true'}"}),
-    ("network", {"line": "privileges: {network: host}"}),
+    ("network", {"line": "privileges: {network: host}", "route": ""}),
     ("pid", {"line": "privileges: {pid: host}"}),
     ("ports", {"line": "ports: [{port: 22}]"}),
     ("privileged", {"line": "privileges: {privileged: true}"}),

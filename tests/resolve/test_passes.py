@@ -1,9 +1,18 @@
 """Decisions: what runs where, under which name, on which network."""
 
+import random
+from ipaddress import ip_network
+
 import pytest
 
+from infrakit import resources
 from infrakit.compiler import load
+from infrakit.config import bind, check_schema, parse
+from infrakit.emit.review_facts import headline
+from infrakit.errors import ConfigurationInvalid
+from infrakit.resolve.checks.names import is_host
 from infrakit.resolve.networks import _subnets
+from tests.policy.test_own_blueprints import own
 
 FLEET = """version: 1
 domain: home.example.org
@@ -84,6 +93,13 @@ def test_an_app_on_two_hosts_has_one_door_with_two_upstreams():
     core = fleet(FLEET + "apps: {wiki: {image: 'x/y:1', port: 80, hosts: [core, shed]}}\n")[0]
     route = next(route for route in core.routes if route.service == "wiki")
     assert [upstream.address for upstream in route.upstreams] == ["wiki:80", "192.168.1.31:8443"]
+    assert route.health_path == ""
+
+
+def test_a_page_is_asked_for_health_only_where_the_file_names_it():
+    for more, path in (("", ""), (", health: /healthz", "/healthz")):
+        host = fleet(f"{ONE}apps: {{wiki: {{image: 'x/y:1', port: 80{more}}}}}\n")[0]
+        assert next(route.health_path for route in host.routes if route.service == "wiki") == path
 
 
 def test_the_mirror_stands_before_every_image():
@@ -107,14 +123,70 @@ def test_another_port_is_in_every_address():
 @pytest.mark.parametrize("extra", ["aaa", "zzz", "door_wiki"])
 def test_a_new_network_leaves_the_others_where_they_are(extra):
     before = [f"door_{letter}" for letter in "bcdefgh"]
-    old, new = _subnets("172.30.0.0/16", before), _subnets("172.30.0.0/16", sorted([*before, extra]))
+    old, new = (_subnets("172.30.0.0/16", dict.fromkeys(names, 2)) for names in (before, [*before, extra]))
     assert all(new[name] == old[name] for name in before)
 
 
 def test_no_two_networks_share_a_subnet():
     names = ["infrakit_default", *(f"n{number}" for number in range(300))]
-    found = _subnets("10.20.0.0/18", sorted(names))
+    found = _subnets("10.20.0.0/18", dict.fromkeys(names, 2))
     assert len(set(found.values())) == len(names)
+
+
+@pytest.mark.parametrize("length", [12, 16, 20, 21, 22])
+def test_a_network_has_room_for_its_members_and_none_overlap(length):
+    generator = random.Random(length)
+    members = {f"n{number}": generator.choice([1, 2, 13, 14, 29, 30, 100, 300]) for number in range(60)}
+    found = {name: ip_network(subnet) for name, subnet in _subnets(f"10.16.0.0/{length}", members).items() if subnet}
+    drawn = sorted(found.values())
+    assert all(first.broadcast_address < second.network_address for first, second in zip(drawn, drawn[1:]))
+    assert all(subnet.num_addresses >= members[name] + 3 for name, subnet in found.items())
+    assert all(subnet.subnet_of(ip_network(f"10.16.0.0/{length}")) for subnet in drawn)
+    assert length > 18 or len(found) == len(members)
+
+
+def test_a_pool_is_used_to_its_last_slot_and_then_has_no_room():
+    full = _subnets("172.30.0.0/22", {f"n{number}": 2 for number in range(48)})
+    assert all(full.values()) and len(set(full.values())) == 48
+    assert list(_subnets("172.30.0.0/22", {f"n{number}": 2 for number in range(49)}).values()).count("") == 1
+
+
+def test_a_blueprint_of_sixteen_containers_has_a_network_with_room_for_them():
+    more = "".join(
+        f"  part-{number}: {{image: 'x/y:1@sha256:{'a' * 64}', architectures: [amd64], memory: 32m, user: '1000', "
+        "health: {test: [CMD, /check]}}\n"
+        for number in range(15)
+    )
+    host = load(own_app(""), "infrakit.yaml", lambda _: own(second=more).encode()).fleet.deployments[0]
+    network = next(network for network in host.networks if network.name == "own_internal")
+    assert ip_network(network.subnet).num_addresses == 32
+
+
+PART = "  own-b: {image: x/y:1, architectures: [amd64], user: '1000', memory: 32m, health: {test: [CMD, /x]}"
+
+
+def own_app(keys):
+    return f"{ONE}apps: {{own: {{blueprint: ./own.yaml{keys}}}}}\n".encode()
+
+
+PORTS = "ports: [{port: 53}, {port: 53, protocol: udp}, {port: 51820, protocol: udp}]"
+
+
+def test_a_port_is_published_with_its_protocol_from_a_network_that_lets_it_in():
+    host = load(own_app(", grants: [ports]"), "infrakit.yaml", lambda _: own(PORTS).encode()).fleet.deployments[0]
+    assert published(host) >= {(53, "tcp"), (53, "udp"), (51820, "udp")}
+    container = next(item for service in host.services for item in service.containers if item.name == "own")
+    network = next(network for network in host.networks if network.name == "in_own")
+    assert "in_own" in container.networks
+    assert (network.internal, network.isolated, network.masquerade) == (False, True, False)
+
+
+def test_an_app_waits_for_what_it_needs():
+    apps = "apps:\n  blog: {image: 'x/y:1', port: 80, needs: [db, dozzle]}\n  db: {image: 'x/z:1'}\n"
+    host = fleet(ONE + apps)[0]
+    blog = next(item for service in host.services for item in service.containers if item.name == "blog")
+    assert blog.depends_on == (("db", "service_healthy"), ("dozzle", "service_healthy"))
+    assert blog.origins["needs.db"].path == ("apps", "blog", "needs", 0)
 
 
 def test_client_secrets_reach_the_worker_and_the_service():
@@ -129,3 +201,199 @@ def test_an_oidc_app_shares_a_network_with_authentik_and_has_its_secret():
     assert "signin_wiki" in wiki.networks and ("wiki_client_secret", "") in wiki.secrets
     application = next(item for item in core.access.applications if item.slug == "infrakit-wiki")
     assert application.oidc.redirect_uris == ("https://wiki.home.example.org/cb",)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "pattern: full\nnetwork: {https_port: 8443}\n",
+        "pattern: full\nnetwork: {http_port: 8000}\n",
+        "hosts: {core: {pattern: full}}\nnetwork: {https_port: 8443}\n",
+        "hosts: {core: {pattern: full}, shed: {pattern: monitoring, address: 192.168.1.2}}\n"
+        "network: {https_port: 8443}\n",
+        "hosts: {core: {pattern: full}, shed: {pattern: monitoring, address: 192.168.1.2}}\n"
+        "network: {https_port: 8443, fleet_port: 443}\n",
+        "pattern: full\nnetwork: {bind: ['0.0.0.0', 'fd00::1']}\n",
+        "pattern: full\nnetwork: {bind: [127.0.0.1, '::1']}\n",
+        "hosts: {core: {pattern: full, address: core.lan}, shed: {pattern: edge, address: shed.lan}}\n",
+    ],
+)
+def test_ports_and_addresses_that_do_not_meet_are_accepted(more):
+    assert fleet("version: 1\ndomain: home.example.org\n" + more)
+
+
+def test_an_address_is_written_in_one_way():
+    text = FLEET.replace("192.168.1.31", "'fd00:0:0::31'")
+    core, shed = fleet(text + "network: {bind: ['fd00:0::10']}\n")[:2]
+    assert core.door.addresses == ("fd00::10",) and shed.door.addresses == ("fd00::31",)
+    assert {item.address for route in core.routes for item in route.upstreams if item.remote} == {"[fd00::31]:8443"}
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("ports: [{port: 53}]", "ports: [{port: 5353, published: 53}]"),
+        ("ports: [{port: 53}, {port: 54, published: 53}]", ""),
+        ("ports: [{port: 8080, published: 80}]", ""),
+        ("ports: [{port: 443, protocol: udp}]", ""),
+    ],
+)
+def test_a_port_of_the_host_is_one_containers(first, second):
+    texts = {"./own.yaml": own(first), "./two.yaml": own(second, name="two", route="route: {container: two, port: 80}")}
+    apps = "".join(
+        f"  {name}: {{blueprint: ./{name}.yaml, grants: [ports]}}\n"
+        for name in ("own", "two")
+        if name == "own" or second
+    )
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
+    (problem,) = refused.value.problems
+    assert problem.code == "same-port" and problem.position.document.endswith(".yaml") and problem.position.line == 15
+
+
+@pytest.mark.parametrize(
+    "name, is_one",
+    [
+        ("edge-008", True),
+        ("edge-010", True),
+        ("edge-8", False),
+        ("edge-0008", False),
+        ("edge-011", False),
+        ("edge-", False),
+        ("edge-\u0661\u0660\u0660", False),
+    ],
+)
+def test_a_name_is_of_a_range_digit_by_digit(name, is_one):
+    document = parse(b"version: 1\ndomain: a.b\nhosts: {'edge-[008:010]': {pattern: edge}}", "x")
+    assert check_schema(document, resources.schema("infrakit")) == []
+    assert is_host(name, bind(document).hosts[0]) == is_one
+
+
+@pytest.mark.parametrize(
+    "line, second, code",
+    [
+        ("", "  internal: {image: x/y:1, architectures: [amd64], health: {test: [CMD, /x]}}", "container-name"),
+        ("", "  localhost: {image: x/y:1, architectures: [amd64], health: {test: [CMD, /x]}}", "container-name"),
+        ("volumes: [{volume: data, path: /a}, {volume: own-data, path: /b}]", "", "same-volume"),
+        (
+            "docker: {transport: unix, allow: [GET /version]}\n    volumes: [{volume: socket, path: /a}]",
+            "",
+            "same-volume",
+        ),
+        ("needs: {own-b: healthy}", f"{PART}, needs: {{own: healthy}}}}", "circle"),
+        ("needs: {own-b: completed}", f"{PART}}}", "unmet-need"),
+        ("needs: {own-b: healthy}", f"{PART}, one_shot: true}}", "unmet-need"),
+    ],
+)
+def test_names_and_waits_of_a_blueprint_come_out_apart(line, second, code):
+    with pytest.raises(ConfigurationInvalid) as refused:
+        grants = "grants: [docker_api, unpinned_image, root_user]"
+        load(own_app(f", {grants}"), "infrakit.yaml", lambda _: own(line, second=second).encode())
+    assert {(problem.code, problem.position.document) for problem in refused.value.problems} == {(code, "./own.yaml")}
+
+
+HOST = "privileges: {network: host}"
+
+
+@pytest.mark.parametrize(
+    "line, place",
+    [
+        (HOST, 17),
+        (f"{HOST}\n    ports: [{{port: 53}}]", 16),
+        (f"{HOST}\n    reaches: [authentik]", 16),
+        (f"{HOST}\n    docker: {{allow: [GET /version]}}", 16),
+    ],
+)
+def test_a_container_in_the_hosts_network_has_none_of_ours(line, place):
+    route = "route: {container: own, port: 80}" if line == HOST else ""
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(own_app(", grants: [network, ports]"), "infrakit.yaml", lambda _: own(line, route=route).encode())
+    found = [problem for problem in refused.value.problems if problem.code == "host-network"]
+    assert [(problem.position.document, problem.position.line) for problem in found] == [("./own.yaml", place)]
+
+
+def test_an_app_cannot_dial_one_in_the_hosts_network():
+    apps = "apps: {own: {blueprint: ./own.yaml, grants: [network]}, blog: {image: 'x/y:1', needs: [own]}}\n"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load((ONE + apps).encode(), "infrakit.yaml", lambda _: own(HOST, route="").encode())
+    (problem,) = refused.value.problems
+    assert problem.code == "host-network" and str(problem.position) == "infrakit.yaml:4:88"
+
+
+def test_the_memory_that_is_checked_is_the_sum_that_the_review_shows():
+    text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: monitoring, memory: MEMORY}}\n"
+    host = fleet(text.replace("MEMORY", "64g"))[0]
+    total = sum(item.memory_bytes for service in host.services for item in service.containers) >> 20
+    assert f"{total} MiB of memory" in headline(host)
+    assert fleet(text.replace("MEMORY", f"{total}m"))
+    with pytest.raises(ConfigurationInvalid) as refused:
+        fleet(text.replace("MEMORY", f"{total - 1}m"))
+    assert f"{total}m" in refused.value.problems[0].what
+
+
+def test_an_image_of_the_users_own_is_for_the_user_to_know():
+    text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: full, architecture: armhf}}\n"
+    for more in ("", "images: {mirror: registry.lan}\n"):
+        with pytest.raises(ConfigurationInvalid) as refused:
+            fleet(text + "services: {glances: {image: 'x/glances:4.5.5'}}\n" + more)
+        found = " ".join(problem.what for problem in refused.value.problems)
+        assert "authentik" in found and "glances" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "domain: home.lan\ntls: {mode: internal}",
+        "domain: fritz.box\ntls: {mode: files}",
+        "domain: lan.example.org",
+        "domain: mylan.de",
+        *(f"domain: home.example.org\ntimezone: {name}" for name in ("UTC", "Europe/Berlin", "Etc/GMT+5", "EST5EDT")),
+        "domain: home.example.org\ntimezone: America/Argentina/ComodRivadavia",
+    ],
+)
+def test_domains_and_time_zones_that_exist_are_accepted(text):
+    assert fleet(f"version: 1\npattern: full\n{text}\n")
+
+
+TWO_EDGES = FLEET.replace("full", "edge").replace("[edge, monitoring]", "edge")
+BALANCED = "{hosts: [core, shed], image: 'x/y:1', port: 80"
+
+
+@pytest.mark.parametrize(
+    "hosts, app, codes",
+    [
+        (FLEET, f"{BALANCED}}}", set()),
+        (FLEET, f"{BALANCED}, user_secrets: [word], oidc: {{redirects: [/cb]}}}}", set()),
+        (FLEET, f"{BALANCED}, data: [/data]}}", {"balanced-apart"}),
+        (FLEET, f"{BALANCED}, secrets: [cookie]}}", {"balanced-apart"}),
+        (
+            FLEET.replace("full", "edge").replace("[edge, monitoring]", "edge"),
+            f"{BALANCED}, public: true}}",
+            {"not-balanced"},
+        ),
+    ],
+)
+def test_a_word_where_hosts_behind_one_name_differ(hosts, app, codes):
+    warnings = load(f"{hosts}apps: {{wiki: {app}}}\n".encode(), "infrakit.yaml", lambda name: b"").warnings
+    found = [problem for problem in warnings if "balanced" in problem.code]
+    assert {problem.code for problem in found} == codes
+    assert all(str(problem.position).startswith("infrakit.yaml:7:") for problem in found)
+
+
+@pytest.mark.parametrize("name", ["url.nobody", "hostname.own-b", "inside.x", "option.x", "nothing"])
+def test_a_reference_to_nobody_is_refused(name):
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(own_app(""), "infrakit.yaml", lambda _: own(f"environment: {{A: '${{{name}}}'}}").encode())
+    assert {problem.code for problem in refused.value.problems} == {"unknown-reference"}
+
+
+@pytest.mark.parametrize("other", ["aaa", "zzz"])
+def test_a_blueprint_has_no_secret_of_another_app(other):
+    mine = own("secrets: [word]", top="secrets: {word: {description: Mine.}}")
+    texts = {"./own.yaml": mine, "./two.yaml": mine.replace("own", "zzz2")}
+    plain = f"  {other}: {{image: 'x/y:1', secrets: [word]}}\n  own: {{blueprint: ./own.yaml}}\n"
+    both = "  own: {blueprint: ./own.yaml}\n  zzz2: {blueprint: ./two.yaml}\n"
+    for apps in (plain, both):
+        with pytest.raises(ConfigurationInvalid) as refused:
+            load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
+        assert {problem.code for problem in refused.value.problems} == {"secret-name"}

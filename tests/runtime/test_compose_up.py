@@ -8,13 +8,14 @@ import pytest
 
 from infrakit.emit import compose, environment_file, service_files
 from infrakit.emit.container import CONFIG_LABEL
-from infrakit.model import ConfigFile, Dependency, Health, Mount, Origin, SecretMount, SecretSpec
+from infrakit.model import ConfigFile, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, SecretSpec
 from tests.emit.deployments import container, deployment, network, origin, service
 from tests.emit.tree import needs_compose, write
 from tests.runtime.engine import IMAGE, engine, needs_engine
 
 pytestmark = [needs_engine, needs_compose]
 
+PORTS = (PublishedPort("127.0.0.1", 51853, 53), PublishedPort("127.0.0.1", 51853, 53, "udp"))
 HEALTHY = Health(("CMD", "/hello", "check"), 1, 5, 3, 1)
 
 
@@ -48,8 +49,12 @@ def host(content: str):
     files = (ConfigFile("reader/a.conf", content, 0o644, Origin("x", (), "x")),)
     return deployment(
         service("reader", reader, once, files=files, volumes=("reader-data",)),
-        service("neighbour", container("neighbour", **common)),
-        networks=(network("infrakit_default", 200, internal=False, isolated=True), network("door_reader", 201)),
+        service("neighbour", container("neighbour", **common, networks=("in_neighbour",), ports=PORTS)),
+        networks=(
+            network("in_neighbour", 202, internal=False, isolated=True)._replace(masquerade=False),
+            network("infrakit_default", 200, internal=False, isolated=True),
+            network("door_reader", 201),
+        ),
         secrets=(SecretSpec("word", "password", 20, False, "", ("reader",), origin("secrets", "word")),),
     )
 
@@ -101,6 +106,18 @@ def test_what_is_written_is_what_runs(real, tmp_path):
     assert way_out["Options"] == {"com.docker.network.bridge.enable_icc": "false"}
     (door,) = json.loads(real.docker("network", "inspect", "infrakit_door_reader"))
     assert door["Internal"] is True
+
+
+def test_a_port_is_published_by_a_container_that_has_no_way_out(real, tmp_path):
+    up(real, tmp_path, "one\n")
+
+    assert set(real.docker("port", "infrakit-neighbour-1").splitlines()) == {
+        "53/tcp -> 127.0.0.1:51853",
+        "53/udp -> 127.0.0.1:51853",
+    }
+    (way_in,) = json.loads(real.docker("network", "inspect", "infrakit_in_neighbour"))
+    assert way_in["Internal"] is False
+    assert way_in["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
 
 
 def test_a_changed_file_recreates_exactly_its_readers(real, tmp_path):

@@ -12,7 +12,8 @@ FIXES = ("memory-cgroup", "clock", "dns-stub")
 class Wanted(NamedTuple):
     """What a deployment asks of the machine. Whatever is left out is not checked.
 
-    `ports`: (protocol, port) that are to be published. `memory_bytes`: the sum of all limits. `disk_bytes`: what is
+    `ports`: (protocol, port) that are to be published; `everywhere`: those of them that are published at every address,
+    whatever `addresses` says. `memory_bytes`: the sum of all limits. `disk_bytes`: what is
     still to be fetched and unpacked; `root_bytes`: of it what packages take outside of Docker's disk. `subnets`: of the
     containers' networks. `addresses`: that ports are published at. `build_time_s`: when this InfraKit was made, the
     earliest that it can be now. `offline`: nothing is fetched; `mirrored`: what is fetched comes from a place that the
@@ -30,6 +31,7 @@ class Wanted(NamedTuple):
     names: tuple[str, ...] = ()
     root_bytes: int = 0
     docker_brought: bool = False
+    everywhere: tuple[tuple[str, int], ...] = ()
 
 
 class Finding(NamedTuple):

@@ -6,16 +6,19 @@ from infrakit.host.facts_network import STUBS, Listener
 
 OF_DOCKER = ("docker-proxy", "rootlesskit")
 OPEN_ENGINE = (2375,)
+EVERY = ("", "*", "0.0.0.0", "::")
 
 
 def ports_taken(facts: Facts, wanted: Wanted) -> Finding | None:
     """By a program of this machine. What a container has is `ports_published`'s, the stub of systemd-resolved
     `dns_stub`'s."""
-    by_container = {(found.protocol, found.port) for found in facts.published}
+    by_container = {(found.protocol, found.port, found.address) for found in facts.published}
     taken: dict[str, Listener] = {}
     for found in facts.listeners:
-        key = (found.protocol, found.port)
-        if key in wanted.ports and key not in by_container and found.process not in OF_DOCKER and not _is_stub(found):
+        key = (found.protocol, found.port, found.address)
+        if key in by_container or found.process in OF_DOCKER or _is_stub(found):
+            continue
+        if _in_the_way(*key, wanted):
             taken.setdefault(f"{found.port}/{found.protocol}", found)
     if not taken:
         return None
@@ -34,9 +37,11 @@ def ports_taken(facts: Facts, wanted: Wanted) -> Finding | None:
 def ports_published(facts: Facts, wanted: Wanted) -> Finding | None:
     """By a container that InfraKit did not make; its own are replaced in place."""
     taken = sorted(
-        (found.port, found.protocol, found.container)
-        for found in facts.published
-        if (found.protocol, found.port) in wanted.ports and not found.ours
+        {
+            (found.port, found.protocol, found.container)
+            for found in facts.published
+            if _in_the_way(found.protocol, found.port, found.address, wanted) and not found.ours
+        }
     )
     if not taken:
         return None
@@ -80,6 +85,14 @@ def engine_open(facts: Facts, wanted: Wanted) -> Finding | None:
         "restart docker"
     )
     return Finding("engine-open", WARNING, what, remedy)
+
+
+def _in_the_way(protocol: str, port: int, address: str, wanted: Wanted) -> bool:
+    """Whether what has this port at `address` keeps us from publishing ours."""
+    if (protocol, port) not in wanted.ports:
+        return False
+    everywhere = not wanted.addresses or (protocol, port) in wanted.everywhere
+    return everywhere or address in EVERY or bool({address, *EVERY} & set(wanted.addresses))
 
 
 def _is_stub(listener: Listener) -> bool:

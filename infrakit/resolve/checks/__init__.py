@@ -1,4 +1,5 @@
 """Config x Catalog -> Problems: what the schema cannot see, before anything is decided.
+World -> Problems: what only the decisions show.
 
 Each check names both places where two are involved. All of them run; a later one does not rely on an earlier one.
 """
@@ -10,14 +11,27 @@ from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
 from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
-from infrakit.resolve.checks.hosts import architectures, hosts_distinct, memory_fits, one_core
-from infrakit.resolve.checks.names import hostnames
-from infrakit.resolve.checks.network import pool_apart, pool_private, ports_apart, proxies_named
+from infrakit.resolve.checks.hosts import hosts_distinct, one_core
+from infrakit.resolve.checks.limits import limits_real
+from infrakit.resolve.checks.machines import architectures, memory_fits
+from infrakit.resolve.checks.names import hostnames, slugs
+from infrakit.resolve.checks.network import (
+    addresses_for_docker,
+    addresses_real,
+    pool_apart,
+    pool_private,
+    proxies_named,
+)
 from infrakit.resolve.checks.own import own_fits
+from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
-from infrakit.resolve.checks.tls import tls_complete
-from infrakit.resolve.world import Locate
+from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
+from infrakit.resolve.hosts import place_hosts
+from infrakit.resolve.networks import room
+from infrakit.resolve.routes import balanced, unreachable
+from infrakit.resolve.selection import select_services, unmet_needs
+from infrakit.resolve.world import Locate, World
 
 CHECKS = (
     services_known,
@@ -30,17 +44,30 @@ CHECKS = (
     saml_or_oidc,
     needs_known,
     secrets_apart,
-    hostnames,
     hosts_distinct,
     one_core,
-    architectures,
-    memory_fits,
-    ports_apart,
+    limits_real,
+    addresses_real,
     pool_private,
     pool_apart,
     proxies_named,
+    domain_real,
+    timezone_known,
     tls_complete,
 )
+
+DECIDED = (
+    unreachable,
+    balanced,
+    unmet_needs,
+    slugs,
+    addresses_for_docker,
+    ports_apart,
+    room,
+    architectures,
+    memory_fits,
+)
+"""What is asked of the decisions: how names, ports and sums came out."""
 
 
 def run(
@@ -48,4 +75,10 @@ def run(
 ) -> list[Problem]:
     """All problems of all checks; `blueprints` are those of the apps, by name."""
     found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
-    return found + own_fits(config, catalog, blueprints or {}, locate)
+    chosen = select_services(place_hosts(World(config, catalog, blueprints or {})))
+    return found + own_fits(config, catalog, blueprints or {}, locate) + hostnames(chosen, locate)
+
+
+def decided(world: World, locate: Locate) -> list[Problem]:
+    """All problems of a world in which every pass has decided."""
+    return [problem for check in DECIDED for problem in check(world, locate)]

@@ -5,10 +5,15 @@ from infrakit.config.check import nearest
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.resolve.apps import volume_name
+from infrakit.resolve.containers import final_volume
+from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
 
 RESERVED = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
 """Slugs that Authentik keeps for itself."""
+
+OWN_NAMES = ("localhost", "ip6-allnodes", "ip6-allrouters", "ip6-localhost", "ip6-localnet", "ip6-loopback")
+"""What every container takes for itself before it asks anybody: Docker writes these into its /etc/hosts."""
 
 KEPT_EMPTY = ("dev", "proc", "sys", "tmp")
 """Folders of a container that a volume would hide."""
@@ -32,6 +37,10 @@ def app_names(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
             what, hint = f"apps.{app.name}: a container of the catalogue has this name", "rename the app"
         elif app.name in FOLDERS:
             what, hint = f"apps.{app.name}: a folder of the output has this name", "rename the app"
+        elif app.name in OWN_NAMES:
+            what, hint = f"apps.{app.name}: every container takes this name for itself", "rename the app"
+        elif app.name == SUFFIX:
+            what, hint = f"apps.{app.name}: names of our networks end so", "rename the app"
         elif app.name in RESERVED:
             what, hint = f"apps.{app.name}: Authentik keeps this name for itself", "rename the app"
         else:
@@ -81,6 +90,7 @@ def data_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem
         taken: dict[str, Path] = {}
         for number, path in enumerate(app.data):
             place = (*app.path, "data", number)
+            volume = final_volume(app.name, volume_name(path))
             parts = [part for part in path.split("/") if part]
             if not parts or parts[0] in KEPT_EMPTY or parts[:2] == ["run", "secrets"] or {".", ".."} & set(parts):
                 found.append(
@@ -91,18 +101,14 @@ def data_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem
                         "name a folder of the app's own, for instance /data",
                     )
                 )
-            elif volume_name(path) in taken:
+            elif volume in taken:
                 what = f"apps.{app.name}.data: {path} would have the same volume as another path"
                 found.append(
                     Problem(
-                        locate(place),
-                        what,
-                        "same-volume",
-                        "keep the folder above both",
-                        related=locate(taken[volume_name(path)]),
+                        locate(place), what, "same-volume", "keep the folder above both", related=locate(taken[volume])
                     )
                 )
-            taken.setdefault(volume_name(path), place)
+            taken.setdefault(volume, place)
     return found
 
 

@@ -1,12 +1,12 @@
-"""hosts.*: distinct machines, one core, images for their architecture, and enough memory."""
+"""hosts.*: distinct machines, and one core."""
 
 from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config, HostConfig, Path
 from infrakit.errors import Problem
+from infrakit.resolve.addresses import canonical
 from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
-MEBIBYTE = 1 << 20
 MOST_HOSTS = 20_000
 
 
@@ -17,14 +17,15 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
     names: dict[str, Path] = {}
     total = 0
     for host in config.hosts:
-        total += host.last - host.first + 1 if host.width else 1
+        total += max(0, host.last - host.first + 1) if host.width else 1
         if total > MOST_HOSTS:
             what = f"hosts.{host.name}: more than {MOST_HOSTS} hosts in one file"
             return [
                 *found,
                 Problem(locate(host.path, key=True), what, "too-many-hosts", "split the fleet over several files"),
             ]
-        if host.address and host.address in addresses:
+        address = canonical(host.address)
+        if address and address in addresses:
             what = f"hosts.{host.name}.address: {host.address} is another host's"
             found.append(
                 Problem(
@@ -32,10 +33,10 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
                     what,
                     "same-address",
                     "give each host its own",
-                    related=locate(addresses[host.address]),
+                    related=locate(addresses[address]),
                 )
             )
-        addresses.setdefault(host.address, (*host.path, "address"))
+        addresses.setdefault(address, (*host.path, "address"))
         if host.width:
             found += _range(host, locate)
         for name in _span(host):
@@ -148,58 +149,4 @@ def one_core(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
         )
     if not config.hosts and not config.patterns and not config.profiles:
         found.append(Problem(locate(("version",), key=True), "pattern is missing", "missing-key", "add pattern: full"))
-    return found
-
-
-def architectures(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """Every image of a host is published for its architecture."""
-    found = []
-    off = {service.name for service in config.services if service.enabled is False}
-    images = {service.name for service in config.services if service.image}
-    for host in config.hosts:
-        profiles = set(profiles_of(host.patterns, host.profiles, alone=False))
-        for blueprint in catalog.blueprints.values():
-            if not profiles & set(blueprint.profiles) or blueprint.name in off | images:
-                continue
-            for container in blueprint.containers:
-                if host.architecture not in container.architectures:
-                    what = f"hosts.{host.name}.architecture: {container.image} is not published for {host.architecture}"
-                    hint = f"switch services.{blueprint.name} off, or name an image of your own there"
-                    found.append(Problem(locate((*host.path, "architecture")), what, "no-image", hint))
-        for app in config.apps:
-            wanted = next((path for name, path in app.hosts if name == host.name), None)
-            if wanted and app.architectures and host.architecture not in app.architectures:
-                what = f"apps.{app.name}.hosts: its image is not published for {host.architecture}"
-                found.append(
-                    Problem(locate(wanted), what, "no-image", "", related=locate((*host.path, "architecture")))
-                )
-    return found
-
-
-def memory_fits(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """The limits of what a host runs do not add up to more than its memory."""
-    found = []
-    said = {service.name: service for service in config.services}
-    for host in config.hosts:
-        if not host.memory_bytes:
-            continue
-        profiles = set(profiles_of(host.patterns, host.profiles, alone=False))
-        total = 0
-        for blueprint in catalog.blueprints.values():
-            setting = said.get(blueprint.name)
-            if not profiles & set(blueprint.profiles) or (setting and setting.enabled is False):
-                continue
-            for container in blueprint.containers:
-                own = setting.memory_bytes if setting and container is blueprint.main else 0
-                total += own or container.memory_bytes
-        total += sum(
-            app.memory_bytes or 256 * MEBIBYTE for app in config.apps if host.name in [name for name, _ in app.hosts]
-        )
-        if total > host.memory_bytes:
-            what = f"hosts.{host.name}.memory: what runs there may use {total // MEBIBYTE}m"
-            found.append(
-                Problem(
-                    locate((*host.path, "memory")), what, "memory", "lower limits under services, or move something"
-                )
-            )
     return found

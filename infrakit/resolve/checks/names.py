@@ -1,63 +1,109 @@
-"""Host names: every door has its own."""
+"""World -> Problems: what is reached by a name has it alone, after hosts and prefixes are added.
 
-from infrakit.catalog.model import Catalog
-from infrakit.config.model import Config, HostConfig, Path
+Names of containers, volumes and secrets are apart by the rules of policy/, and by checks/own.py with a place.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from infrakit.config.model import HostConfig, Path
 from infrakit.errors import Problem
-from infrakit.resolve.world import Locate
-
-Doorway = tuple[str, str, Path]
-"""Subdomain, whose it is, and where the user wrote it: () where nobody did."""
+from infrakit.resolve.routes import hostname_of, url_of
+from infrakit.resolve.world import HOST_TOKEN, HostDraft, Locate, Placed, World
 
 
-def hostnames(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """No two doors have the same name; both places are named."""
-    taken: dict[str, tuple[str, Path]] = {}
+class Doorway(NamedTuple):
+    """A host name, whose it is, and where the user wrote it (not `said`: nowhere, `path` is that of the host).
+
+    `scope`: the host whose Caddy has it, "" for the core's. `host`: of a range, whose name stands in `hostname` as
+    HOST_TOKEN, else None.
+    """
+
+    hostname: str
+    owner: str
+    path: Path
+    said: bool
+    scope: str
+    host: HostConfig | None
+
+
+def hostnames(world: World, locate: Locate) -> list[Problem]:
+    """No two doors have the same host name. Asked of a world in which it is chosen what runs where, and no more."""
+    doors = sorted(_doors(world), key=lambda door: door.owner.startswith("apps."))
+    ranges = [door for door in doors if door.host is not None]
     found = []
-    said = {service.name: service for service in config.services}
-    doors: list[Doorway] = []
-    for name, blueprint in catalog.blueprints.items():
-        setting = said.get(name)
-        if blueprint.route is None or (setting is not None and setting.enabled is False):
-            continue
-        if setting is not None and setting.subdomain:
-            doors.append((setting.subdomain, f"services.{name}", (*setting.path, "subdomain")))
-        else:
-            doors.append((blueprint.route.subdomain, f"services.{name}", ()))
-    doors += _doors_elsewhere(config, doors)
-    for app in config.apps:
-        path = (*app.path, "subdomain") if app.subdomain else app.path
-        if app.port or app.blueprint:
-            doors.append((app.subdomain or app.name, f"apps.{app.name}", path))
-    for subdomain, owner, path in doors:
-        if subdomain not in taken:
-            taken[subdomain] = (owner, path)
-            continue
-        other, other_path = taken[subdomain]
-        place = path or other_path
-        what = f"{owner}: {subdomain}.{config.domain} is the address of {other}"
-        related = locate(other_path) if other_path and path else None
-        found.append(
-            Problem(locate(place), what, "same-hostname", "give one of them another subdomain", related=related)
-        )
+    taken: dict[tuple[str, str], Doorway] = {}
+    for door in doors:
+        other = taken.setdefault((door.scope, door.hostname), door)
+        if other is door and door.host is None:
+            other = next((item for item in ranges if _is_one_of(door.hostname, item)), door)
+        if other.owner != door.owner:
+            what = f"{door.owner}: {door.hostname} is the address of {other.owner}"
+            found.append(_clash(what, "same-hostname", "give one of them another subdomain", door, other, locate))
     return found
 
 
-def _doors_elsewhere(config: Config, doors: list[Doorway]) -> list[Doorway]:
-    """The same services on other hosts: <subdomain>-<host>. A range takes the names of apps that look like one of its
-    hosts."""
-    names = [app.subdomain or app.name for app in config.apps]
-    return [
-        (name, f"{owner} on {host.name}", path)
-        for subdomain, owner, path in doors
-        for name in sorted(set(names))
-        if name.startswith(f"{subdomain}-")
-        for host in config.hosts
-        if _is_host(name[len(subdomain) + 1 :], host)
-    ]
+def slugs(world: World, locate: Locate) -> list[Problem]:
+    """No two applications have the same entry in Authentik."""
+    doors: dict[str, set[Doorway]] = {}
+    for door in _doors(world):
+        doors.setdefault(url_of(world, door.hostname), set()).add(door)
+    found = []
+    taken: dict[str, Doorway] = {}
+    for application in world.access.applications:
+        door, *others = doors[application.url]
+        if any(item.owner != door.owner for item in others):
+            continue  # Two doors with one host name: that is told already.
+        other = taken.setdefault(application.slug, door)
+        if other is not door:
+            first, second = sorted((door, other), key=lambda item: item.said)
+            what = f"{second.owner}: in Authentik it would be {application.slug}, which is {first.owner}"
+            found.append(_clash(what, "same-slug", "rename the app", second, first, locate))
+    return found
 
 
-def _is_host(name: str, host: HostConfig) -> bool:
+def _doors(world: World) -> Iterator[Doorway]:
+    for host in world.hosts:
+        for placed in host.placed:
+            if placed.blueprint.route is not None:
+                yield _door(world, host, placed)
+
+
+def _door(world: World, host: HostDraft, placed: Placed) -> Doorway:
+    said = placed.app or placed.settings
+    elsewhere = bool(world.core) and host.name != world.core
+    path: Path = host.config.path if host.config is not None else ("pattern",)
+    named = said is not None and bool(said.subdomain)
+    if said is not None and (named or placed.app is not None):
+        path = (*said.path, "subdomain") if named else said.path
+    owner = f"{'services' if placed.app is None else 'apps'}.{placed.name}"
+    return Doorway(
+        hostname=hostname_of(world, host, placed),
+        owner=f"{owner} on {host.shown}" if elsewhere and placed.app is None else owner,
+        path=path,
+        said=named or placed.app is not None,
+        scope="" if world.core else host.name,
+        host=host.config if host.name == HOST_TOKEN else None,
+    )
+
+
+def _is_one_of(hostname: str, door: Doorway) -> bool:
+    """Whether a host name is that of one host of a range."""
+    before, _, after = door.hostname.partition(HOST_TOKEN)
+    name = hostname[len(before) : len(hostname) - len(after)]
+    return hostname == f"{before}{name}{after}" and door.host is not None and is_host(name, door.host)
+
+
+def is_host(name: str, host: HostConfig) -> bool:
+    """Whether `name` is that of a host, or of one of a range, digit by digit."""
     if not host.width:
         return name == host.name
     number = name[len(host.prefix) : len(name) - len(host.suffix)]
-    return name == f"{host.prefix}{number}{host.suffix}" and number.isdigit() and host.first <= int(number) <= host.last
+    if name != f"{host.prefix}{number}{host.suffix}" or not (number.isascii() and number.isdigit()):
+        return False
+    return host.first <= int(number) <= host.last and number == f"{int(number):0{host.width}d}"
+
+
+def _clash(what: str, code: str, hint: str, door: Doorway, other: Doorway, locate: Locate) -> Problem:
+    place, second = (door, other) if door.said else (other, door)
+    return Problem(locate(place.path), what, code, hint, related=locate(second.path) if second.said else None)

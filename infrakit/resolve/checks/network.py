@@ -1,32 +1,10 @@
-"""network: ports and addresses that do not collide."""
+"""network: addresses that are some, and ranges that do not collide."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.model import Config
+from infrakit.config.model import Config, Path
 from infrakit.errors import Problem
-from infrakit.resolve.world import Locate
-
-PORTS = ("http_port", "https_port", "tunnel_port", "fleet_port")
-BETWEEN_HOSTS = ("tunnel_port", "fleet_port")
-
-
-def ports_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """Caddy listens on each port for one thing."""
-    found = []
-    taken: dict[int, str] = {}
-    several = len(config.hosts) > 1 or any("[" in host.name for host in config.hosts)
-    for key in PORTS:
-        if key in BETWEEN_HOSTS and not several and ("network", key) not in config.said:
-            continue
-        port = getattr(config.network, key)
-        if port in taken:
-            said = ("network", key) if ("network", key) in config.said else ("network", taken[port])
-            other = ("network", taken[port])
-            related = locate(other) if other in config.said and other != said else None
-            what = f"network.{key}: {port} is also {taken[port]}"
-            found.append(Problem(locate(said), what, "same-port", "choose another port", related=related))
-        taken.setdefault(port, key)
-    return found
-
+from infrakit.resolve.addresses import address_of, canonical, overlap
+from infrakit.resolve.world import Locate, World
 
 NARROWEST_TRUST = 8
 """Cloudflare's own widest ranges are a /12 of IPv4 and a /29 of IPv6."""
@@ -44,15 +22,65 @@ def pool_private(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     return [Problem(locate(("network", "pool")), what, "pool-public", f"choose a part of {' or '.join(PRIVATE[:3])}")]
 
 
+def addresses_real(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Each is an address that a machine can have; those of `network.bind` are apart."""
+    found = []
+    for path, name, address in _places(config):
+        wrong = _wrong(address, ours=path[0] == "network")
+        if wrong:
+            what, hint = f"{name}: {address} {wrong}", "for instance 192.168.1.31"
+            found.append(Problem(locate(path), what, "address", hint))
+    bound = [canonical(address) for address in config.network.bind]
+    for number, address in enumerate(bound):
+        other = next((place for place in range(number) if overlap(bound[place], address)), None)
+        if other is not None:
+            what = f"network.bind: {config.network.bind[number]} overlaps {config.network.bind[other]}"
+            places = [locate(("network", "bind", place)) for place in (number, other)]
+            found.append(Problem(places[0], what, "same-address", "remove one of the two", related=places[1]))
+    return found
+
+
+def _places(config: Config) -> list[tuple[Path, str, str]]:
+    """Every address of the file: where it stands, as what, and its text."""
+    hosts = [((*host.path, "address"), f"hosts.{host.name}.address", host.address) for host in config.hosts]
+    bound = enumerate(config.network.bind)
+    return [
+        *((path, name, address) for path, name, address in hosts if address),
+        *((("network", "bind", number), "network.bind", address) for number, address in bound),
+    ]
+
+
+def _wrong(text: str, *, ours: bool) -> str:
+    """What is wrong with an address; `ours`: Caddy is to listen there, else the core is to dial it."""
+    found = address_of(text)
+    if found is None:
+        # A host name holds no colon and is no number; Caddy dials it where nothing has to listen there.
+        return "" if not ours and ":" not in text and text[0].isalpha() else "is not an address"
+    if found.is_multicast or found.version == 4 and found.is_reserved:
+        return "is not the address of a machine"
+    if found.version == 6 and found.is_link_local:
+        return "counts on one network card only, and does not say on which"
+    if not ours and (found.is_unspecified or found.is_loopback):
+        return "means whoever says it, not another machine"
+    return ""
+
+
+def addresses_for_docker(world: World, locate: Locate) -> list[Problem]:
+    """Where a host's door is published at its address, that is no name: Docker would open every address."""
+    found = []
+    for host in world.hosts:
+        if host.config is not None and host.address in host.door.addresses and address_of(host.address) is None:
+            what = f"hosts.{host.shown}.address: {host.address} is a name, and Docker publishes ports at addresses only"
+            place = locate((*host.config.path, "address"))
+            found.append(Problem(place, what, "address", "write its address, for instance 192.168.1.31"))
+    return found
+
+
 def pool_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No machine of the user's has an address inside the range of the containers."""
     base, length = _range(config.network.pool)
     found = []
-    places = [((*host.path, "address"), f"hosts.{host.name}.address", host.address) for host in config.hosts]
-    places += [
-        (("network", "bind", number), "network.bind", address) for number, address in enumerate(config.network.bind)
-    ]
-    for path, name, address in places:
+    for path, name, address in _places(config):
         number = _number(address)
         if number is not None and number >> (32 - length) == base >> (32 - length):
             said = ("network", "pool")

@@ -4,13 +4,18 @@ things.
 Comfort with a place for each mistake: the rules of policy/ hold without it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.catalog.references import is_known, references
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
+from infrakit.resolve.checks.apps import OWN_NAMES
+from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
+from infrakit.resolve.checks.secrets import said_secrets
+from infrakit.resolve.containers import final_volume
+from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
 
 Misfit = tuple[Path, str, str, str]
@@ -22,29 +27,88 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
     found = []
     taken = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     taken |= {app.name for app in config.apps if not app.blueprint}
+    secrets = {name: app.name for name, app, _, _ in said_secrets(config)}
     for app in config.apps:
         blueprint = blueprints.get(app.name)
         if blueprint is None or not app.blueprint:
             continue
         for path, what, code, hint in (
             *_names(blueprint, taken),
+            *_secrets(blueprint, secrets),
             *_parts(app, blueprint, catalog),
-            *_references(blueprint),
+            *_order(blueprint),
+            *_limits(blueprint),
+            *_references(blueprint, _with_pages(catalog, blueprints)),
+            *_in_the_hosts_network(blueprint),
         ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
         taken |= {item.name for item in blueprint.containers}
-    return found
+    return found + _dialled(config, blueprints, locate)
+
+
+def _dialled(config: Config, blueprints: Mapping[str, Blueprint], locate: Locate) -> list[Problem]:
+    """An app may talk to what it needs: that is in networks of ours."""
+    return [
+        Problem(
+            locate(path),
+            f"apps.{app.name}.needs: {name} has the host's network, and no name that {app.name} could dial",
+            "host-network",
+            f"remove privileges.network from the blueprint of {name}",
+        )
+        for app in config.apps
+        for name, path in app.needs
+        if name in blueprints and dict(blueprints[name].main.privileges).get("network")
+    ]
 
 
 def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
     for container in blueprint.containers:
-        if container.name in taken or container.name.endswith("-socket"):
+        if container.name in {*taken, *OWN_NAMES, SUFFIX} or container.name.endswith("-socket"):
             yield (
                 ("containers", container.name),
                 f"containers.{container.name}: the name is taken",
                 "container-name",
                 f"for instance {blueprint.name}-{container.name}"[:60],
             )
+    volumes: dict[str, str] = {}
+    for container in blueprint.containers:
+        sockets = [f"{container.name}-socket"] if container.docker and container.docker.transport == "unix" else []
+        for number, name in enumerate([*(use.volume for use in container.volumes), *sockets]):
+            final = name if name in sockets else final_volume(blueprint.name, name)
+            other = volumes.setdefault(final, name)
+            if other != name:
+                what = f"{container.name}: the volumes {name} and {other} would both be called {final}"
+                yield ("containers", container.name, "volumes", number), what, "same-volume", "rename one of them"
+
+
+def _secrets(blueprint: Blueprint, owners: dict[str, str]) -> Iterator[Misfit]:
+    """A blueprint that names another app's secret would read it. `owners`: secret -> app, filled in as they come."""
+    for spec in blueprint.secrets:
+        other = owners.setdefault(spec.name, blueprint.name)
+        if other != blueprint.name:
+            what = f"secrets.{spec.name}: it is one of apps.{other}"
+            yield ("secrets", spec.name), what, "secret-name", "choose another name"
+
+
+def _order(blueprint: Blueprint) -> Iterator[Misfit]:
+    """What a container waits for can come about: no circle, and an end where an end is waited for."""
+    containers = {item.name: item for item in blueprint.containers}
+    for item in blueprint.containers:
+        waiting, seen = [name for name, _ in item.needs], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name in containers and name not in seen:
+                seen.add(name)
+                waiting += [other for other, _ in containers[name].needs]
+        if item.name in seen:
+            what = f"{item.name}: needs: it would wait for itself"
+            yield ("containers", item.name, "needs"), what, "circle", "remove one of these needs"
+        for name, condition in item.needs:
+            other = containers.get(name)
+            if other is not None and (condition == "completed") != other.one_shot:
+                right = "completed" if other.one_shot else "healthy"
+                what = f"{item.name}: needs: {name} is never {condition}"
+                yield ("containers", item.name, "needs", name), what, "unmet-need", f"write {name}: {right}"
 
 
 def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[Misfit]:
@@ -110,20 +174,59 @@ def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[M
                 )
 
 
-def _references(blueprint: Blueprint) -> Iterator[Misfit]:
-    options = {option.name for option in blueprint.options}
-    secrets = {spec.name for spec in blueprint.secrets}
+def _in_the_hosts_network(blueprint: Blueprint) -> Iterator[Misfit]:
+    """Docker puts such a container into no other network, gives it no name there, and publishes none of its ports."""
+    outside = {item.name for item in blueprint.containers if dict(item.privileges).get("network")}
+    hint = "remove privileges.network, or this"
+    route = blueprint.route
+    if route is not None and route.container in outside:
+        what = (
+            f"route: {route.container} has the host's network: Caddy finds no name of it, and its port is open to all"
+        )
+        yield ("route", "container"), what, "host-network", hint
+    for item in blueprint.containers:
+        for key, said in (("ports", item.ports), ("reaches", item.reaches), ("docker", item.docker)):
+            if item.name in outside and said:
+                what = f"{item.name}: {key}: it has the host's network, and none of ours"
+                yield ("containers", item.name, key), what, "host-network", hint
+
+
+def _limits(blueprint: Blueprint) -> Iterator[Misfit]:
+    for item in blueprint.containers:
+        for key, wrong in (("memory", 0 < item.memory_bytes < LEAST_MEMORY), ("cpus", few_cpus(item.cpus))):
+            if wrong:
+                what = f"{item.name}: {key}: Docker takes no less than {LEAST[key]}"
+                yield ("containers", item.name, key), what, "limit-low", "write more, or leave the key out"
+
+
+def _references(blueprint: Blueprint, services: Set[str]) -> Iterator[Misfit]:
+    """`services`: whose addresses can be referred to, since they have a page."""
+    objects = {
+        "option": {option.name for option in blueprint.options},
+        "secret": {spec.name for spec in blueprint.secrets},
+        **dict.fromkeys(("url", "hostname", "inside"), services),
+    }
     for path, text in _texts(blueprint):
         for name in references(text):
-            family, _, rest = name.partition(".")
-            if is_known(name) and (family != "option" or rest in options) and (family != "secret" or rest in secrets):
-                continue
-            yield (
-                path,
-                f"{'.'.join(map(str, path))}: there is no ${{{name}}}",
-                "unknown-reference",
-                "write $${ for a plain ${",
-            )
+            family, dot, rest = name.partition(".")
+            if not is_known(name) or dot and rest not in objects.get(family, {rest}):
+                what = f"{'.'.join(map(str, path))}: there is no ${{{name}}}"
+                yield path, what, "unknown-reference", "write $${ for a plain ${"
+
+
+def _with_pages(catalog: Catalog, blueprints: Mapping[str, Blueprint]) -> set[str]:
+    known = {**catalog.blueprints, **blueprints}
+    return {name for name, blueprint in known.items() if blueprint.route is not None}
+
+
+def unknown_references(catalog: Catalog) -> list[str]:
+    """What the catalogue's own blueprints refer to and nobody has, for a test: on some host it would be found late."""
+    services = _with_pages(catalog, {})
+    return [
+        f"{blueprint.document}: {what}"
+        for blueprint in catalog.blueprints.values()
+        for _, what, _, _ in _references(blueprint, services)
+    ]
 
 
 def _texts(blueprint: Blueprint) -> Iterator[tuple[Path, str]]:

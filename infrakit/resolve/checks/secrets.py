@@ -20,7 +20,7 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
         owner |= dict.fromkeys(names, (f"services.{service}", "", None))
     found = []
-    for name, app, kind, path in _said(config):
+    for name, app, kind, path in said_secrets(config):
         other, other_kind, other_path = owner.setdefault(name, (f"apps.{app.name}", kind, path))
         if other == f"apps.{app.name}" or kind and kind == other_kind:
             continue
@@ -37,7 +37,7 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     return found
 
 
-def _said(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
+def said_secrets(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
     """(name, app, kind, path) of every secret of every app; the one of an OIDC client is nobody else's."""
     found = []
     for app in config.apps:

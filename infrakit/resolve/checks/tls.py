@@ -1,9 +1,55 @@
-"""tls: what each mode needs."""
+"""tls, domain, timezone: what each mode needs, and names that exist."""
 
 from infrakit.catalog.model import Catalog
+from infrakit.config.check import nearest
 from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.world import Locate
+
+PRIVATE_NAMES = (
+    *("corp", "domain", "example", "home", "home.arpa", "host", "internal", "intranet", "invalid", "lan", "local"),
+    *("localdomain", "localhost", "onion", "private", "test", "workgroup"),
+    *("fritz.box", "speedport.ip", "easy.box", "router", "gateway"),
+)
+"""Below these no public authority gives a certificate: nobody has them in the public DNS (RFC 6761, RFC 8375, ICANN on
+.internal), or a router answers for them at home."""
+
+SEVERAL_VALUES = (
+    *("acmedns", "alidns", "azure", "directadmin", "easydns", "googleclouddns", "inwx", "namecheap", "netcup", "ovh"),
+    *("porkbun", "rfc2136", "route53", "scaleway", "tencentcloud", "transip"),
+)
+"""Providers whose module wants more than a token (the READMEs of caddy-dns, seen 2026-11)."""
+
+
+def domain_real(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Names can exist below the domain, and certificates for them where a public authority is asked."""
+    domain = config.domain
+    if domain.rpartition(".")[2].isdigit():
+        what = f"domain: {domain} is an address, and there are no names below one"
+        return [Problem(locate(("domain",)), what, "domain", "for instance home.example.org, or home.arpa at home")]
+    below = next((name for name in PRIVATE_NAMES if f".{domain}".endswith(f".{name}")), "")
+    if not below or config.tls.mode not in ("acme", "dns"):
+        return []
+    mode = (*config.tls.path, "mode")
+    what = f"domain: no public authority gives certificates for names below {below}"
+    hint = "write tls: {mode: internal}, or a domain that is yours"
+    related = locate(mode) if mode in config.said else None
+    return [Problem(locate(("domain",)), what, "tls-domain", hint, related=related)]
+
+
+def timezone_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """The time zone is one that containers know."""
+    if ("timezone",) not in config.said:
+        return []
+    from infrakit.resolve.timezones import time_zones
+
+    known = time_zones()
+    if config.timezone in known:
+        return []
+    close = {name.lower(): name for name in known}.get(nearest(config.timezone, map(str.lower, known)), "")
+    hint = f"did you mean {close}?" if close else "for instance Europe/Berlin"
+    what = f"timezone: there is no time zone {config.timezone}"
+    return [Problem(locate(("timezone",)), what, "timezone", hint)]
 
 
 def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -14,6 +60,10 @@ def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     if tls.mode == "dns":
         if not tls.provider:
             found.append(Problem(mode, "tls.mode: dns needs a provider", "tls-provider", "add provider: cloudflare"))
+        elif tls.provider in SEVERAL_VALUES:
+            what = f"tls.provider: {tls.provider} wants more than the one token that can be given"
+            hint = "choose one with a single token, for instance cloudflare or desec; or bring certificates: mode files"
+            found.append(Problem(locate((*tls.path, "provider")), what, "tls-provider", hint))
         image = next((service.image for service in config.services if service.name == "caddy"), "")
         if not image:
             found.append(

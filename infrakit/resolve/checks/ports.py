@@ -1,0 +1,99 @@
+"""Ports of each host -> Problems: one port at one address is one container's, and Caddy's own ports are apart."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from infrakit.errors import Position, Problem
+from infrakit.model import Door, PublishedPort
+from infrakit.resolve.addresses import overlap
+from infrakit.resolve.world import DOOR, HostDraft, Locate, World
+
+WEB = ("http_port", "https_port")
+LOOPBACK = 8085
+"""Where Caddy answers its health check; from FIRST_HOP on it leads to other hosts (both emit/caddyfile.py)."""
+FIRST_HOP = 8101
+
+
+class Claim(NamedTuple):
+    """A port that somebody wants. `key`: of `network`, where it is Caddy's, else ""."""
+
+    port: PublishedPort
+    owner: str
+    key: str
+    position: Position
+    said: bool
+
+
+def ports_apart(world: World, locate: Locate) -> list[Problem]:
+    """No two claims on one port of a host."""
+    found: dict[str, Problem] = {}
+    for host in world.hosts:
+        taken: dict[tuple[int, str], list[Claim]] = {}
+        for claim in _claims(world, host, locate):
+            same = taken.setdefault((claim.port.port, claim.port.protocol), [])
+            other = next((item for item in same if _collide(item, claim)), None)
+            if other is not None:
+                problem = _problem(claim, other)
+                found.setdefault(problem.what, problem)
+            same.append(claim)
+        for problem in _inside(world, host, locate):
+            found.setdefault(problem.what, problem)
+    return list(found.values())
+
+
+def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
+    for key, number in [*_of_caddy(host.door), *_unused(world)]:
+        path = ("network", key)
+        for address in host.door.addresses or ("",):
+            for protocol in ("tcp", "udp") if key == "https_port" else ("tcp",):
+                published = PublishedPort(address, number, number, protocol)
+                yield Claim(published, key, key, locate(path), path in world.config.said)
+    for service in host.services:
+        for container in service.containers:
+            base = container.origins[""]
+            for place, port in enumerate(container.ports if container.name != DOOR else ()):
+                origin = base._replace(path=(*base.path, "ports", place))
+                yield Claim(port, container.name, "", locate.origin(origin), True)
+
+
+def _of_caddy(door: Door) -> list[tuple[str, int]]:
+    ports = [(key, getattr(door, key)) for key in (*WEB, "tunnel_port", "fleet_port")]
+    return [(key, port) for key, port in ports if port]
+
+
+def _unused(world: World) -> list[tuple[str, int]]:
+    """Ports that the file names and no host opens yet: what is added later would."""
+    used = {key for host in world.hosts for key, _ in _of_caddy(host.door)}
+    network = world.config.network
+    keys = ("tunnel_port", "fleet_port")
+    return [(key, getattr(network, key)) for key in keys if ("network", key) in world.config.said and key not in used]
+
+
+def _collide(first: Claim, second: Claim) -> bool:
+    # Caddy's addresses are apart already (checks/network.py), and so is what it wants at each of them.
+    return not (first.key and first.key == second.key) and overlap(first.port.address, second.port.address)
+
+
+def _problem(claim: Claim, other: Claim) -> Problem:
+    place, also = (claim, other) if claim.said else (other, claim)
+    related = also.position if also.said and also.position != place.position else None
+    number = str(claim.port.port)
+    if claim.key and other.key:
+        what = f"network.{claim.key}: {number} is also {other.key}"
+    else:
+        whose = f"network.{other.key}" if other.key else f"the port of {other.owner}"
+        what = f"{claim.owner}: port {number}/{claim.port.protocol} of the host is also {whose}"
+    return Problem(place.position, what, "same-port", "choose another port", related=related)
+
+
+def _inside(world: World, host: HostDraft, locate: Locate) -> Iterator[Problem]:
+    """The tunnel's and the fleet's port are the same inside of Caddy's container, where it has others."""
+    hops = sum(len(route.upstreams) for route in host.routes if len(route.upstreams) > 1)
+    own = {LOOPBACK: "its health check", **dict.fromkeys(range(FIRST_HOP, FIRST_HOP + hops), "a way to another host")}
+    if host.door.http_port or host.door.https_port:
+        own |= {80: "plain HTTP", 443: "HTTPS"}
+    for key, port in _of_caddy(host.door):
+        if key in WEB or port not in own or port in (host.door.http_port, host.door.https_port):
+            continue
+        what = f"network.{key}: inside of its container, Caddy has {port} for {own[port]}"
+        yield Problem(locate(("network", key)), what, "same-port", "choose another port")
