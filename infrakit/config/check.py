@@ -101,7 +101,7 @@ class _Checker:
                 found[name] = self.value(child, known[name], (*path, name))
             elif extra is False:
                 self._unknown(key, name, known, path, schema)
-            elif pattern is not None and not (re.search(pattern, name) and len(name) <= 253):
+            elif pattern is not None and not (re.fullmatch(pattern, name) and len(name) <= 253):
                 hint = schema["propertyNames"].get("x-hint", "")
                 self.say(
                     key, (*path, name), "this name cannot be used", schema["propertyNames"].get("x-code", "name"), hint
@@ -202,7 +202,7 @@ class _Checker:
             self._bad(node, schema, path, "empty", "empty-value")
         elif len(text) > schema.get("maxLength", 4096):
             self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
-        elif "pattern" in schema and not re.search(schema["pattern"], text):
+        elif "pattern" in schema and not re.fullmatch(schema["pattern"], text):
             what = schema.get("x-problem", "does not have the right form")
             self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"))
         else:
