@@ -1,6 +1,7 @@
 """The other verbs, from the built zipapp."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -144,3 +145,30 @@ def test_a_blueprint_of_the_users_is_refused_until_it_is_granted(infrakit, tmp_p
     (tmp_path / "infrakit.yaml").write_text(base + "    grants: [pid]\n")
     assert infrakit("compile").returncode == 0
     assert "pid" in (tmp_path / "build/infrakit/REVIEW.md").read_text()
+
+
+@pytest.mark.parametrize("which", ["file", "blueprint", "lock"])
+@pytest.mark.parametrize("kind", ["endless", "sparse", "pipe", "folder"])
+def test_what_is_no_file_of_a_sane_size_is_refused_without_waiting_or_reading_it_all(infrakit, tmp_path, kind, which):
+    lines = "version: 1\ndomain: home.example.org\npattern: full\n"
+    (tmp_path / "infrakit.yaml").write_text(lines + "apps: {own: {blueprint: ./own.yaml}}\n")
+    place = tmp_path / {"file": "infrakit.yaml", "blueprint": "own.yaml", "lock": "infrakit.lock"}[which]
+    place.unlink(missing_ok=True)
+    if which != "blueprint":
+        (tmp_path / "infrakit.yaml").write_text(lines)
+        assert infrakit("compile").returncode == 0
+        place.unlink(missing_ok=True)
+    if kind == "endless":
+        place.symlink_to("/dev/zero")
+    elif kind == "sparse":
+        place.touch()
+        os.truncate(place, 20 << 30)
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    for verb in ("validate", "compile", "compile"):
+        done = infrakit(verb, timeout=20)
+        assert done.returncode == 2, done.stderr
+        reason = {"sparse": ": more than ", "folder": ": is a directory"}.get(kind, ": not a regular file")
+        assert place.name + reason in done.stderr and "Traceback" not in done.stderr
