@@ -31,6 +31,8 @@ def plain_errors(what: str) -> Iterator[None]:
     """OSError inside -> MachineUnfit: "cannot WHAT: PATH: reason"."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # not of the machine: whoever reads our output has gone
     except OSError as error:
         place = f"{os.fspath(error.filename)}: " if error.filename else ""
         reason = (error.strerror or str(error)).lower()

@@ -75,6 +75,8 @@ def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
     try:
         lines = _content(os.path.join(output, NAME)).decode("utf-8", "surrogateescape").split("\n")
         made = build()
+        if not (output.isascii() and output.isprintable()):  # the long way knows how to print it
+            return None
         if os.path.lexists(
             os.path.join(output, ".infrakit.new")
         ):  # of a run that was killed: there is something to clear up

@@ -116,3 +116,9 @@ def test_the_precompiled_catalogue_is_the_same():
     assert json.loads(json.dumps(read_trees())) == read_trees()
     for name, tree in read_trees().items():
         assert blueprint_from(tree, f"blueprints/{name}.yaml") == CATALOG.blueprints[name]
+
+
+def test_no_service_promises_processes_of_the_host_that_it_cannot_see():
+    for blueprint in CATALOG.blueprints.values():
+        sees = any(("pid", "host") in container.privileges for container in blueprint.containers)
+        assert sees or "processes" not in blueprint.summary, blueprint.name
