@@ -14,6 +14,8 @@ EXIT_DOCKER = 5
 EXIT_DIFFERENCES = 6
 EXIT_LOCKED = 75
 
+LONGEST = 1000
+
 
 class Position(NamedTuple):
     """A place in a file that a person wrote; line and column count from 1."""
@@ -41,11 +43,16 @@ class Problem(NamedTuple):
 
     def text(self) -> str:
         """The lines that a person reads; control characters are shown, never sent to the terminal."""
-        what = f"{self.what} (see {self.related})" if self.related else self.what
+        what = f"{shortened(self.what)} (see {self.related})" if self.related else shortened(self.what)
         lines = [f"{self.position}: {self.severity}: {what} [{self.code}]"]
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  hint: {shortened(self.hint)}")
         return "\n".join(printable(line) for line in lines)
+
+
+def shortened(text: str) -> str:
+    """`text`, of which a name or a value in it may be as long as a file, without its middle where it is long."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 A plain `compile` is run without click, whose import costs as much as the whole compile (see plain.py).
 """
 
+import io
 import os
 import sys
 
@@ -13,6 +14,8 @@ from infrakit.errors import EXIT_FAILED, EXIT_MACHINE, InfraKitError
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the exit code. The only place where errors turn into words."""
     os.umask(0o022)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does, whatever the terminal can show
     words = sys.argv[1:] if arguments is None else arguments
     try:
         code = _run(words)

@@ -9,7 +9,7 @@ from infrakit import VERSION
 from infrakit.bundle.difference import differences, images_of, licenses, versions
 from infrakit.bundle.images import blob_path
 from infrakit.bundle.sbom import file_name
-from infrakit.cli.talk import result, result_json
+from infrakit.cli.talk import result, result_json, result_text
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, UsageProblem
 from infrakit.system.bundle.content import Content
 from infrakit.system.bundle.folder import Folder
@@ -37,7 +37,7 @@ MEGABYTE = 1e6
 def command(folder, other, image, architecture, as_json):
     seen = opened(folder)
     if image:
-        result(_bom(seen, image, architecture).decode())
+        result_text(_bom(seen, image, architecture).decode())
         return EXIT_OK
     if other:
         before = opened(other)

@@ -76,7 +76,7 @@ def _put(writer: Writer, name: str, folder: str, entries: dict[str, str], locked
     already; grows."""
     for item in sorted(item for item in os.listdir(folder) if item.endswith(".deb")):
         stored = item.replace("%3a", "_").replace(":", "_")
-        content = read_input(os.path.join(folder, item))
+        content = read_input(os.path.join(folder, item), 1 << 30)
         writer.put(f"packages/{name}/{stored}", content)
         wanted = next((found.digest[7:] for package, found in locked.items() if item.startswith(f"{package}_")), "")
         if wanted and wanted != sha256(content).hexdigest():

@@ -4,7 +4,7 @@ import click
 
 from infrakit.catalog import load_catalog
 from infrakit.catalog.show import describe, text_of
-from infrakit.cli.talk import result, result_json
+from infrakit.cli.talk import result, result_json, result_text
 from infrakit.config.check import nearest
 from infrakit.errors import UsageProblem
 
@@ -39,4 +39,4 @@ def show(name, as_json):
     if as_json:
         result_json(describe(blueprints[name]))
     else:
-        result(text_of(blueprints[name]))
+        result_text(text_of(blueprints[name]))

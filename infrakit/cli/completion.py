@@ -2,7 +2,7 @@
 
 import click
 
-from infrakit.cli.talk import result, result_json
+from infrakit.cli.talk import result_json, result_text
 
 
 @click.command(help='Print a completion script: eval "$(infrakit completion bash)".')
@@ -13,7 +13,7 @@ def command(shell, as_json):
     if as_json:
         result_json({"shell": shell, "script": text})
     else:
-        result(text)
+        result_text(text)
 
 
 def script(shell: str) -> str:

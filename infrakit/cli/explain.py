@@ -68,7 +68,9 @@ def _explain_value(name: str, path: str, file, host, example, as_json: bool) -> 
             if as_json:
                 result_json({"file": item, "path": leaf, "cause": str(position), "decided_by": origin.decided_by})
             else:
-                result(f"{item}:{leaf}\n  because of {position}\n  decided by {origin.decided_by}")
+                result(f"{item}:{leaf}")
+                result(f"  because of {position}")
+                result(f"  decided by {origin.decided_by}")
             return
     raise UsageProblem(
         f"{name} has no value at {path}",

@@ -13,6 +13,7 @@ from infrakit.cli.preflight import look, refuse
 from infrakit.cli.sign_in import note_link
 from infrakit.cli.talk import result, say, say_problems
 from infrakit.cli.terminal import ask
+from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.config.sample import sample
 from infrakit.emit import emit
 from infrakit.errors import InfraKitError, UsageProblem
@@ -171,7 +172,7 @@ def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
     content = sample(whole, source.FILE)
 
     def read_blueprint(name: str) -> bytes:
-        return read_input(name)
+        return read_input(name, MAXIMUM_BYTES)
 
     return source.Source("", source.FILE, content, read_blueprint, [])
 

@@ -4,7 +4,7 @@ network."""
 import click
 
 from infrakit.bundle.inventory import Inventory, render, trimmed
-from infrakit.cli.talk import result, say
+from infrakit.cli.talk import result_text, say
 from infrakit.errors import EXIT_OK, InfraKitError
 from infrakit.host.facts import facts_of
 from infrakit.host.recording import record
@@ -34,7 +34,7 @@ def command():
     status = (machine.read(STATUS, MOST_BYTES) or b"").decode("utf-8", "replace")
     program = machine.read(PROGRAM, MOST_BYTES)
     digest = hex_digest(program) if program else ""
-    result(
+    result_text(
         render(
             Inventory(
                 facts.hostname,

@@ -9,7 +9,7 @@ from infrakit.cli import here
 from infrakit.cli.carry import carry_out
 from infrakit.cli.from_bundle import Bundle, glimpsed
 from infrakit.cli.source import compiled
-from infrakit.cli.talk import result, result_json, say
+from infrakit.cli.talk import result, result_json, result_text, say
 from infrakit.errors import EXIT_MACHINE, EXIT_OK, MachineUnfit, printable
 from infrakit.host.checks import CHECKS, Finding, run
 from infrakit.host.facts import Facts, facts_of
@@ -45,7 +45,7 @@ def command(file, host, recorded, as_json, fix, yes, dry_run):
     deployment = here.deployment_of(compiled(bundle.file() if bundle and not file else here.find(file)), host)
     machine = Machine()
     if recorded:
-        result(to_json(record(machine, () if bundle else names_of(deployment))))
+        result_text(to_json(record(machine, () if bundle else names_of(deployment))))
         return EXIT_OK
     facts, findings = look(machine, deployment, bundle=bundle)
     if fix:

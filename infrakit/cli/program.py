@@ -1,5 +1,7 @@
 """The words of the command line -> one verb: a click group that imports a verb's module only when it is called."""
 
+import sys
+
 import click
 
 from infrakit import VERSION
@@ -77,6 +79,9 @@ def run(words: list[str]) -> int:
         return error.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return EXIT_CONFIGURATION
     except click.ClickException as error:
         say(f"infrakit: error: {error.format_message()}")
         say("  hint: infrakit --help, or infrakit VERB --help")

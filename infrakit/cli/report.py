@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from infrakit.cli.talk import problem_json, result, result_json, say, say_problems
-from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, Problem
+from infrakit.cli.talk import problem_json, result, result_json, result_text, say, say_problems
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, Problem, printable
 from infrakit.model import Deployment
 from infrakit.system.secrets import SecretState
 from infrakit.system.tree import TreePlan
@@ -128,7 +128,7 @@ class Report:
             self.written(deployment, plan)
             if show_diff:
                 for change in plan.changes:
-                    result(_diff(f"{plan.folder}/{change.path}", change.before, change.after))
+                    result_text(_diff(f"{plan.folder}/{change.path}", change.before, change.after))
         differs = any(self.counts.values()) or bool(self.edited)
         if as_json:
             result_json(self.as_json())
@@ -145,6 +145,7 @@ def _diff(path: str, before: bytes | None, after: bytes | None) -> str:
     """A unified diff. Compiled files hold no secrets, only their names."""
     import difflib
 
+    path = printable(path)
     old = (before or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
     new = (after or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
     lines = difflib.unified_diff(

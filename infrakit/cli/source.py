@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from infrakit.compiler import Compiled, load
+from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import UsageProblem
 from infrakit.lock import LockFile
 from infrakit.system.files import read_input
@@ -43,12 +44,12 @@ def find(file: str | None, example: str | None) -> Source:
         blueprints.append(name)
         if ".." in name.split("/") or name.startswith("/"):
             raise UsageProblem(f"{name} is not below the folder of {FILE}")
-        return read_input(os.path.join(folder, name))
+        return read_input(os.path.join(folder, name), MAXIMUM_BYTES)
 
     name = file if file else os.path.basename(path)
     beside = lock_beside(path)
     lock = LockFile(lock_beside(name), read_input(beside)) if os.path.lexists(beside) else None
-    return Source(path, name, read_input(path), read_blueprint, blueprints, lock)
+    return Source(path, name, read_input(path, MAXIMUM_BYTES), read_blueprint, blueprints, lock)
 
 
 def compiled(source: Source) -> Compiled:

@@ -1,22 +1,31 @@
 """What the command line says: results on standard output, talk on standard error, lower case, no full stop."""
 
+import itertools
 import sys
 from collections.abc import Iterable
 from typing import Any
 
-from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem, printable
+from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem, printable, shortened
+
+MOST_PROBLEMS = 100
 
 
-def result(text: str) -> None:
-    """A line of the result."""
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+def result(line: str) -> None:
+    """A line of the result. Names in it may hold anything: what a terminal would obey is written as an escape."""
+    sys.stdout.write(f"{printable(line)}\n")
+
+
+def result_text(text: str) -> None:
+    """Lines of the result, with their tabs."""
+    for line in text.removesuffix("\n").split("\n"):
+        sys.stdout.write("\t".join(map(printable, line.split("\t"))) + "\n")
 
 
 def result_json(value: Any) -> None:
     """The result for a program."""
     import json
 
-    result(json.dumps(value, indent=1, sort_keys=True))
+    result_text(json.dumps(value, indent=1, sort_keys=True))
 
 
 def say(text: str) -> None:
@@ -26,8 +35,11 @@ def say(text: str) -> None:
 
 def say_problems(problems: Iterable[Problem]) -> None:
     """Each with its place, and the same problem once."""
-    for text in dict.fromkeys(problem.text() for problem in problems):
+    texts = dict.fromkeys(problem.text() for problem in problems)
+    for text in itertools.islice(texts, MOST_PROBLEMS):
         sys.stderr.write(f"{text}\n")
+    if len(texts) > MOST_PROBLEMS:
+        say(f"and {len(texts) - MOST_PROBLEMS} more")
 
 
 def complain(error: InfraKitError, *, as_json: bool) -> None:
@@ -37,16 +49,16 @@ def complain(error: InfraKitError, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        found = [problem_json(problem) for problem in problems]
+        found = [problem_json(problem) for problem in problems[:MOST_PROBLEMS]]
         found += [fault._asdict() for fault in getattr(error, "faults", ())]
         result(
             json.dumps({"kind": "error", "error": error.message, "hint": error.hint, "problems": found}, sort_keys=True)
         )
         return
     say_problems(problems)
-    say(f"infrakit: error: {error.message}")
+    say(f"infrakit: error: {shortened(error.message)}")
     if error.hint:
-        say(f"  hint: {error.hint}")
+        say(f"  hint: {shortened(error.hint)}")
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -57,7 +69,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "column": problem.position.column,
         "severity": problem.severity,
         "code": problem.code,
-        "what": problem.what,
-        "hint": problem.hint,
+        "what": shortened(problem.what),
+        "hint": shortened(problem.hint),
         "related": str(problem.related) if problem.related else "",
     }

@@ -36,12 +36,13 @@ class _Checker:
         self.root = schema
         self.problems: list[Problem] = []
 
-    def say(self, node: Node, path: Path, what: str, code: str, hint: str = "") -> None:
-        """One problem at `node`."""
+    def say(self, node: Node, path: Path, what: str, code: str, hint: str = "", *, understood: bool = False) -> None:
+        """One problem at `node`. `understood`: what was meant is known, and the rest can be judged by it."""
         name = dotted(path)
         text = f"{name}: {what}" if name else what
         self.problems.append(Problem(self.document.at(node), text, code, hint))
-        self.document.faults.append(path)
+        if not understood:
+            self.document.faults.append(path)
 
     def value(self, node: Node, schema: Schema, path: Path) -> Any:
         """The typed value of `node`, as far as it fits."""
@@ -94,14 +95,16 @@ class _Checker:
         known = schema.get("properties", {})
         extra = schema.get("additionalProperties", False)
         pattern = schema.get("propertyNames", {}).get("pattern")
+        if extra is False:
+            self._correct(node, schema, path)
         found = {}
         for key, child in node.value:
             name = key.value
             if name in known:
                 found[name] = self.value(child, known[name], (*path, name))
             elif extra is False:
-                self._unknown(key, name, known, path, schema)
-            elif pattern is not None and not (re.search(pattern, name) and len(name) <= 253):
+                continue
+            elif pattern is not None and not (re.fullmatch(pattern, name) and len(name) <= 253):
                 hint = schema["propertyNames"].get("x-hint", "")
                 self.say(
                     key, (*path, name), "this name cannot be used", schema["propertyNames"].get("x-code", "name"), hint
@@ -111,23 +114,32 @@ class _Checker:
         for name in schema.get("required", ()):
             if not any(key.value == name for key, _ in node.value):
                 hint = _example(known.get(name, {}))
-                self.say(
-                    node,
-                    path,
-                    f"{name} is missing",
-                    "missing-key",
-                    f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": "),
-                )
-        return found if all(found.get(name) is not None for name in schema.get("required", ())) else None
+                add = f"add {name}: {hint.removeprefix('for instance ')}".rstrip(": ")
+                self.say(node, path, f"{name} is missing", "missing-key", add, understood=True)
+                self.document.faults.append((*path, name))
+        whole = all(found.get(name) is not None for name in schema.get("required", ()))
+        # Of the file itself what there is stays: partial.py knows what to do without.
+        return found if whole or not path else None
 
-    def _unknown(self, key: Node, name: str, known: Schema, path: Path, schema: Schema) -> None:
-        later = schema.get("x-later", {})
-        if name in later:
-            self.say(key, (*path, name), later[name], "not-yet", "remove it for now")
-            return
-        close = nearest(name, known)
-        hint = f"did you mean {close}?" if close else f"known here: {', '.join(sorted(known))}"
-        self.say(key, (*path, name), "there is no such key", "unknown-key", hint)
+    def _correct(self, node: Node, schema: Schema, path: Path) -> None:
+        """Say which keys there are not. A misspelt one is called from here on as it was meant, so that what stands in
+        it is judged, and found in its place."""
+        known, later = schema.get("properties", {}), schema.get("x-later", {})
+        there = {key.value for key, _ in node.value}
+        for key, _ in node.value:
+            name = key.value
+            if name in known:
+                continue
+            if name in later:
+                self.say(key, (*path, name), later[name], "not-yet", "remove it for now")
+                continue
+            close = nearest(name, known)
+            hint = f"did you mean {close}?" if close else f"known here: {', '.join(sorted(known))}"
+            renamed = bool(close) and close not in there
+            self.say(key, (*path, name), "there is no such key", "unknown-key", hint, understood=renamed)
+            if renamed:
+                key.value = close
+                there.add(close)
 
     def _array(self, node: Node, schema: Schema, path: Path) -> list[Any]:
         items = [self.value(child, schema.get("items", {}), (*path, index)) for index, child in enumerate(node.value)]
@@ -197,12 +209,14 @@ class _Checker:
             hint = schema.get("x-values", {}).get(text) or (
                 f"did you mean {close}?" if close else f"one of: {', '.join(schema['enum'])}"
             )
-            self._bad(node, schema, path, f"{self._shown(node, path)} is not known here", "unknown-value", hint)
-        elif len(text) < schema.get("minLength", 0):
+            what = f"{self._shown(node, path)} is not known here"
+            self.say(node, path, what, "unknown-value", hint, understood=bool(close))
+            return close or None
+        if len(text) < schema.get("minLength", 0):
             self._bad(node, schema, path, "empty", "empty-value")
         elif len(text) > schema.get("maxLength", 4096):
             self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
-        elif "pattern" in schema and not re.search(schema["pattern"], text):
+        elif "pattern" in schema and not re.fullmatch(schema["pattern"], text):
             what = schema.get("x-problem", "does not have the right form")
             self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"))
         else:

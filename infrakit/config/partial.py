@@ -10,15 +10,18 @@ from infrakit.config.document import Document, Node, Path
 from infrakit.config.model import Config
 from infrakit.errors import Position, Problem
 
-# Section -> the depth from which on a mistake stays within its own entry.
-CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2, "images": 1, "name": 1, "timezone": 1}
+# Section -> the depth from which on a mistake stays within its own entry; what is not named here is one by itself.
+CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2}
+EVERYWHERE = ("version", "pattern", "profiles", "tls", "hosts")
+STAND_IN = "example.org"
+"""A domain to judge the rest by where the file's own is missing or none."""
 
 
 def rest_can_be_checked(document: Document) -> bool:
     """Take the refused values out of `document.values`; false where what is left cannot be judged by itself."""
-    if any(len(path) < CONTAINED.get(str(path[0]) if path else "", 99) for path in document.faults):
+    if any(not path or path[0] in EVERYWHERE or len(path) < CONTAINED.get(str(path[0]), 1) for path in document.faults):
         return False
-    document.values = _without_refused(document.values)
+    document.values = {"domain": STAND_IN, **_without_refused(document.values)}
     return True
 
 
@@ -65,11 +68,14 @@ def _without_refused(value: Any) -> Any:
 
 
 def _places(document: Document, path: Path) -> Iterable[Position]:
-    """Where the key at `path` stands, its value, and all in it."""
+    """Where the key at `path` stands, its value, and all in it; nothing where it is missing."""
     key = node = document.root
     for step in path:
         pairs = node.value if node.kind == "map" else zip(node.value, node.value)
-        key, node = next(pair for place, pair in enumerate(pairs) if step in (place, pair[0].value))
+        found = next((pair for place, pair in enumerate(pairs) if step in (place, pair[0].value)), None)
+        if found is None:
+            return
+        key, node = found
     yield document.at(key)
     waiting: list[Node] = [node]
     while waiting:

@@ -5,15 +5,17 @@ no anchors, aliases, tags or second documents; sizes, depth and counts are limit
 Source of the limits: what a YAML loader was seen to do with such files (alias bombs, deep nesting, huge numbers).
 """
 
-import sys
 from typing import Any
 
 from infrakit.config.document import Document, Node
+from infrakit.config.events import engine
 from infrakit.errors import ConfigurationInvalid, Position, Problem
 
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_NODES = 5000
+BRACKETED = ("flow", "quoted")
+"""In what ruamel.yaml was reading: a bracket or quote is missed at the end only, so we say where it was opened."""
 BREAKS = {
     "\t": "tab",
     "\u0085": "next line",
@@ -94,27 +96,39 @@ class _Composer:
         self.problems: list[Problem] = []
 
     def compose(self, text: str) -> Node:
-        events, errors = _ENGINE or _events()
+        events, errors = engine()
         empty = Node("map", [], 1, 1, True)
+        source = events(text)
         try:
-            return self._composed(events(text)) or empty
+            return self._composed(source) or empty
         except errors.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self._refuse(
-                mark,
-                _plain(error.problem or error.context or "not YAML"),
-                "yaml-syntax",
-                "check quotes, colons and indentation",
-            )
+            what = _plain(error.problem or error.context or "not YAML")
+            mark, opened = error.problem_mark or error.context_mark, None
+            if error.context_mark and any(word in (error.context or "") for word in BRACKETED):
+                opened = self._position(error.context_mark)
+            self._refuse(mark, what, "yaml-syntax", "check quotes, colons and indentation", opened)
         except errors.YAMLError as error:
             self._refuse(None, _plain(str(error)), "yaml-syntax", "")
-        except (TypeError, AssertionError, ValueError, IndexError, AttributeError, RecursionError, NotImplementedError):
-            self._refuse(None, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
+        except (
+            AssertionError,
+            AttributeError,
+            IndexError,
+            NotImplementedError,
+            OverflowError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
+            mark = source.get_mark()
+            self._refuse(mark, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
         return empty
 
     def _refuse(self, mark: Any, what: str, code: str, hint: str, related: Position | None = None) -> None:
-        position = Position(self.name, mark.line + 1, mark.column + 1) if mark else Position(self.name, 1, 1)
+        position = self._position(mark) if mark else Position(self.name, 1, 1)
         self.problems.append(Problem(position, what, code, hint, related=related))
+
+    def _position(self, mark: Any) -> Position:
+        return Position(self.name, mark.line + 1, mark.column + 1)
 
     def _composed(self, source: Any) -> Node | None:
         root: Node | None = None
@@ -218,45 +232,5 @@ class _Composer:
         return node
 
 
-_ENGINE: list[Any] = []  # what _events() found: importing it again for each file would cost more than reading the file
-
-
 def _plain(text: str) -> str:
     return " ".join(text.split())
-
-
-def _events() -> tuple[Any, Any]:
-    """(a function text -> ruamel.yaml's event source, its errors module).
-
-    Imports the scanner and the parser only: `import ruamel.yaml` itself costs two starts of the interpreter.
-    """
-    if "ruamel.yaml" not in sys.modules:
-        from importlib.machinery import PathFinder
-        from importlib.util import module_from_spec
-
-        import ruamel
-
-        spec = PathFinder.find_spec("ruamel.yaml", ruamel.__path__)
-        assert spec is not None, "ruamel.yaml is a part of every build"
-        sys.modules["ruamel.yaml"] = module_from_spec(spec)
-        try:
-            from ruamel.yaml import error, parser, reader, scanner
-        finally:
-            # Whoever wants the whole package later imports it afresh: it would miss its submodules otherwise.
-            for module in [name for name in sys.modules if name.startswith("ruamel.yaml")]:
-                del sys.modules[module]
-    else:
-        from ruamel.yaml import error, parser, reader, scanner
-
-    class Events(reader.Reader, scanner.Scanner, parser.Parser):
-        processing_version = (1, 2)
-        comment_handling = None
-
-        def __init__(self, text: str) -> None:
-            self._resolver = self
-            reader.Reader.__init__(self, text, loader=self)
-            scanner.Scanner.__init__(self, loader=self)
-            parser.Parser.__init__(self, loader=self)
-
-    _ENGINE.extend((Events, error))
-    return Events, error

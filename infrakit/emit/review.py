@@ -76,7 +76,14 @@ def _markdown_cell(cell: Cell) -> str:
 
 def _markdown_word(word: Word) -> str:
     text = _plain(word.text)
-    return f"**{text}**" if word.danger and text else text
+    return f"**{_edged(text)}**" if word.danger and text else text
+
+
+def _edged(text: str) -> str:
+    """White space at either end as references: next to a space, ** is no mark (CommonMark 0.31, 6.2)."""
+    bare = text.strip()
+    first, last = text.partition(bare)[::2] if bare else (text, "")
+    return "".join([f"&#{ord(c)};" for c in first]) + bare + "".join([f"&#{ord(c)};" for c in last])
 
 
 def _plain(text: str) -> str:

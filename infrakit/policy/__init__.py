@@ -40,12 +40,22 @@ RULES = (
 
 
 def judge(fleet: Fleet, locate: Callable[[Origin], Position]) -> list[Problem]:
-    """What breaks a promise, with its place. `locate` turns an origin into a position."""
+    """What breaks a promise, with its place. `locate` turns an origin into a position.
+
+    Nobody can mend the catalogue: what breaks there, breaks where the user's file brings the service in.
+    """
     problems = []
     for deployment in shapes_of(fleet):
+        causes = {
+            container.origins[""].document: service.origin
+            for service in deployment.services
+            if service.kind != "app"
+            for container in service.containers
+        }
         for rule in RULES:
             for broken in rule(deployment):
-                problems.append(Problem(locate(broken.origin), broken.what, broken.code, broken.hint))
+                place = locate(causes.get(broken.origin.document, broken.origin))
+                problems.append(Problem(place, broken.what, broken.code, broken.hint))
     return problems
 
 

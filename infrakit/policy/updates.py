@@ -16,5 +16,10 @@ def databases_left_alone(deployment: Deployment) -> list[Broken]:
             "say update: never",
         )
         for _, container in containers(deployment)
-        if container.watch and any(word in container.image for word in KEPT)
+        if container.watch and any(word in _own_name(container.image) for word in KEPT)
     ]
+
+
+def _own_name(image: str) -> str:
+    """The last two parts of a name: what comes before is a registry, or a mirror of the user's."""
+    return "/".join(image.split("/")[-2:])

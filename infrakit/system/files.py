@@ -31,6 +31,8 @@ def plain_errors(what: str) -> Iterator[None]:
     """OSError inside -> MachineUnfit: "cannot WHAT: PATH: reason"."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # not of the machine: whoever reads our output has gone
     except OSError as error:
         place = f"{os.fspath(error.filename)}: " if error.filename else ""
         reason = (error.strerror or str(error)).lower()
@@ -58,13 +60,26 @@ def read(path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def read_input(path: str) -> bytes:
-    """A file that the user named. UsageProblem where it cannot be read."""
+def read_input(path: str, most_bytes: int = 64 << 20) -> bytes:
+    """A regular file that the user named, through links too. UsageProblem where it cannot be read, or is larger.
+
+    Never waits (for whoever writes into a pipe), and never reads more than that and one byte, whatever the file says of
+    its size.
+    """
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                kind = "is a directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "not a regular file"
+                raise UsageProblem(f"{path}: {kind}")
+            content = b""
+            while len(content) <= most_bytes and (more := file.read(most_bytes + 1 - len(content))):
+                content += more
     except OSError as error:
         raise UsageProblem(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    if len(content) > most_bytes:
+        raise UsageProblem(f"{path}: more than {most_bytes} bytes")
+    return content
 
 
 def write_new(path: str, content: bytes, mode: int, *, flushed: bool = False) -> None:

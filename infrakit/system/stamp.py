@@ -7,11 +7,13 @@ light.
 """
 
 import os
+from stat import S_ISREG
 
 from infrakit.system.digest import hex_digest
 
 NAME = ".infrakit.stamp"
 MOST_FILES = 300
+MOST_BYTES = 16 << 20
 
 
 def write(output: str, found, example: str | None, report) -> None:
@@ -71,9 +73,10 @@ def build() -> str:
 def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
     """(the summary, lines of talk) of the last compile where it would come out the same, else None."""
     try:
-        with open(os.path.join(output, NAME), "rb") as stream:
-            lines = stream.read().decode("utf-8", "surrogateescape").split("\n")
+        lines = _content(os.path.join(output, NAME)).decode("utf-8", "surrogateescape").split("\n")
         made = build()
+        if not (output.isascii() and output.isprintable()):  # the long way knows how to print it
+            return None
         if os.path.lexists(
             os.path.join(output, ".infrakit.new")
         ):  # of a run that was killed: there is something to clear up
@@ -101,5 +104,13 @@ def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:
 
 
 def _digest(path: str) -> str:
-    with open(path, "rb", 0) as file:
-        return hex_digest(file.read())
+    return hex_digest(_content(path))
+
+
+def _content(path: str) -> bytes:
+    """Of a regular file that is no larger than ours are. ValueError of another one; never waits."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", 0) as file:
+        status = os.fstat(file.fileno())
+        if not S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+            raise ValueError(path)
+        return file.read(MOST_BYTES)

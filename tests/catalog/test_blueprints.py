@@ -126,3 +126,9 @@ def test_every_reference_of_the_catalogue_stands_for_something():
     glances = catalog.blueprints["glances"]
     wrong = glances._replace(files=(glances.files[0]._replace(content="${url.nobody} ${option.none} ${url} ${x}"),))
     assert len(unknown_references(Catalog({"glances": wrong}))) == 3
+
+
+def test_no_service_promises_processes_of_the_host_that_it_cannot_see():
+    for blueprint in CATALOG.blueprints.values():
+        sees = any(("pid", "host") in container.privileges for container in blueprint.containers)
+        assert sees or "processes" not in blueprint.summary, blueprint.name

@@ -1,7 +1,9 @@
 """The other verbs, from the built zipapp."""
 
 import json
+import os
 import subprocess
+import sys
 
 import pytest
 
@@ -144,3 +146,78 @@ def test_a_blueprint_of_the_users_is_refused_until_it_is_granted(infrakit, tmp_p
     (tmp_path / "infrakit.yaml").write_text(base + "    grants: [pid]\n")
     assert infrakit("compile").returncode == 0
     assert "pid" in (tmp_path / "build/infrakit/REVIEW.md").read_text()
+
+
+@pytest.mark.parametrize("which", ["file", "blueprint", "lock"])
+@pytest.mark.parametrize("kind", ["endless", "sparse", "pipe", "folder"])
+def test_what_is_no_file_of_a_sane_size_is_refused_without_waiting_or_reading_it_all(infrakit, tmp_path, kind, which):
+    lines = "version: 1\ndomain: home.example.org\npattern: full\n"
+    (tmp_path / "infrakit.yaml").write_text(lines + "apps: {own: {blueprint: ./own.yaml}}\n")
+    place = tmp_path / {"file": "infrakit.yaml", "blueprint": "own.yaml", "lock": "infrakit.lock"}[which]
+    place.unlink(missing_ok=True)
+    if which != "blueprint":
+        (tmp_path / "infrakit.yaml").write_text(lines)
+        assert infrakit("compile").returncode == 0
+        place.unlink(missing_ok=True)
+    if kind == "endless":
+        place.symlink_to("/dev/zero")
+    elif kind == "sparse":
+        place.touch()
+        os.truncate(place, 20 << 30)
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    for verb in ("validate", "compile", "compile"):
+        done = infrakit(verb, timeout=20)
+        assert done.returncode == 2, done.stderr
+        reason = {"sparse": ": more than ", "folder": ": is a directory"}.get(kind, ": not a regular file")
+        assert place.name + reason in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("bundle",), ("catalog",), ("secrets",)])
+def test_a_call_without_a_verb_prints_the_help_as_lines(infrakit, words):
+    done = infrakit(*words)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.startswith("Usage: infrakit") and len(done.stderr.splitlines()) > 5 and "\\n" not in done.stderr
+
+
+def test_a_reader_that_has_gone_is_no_fault_of_the_machine(pyz, tmp_path):
+    command = f"{sys.executable} {pyz} compile --example full --diff | head -1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("--- /dev/null") and done.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_reach_the_terminal_as_text(pyz, tmp_path, encoding):
+    folder = tmp_path / os.fsdecode("aü\x1b[31m\n".encode() + b"\xff")
+    folder.mkdir()
+    (folder / "infrakit.yaml").write_text(FILE)
+    file = os.path.join(folder, "infrakit.yaml")
+    output = os.path.join(folder, "out")
+    for words in (
+        ("validate", "-f", file),
+        ("compile", "-f", file, "-o", output, "--diff"),
+        ("compile", "-f", file, "-o", output, "--check"),
+        ("compile", "-f", file, "-o", output),
+        ("compile", "-f", file, "-o", output),
+        ("secrets", "list", "-f", file, "-o", output),
+    ):
+        environment = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": encoding}
+        done = subprocess.run([sys.executable, str(pyz), *words], cwd=tmp_path, capture_output=True, env=environment)
+        assert done.returncode in (0, 6), done.stderr
+        said = (done.stdout + done.stderr).decode("utf-8")
+        assert "Traceback" not in said and all(c.isprintable() or c in "\n\t" for c in said), words
+        assert not any(line.startswith(("\\xff", "\\udcff", "/out")) for line in said.splitlines()), words
+
+
+def test_messages_are_cut_where_a_file_makes_them_long(infrakit, tmp_path):
+    names = "".join(f"a{number}: 1\n" for number in range(2000))
+    (tmp_path / "infrakit.yaml").write_text(FILE + names)
+    done = infrakit("validate")
+    assert done.returncode == 2 and "and 1900 more\n" in done.stderr and done.stderr.count("error: a") == 100
+    assert len(json.loads(infrakit("validate", "--json").stdout)["problems"]) == 100
+    (tmp_path / "infrakit.yaml").write_text(f"{FILE}contact: !{'x' * 200_000} y\n")
+    for words in ((), ("--json",)):
+        done = infrakit("validate", *words)
+        assert done.returncode == 2 and len(done.stdout + done.stderr) < 3000

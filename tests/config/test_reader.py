@@ -138,3 +138,53 @@ def test_text_stays_what_the_user_typed(text):
 
 def test_a_byte_order_mark_is_not_part_of_the_file():
     assert outcome(b"\xef\xbb\xbf" + EXAMPLES[0]) == "read"
+
+
+def values(node):
+    """A node as plain lists, mappings and texts."""
+    if node.kind == "map":
+        return {key.value: values(child) for key, child in node.value}
+    return [values(child) for child in node.value] if node.kind == "list" else node.value
+
+
+@pytest.mark.parametrize(
+    "source,meaning",
+    [
+        ("%YAML 1.2\n---\na: b", {"a": "b"}),
+        ("%YAML 1.2 # the version\n---\na: b", {"a": "b"}),
+        ('a: {"b":c, d: :e, :f: g}', {"a": {"b": "c", "d": ":e", ":f": "g"}}),
+        ("a: {? b : c, d: , http://e: f}", {"a": {"b": "c", "d": "", "http://e": "f"}}),
+        ("a: [b#c, -1, d :e, f] # comment", {"a": ["b#c", "-1", "d :e", "f"]}),
+        ("a: | # comment\n  b", {"a": "b"}),
+        ("a: [b,\n#c\n d]", {"a": ["b", "d"]}),
+    ],
+)
+def test_yaml_means_what_its_specification_says(source, meaning):
+    assert values(parse(source.encode(), "x.yaml").root) == meaning
+
+
+@pytest.mark.parametrize(
+    "source,column",
+    [
+        ("a: { ?foo: bar }", 6),
+        ("a: {b:,}", 7),
+        ("a: {b:}", 7),
+        ("a: [b:]", 7),
+        ("a: [?x]", 5),
+        ("a: [-]", 6),
+        ("a: [-,b]", 6),
+        ('a: "v"#x', 7),
+        ("a: 'v'#x", 7),
+        ("a: [b]#x", 7),
+        ("a: [b,#x\n c]", 7),
+        ("a: {b: c}#x", 10),
+        ("%YAML 1.1\n---\na: b", 7),
+        ("%YAML 1.20\n---\na: b", 7),
+        ('a: "\\Uffffffff"', 7),
+    ],
+)
+def test_what_would_be_read_otherwise_than_the_specification_is_refused_in_its_place(source, column):
+    with pytest.raises(ConfigurationInvalid) as refused:
+        parse(source.encode(), "x.yaml")
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.position.line, problem.position.column) == ("yaml-syntax", 1, column)

@@ -54,3 +54,32 @@ def test_jsonschema_agrees_about_generated_documents(seed):
         except ConfigurationInvalid:
             continue
         assert mine == bool(list(judge.iter_errors(tree))), tree
+
+
+def patterns(schema) -> list[str]:
+    """Every pattern below `schema`, of values and of names."""
+    if isinstance(schema, list):
+        return [found for item in schema for found in patterns(item)]
+    if not isinstance(schema, dict):
+        return []
+    below = [found for key, item in schema.items() if key not in ("examples", "default") for found in patterns(item)]
+    return below + [value for key, value in schema.items() if key == "pattern" and isinstance(value, str)]
+
+
+@pytest.mark.parametrize("name", ["infrakit", "blueprint"])
+def test_every_pattern_is_about_the_whole_text_for_whoever_reads_it(name):
+    """A `$` alone lets a newline through after it where the reader is Python's; JavaScript knows no `\\Z`."""
+    found = patterns(resources.schema(name))
+    assert len(found) > 30
+    assert [pattern for pattern in found if not (pattern.startswith("^") and pattern.endswith("$(?!\\n)"))] == []
+
+
+def test_a_pattern_is_about_the_whole_text_for_our_checker_whatever_it_says():
+    schema = {
+        "type": "object",
+        "propertyNames": {"pattern": "a$"},
+        "additionalProperties": {"pattern": "b", "type": "string"},
+    }
+    assert check_schema(parse(b'a: "b"', "x.yaml"), schema) == []
+    for source in (b'a: "b\\n"', b"a: bb", b'"a\\n": b', b"aa: b"):
+        assert check_schema(parse(source, "x.yaml"), schema), source

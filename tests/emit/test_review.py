@@ -7,6 +7,7 @@ import pytest
 
 from infrakit import emit
 from infrakit.emit import review
+from infrakit.emit.review_facts import Word
 from infrakit.model import Grant, Group, Mount, Origin, PublishedPort, SecretSpec, Upstream, User
 from tests.emit.deployments import everything
 from tests.emit.examples import hosts
@@ -312,3 +313,11 @@ def test_an_empty_host_has_pages_too():
     host = FULL._replace(services=(), routes=(), networks=(), secrets=(), grants=())
     assert "This host runs nothing." in markdown(host)
     assert not html(host).open
+
+
+@pytest.mark.parametrize("text", ["x ", " x", "\tx", "x\u00a0", " ", "x\u3000", "x.", "*x"])
+def test_what_is_dangerous_is_bold_whatever_stands_at_its_ends(text):
+    """CommonMark 0.31, 6.2: ** beside white space is no mark."""
+    bold = review._markdown_word(Word(text, danger=True))
+    inside = bold.removeprefix("**").removesuffix("**")
+    assert bold == f"**{inside}**" and inside == inside.strip() and inside

@@ -192,3 +192,49 @@ def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):
     found = own_fits(config, load_catalog(), blueprints, Locator(document, documents))
     assert code in {problem.code for problem in found}
     assert all(problem.position.document == "./own.yaml" and problem.position.line > 6 for problem in found)
+
+
+HOSTILE = [
+    {"line": 'memory: "64m\\n"'},
+    {"line": 'memory: "999999999999999999999999g"'},
+    {"line": 'user: "1000\\n"'},
+    {"line": 'user: "9999999999"'},
+    {"line": 'cpus: "999"'},
+    {"line": 'working_dir: "/a\\n"'},
+    {"line": 'environment: {"A\\n": b}'},
+    {"line": 'labels: {"a\\n": b}'},
+    {"line": 'capabilities: ["CHOWN\\n"]'},
+    {"line": 'volumes: [{volume: "data\\n", path: /data}]'},
+    {"line": 'tmpfs: ["/tmp\\n"]'},
+    {"line": "privileges: {extra_hosts: [P]}"},
+    {"line": 'privileges: {extra_hosts: ["printer:192.168.1.256"]}'},
+    {"line": 'privileges: {devices: ["/dev/x\\n"]}'},
+    {"line": 'privileges: {sysctls: {net.core.somaxconn: "1\\n2"}}'},
+    {"line": 'docker: {allow: ["GET /{}"]}'},
+    {"line": 'docker: {allow: ["GET /containers/{name}/json"]}'},
+    {"second": SECOND.replace("NAME", '"own-second\\n"')},
+    {"top": 'files: {"a.conf\\n": {content: x}}'},
+    {"top": 'secrets: {"own_token\\n": {description: Mine.}}'},
+    {"top": 'oidc: {redirects: ["/callback\\n"]}'},
+    {"top": 'oidc: {redirects: ["/{$HOME}"]}'},
+    {"top": 'backup: {volumes: ["data\\n"]}'},
+    {"route": 'route: {container: own, port: 80, subdomain: "own\\n"}'},
+    {"route": 'route: {container: own, port: 80, health_path: "/{$HOME}"}'},
+    {"route": 'route: {container: own, port: 80, health_path: "/a\\n"}'},
+]
+
+
+@pytest.mark.parametrize("changes", HOSTILE, ids=str)
+def test_a_value_that_means_more_than_it_shows_is_refused_where_it_stands(changes):
+    text = own(**changes)
+    if "user:" in changes.get("line", ""):
+        text = text.replace('    user: "1000:1000"\n', "")
+    if "memory:" in changes.get("line", ""):
+        text = text.replace("    memory: 64m\n", "", 1)
+    assert codes(text, ", grants: [extra_hosts, devices, sysctls, docker_api]") & {"wrong-form", "name"}
+
+
+@pytest.mark.parametrize("address", ["192.168.1.20", "host-gateway", "2001:db8::1", "[2001:db8::1]", "::1"])
+def test_a_name_may_lead_to_an_address_of_either_kind(address):
+    line = f"privileges: {{extra_hosts: ['printer:{address}', 'other={address}']}}"
+    assert codes(own(line=line), ", grants: [extra_hosts]") == set()

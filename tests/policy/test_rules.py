@@ -2,6 +2,7 @@
 
 import pytest
 
+from infrakit.compiler import load
 from infrakit.errors import Position
 from infrakit.model import Dependency, Fleet, Grant, Mount, PublishedPort
 from infrakit.policy import RULES, judge
@@ -143,3 +144,8 @@ def test_a_socket_proxy_is_alone_with_its_consumer(name):
                 item.name for service in host.services for item in service.containers if networks & set(item.networks)
             }
             assert members <= {proxy.consumer, f"{proxy.consumer}-socket"}
+
+
+def test_a_mirror_may_be_called_like_a_database():
+    source = b"version: 1\ndomain: home.example.org\npattern: full\nimages: {mirror: 'caddy.lan:5000/redis/'}\n"
+    assert load(source, "infrakit.yaml", lambda name: b"").fleet.deployments

@@ -4,8 +4,9 @@ import re
 
 from infrakit.catalog.model import Catalog, OptionBlueprint
 from infrakit.config.check import nearest
-from infrakit.config.model import Config
+from infrakit.config.model import Config, HostConfig
 from infrakit.errors import Problem
+from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
 
@@ -55,16 +56,30 @@ def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
                     "remove it",
                 )
             )
-        if (
-            service.enabled is False
-            and service.name in ("authentik", "caddy")
-            and any(app.port and not app.public for app in config.apps)
-        ):
-            what = f"services.{service.name}.enabled: apps need it for sign-in"
-            found.append(
-                Problem(locate((*service.path, "enabled")), what, "needed", "leave it on, or make the apps public")
-            )
+        needing = _doors(config, catalog, asking=service.name == "authentik")
+        if service.enabled is False and service.name in ("authentik", "caddy") and needing:
+            what = f"services.{service.name}.enabled: {', '.join(needing)} need{'s' if len(needing) == 1 else ''} it"
+            hint = "leave it on, or switch them off" + (", or make them public" if service.name == "authentik" else "")
+            found.append(Problem(locate((*service.path, "enabled")), what, "needed", hint))
     return found
+
+
+def _doors(config: Config, catalog: Catalog, *, asking: bool) -> list[str]:
+    """Names of what has a page on a host of the file; `asking`: and is not open to everybody."""
+    alone = len(config.hosts) < 2
+    hosts: tuple[Config | HostConfig, ...] = config.hosts or (config,)
+    profiles = {name for host in hosts for name in profiles_of(host.patterns, host.profiles, alone=alone)}
+    settings = {service.name: service for service in config.services}
+    found = [
+        name
+        for name, blueprint in catalog.blueprints.items()
+        for setting in [settings.get(name)]
+        if blueprint.route is not None
+        and name != "authentik"
+        and (profiles & set(blueprint.profiles) if setting is None or setting.enabled is None else setting.enabled)
+        and not (asking and setting is not None and setting.public)
+    ]
+    return found + [app.name for app in config.apps if app.port and not (asking and app.public)]
 
 
 def options_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:

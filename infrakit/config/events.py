@@ -1,0 +1,103 @@
+"""Text -> events of YAML 1.2, by ruamel.yaml's scanner and parser; what they read otherwise than the specification is
+refused."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SPACE = " \n\0\t\r"
+FLOW = ",[]{}"
+
+_ENGINE: list[Any] = []  # what _events() found: importing it again for each file would cost more than reading the file
+
+
+def engine() -> tuple[Any, Any]:
+    """(a function text -> ruamel.yaml's event source, its errors module).
+
+    Imports the scanner and the parser only: `import ruamel.yaml` itself costs two starts of the interpreter.
+    """
+    if _ENGINE:
+        return _ENGINE[0], _ENGINE[1]
+    with _without_its_init():
+        from ruamel.yaml import error, parser, reader, scanner
+
+    class Events(reader.Reader, scanner.Scanner, parser.Parser):
+        """Reads as ruamel.yaml does, and refuses what that reads otherwise than the specification (YAML 1.2.2)."""
+
+        processing_version = (1, 2)
+        comment_handling = None
+
+        def __init__(self, text: str) -> None:
+            self._resolver = self
+            reader.Reader.__init__(self, text, loader=self)
+            scanner.Scanner.__init__(self, loader=self)
+            parser.Parser.__init__(self, loader=self)
+
+        def refuse(self, what: str) -> None:
+            raise scanner.ScannerError(None, None, what, self.get_mark())
+
+        def scan_yaml_directive_value(self, start_mark: Any) -> tuple[int, int]:
+            """6.8.1: of another version we do not know how it reads."""
+            while self.peek() == " ":
+                self.forward()
+            if self.prefix(3) != "1.2" or self.peek(3) not in SPACE:
+                self.refuse("a YAML version other than 1.2")
+            self.forward(3)
+            return (1, 2)
+
+        def scan_to_next_token(self) -> None:
+            self.refuse_glued_comment()
+            super().scan_to_next_token()
+
+        def scan_block_scalar_ignored_line(self, start_mark: Any) -> None:
+            self.refuse_glued_comment()
+            super().scan_block_scalar_ignored_line(start_mark)
+
+        def refuse_glued_comment(self) -> None:
+            """6.6: white space stands before a comment."""
+            if self.peek() == "#" and self.index and self.buffer[self.pointer - 1] not in SPACE:
+                self.refuse("a # without a space before it")
+
+        def check_key(self) -> bool:
+            """8.2.2 and 7.4: white space follows the ? before a key, in flow style too."""
+            return self.peek(1) in SPACE
+
+        def check_value(self) -> bool:
+            """7.4: in flow style :x is a text, but after a key in quotes or brackets."""
+            if self.flow_level and self.peek(1) not in SPACE + FLOW and self.buffer[self.pointer - 1] not in "\"']}":
+                return False
+            found: bool = super().check_value()
+            return found
+
+        def scan_plain(self) -> Any:
+            """7.3.3: in flow style no text ends in a colon, or is a hyphen."""
+            token = super().scan_plain()
+            if self.flow_level and (token.value.endswith(":") or token.value == "-"):
+                self.refuse(f"a {token.value[-1]} without a space after it")
+            return token
+
+    _ENGINE.extend((Events, error))
+    return Events, error
+
+
+@contextmanager
+def _without_its_init() -> Iterator[None]:
+    """Inside, modules of ruamel.yaml can be imported without the package's own, which imports all of them."""
+    if "ruamel.yaml" in sys.modules:
+        yield
+        return
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    import ruamel
+
+    spec = PathFinder.find_spec("ruamel.yaml", ruamel.__path__)
+    assert spec is not None, "ruamel.yaml is a part of every build"
+    sys.modules["ruamel.yaml"] = module_from_spec(spec)
+    try:
+        yield
+    finally:
+        # Whoever wants the whole package later imports it afresh: it would miss its submodules otherwise.
+        for module in [name for name in sys.modules if name.startswith("ruamel.yaml")]:
+            del sys.modules[module]
