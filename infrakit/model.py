@@ -159,7 +159,8 @@ class ConfigFile(NamedTuple):
 
 
 class Service(NamedTuple):
-    """One blueprint, or one app, as it runs on one host. kind: "catalogue" or "app"."""
+    """One blueprint as it runs on one host. kind, which says who wrote it: "catalogue" (we), "app" (keys of
+    infrakit.yaml), "blueprint" (a file of the user's)."""
 
     name: str
     title: str
@@ -285,7 +286,8 @@ class SecretSpec(NamedTuple):
 
     kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
     by openssl).
-    `shared` values are the same on every host of the fleet. `required_by` names containers.
+    `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
+    declares it, "" where the compiler itself does.
     """
 
     name: str
@@ -295,6 +297,7 @@ class SecretSpec(NamedTuple):
     description: str
     required_by: tuple[str, ...]
     origin: Origin
+    owner: str = ""
 
 
 class Grant(NamedTuple):

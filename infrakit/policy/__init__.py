@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from infrakit.errors import Position, Problem
 from infrakit.model import Deployment, Fleet, Origin
-from infrakit.policy.belongings import clients_kept, doors_kept, files_kept, named_apart, secrets_kept, volumes_kept
+from infrakit.policy.belongings import (
+    clients_kept,
+    doors_kept,
+    files_kept,
+    named_apart,
+    secrets_kept,
+    shared_apart,
+    volumes_kept,
+)
 from infrakit.policy.containers import adopted, checked, limited, pinned, read_only
 from infrakit.policy.doors import only_caddy_publishes, signed_in
 from infrakit.policy.grants import granted
@@ -41,12 +49,10 @@ RULES = (
 
 def judge(fleet: Fleet, locate: Callable[[Origin], Position]) -> list[Problem]:
     """What breaks a promise, with its place. `locate` turns an origin into a position."""
-    problems = []
-    for deployment in shapes_of(fleet):
-        for rule in RULES:
-            for broken in rule(deployment):
-                problems.append(Problem(locate(broken.origin), broken.what, broken.code, broken.hint))
-    return problems
+    shapes = shapes_of(fleet)
+    found = [broken for deployment in shapes for rule in RULES for broken in rule(deployment)]
+    found += shared_apart(shapes)
+    return [Problem(locate(broken.origin), broken.what, broken.code, broken.hint) for broken in found]
 
 
 def shapes_of(fleet: Fleet) -> tuple[Deployment, ...]:

@@ -36,7 +36,9 @@ def granted(deployment: Deployment) -> list[Broken]:
     found = []
     for service, container in containers(deployment):
         # A proxy is ours where its consumer asked for one; a container that is only called like one is not.
-        if service.kind != "app" or container.name in {f"{proxy.consumer}-socket" for proxy in service.socket_proxies}:
+        if service.kind == "catalogue" or container.name in {
+            f"{proxy.consumer}-socket" for proxy in service.socket_proxies
+        }:
             continue
         for capability, detail, field in dangers(service, container):
             if not has_grant(deployment, service, capability):
@@ -64,7 +66,7 @@ def granted(deployment: Deployment) -> list[Broken]:
 
 def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, str]]:
     """(capability, what exactly, field) of every dangerous thing in a container."""
-    own_file = container.origins[""].document != service.origin.document
+    own_file = service.kind == "blueprint"
     for name in container.capabilities:
         yield "cap_add", name, "capabilities"
     for name, value in container.privileges:

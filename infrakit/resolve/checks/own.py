@@ -11,6 +11,7 @@ from infrakit.catalog.references import is_known, references
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
+from infrakit.resolve.checks.secrets import of_apps, of_catalogue
 from infrakit.resolve.world import Locate
 
 Misfit = tuple[Path, str, str, str]
@@ -22,12 +23,14 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
     found = []
     taken = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     taken |= {app.name for app in config.apps if not app.blueprint}
+    secrets = {name: owner for name, (owner, _, _) in (of_apps(config) | of_catalogue(catalog)).items()}
     for app in config.apps:
         blueprint = blueprints.get(app.name)
         if blueprint is None or not app.blueprint:
             continue
         for path, what, code, hint in (
             *_names(blueprint, taken),
+            *_secrets(blueprint, secrets),
             *_parts(app, blueprint, catalog),
             *_references(blueprint),
         ):
@@ -44,6 +47,19 @@ def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
                 f"containers.{container.name}: the name is taken",
                 "container-name",
                 f"for instance {blueprint.name}-{container.name}"[:60],
+            )
+
+
+def _secrets(blueprint: Blueprint, owners: dict[str, str]) -> Iterator[Misfit]:
+    """What it declares is nobody else's, on no host; from here on it is this app's."""
+    for spec in blueprint.secrets:
+        owner = owners.setdefault(spec.name, f"apps.{blueprint.name}")
+        if owner != f"apps.{blueprint.name}":
+            yield (
+                ("secrets", spec.name),
+                f"secrets.{spec.name}: it is one of {owner}",
+                "secret-name",
+                f"for instance {blueprint.name.replace('-', '_')}_{spec.name}"[:60],
             )
 
 

@@ -15,10 +15,7 @@ Owner = tuple[str, str, Path | None]
 
 def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No app takes the name of a service's secret; apps may share one that both mint, or both ask for."""
-    owner: dict[str, Owner] = dict.fromkeys(OURS, ("services.caddy", "", None))
-    for service, blueprint in catalog.blueprints.items():
-        names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
-        owner |= dict.fromkeys(names, (f"services.{service}", "", None))
+    owner = of_catalogue(catalog)
     found = []
     for name, app, kind, path in _said(config):
         other, other_kind, other_path = owner.setdefault(name, (f"apps.{app.name}", kind, path))
@@ -35,6 +32,20 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
             )
         )
     return found
+
+
+def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
+    """Every secret of the catalogue's, wherever its services run, with its owner."""
+    owner: dict[str, Owner] = dict.fromkeys(OURS, ("services.caddy", "", None))
+    for service, blueprint in catalog.blueprints.items():
+        names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
+        owner |= dict.fromkeys(names, (f"services.{service}", "", None))
+    return owner
+
+
+def of_apps(config: Config) -> dict[str, Owner]:
+    """Every secret that keys of apps name, with the first that does."""
+    return {name: (f"apps.{app.name}", kind, path) for name, app, kind, path in reversed(_said(config))}
 
 
 def _said(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
