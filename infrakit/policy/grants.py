@@ -80,8 +80,9 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
     for key, _ in container.labels:
         if key.startswith(STEERING):
             yield "labels", f"the label {key}", "labels"
-    if any(proxy.consumer == container.name for proxy in service.socket_proxies):
-        yield "docker_api", "Docker's API", "docker"
+    for proxy in service.socket_proxies:
+        if proxy.consumer == container.name:
+            yield "docker_api", f"Docker's API ({', '.join(proxy.powers)})", "docker"
     if own_file and not container.read_only:
         yield "writable_root", "a writable root", "writable_root"
     if own_file and container.user and not container.user.partition(":")[0].strip("0").isdigit():
