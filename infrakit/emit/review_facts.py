@@ -207,11 +207,10 @@ def _ports(deployment: Deployment) -> Section:
         for container in _all(deployment)
         for port in container.ports
     ]
-    columns = ("Port of the host", "Port in the container", "Container")
     return _section(
         "Published ports",
         "What answers from outside the host.",
-        columns,
+        ("Port of the host", "Port in the container", "Container"),
         rows,
         "Nothing on this host answers from outside.",
         deployment,
@@ -321,10 +320,9 @@ def _grants(deployment: Deployment) -> Section:
         _row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail))
         for grant in deployment.grants
     ]
-    intro = "What InfraKit refuses unless you allow it."
     return _section(
         "Granted by you",
-        intro,
+        "What InfraKit refuses unless you allow it.",
         ("Container", "Granted", "What it is"),
         rows,
         "You granted nothing dangerous.",
@@ -399,4 +397,4 @@ def _all(deployment: Deployment) -> list[Container]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -7,6 +7,7 @@ from infrakit import resources
 from infrakit.catalog import load_catalog
 from infrakit.compiler import Locator, load
 from infrakit.config import bind, check_schema, parse
+from infrakit.emit import emit
 from infrakit.errors import ConfigurationInvalid
 from infrakit.policy import judge
 from infrakit.resolve import settle
@@ -250,3 +251,33 @@ def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):
     found = own_fits(config, load_catalog(), blueprints, Locator(document, documents))
     assert code in {problem.code for problem in found}
     assert all(problem.position.document == "./own.yaml" and problem.position.line > 6 for problem in found)
+
+
+@pytest.mark.parametrize(
+    "call,power",
+    [
+        ("GET /containers/json", "reads only"),
+        ("GET /containers/{id}/top?ps_args", "reads files and secrets"),
+        ("GET /containers/{id}/archive", "reads files and secrets"),
+        ("POST /containers/{id}/stop", "stops and changes"),
+        ("POST /containers/create", "root on the host"),
+        ("GET /containers/{id}/attach/ws", "root on the host"),
+        ("POST /images/create", "stops and changes"),
+        ("POST /images/create?fromSrc&repo", "root on the host"),
+        ("GET /{image}", "root on the host"),
+        ("GET /swarm", "root on the host"),
+    ],
+)
+def test_what_a_list_amounts_to_is_computed(call, power):
+    blueprint = own(f"docker: {{transport: tcp, allow: [GET /_ping, '{call}']}}")
+    app = b"apps: {own: {blueprint: a.yaml, grants: [docker_api]}}\n"
+    found = load(
+        b"version: 1\ndomain: home.example.org\npattern: full\n" + app, "infrakit.yaml", lambda _: blueprint.encode()
+    )
+    host = next(iter(found.fleet.deployments))
+    review = next(item.content.decode() for item in emit(host) if item.path == "REVIEW.md")
+    assert f"| own | {power if power == 'reads only' else f'**{power}**'} |" in review
+
+
+def test_nobody_says_by_himself_that_he_only_reads():
+    assert "unknown-key" in codes(own("docker: {writes: false, allow: [POST /containers/create]}"))
