@@ -78,24 +78,38 @@ class PublishedPort(NamedTuple):
     protocol: str = "tcp"
 
 
+POWER_READS = "reads only"
+POWER_FILES = "reads files and secrets"
+POWER_CHANGES = "stops and changes"
+POWER_ROOT = "root on the host"
+
+
 class DockerCall(NamedTuple):
-    """One allowed call of the Docker API; `path` may hold {id} (no slash) and {image} (with slashes)."""
+    """One allowed call of the Docker API; `path` may hold {id} (no slash) and {image} (with slashes). Other queries
+    than `queries` are refused. `power`: what it amounts to. `silent`: its answer may have nothing to say for days."""
 
     method: str
     path: str
+    queries: tuple[str, ...]
+    power: str
+    silent: bool
 
 
 class SocketProxy(NamedTuple):
-    """What one consumer may ask Docker. transport: "tcp" (port 2375) or "unix" (a socket in a shared volume).
-
-    `writes` is true where the calls amount to root on the host; the review says so.
-    """
+    """What one consumer may ask Docker. transport: "tcp" (port 2375) or "unix" (a socket in a shared volume)."""
 
     consumer: str
     calls: tuple[DockerCall, ...]
     transport: str
-    writes: bool
     origin: Origin
+
+    @property
+    def powers(self) -> tuple[str, ...]:
+        """What the calls amount to: root, which includes the rest; else what they can do beside reading; else that."""
+        found = {call.power for call in self.calls}
+        if POWER_ROOT in found:
+            return (POWER_ROOT,)
+        return tuple(power for power in (POWER_CHANGES, POWER_FILES) if power in found) or (POWER_READS,)
 
 
 class ImagePin(NamedTuple):
@@ -159,7 +173,8 @@ class ConfigFile(NamedTuple):
 
 
 class Service(NamedTuple):
-    """One blueprint, or one app, as it runs on one host. kind: "catalogue" or "app"."""
+    """One blueprint as it runs on one host. kind, which says who wrote it: "catalogue" (we), "app" (keys of
+    infrakit.yaml), "blueprint" (a file of the user's)."""
 
     name: str
     title: str
@@ -287,7 +302,8 @@ class SecretSpec(NamedTuple):
 
     kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
     by openssl).
-    `shared` values are the same on every host of the fleet. `required_by` names containers.
+    `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
+    declares it, "" where the compiler itself does.
     """
 
     name: str
@@ -297,6 +313,7 @@ class SecretSpec(NamedTuple):
     description: str
     required_by: tuple[str, ...]
     origin: Origin
+    owner: str = ""
 
 
 class Grant(NamedTuple):

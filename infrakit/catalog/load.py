@@ -195,6 +195,4 @@ def _docker(tree: Tree | None) -> DockerBlueprint | None:
     if tree is None:
         return None
     transport = tree.get("transport", "tcp")
-    return DockerBlueprint(
-        transport, tree.get("socket_volume_path", "/var/run"), tree.get("writes", False), tuple(tree["allow"])
-    )
+    return DockerBlueprint(transport, tree.get("socket_volume_path", "/var/run"), tuple(tree["allow"]))

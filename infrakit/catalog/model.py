@@ -94,7 +94,6 @@ class DockerBlueprint(NamedTuple):
 
     transport: str
     socket_volume_path: str
-    writes: bool
     allow: tuple[str, ...]
 
 

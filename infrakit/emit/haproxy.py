@@ -1,10 +1,10 @@
 """SocketProxy -> socket-proxy/<consumer>.cfg: an HAProxy that lets one consumer make the listed Docker calls and no
 other.
 
-Denies by default. A call passes if its method is equal and its raw path matches as a whole; nothing is decoded or
-tidied first, and a path that dockerd might read differently (`%`, `//`, `..`, `;`, a backslash) is refused. For HAProxy
-2.6 to 3.2. An allowed `exec/{id}/start` takes input from HAProxy 3.0 on; 2.6 drops `Upgrade` from a request with a body
-(both tried).
+Denies by default. A call passes if its method is equal and its raw path, with the names of its queries, matches as a
+whole; nothing is decoded or tidied first. What dockerd might read differently is refused: in a path `%`, `//`, `..`,
+`;`, a backslash; in a query `;` and `#`; and a body that is a form, which dockerd reads as queries. For HAProxy 3.0 and
+later (`set-timeout client`); 2.6 also leaks descriptors of streams, and drops `Upgrade` from a request with a body.
 """
 
 from infrakit.emit.memo import Memo
@@ -20,14 +20,20 @@ VERSION = r"(/v1\.[0-9][0-9]?)?"
 PLACEHOLDERS = {"{id}": "[A-Za-z0-9][A-Za-z0-9_.-]*", "{image}": "[A-Za-z0-9][A-Za-z0-9_./:@-]*"}
 _PATH = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
 
-STREAMS = frozenset("events logs stats attach ws wait start create push build load get export archive prune".split())
-"""Last words of paths whose answers may be silent, or take, for long."""
-
 UPGRADES = ("/attach", "/attach/ws", "/exec/{id}/start", "/session", "/grpc")
 """Calls that turn the connection into a raw stream; for a consumer without them, nothing may."""
 
-LONG = "7d"
-SHORT = "60s"
+DAYS = "7d"
+"""For an answer that may have nothing to say."""
+
+PATIENCE = "1h"
+"""For an answer that takes its time: a stop waits as long as it was told to, a prune or `df` for a slow card."""
+
+SILENT = "{ var(txn.silent) -m bool }"
+"""The call is one whose answer may be silent."""
+
+CONNECTIONS, RESERVED = 200, 20
+"""The engine may give a container no more than 1024 open files. Those that are reserved are the health check's."""
 
 _configurations = Memo()
 
@@ -46,7 +52,7 @@ def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
     lines = configuration(proxy).splitlines()
     return {
         str(number): allowed
-        if line.lstrip().startswith(("http-request allow", "use_backend"))
+        if line.lstrip().startswith(("http-request allow", "http-request set-var"))
         else proxy.origin._replace(decided_by=PASS)
         for number, line in enumerate(lines, 1)
         if line.strip()
@@ -64,21 +70,16 @@ def _artifact(proxy: SocketProxy) -> Artifact:
 
 def configuration(proxy: SocketProxy) -> str:
     """The whole file."""
-    streams = [call for call in proxy.calls if call.path.rpartition("/")[2] in STREAMS]
+    silent = [call for call in proxy.calls if call.silent]
+    limits = [f"maxconn {CONNECTIONS}", "nbthread 1", "hard-stop-after 3s"]
     sections = [
         _section("# Compiled by InfraKit: change infrakit.yaml or the blueprint, not this file.", []),
-        # One thread and few connections: the engine may give a container no more than 1024 open files.
-        _section("global", ["log stdout format raw local0 info", "maxconn 200", "nbthread 1", "hard-stop-after 3s"]),
+        _section("global", ["log stdout format raw local0 info", *limits]),
         _section("defaults", _defaults()),
-        _section("frontend docker", _frontend(proxy, streams)),
+        _section("frontend docker", _frontend(proxy, silent)),
         _section("frontend health", _health()),
-        _backend("dockerd", SHORT, []),
+        _section("backend dockerd", _backend(bool(silent))),
     ]
-    if streams:
-        # A reader that has gone must not leave its stream open at the engine.
-        sections.append(
-            _backend("dockerd_streams", LONG, ["option abortonclose", "option http-no-delay", f"timeout tunnel {LONG}"])
-        )
     return "\n".join(sections)
 
 
@@ -89,23 +90,24 @@ def _section(title: str, lines: list[str]) -> str:
 def _defaults() -> list[str]:
     lines = ["mode http", "log global", "option httplog", "option dontlog-normal"]
     lines += ["timeout connect 5s", "timeout http-request 10s", "timeout http-keep-alive 60s"]
-    return [*lines, f"timeout client {SHORT}", f"timeout server {SHORT}"]
+    # A reader that has gone leaves no stream open at the engine; one that has only asked its last gets its answer.
+    return [*lines, "timeout client 60s", "timeout client-fin 60s", f"timeout server {PATIENCE}"]
 
 
-def _frontend(proxy: SocketProxy, streams: list[DockerCall]) -> list[str]:
+def _frontend(proxy: SocketProxy, silent: list[DockerCall]) -> list[str]:
     # HTTP/1 only: a second protocol on the same port would be a second parser to trust.
     lines = [f"bind unix@{PROXY_SOCKET} mode 666 proto h1"] if proxy.transport == "unix" else [f"bind :{PORT} proto h1"]
-    if streams:
-        lines.append(f"timeout client {LONG}")
+    lines.append(f"maxconn {CONNECTIONS - RESERVED}")
     # Hostile spellings first; then what is listed; then nothing.
     lines.append("http-request deny deny_status 403 if { path -m sub '%' '//' '..' ';' '\\' }")
+    lines.append("http-request deny deny_status 403 if { req.hdr(content-type) -m sub -i form }")
     if not any(call.path.endswith(UPGRADES) for call in proxy.calls):
         lines.append("http-request del-header Upgrade")
+    lines += [f"http-request set-var(txn.silent) bool(true) if {_condition(call)}" for call in silent]
+    if silent:
+        lines.append(f"http-request set-timeout client {DAYS} if {SILENT}")
     lines += [f"http-request allow if {_condition(call)}" for call in proxy.calls]
-    lines.append("http-request deny deny_status 403")
-    lines += [f"use_backend dockerd_streams if {_condition(call)}" for call in streams]
-    lines.append("default_backend dockerd")
-    return lines
+    return [*lines, "http-request deny deny_status 403", "default_backend dockerd"]
 
 
 def _health() -> list[str]:
@@ -115,6 +117,11 @@ def _health() -> list[str]:
         "http-request deny deny_status 403 unless { method GET } { path '/_ping' }",
     ]
     return [*lines, "default_backend dockerd"]
+
+
+def _backend(silent: bool) -> list[str]:
+    lines = [f"http-request set-timeout {side} {DAYS} if {SILENT}" for side in ("server", "tunnel") if silent]
+    return ["option http-no-delay", *lines, f"server engine unix@{DOCKER_SOCKET}"]
 
 
 def _condition(call: DockerCall) -> str:
@@ -131,8 +138,12 @@ def _condition(call: DockerCall) -> str:
     pattern = call.path.replace(".", r"\.")
     for placeholder, expression in PLACEHOLDERS.items():
         pattern = pattern.replace(placeholder, expression)
-    return f"{{ method {call.method} }} {{ path -m reg '^{VERSION}{pattern}$' }}"
+    return f"{{ method {call.method} }} {{ pathq -m reg '^{VERSION}{pattern}{_queries(call)}$' }}"
 
 
-def _backend(name: str, timeout: str, more: list[str]) -> str:
-    return _section(f"backend {name}", [*more, f"timeout server {timeout}", f"server engine unix@{DOCKER_SOCKET}"])
+def _queries(call: DockerCall) -> str:
+    """The listed queries, with any value, in any order."""
+    if not all(query and _PATH.issuperset(query) and not {".", "/"} & set(query) for query in call.queries):
+        raise ValueError(f"not queries of Docker's API: {call.path}?{'&'.join(call.queries)}")
+    one = f"({'|'.join(call.queries)})(=[^&;#]*)?"
+    return rf"(\?({one}(&{one})*)?)?" if call.queries else r"\??"

@@ -6,11 +6,21 @@ placeholder).
 
 from typing import Any, NamedTuple
 
-from infrakit.model import Container, Deployment, Mount, Network, Origin, Origins, PublishedPort, Route, SocketProxy
+from infrakit.model import (
+    POWER_READS,
+    POWER_ROOT,
+    Container,
+    Deployment,
+    Mount,
+    Network,
+    Origin,
+    Origins,
+    PublishedPort,
+    Route,
+    SocketProxy,
+)
 
 MEBIBYTE = 1 << 20
-ROOT = "root on the host"
-READS = "reads only"
 EVERYBODY = "everybody, without sign-in"
 DOCKER_SOCKET = "docker.sock"
 
@@ -88,9 +98,9 @@ def who(route: Route) -> Word:
     return Word(", ".join(route.allow) or "nobody")
 
 
-def power(proxy: SocketProxy) -> Word:
+def powers(proxy: SocketProxy) -> tuple[Word, ...]:
     """What the calls of a socket proxy amount to."""
-    return Word(ROOT, True) if proxy.writes else Word(READS)
+    return tuple(Word(power, power != POWER_READS) for power in proxy.powers)
 
 
 def asks_docker_directly(container: Container, proxies: tuple[SocketProxy, ...]) -> bool:
@@ -113,12 +123,17 @@ def _first(deployment: Deployment) -> Section:
     ]
     for service in deployment.services:
         rows += [
-            _row(proxy.origin, Word(ROOT, True), Word(f"{proxy.consumer}, by what it may ask Docker"))
+            _row(proxy.origin, power, Word(f"{proxy.consumer}, by what it may ask Docker"))
             for proxy in service.socket_proxies
-            if proxy.writes
+            for power in powers(proxy)
+            if power.danger
         ]
         rows += [
-            _row(container.origins[""], Word(ROOT, True), Word(f"{container.name}, with Docker's socket and no proxy"))
+            _row(
+                container.origins[""],
+                Word(POWER_ROOT, True),
+                Word(f"{container.name}, with Docker's socket and no proxy"),
+            )
             for container in service.containers
             if asks_docker_directly(container, service.socket_proxies)
         ]
@@ -192,11 +207,10 @@ def _ports(deployment: Deployment) -> Section:
         for container in _all(deployment)
         for port in container.ports
     ]
-    columns = ("Port of the host", "Port in the container", "Container")
     return _section(
         "Published ports",
         "What answers from outside the host.",
-        columns,
+        ("Port of the host", "Port in the container", "Container"),
         rows,
         "Nothing on this host answers from outside.",
         deployment,
@@ -272,7 +286,7 @@ def _value(value: Any) -> str:
 
 def _docker(deployment: Deployment) -> Section:
     rows = [
-        Row((Cell((Word(proxy.consumer),)), Cell((power(proxy),)), Cell(tuple(_calls(proxy)))), proxy.origin)
+        Row((Cell((Word(proxy.consumer),)), Cell(powers(proxy)), Cell(tuple(_calls(proxy)))), proxy.origin)
         for service in deployment.services
         for proxy in service.socket_proxies
     ]
@@ -280,7 +294,7 @@ def _docker(deployment: Deployment) -> Section:
         _row(
             container.origins[""],
             Word(container.name),
-            Word(ROOT, True),
+            Word(POWER_ROOT, True),
             Word("everything: it has Docker's socket itself", True),
         )
         for service in deployment.services
@@ -306,10 +320,9 @@ def _grants(deployment: Deployment) -> Section:
         _row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail))
         for grant in deployment.grants
     ]
-    intro = "What InfraKit refuses unless you allow it."
     return _section(
         "Granted by you",
-        intro,
+        "What InfraKit refuses unless you allow it.",
         ("Container", "Granted", "What it is"),
         rows,
         "You granted nothing dangerous.",
@@ -384,4 +397,4 @@ def _all(deployment: Deployment) -> list[Container]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}{'s' * (number != 1)}"

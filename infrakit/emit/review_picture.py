@@ -6,9 +6,9 @@ is too long for its box, so that a page made for a range of hosts is right for n
 
 from typing import NamedTuple
 
-from infrakit.emit.review_facts import ROOT, asks_docker_directly, power, who
+from infrakit.emit.review_facts import asks_docker_directly, powers, who
 from infrakit.emit.review_html import box, curve, down, escape, label
-from infrakit.model import Deployment, Network, Origin, Route, Service
+from infrakit.model import POWER_ROOT, Deployment, Network, Origin, Route, Service
 
 Text = tuple[str, str]
 
@@ -120,19 +120,19 @@ def _askers(service: Service) -> tuple[Asker, ...]:
     networks = {item.name: item.networks for item in service.containers}
     found = []
     for proxy in service.socket_proxies:
-        word = power(proxy)
+        words = powers(proxy)
         network = next(iter(networks.get(f"{proxy.consumer}-socket", ())), "a shared volume")
         found.append(
             Asker(
-                (("socket proxy", ""), (word.text, "danger" if word.danger else "soft")),
+                (("socket proxy", ""), *((word.text, "danger" if word.danger else "soft") for word in words)),
                 network,
-                word.danger,
+                words[0].danger,
                 proxy.origin,
             )
         )
     for item in service.containers:
         if asks_docker_directly(item, service.socket_proxies):
-            found.append(Asker((("no proxy", ""), (ROOT, "danger")), "", True, item.origins[""]))
+            found.append(Asker((("no proxy", ""), (POWER_ROOT, "danger")), "", True, item.origins[""]))
     return tuple(found)
 
 

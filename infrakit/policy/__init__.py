@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from infrakit.errors import Position, Problem
 from infrakit.model import Deployment, Fleet, Origin
-from infrakit.policy.belongings import clients_kept, doors_kept, files_kept, named_apart, secrets_kept, volumes_kept
+from infrakit.policy.belongings import (
+    clients_kept,
+    doors_kept,
+    files_kept,
+    named_apart,
+    secrets_kept,
+    shared_apart,
+    volumes_kept,
+)
 from infrakit.policy.containers import adopted, checked, limited, pinned, read_only
 from infrakit.policy.doors import only_caddy_publishes, signed_in
 from infrakit.policy.grants import granted
@@ -44,18 +52,19 @@ def judge(fleet: Fleet, locate: Callable[[Origin], Position]) -> list[Problem]:
 
     Nobody can mend the catalogue: what breaks there, breaks where the user's file brings the service in.
     """
+    shapes = shapes_of(fleet)
+    found = [broken for deployment in shapes for rule in RULES for broken in rule(deployment)]
+    causes = {
+        container.origins[""].document: service.origin
+        for deployment in shapes
+        for service in deployment.services
+        if service.kind == "catalogue"
+        for container in service.containers
+    }
     problems = []
-    for deployment in shapes_of(fleet):
-        causes = {
-            container.origins[""].document: service.origin
-            for service in deployment.services
-            if service.kind != "app"
-            for container in service.containers
-        }
-        for rule in RULES:
-            for broken in rule(deployment):
-                place = locate(causes.get(broken.origin.document, broken.origin))
-                problems.append(Problem(place, broken.what, broken.code, broken.hint))
+    for broken in found + shared_apart(shapes):
+        place = locate(causes.get(broken.origin.document, broken.origin))
+        problems.append(Problem(place, broken.what, broken.code, broken.hint))
     return problems
 
 

@@ -1,11 +1,11 @@
 """What belongs to one service stays with it: its name, its secrets, its volumes, its files, its door."""
 
 import re
+from collections.abc import Sequence
 
 from infrakit.model import Container, Deployment, Mount, SecretSpec, Service
 from infrakit.policy.broken import Broken, containers, origin_of
 
-CATALOGUE = "blueprints/"
 WORKER = "authentik-worker"
 
 
@@ -30,6 +30,7 @@ def named_apart(deployment: Deployment) -> list[Broken]:
 def secrets_kept(deployment: Deployment) -> list[Broken]:
     """No app reads a secret of another service, and no app replaces one."""
     specs = {spec.name: spec for spec in deployment.secrets}
+    kinds = {"": "catalogue", **{service.name: service.kind for service in deployment.services}}
     clients = {item.oidc.secret for item in deployment.access.applications if item.oidc is not None}
     found = []
     for service, container in containers(deployment):
@@ -37,7 +38,7 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
             spec = specs.get(mount.name)
             if spec is None:
                 what, code = f"{container.name} reads the secret {mount.name}, which nobody has", "unknown-secret"
-            elif not _may_read(service, container, spec, mount.name in clients):
+            elif not _may_read(service, container, spec, kinds.get(spec.owner, ""), mount.name in clients):
                 what, code = (
                     f"{container.name} reads the secret {mount.name}, which belongs to another service",
                     "foreign-secret",
@@ -50,16 +51,28 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
     return found
 
 
-def _may_read(service: Service, container: Container, spec: SecretSpec, of_client: bool) -> bool:
-    by_user = spec.origin.document == service.origin.document and spec.origin.path[:1] == ("apps",)
-    if service.kind == "app":
-        return by_user or spec.origin.document == container.origins[""].document != service.origin.document
-    if container.name == WORKER and of_client:
+def _may_read(service: Service, container: Container, spec: SecretSpec, owner_kind: str, of_client: bool) -> bool:
+    """Its own, always. The catalogue's services know each other; so do apps that are keys of infrakit.yaml."""
+    if spec.owner == service.name:
         return True
-    # The selection of a service always goes back to the user's file, and so do the secrets of Caddy.
-    return not by_user and (
-        spec.origin.document.startswith(CATALOGUE) or spec.origin.document == service.origin.document
-    )
+    if of_client:
+        return service.kind == "catalogue" and container.name == WORKER
+    return service.kind == owner_kind != "blueprint"
+
+
+def shared_apart(shapes: Sequence[Deployment]) -> list[Broken]:
+    """A secret that is the same on all hosts has one owner on all of them."""
+    owner: dict[str, str] = {}
+    found = []
+    kinds = {service.name: service.kind for deployment in shapes for service in deployment.services}
+    specs = [spec for deployment in shapes for spec in deployment.secrets]
+    shared = {spec.name for spec in specs if spec.shared}
+    for spec in sorted(specs, key=lambda spec: kinds.get(spec.owner, "catalogue") != "catalogue"):
+        other = owner.setdefault(spec.name, spec.owner)
+        if spec.name in shared and other != spec.owner:
+            what = f"the secret {spec.name} is one of {other or 'the catalogue'} on another host"
+            found.append(Broken(spec.origin, what, "foreign-secret", "choose another name, and say it under secrets"))
+    return found
 
 
 def clients_kept(deployment: Deployment) -> list[Broken]:
@@ -89,14 +102,15 @@ def volumes_kept(deployment: Deployment) -> list[Broken]:
     owner: dict[str, str] = {}
     found = []
     for service, container in containers(deployment):
+        sockets = {f"{proxy.consumer}-socket" for proxy in service.socket_proxies}
         for mount in container.mounts:
             if mount.kind != "volume":
                 continue
             other = owner.setdefault(mount.source, service.name)
             foreign = (
-                service.kind == "app"
+                service.kind != "catalogue"
                 and not mount.source.startswith(f"{service.name}-")
-                and not mount.source.endswith("-socket")
+                and mount.source not in sockets
             )
             if other != service.name or foreign:
                 what = (
@@ -119,7 +133,7 @@ def files_kept(deployment: Deployment) -> list[Broken]:
             "declare the file under files",
         )
         for service, container in containers(deployment)
-        if service.kind == "app"
+        if service.kind != "catalogue"
         for mount in container.mounts
         if mount.kind == "file" and not _own_file(service, mount)
     ]

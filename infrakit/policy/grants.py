@@ -36,7 +36,9 @@ def granted(deployment: Deployment) -> list[Broken]:
     found = []
     for service, container in containers(deployment):
         # A proxy is ours where its consumer asked for one; a container that is only called like one is not.
-        if service.kind != "app" or container.name in {f"{proxy.consumer}-socket" for proxy in service.socket_proxies}:
+        if service.kind == "catalogue" or container.name in {
+            f"{proxy.consumer}-socket" for proxy in service.socket_proxies
+        }:
             continue
         for capability, detail, field in dangers(service, container):
             if not has_grant(deployment, service, capability):
@@ -64,7 +66,7 @@ def granted(deployment: Deployment) -> list[Broken]:
 
 def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, str]]:
     """(capability, what exactly, field) of every dangerous thing in a container."""
-    own_file = container.origins[""].document != service.origin.document
+    own_file = service.kind == "blueprint"
     for name in container.capabilities:
         yield "cap_add", name, "capabilities"
     for name, value in container.privileges:
@@ -78,8 +80,9 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
     for key, _ in container.labels:
         if key.startswith(STEERING):
             yield "labels", f"the label {key}", "labels"
-    if any(proxy.consumer == container.name for proxy in service.socket_proxies):
-        yield "docker_api", "Docker's API", "docker"
+    for proxy in service.socket_proxies:
+        if proxy.consumer == container.name:
+            yield "docker_api", f"Docker's API ({', '.join(proxy.powers)})", "docker"
     if own_file and not container.read_only:
         yield "writable_root", "a writable root", "writable_root"
     if own_file and container.user and not container.user.partition(":")[0].strip("0").isdigit():

@@ -50,7 +50,7 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
     return Service(
         name=blueprint.name,
         title=blueprint.title,
-        kind="catalogue" if placed.app is None else "app",
+        kind=placed.kind,
         profiles=tuple(blueprint.profiles),
         containers=containers,
         files=files,

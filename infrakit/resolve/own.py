@@ -23,7 +23,10 @@ def own_blueprints(
             blueprints[app.name] = blueprint_from(app_tree(app), config.document)
             continue
         try:
-            own = _read(app, read_blueprint)
+            own = parse(read_blueprint(app.blueprint), _document_name(app, document))
+            wrong = check_schema(own, resources.schema("blueprint"))
+            if wrong:
+                raise ConfigurationInvalid(wrong)
         except ConfigurationInvalid as invalid:
             problems += invalid.problems
             continue
@@ -31,8 +34,8 @@ def own_blueprints(
             position = document.position((*app.path, "blueprint"))
             problems.append(Problem(position, error.message, "blueprint-unreadable", error.hint))
             continue
-        documents[app.blueprint] = own
-        blueprint = blueprint_from(own.values, app.blueprint)
+        documents[own.name] = own
+        blueprint = blueprint_from(own.values, own.name)
         if blueprint.name != app.name:
             what = f"apps.{app.name}.blueprint: the file describes {blueprint.name}"
             problems.append(
@@ -48,9 +51,7 @@ def own_blueprints(
     return blueprints, documents, problems
 
 
-def _read(app: AppConfig, read_blueprint: Callable[[str], bytes]) -> Document:
-    own = parse(read_blueprint(app.blueprint), app.blueprint)
-    problems = check_schema(own, resources.schema("blueprint"))
-    if problems:
-        raise ConfigurationInvalid(problems)
-    return own
+def _document_name(app: AppConfig, document: Document) -> str:
+    """What positions and origins call the file: never as they call one of the catalogue, or the user's file itself."""
+    name = f"./{app.blueprint.removeprefix('./')}"
+    return name if name != document.name else f"./{name}"

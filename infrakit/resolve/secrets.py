@@ -1,5 +1,7 @@
 """Which secrets there are, who reads them, and which of them Caddy needs for its certificates."""
 
+from collections.abc import Iterator
+
 from infrakit.model import Container, Origin, SecretMount, SecretSpec
 from infrakit.resolve.world import DOOR, HostDraft, World
 
@@ -16,24 +18,30 @@ def gather_secrets(world: World) -> World:
 
 
 def _gathered(world: World, host: HostDraft) -> HostDraft:
-    found: dict[str, SecretSpec] = {}
-    for placed in host.placed:
-        for secret in placed.blueprint.secrets:
-            origin = Origin(placed.blueprint.document, ("secrets", secret.name), "secrets")
-            if placed.app is not None and not placed.app.blueprint:
-                origin = world.origin(placed.app.path, "secrets")
-            found[secret.name] = SecretSpec(*secret, (), origin)
-    for spec in _client_secrets(world):
+    found = {spec.name: spec for spec in _declared(world, host)}
+    clients = _client_secrets(world)
+    for spec in clients:
         if host.name == world.core or spec.name in found:
             found[spec.name] = spec
     extra = _caddy_secrets(world, host)
     found.update({spec.name: spec for spec in extra})
     host = _mounted(host, DOOR, extra)
     if host.name == world.core:
-        host = _mounted(host, WORKER, _client_secrets(world))
+        host = _mounted(host, WORKER, clients)
     readers = _readers(host)
     secrets = tuple(found[name]._replace(required_by=readers.get(name, ())) for name in sorted(found))
     return host._replace(secrets=secrets)
+
+
+def _declared(world: World, host: HostDraft) -> Iterator[SecretSpec]:
+    """What the blueprints of a host declare. The catalogue comes last: of two that declare one name it is the owner."""
+    for placed in sorted(host.placed, key=lambda item: item.app is None):
+        for secret in placed.blueprint.secrets:
+            origin = Origin(placed.blueprint.document, ("secrets", secret.name), "secrets")
+            if placed.kind == "app":
+                assert placed.app is not None
+                origin = world.origin(placed.app.path, "secrets")
+            yield SecretSpec(*secret, (), origin, placed.name)
 
 
 def _mounted(host: HostDraft, name: str, specs: list[SecretSpec]) -> HostDraft:
@@ -54,8 +62,23 @@ def _mounted(host: HostDraft, name: str, specs: list[SecretSpec]) -> HostDraft:
 
 def _client_secrets(world: World) -> list[SecretSpec]:
     """Client secrets of OIDC: read by the service, wherever it runs, and by the worker that applies our blueprint."""
+    owners = {
+        placed.blueprint.oidc.secret: placed.name
+        for host in world.hosts
+        for placed in sorted(host.placed, key=lambda item: item.app is None)
+        if placed.blueprint.oidc is not None
+    }
     return [
-        SecretSpec(item.oidc.secret, "password", 60, True, f"OIDC client secret of {item.title}", (), item.oidc.origin)
+        SecretSpec(
+            item.oidc.secret,
+            "password",
+            60,
+            True,
+            f"OIDC client secret of {item.title}",
+            (),
+            item.oidc.origin,
+            owners[item.oidc.secret],
+        )
         for item in world.access.applications
         if item.oidc is not None and item.oidc.secret
     ]

@@ -1,7 +1,8 @@
 """A consumer of Docker's API -> its own socket proxy: one small container, alone with it on a network."""
 
+from infrakit.catalog.docker_api import docker_call
 from infrakit.catalog.model import DockerBlueprint
-from infrakit.model import Container, Dependency, DockerCall, Mount, Origin, Service, SocketProxy
+from infrakit.model import Container, Dependency, Mount, Origin, Service, SocketProxy
 from infrakit.resolve.containers import build_container
 from infrakit.resolve.references import References
 from infrakit.resolve.world import PROXY_TEMPLATE, HostDraft, Placed, World
@@ -42,9 +43,9 @@ def _with_proxies(world: World, host: HostDraft, placed: Placed, service: Servic
 
 
 def _proxy(placed: Placed, consumer: str, spec: DockerBlueprint) -> SocketProxy:
-    calls = tuple(sorted({DockerCall(*call.split(" ", 1)) for call in spec.allow}))
+    calls = tuple(sorted({docker_call(entry) for entry in spec.allow}))
     origin = Origin(placed.blueprint.document, ("containers", consumer, "docker"), "sockets")
-    return SocketProxy(consumer, calls, spec.transport, spec.writes, origin)
+    return SocketProxy(consumer, calls, spec.transport, origin)
 
 
 def _proxy_container(world: World, host: HostDraft, consumer: Container, proxy: SocketProxy) -> Container:

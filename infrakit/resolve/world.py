@@ -45,6 +45,11 @@ class Placed(NamedTuple):
         return self.blueprint.name
 
     @property
+    def kind(self) -> str:
+        """Who wrote it, as Service says."""
+        return "catalogue" if self.app is None else "blueprint" if self.app.blueprint else "app"
+
+    @property
     def route(self) -> RouteBlueprint:
         """The blueprint's route, of a service that is known to have one."""
         assert self.blueprint.route is not None, self.name

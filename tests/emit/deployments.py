@@ -1,12 +1,12 @@
 """Hand-made Deployments for the tests of the emitters: small, but with every kind of value."""
 
+from infrakit.catalog.docker_api import docker_call
 from infrakit.model import (
     Access,
     ConfigFile,
     Container,
     Dependency,
     Deployment,
-    DockerCall,
     Door,
     Health,
     Mount,
@@ -91,13 +91,9 @@ def network(name: str, third: int, *, internal: bool = True, isolated: bool = Fa
 
 
 def proxy(consumer: str = "reader", calls: tuple[str, ...] = READER_CALLS, transport: str = "tcp") -> SocketProxy:
-    found = tuple(sorted(DockerCall(*call.split(" ")) for call in calls))
+    found = tuple(sorted(docker_call(call) for call in calls))
     return SocketProxy(
-        consumer,
-        found,
-        transport,
-        False,
-        Origin(f"blueprints/{consumer}.yaml", ("containers", consumer, "docker"), "sockets"),
+        consumer, found, transport, Origin(f"blueprints/{consumer}.yaml", ("containers", consumer, "docker"), "sockets")
     )
 
 

@@ -7,6 +7,7 @@ from infrakit import resources
 from infrakit.catalog import load_catalog
 from infrakit.compiler import Locator, load
 from infrakit.config import bind, check_schema, parse
+from infrakit.emit import emit
 from infrakit.errors import ConfigurationInvalid
 from infrakit.policy import judge
 from infrakit.resolve import settle
@@ -55,25 +56,28 @@ containers:
 """
 
 
-def codes(blueprint: str, keys: str = "", name: str = "own") -> set[str]:
-    """Codes of the problems of a file with this blueprint; `keys` are more keys of the app."""
+def codes(
+    blueprint: str, keys: str = "", name: str = "own", file: str = "./own.yaml", called: str = "infrakit.yaml"
+) -> set[str]:
+    """Codes of the problems of a file with this blueprint; `keys` are more keys of the app, `file` and `called` what
+    the user calls the blueprint and the file."""
     source = (
         f"version: 1\ndomain: home.example.org\npattern: full\naccess: {{groups: {{family: [bob]}}}}\napps:\n  "
-        f"{name}: {{blueprint: ./own.yaml, allow: [family]{keys}}}\n"
+        f"{name}: {{blueprint: {file}, allow: [family]{keys}}}\n"
     )
     try:
-        load(source.encode(), "infrakit.yaml", lambda _: blueprint.encode())
+        load(source.encode(), called, lambda _: blueprint.encode())
     except ConfigurationInvalid as refused:
         return {problem.code for problem in refused.problems}
     return set()
 
 
-def judged(blueprint: str) -> set[str]:
+def judged(blueprint: str, file: str = "./own.yaml", hosts: str = "pattern: full", more: str = "") -> set[str]:
     """Codes of the rules alone: they must hold whatever the checks before them let through."""
     source = (
-        b"version: 1\ndomain: home.example.org\npattern: full\naccess: {groups: {family: [bob]}}\napps: {own: "
-        b"{blueprint: ./own.yaml, allow: [family]}}\n"
-    )
+        f"version: 1\ndomain: home.example.org\n{hosts}\naccess: {{groups: {{family: [bob]}}}}\napps: {{own: "
+        f"{{blueprint: {file}, allow: [family]}}{more}}}\n"
+    ).encode()
     document = parse(source, "infrakit.yaml")
     assert check_schema(document, resources.schema("infrakit")) == []
     config = bind(document)
@@ -146,6 +150,61 @@ def test_a_dangerous_capability_needs_its_grant(capability, changes):
 def test_what_belongs_to_others_is_refused(code, changes):
     assert code in judged(own(**changes))
     assert codes(own(**changes))
+
+
+@pytest.mark.parametrize(
+    "file", ["./own.yaml", "own.yaml", "blueprints/own.yaml", "blueprints/caddy.yaml", "infrakit.yaml"]
+)
+@pytest.mark.parametrize(
+    "code,changes",
+    [
+        (
+            "secret-name",
+            {
+                "line": "secrets: [authentik_secret_key, authentik_bootstrap_token]",
+                "top": "secrets: {authentik_secret_key: {description: A.}, "
+                "authentik_bootstrap_token: {description: B.}}",
+            },
+        ),
+        ("secret-name", {"top": "secrets: {dns_token: {description: The provider's.}}"}),
+        ("not-granted", {"user": "0:0"}),
+        ("not-granted", {"line": "writable_root: true"}),
+        ("not-granted", {"line": "reaches: [portainer]"}),
+        ("not-granted", {"image": "docker.io/example/own:1"}),
+    ],
+)
+def test_what_a_file_is_called_makes_it_nobody_elses(file, code, changes):
+    assert code in codes(own(**changes), file=file)
+    assert code in codes(own(**changes), file=file, called="./blueprints/own.yaml")
+    if code == "not-granted":
+        assert code in judged(own(**changes), file)
+    elif "line" in changes:
+        assert "foreign-secret" in judged(own(**changes), file)
+
+
+def test_a_problem_is_told_in_the_file_that_has_it():
+    source = b"version: 1\ndomain: home.example.org\npattern: full\napps: {own: {blueprint: blueprints/glances.yaml}}\n"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(source, "infrakit.yaml", lambda _: own("capabilities: [SYS_ADMIN]").encode())
+
+    assert [str(problem.position) for problem in refused.value.problems] == ["./blueprints/glances.yaml:15:19"]
+
+
+def test_a_shared_secret_of_another_host_is_not_to_be_had():
+    """Shared values are the same everywhere, so a name is enough to ask for one."""
+    hosts = "hosts: {core: {pattern: full, address: 192.168.1.2}, shed: {pattern: edge, address: 192.168.1.3}}"
+    key = "secrets: {dozzle_key: {description: Mine., shared: true}}"
+    wiki = ", wiki: {image: 'ghcr.io/requarks/wiki:2.5', port: 3000, secrets: [dozzle_key], hosts: [shed]}"
+    assert "foreign-secret" in judged(own("secrets: [dozzle_key]", key), hosts=hosts, more=wiki)
+    assert "foreign-secret" not in judged(
+        own("secrets: [own_key]", key.replace("dozzle", "own")), hosts=hosts, more=wiki
+    )
+
+
+def test_the_secret_of_another_apps_client_is_not_to_be_had():
+    wiki = ", wiki: {image: 'ghcr.io/requarks/wiki:2.5', port: 3000, oidc: {redirects: [/]}}"
+    secret = "secrets: {wiki_client_secret: {description: Mine.}}"
+    assert "foreign-secret" in judged(own("secrets: [wiki_client_secret]", secret), more=wiki)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +297,33 @@ def test_a_value_that_means_more_than_it_shows_is_refused_where_it_stands(change
 def test_a_name_may_lead_to_an_address_of_either_kind(address):
     line = f"privileges: {{extra_hosts: ['printer:{address}', 'other={address}']}}"
     assert codes(own(line=line), ", grants: [extra_hosts]") == set()
+
+
+@pytest.mark.parametrize(
+    "call,power",
+    [
+        ("GET /containers/json", "reads only"),
+        ("GET /containers/{id}/top?ps_args", "reads files and secrets"),
+        ("GET /containers/{id}/archive", "reads files and secrets"),
+        ("POST /containers/{id}/stop", "stops and changes"),
+        ("POST /containers/create", "root on the host"),
+        ("GET /containers/{id}/attach/ws", "root on the host"),
+        ("POST /images/create", "stops and changes"),
+        ("POST /images/create?fromSrc&repo", "root on the host"),
+        ("GET /{image}", "root on the host"),
+        ("GET /swarm", "root on the host"),
+    ],
+)
+def test_what_a_list_amounts_to_is_computed(call, power):
+    blueprint = own(f"docker: {{transport: tcp, allow: [GET /_ping, '{call}']}}")
+    app = b"apps: {own: {blueprint: a.yaml, grants: [docker_api]}}\n"
+    found = load(
+        b"version: 1\ndomain: home.example.org\npattern: full\n" + app, "infrakit.yaml", lambda _: blueprint.encode()
+    )
+    host = next(iter(found.fleet.deployments))
+    review = next(item.content.decode() for item in emit(host) if item.path == "REVIEW.md")
+    assert f"| own | {power if power == 'reads only' else f'**{power}**'} |" in review
+
+
+def test_nobody_says_by_himself_that_he_only_reads():
+    assert "unknown-key" in codes(own("docker: {writes: false, allow: [POST /containers/create]}"))

@@ -13,15 +13,18 @@ HERE = Path(__file__).parent
 CASES = sorted(path.stem for path in HERE.glob("*.yaml"))
 
 
-def no_blueprint(name: str) -> bytes:
-    raise UsageProblem(f"{name}: no such file or directory")
+def beside(name: str) -> bytes:
+    """The blueprints of the cases: those below blueprints/ here."""
+    if not (HERE / name).is_file():
+        raise UsageProblem(f"{name}: no such file or directory")
+    return (HERE / name).read_bytes()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_mistake_is_named_with_its_place(case):
     source = (HERE / f"{case}.yaml").read_bytes()
     with pytest.raises(ConfigurationInvalid) as refused:
-        load(source, "infrakit.yaml", no_blueprint)
+        load(source, "infrakit.yaml", beside)
     text = "\n".join(problem.text() for problem in refused.value.problems) + "\n"
     expected = HERE / f"{case}.txt"
     if os.environ.get("INFRAKIT_UPDATE"):

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
+HAPROXY = "/usr/local/lib/infrakit-haproxy/run"
+"""Of the line that the socket proxy's image has; tests/tools/install.sh brings it."""
+
 needs_engine = pytest.mark.skipif(
     os.name != "posix"
     or os.geteuid() != 0
     or platform.machine() != "x86_64"
     or not shutil.which("dockerd")
-    or not shutil.which("haproxy"),
-    reason="needs root on x86-64, dockerd and haproxy",
+    or not shutil.which(HAPROXY),
+    reason="needs root on x86-64, dockerd and HAProxy (tests/tools/install.sh)",
 )
 
 # Prints "hello", then waits for ever; called with any argument it ends well at once. The whole program of the test
@@ -123,7 +126,7 @@ def guarded(made: Engine, folder: Path, configuration: str):
     text = text.replace("unix@/run/proxy/docker.sock", f"unix@{front}").replace("bind :2375", f"bind unix@{front}")
     (folder / "haproxy.cfg").write_text(text)
     with open(folder / "haproxy.log", "wb") as log:
-        running = subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=log)
+        running = subprocess.Popen([HAPROXY, "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=log)
     try:
         wait_for(front)
         yield front

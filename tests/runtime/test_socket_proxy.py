@@ -6,15 +6,17 @@ nothing here knows how the configuration says it.
 
 import json
 import socket
-from contextlib import suppress
+import subprocess
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from infrakit.catalog.docker_api import docker_call
 from infrakit.emit.haproxy import configuration
-from infrakit.model import DockerCall, Origin, SocketProxy
-from tests.runtime.engine import ask, engine, guarded, needs_engine
+from infrakit.model import Origin, SocketProxy
+from tests.runtime.engine import HAPROXY, ask, engine, guarded, needs_engine
 
 pytestmark = needs_engine
 
@@ -23,7 +25,7 @@ GET /_ping                                          | GET /_ping
 HEAD /_ping                                         | HEAD /_ping
 GET /v1.41/_ping                                    | GET /_ping
 GET /version                                        | GET /version
-GET /v1.24/version?x=/containers/json               | GET /version
+GET /v1.24/version?                                 | GET /version
 GET /info                                           | GET /info
 GET /events?since=0&until=1                         | GET /events
 GET /system/df                                      | GET /system/df
@@ -126,6 +128,20 @@ GET http:/containers/json
 GET http://x//containers/json
 GET http://x/containers/../info
 GET ?/_ping
+GET /containers/json?ps_args=e
+GET /containers/json?all=1&x
+GET /containers/json?all=1;x=2
+GET /containers/json?%61ll=1
+GET /containers/json?&all=1
+GET /containers/json?=1
+GET /containers/target/json?Size=1
+GET /containers/target/top?ps_args=e
+GET /containers/target/top?x&ps_args=e
+GET /containers/target/top?ps%5Fargs=e
+GET /v1.41/containers/target/top?ps_args=-eo%20pid,args%20e
+POST /images/create?fromSrc=http://x/y&repo=caddy
+POST /images/create?fromImage=a&fromSrc=-
+POST /images/create?fromImage=a&changes=CMD%20x
 """
 
 HEADERS = "Host: docker\r\nConnection: close\r\n"
@@ -146,8 +162,8 @@ def consumers() -> dict[str, dict]:
 
 
 def compiled(consumer: str, calls, transport: str) -> str:
-    listed = tuple(sorted(DockerCall(*call.split(" ", 1)) for call in calls))
-    return configuration(SocketProxy(consumer, listed, transport, False, Origin("x", (), "x")))
+    listed = tuple(sorted(docker_call(call) for call in calls))
+    return configuration(SocketProxy(consumer, listed, transport, Origin("x", (), "x")))
 
 
 def rows() -> list[tuple[str, str]]:
@@ -217,6 +233,51 @@ def test_hostile_bytes_reach_no_unlisted_call(real, tmp_path):
     assert not any(b"target" in answer for answer in answers)
 
 
+def test_a_form_gives_no_call_more_queries(real, tmp_path):
+    """dockerd reads the body of such a POST as queries."""
+    form = "fromSrc=-&repo=taken&message=x"
+    kinds = (
+        "application/x-www-form-urlencoded",
+        "APPLICATION/X-WWW-FORM-URLENCODED; a=b",
+        "multipart/form-data; boundary=x",
+    )
+    with guarded(real, tmp_path, compiled("puller", ["POST /images/create"], "tcp")) as front:
+        for kind in kinds:
+            headers = f"{HEADERS}Content-Type: {kind}\r\nContent-Length: {len(form)}\r\n"
+            answer = whole_answer(front, f"POST /images/create HTTP/1.1\r\n{headers}\r\n{form}".encode())
+            assert answer.startswith(b"HTTP/1.1 403"), kind
+    assert "taken" not in real.docker("image", "ls")
+
+
+def test_a_spelled_query_passes(real, tmp_path):
+    line = "GET /containers/target/top?ps_args=-ef"
+    with guarded(real, tmp_path, compiled("tops", ["GET /containers/{id}/top?ps_args"], "tcp")) as front:
+        assert ask(front, request(line)) == (200, True)
+
+
+def test_a_reader_with_nothing_more_to_ask_gets_its_answer(real, tmp_path):
+    with guarded(real, tmp_path, compiled("stats", ["GET /containers/{id}/stats"], "tcp")) as front:
+        answer = whole_answer(
+            front, b"GET /containers/target/stats?stream=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+
+    assert answer.startswith(b"HTTP/1.1 200") and b"cpu_stats" in answer
+
+
+def test_idle_connections_leave_room_for_the_health_check(real, tmp_path):
+    with guarded(real, tmp_path, compiled("idle", ["GET /_ping"], "tcp")) as front, ExitStack() as idle:
+        for _ in range(250):
+            idle.enter_context(socket.socket(socket.AF_UNIX)).connect(str(front))
+        assert ask(tmp_path / "health.sock", request("GET /_ping")) == (200, True)
+
+
+def test_haproxy_is_of_the_line_that_is_pinned():
+    text = (Path(__file__).parents[2] / "blueprints/socket-proxy.yaml").read_text()
+    pinned = text.split("library/haproxy:")[1].split("-")[0].rpartition(".")[0]
+    said = subprocess.run([HAPROXY, "-v"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith(f"HAProxy version {pinned}.")
+
+
 def whole_answer(front: Path, sent: bytes, until: bytes | None = None) -> bytes:
     """All that comes back until HAProxy hangs up on a sender who has nothing more to say; of a stream, until these
     bytes came."""
@@ -233,8 +294,7 @@ def whole_answer(front: Path, sent: bytes, until: bytes | None = None) -> bytes:
 
 
 def test_a_listed_shell_answers(real, tmp_path):
-    """HAProxy 2.6 drops `Upgrade` from a request with a body, and dockerd answers one way only; 3.0 passes it on
-    (101)."""
+    """The connection becomes the shell's."""
     calls = ["POST /containers/{id}/exec", "POST /exec/{id}/start"]
     start = "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
     with guarded(real, tmp_path, compiled("shell", calls, "unix")) as front:
@@ -247,7 +307,7 @@ def test_a_listed_shell_answers(real, tmp_path):
             b"hello\n",
         )
 
-    assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
+    assert answer.startswith(b"HTTP/1.1 101")
     assert b"hello\n" in answer
 
 

@@ -6,6 +6,9 @@
 set -eu
 
 NEXT_SUITE=trixie
+HAPROXY_LINE=3.2
+HAPROXY_SUITE=forky
+HAPROXY=/usr/local/lib/infrakit-haproxy
 PLUGINS=/usr/local/lib/docker/cli-plugins
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -28,6 +31,27 @@ has_compose() {
     docker compose version --short 2>/dev/null | grep -Eq '^v?([2-9]|[1-9][0-9])\.'
 }
 
+debian_mirror() {
+    mirror=$(sed -n 's,^\(deb \(\[[^]]*\] \)\?\|URIs: \)\(https\?://[^ ]*/debian\)\/\?\( .*\|$\),\3,p' \
+        /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+    [ -n "$mirror" ] || { echo "no Debian mirror among this machine's apt sources" >&2; return 1; }
+    echo "$mirror"
+}
+
+# HAProxy of the line that the socket proxy's image has, in a folder with the libraries of its own Debian. A mirror may be behind.
+install_haproxy() {
+    "$HAPROXY/run" -v 2>/dev/null | grep -q "version $HAPROXY_LINE\." && return
+    rm -rf "$HAPROXY"
+    mirror=$(debian_mirror)
+    mmdebstrap --quiet --variant=extract --include=haproxy --aptopt='Acquire::Check-Valid-Until "false"' \
+        --aptopt='Acquire::Retries "5"' "$HAPROXY_SUITE" "$HAPROXY" "$mirror"
+    loader=$(ls "$HAPROXY"/usr/lib*/ld-linux*.so.* | head -n 1)
+    libraries=$(echo "$HAPROXY"/usr/lib/*-linux-gnu*)
+    printf '#!/bin/sh\nexec %s --library-path %s %s/usr/sbin/haproxy "$@"\n' "$loader" "$libraries" "$HAPROXY" > "$HAPROXY/run"
+    chmod 755 "$HAPROXY/run"
+    "$HAPROXY/run" -v | grep "version $HAPROXY_LINE\."
+}
+
 # A package from the next suite without adding that suite to the machine's own sources.
 install_compose() {
     has_compose && return
@@ -37,9 +61,7 @@ install_compose() {
     fi
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    mirror=$(sed -n 's,^\(deb \(\[[^]]*\] \)\?\|URIs: \)\(https\?://[^ ]*/debian\)\/\?\( .*\|$\),\3,p' \
-        /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-    [ -n "$mirror" ] || { echo "no Debian mirror among this machine's apt sources" >&2; return 1; }
+    mirror=$(debian_mirror)
     echo "deb [signed-by=$KEYRING] $mirror $NEXT_SUITE main" > "$folder/sources.list"
     mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
     chmod 755 "$folder"
@@ -53,8 +75,8 @@ install_compose() {
     has_compose
 }
 
-install_packages docker.io haproxy yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
+install_packages docker.io yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
     chromium chromium-driver libnss3-tools qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
 install_compose
+install_haproxy
 docker compose version
-haproxy -v | head -n 1

@@ -13,7 +13,7 @@ from infrakit.errors import Problem
 from infrakit.model import Origin
 from infrakit.resolve.checks.apps import OWN_NAMES
 from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
-from infrakit.resolve.checks.secrets import said_secrets
+from infrakit.resolve.checks.secrets import of_apps, of_catalogue
 from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
@@ -27,7 +27,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
     found = []
     taken = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     taken |= {app.name for app in config.apps if not app.blueprint}
-    secrets = {name: app.name for name, app, _, _ in said_secrets(config)}
+    secrets = {name: owner for name, (owner, _, _) in (of_apps(config) | of_catalogue(catalog)).items()}
     for app in config.apps:
         blueprint = blueprints.get(app.name)
         if blueprint is None or not app.blueprint:
@@ -81,15 +81,6 @@ def _names(blueprint: Blueprint, taken: set[str]) -> Iterator[Misfit]:
                 yield ("containers", container.name, "volumes", number), what, "same-volume", "rename one of them"
 
 
-def _secrets(blueprint: Blueprint, owners: dict[str, str]) -> Iterator[Misfit]:
-    """A blueprint that names another app's secret would read it. `owners`: secret -> app, filled in as they come."""
-    for spec in blueprint.secrets:
-        other = owners.setdefault(spec.name, blueprint.name)
-        if other != blueprint.name:
-            what = f"secrets.{spec.name}: it is one of apps.{other}"
-            yield ("secrets", spec.name), what, "secret-name", "choose another name"
-
-
 def _order(blueprint: Blueprint) -> Iterator[Misfit]:
     """What a container waits for can come about: no circle, and an end where an end is waited for."""
     containers = {item.name: item for item in blueprint.containers}
@@ -109,6 +100,19 @@ def _order(blueprint: Blueprint) -> Iterator[Misfit]:
                 right = "completed" if other.one_shot else "healthy"
                 what = f"{item.name}: needs: {name} is never {condition}"
                 yield ("containers", item.name, "needs", name), what, "unmet-need", f"write {name}: {right}"
+
+
+def _secrets(blueprint: Blueprint, owners: dict[str, str]) -> Iterator[Misfit]:
+    """What it declares is nobody else's, on no host; from here on it is this app's."""
+    for spec in blueprint.secrets:
+        owner = owners.setdefault(spec.name, f"apps.{blueprint.name}")
+        if owner != f"apps.{blueprint.name}":
+            yield (
+                ("secrets", spec.name),
+                f"secrets.{spec.name}: it is one of {owner}",
+                "secret-name",
+                f"for instance {blueprint.name.replace('-', '_')}_{spec.name}"[:60],
+            )
 
 
 def _parts(app: AppConfig, blueprint: Blueprint, catalog: Catalog) -> Iterator[Misfit]:

@@ -15,12 +15,9 @@ Owner = tuple[str, str, Path | None]
 
 def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No app takes the name of a service's secret; apps may share one that both mint, or both ask for."""
-    owner: dict[str, Owner] = dict.fromkeys(OURS, ("services.caddy", "", None))
-    for service, blueprint in catalog.blueprints.items():
-        names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
-        owner |= dict.fromkeys(names, (f"services.{service}", "", None))
+    owner = of_catalogue(catalog)
     found = []
-    for name, app, kind, path in said_secrets(config):
+    for name, app, kind, path in _said(config):
         other, other_kind, other_path = owner.setdefault(name, (f"apps.{app.name}", kind, path))
         if other == f"apps.{app.name}" or kind and kind == other_kind:
             continue
@@ -37,7 +34,21 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     return found
 
 
-def said_secrets(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
+def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
+    """Every secret of the catalogue's, wherever its services run, with its owner."""
+    owner: dict[str, Owner] = dict.fromkeys(OURS, ("services.caddy", "", None))
+    for service, blueprint in catalog.blueprints.items():
+        names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
+        owner |= dict.fromkeys(names, (f"services.{service}", "", None))
+    return owner
+
+
+def of_apps(config: Config) -> dict[str, Owner]:
+    """Every secret that keys of apps name, with the first that does."""
+    return {name: (f"apps.{app.name}", kind, path) for name, app, kind, path in reversed(_said(config))}
+
+
+def _said(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
     """(name, app, kind, path) of every secret of every app; the one of an OIDC client is nobody else's."""
     found = []
     for app in config.apps:
