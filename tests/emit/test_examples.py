@@ -19,6 +19,7 @@ from tests.emit.examples import hosts
 from tests.emit.test_compose import SCHEMA, YAMLLINT
 from tests.emit.tree import compose as run_compose
 from tests.emit.tree import needs_compose, project, write
+from tests.runtime.engine import HAPROXY
 
 HOSTS = hosts()
 LINT_CONFIG = Path(__file__).parents[1] / "tools/compose-lint.yml"
@@ -104,13 +105,13 @@ def test_every_yaml_file_pleases_yamllint(tmp_path, name):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+@pytest.mark.skipif(shutil.which(HAPROXY) is None, reason="tests/tools/install.sh was not run")
 @every_host
 def test_haproxy_accepts_every_socket_proxy(tmp_path, name):
     for artifact in haproxy.emit(HOSTS[name]):
         file = tmp_path / "haproxy.cfg"
         file.write_bytes(artifact.content.replace(b"/run/proxy", str(tmp_path).encode()))
-        done = subprocess.run(["haproxy", "-c", "-f", str(file)], capture_output=True, text=True)
+        done = subprocess.run([HAPROXY, "-c", "-f", str(file)], capture_output=True, text=True)
         assert (done.returncode, "WARNING" in done.stderr) == (0, False), done.stderr
 
 

@@ -45,7 +45,7 @@ install_haproxy() {
     mirror=$(debian_mirror)
     mmdebstrap --quiet --variant=extract --include=haproxy --aptopt='Acquire::Check-Valid-Until "false"' \
         --aptopt='Acquire::Retries "5"' "$HAPROXY_SUITE" "$HAPROXY" "$mirror"
-    loader=$(ls "$HAPROXY"/usr/lib*/ld-linux*.so.* | head -n 1)
+    for loader in "$HAPROXY"/usr/lib*/ld-linux*.so.*; do break; done
     libraries=$(echo "$HAPROXY"/usr/lib/*-linux-gnu*)
     printf '#!/bin/sh\nexec %s --library-path %s %s/usr/sbin/haproxy "$@"\n' "$loader" "$libraries" "$HAPROXY" > "$HAPROXY/run"
     chmod 755 "$HAPROXY/run"
