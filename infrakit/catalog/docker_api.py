@@ -117,17 +117,26 @@ _BEYOND = {
 
 
 def docker_call(entry: str) -> DockerCall:
-    """The call that an entry of a list stands for."""
+    """The call that an entry of a list stands for; lists have most of theirs in common."""
+    if entry not in _known:
+        _known[entry] = _docker_call(entry)
+    return _known[entry]
+
+
+def _docker_call(entry: str) -> DockerCall:
     method, _, rest = entry.partition(" ")
     path, _, spelled = rest.partition("?")
-    power, known = _table().get((method, path), (POWER_ROOT, ()))
-    more = spelled.split("&") if spelled else []
-    powers = {power, *(_BEYOND.get((method, path, query), power) for query in more)}
-    power = next(item for item in (POWER_ROOT, POWER_FILES, POWER_CHANGES, POWER_READS) if item in powers)
+    power, queries = _table().get((method, path), (POWER_ROOT, ()))
+    if spelled:
+        more = spelled.split("&")
+        powers = {power, *(_BEYOND.get((method, path, query), power) for query in more)}
+        power = next(item for item in (POWER_ROOT, POWER_FILES, POWER_CHANGES, POWER_READS) if item in powers)
+        queries = tuple(sorted({*queries, *more}))
     silent = path.rpartition("/")[2] in SILENT or path == "/exec/{id}/start"
-    return DockerCall(method, path, tuple(sorted({*known, *more})), power, silent)
+    return DockerCall(method, path, queries, power, silent)
 
 
+_known: dict[str, DockerCall] = {}
 _read: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
 
 
@@ -138,5 +147,5 @@ def _table() -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
         for power, lines in powers:
             for line in lines.strip().splitlines():
                 method, path, *queries = line.split()
-                _read[method, path] = power, tuple(queries)
+                _read[method, path] = power, tuple(sorted(queries))
     return _read

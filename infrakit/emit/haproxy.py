@@ -19,6 +19,7 @@ PASS = "emit.haproxy"
 VERSION = r"(/v1\.[0-9][0-9]?)?"
 PLACEHOLDERS = {"{id}": "[A-Za-z0-9][A-Za-z0-9_.-]*", "{image}": "[A-Za-z0-9][A-Za-z0-9_./:@-]*"}
 _PATH = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-")
+_QUERY = _PATH - {".", "/"}
 
 UPGRADES = ("/attach", "/attach/ws", "/exec/{id}/start", "/session", "/grpc")
 """Calls that turn the connection into a raw stream; for a consumer without them, nothing may."""
@@ -96,6 +97,7 @@ def _defaults() -> list[str]:
 
 def _frontend(proxy: SocketProxy, silent: list[DockerCall]) -> list[str]:
     # HTTP/1 only: a second protocol on the same port would be a second parser to trust.
+    conditions = {call: _condition(call) for call in proxy.calls}
     lines = [f"bind unix@{PROXY_SOCKET} mode 666 proto h1"] if proxy.transport == "unix" else [f"bind :{PORT} proto h1"]
     lines.append(f"maxconn {CONNECTIONS - RESERVED}")
     # Hostile spellings first; then what is listed; then nothing.
@@ -103,10 +105,10 @@ def _frontend(proxy: SocketProxy, silent: list[DockerCall]) -> list[str]:
     lines.append("http-request deny deny_status 403 if { req.hdr(content-type) -m sub -i form }")
     if not any(call.path.endswith(UPGRADES) for call in proxy.calls):
         lines.append("http-request del-header Upgrade")
-    lines += [f"http-request set-var(txn.silent) bool(true) if {_condition(call)}" for call in silent]
+    lines += [f"http-request set-var(txn.silent) bool(true) if {conditions[call]}" for call in silent]
     if silent:
         lines.append(f"http-request set-timeout client {DAYS} if {SILENT}")
-    lines += [f"http-request allow if {_condition(call)}" for call in proxy.calls]
+    lines += [f"http-request allow if {condition}" for condition in conditions.values()]
     return [*lines, "http-request deny deny_status 403", "default_backend dockerd"]
 
 
@@ -143,7 +145,9 @@ def _condition(call: DockerCall) -> str:
 
 def _queries(call: DockerCall) -> str:
     """The listed queries, with any value, in any order."""
-    if not all(query and _PATH.issuperset(query) and not {".", "/"} & set(query) for query in call.queries):
+    if not call.queries:
+        return r"\??"
+    if not (all(call.queries) and _QUERY.issuperset("".join(call.queries))):
         raise ValueError(f"not queries of Docker's API: {call.path}?{'&'.join(call.queries)}")
     one = f"({'|'.join(call.queries)})(=[^&;#]*)?"
-    return rf"(\?({one}(&{one})*)?)?" if call.queries else r"\??"
+    return rf"(\?({one}(&{one})*)?)?"

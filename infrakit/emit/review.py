@@ -82,8 +82,12 @@ def _markdown_word(word: Word) -> str:
 def _edged(text: str) -> str:
     """White space at either end as references: next to a space, ** is no mark (CommonMark 0.31, 6.2)."""
     bare = text.strip()
-    first, last = text.partition(bare)[::2] if bare else (text, "")
-    return "".join([f"&#{ord(c)};" for c in first]) + bare + "".join([f"&#{ord(c)};" for c in last])
+    start = text.index(bare) if bare else len(text)
+    return _references(text[:start]) + bare + _references(text[start + len(bare) :])
+
+
+def _references(text: str) -> str:
+    return "".join([f"&#{ord(character)};" for character in text])
 
 
 def _plain(text: str) -> str:

@@ -89,6 +89,12 @@ AREAS = {
 """Area ("" for none) -> the names in it."""
 
 
+def is_time_zone(name: str) -> bool:
+    """Whether there is one of this name; time_zones() would cost a compile more than all that it asks it for."""
+    area, slash, rest = name.partition("/")
+    return (rest if slash else area) in AREAS.get(area if slash else "", "").split()
+
+
 def time_zones() -> list[str]:
     """All of them, as `timezone:` has them."""
     return [f"{area}/{name}" if area else name for area, names in AREAS.items() for name in names.split()]

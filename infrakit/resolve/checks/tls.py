@@ -41,11 +41,11 @@ def timezone_known(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
     """The time zone is one that containers know."""
     if ("timezone",) not in config.said:
         return []
-    from infrakit.resolve.timezones import time_zones
+    from infrakit.resolve.timezones import is_time_zone, time_zones
 
-    known = time_zones()
-    if config.timezone in known:
+    if is_time_zone(config.timezone):
         return []
+    known = time_zones()
     close = {name.lower(): name for name in known}.get(nearest(config.timezone, map(str.lower, known)), "")
     hint = f"did you mean {close}?" if close else "for instance Europe/Berlin"
     what = f"timezone: there is no time zone {config.timezone}"
