@@ -207,11 +207,17 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
         else directive("lb_policy", "round_robin"),
         directive("lb_try_duration", "5s"),
         directive("fail_duration", "30s"),
-        directive("health_uri", route.health_path or "/"),
-        directive("health_interval", "15s"),
-        directive("health_timeout", "5s"),
-        directive("health_headers", block=(directive("Host", route.hostname),)),
+        # The other host's Caddy, or our hop to it, says so of an app that is not there.
+        directive("unhealthy_status", "502"),
     )
+    if route.health_path:
+        # Where the file names no page, none is asked for: what leads elsewhere at / would be taken for broken.
+        balance += (
+            directive("health_uri", route.health_path),
+            directive("health_interval", "15s"),
+            directive("health_timeout", "5s"),
+            directive("health_headers", block=(directive("Host", route.hostname),)),
+        )
     return directive("reverse_proxy", *addresses, block=balance + _target(route), origin=route.origins[""])
 
 

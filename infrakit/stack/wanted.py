@@ -40,14 +40,12 @@ def wanted_of(
     ]
     engine = 0 if facts.docker_version else ENGINE_BYTES
     published = [
-        (port.protocol, port.port)
-        for service in deployment.services
-        for container in service.containers
-        for port in container.ports
+        port for service in deployment.services for container in service.containers for port in container.ports
     ]
     doors = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
     return Wanted(
-        ports=tuple(dict.fromkeys((*doors, *published))),
+        ports=tuple(dict.fromkeys((*doors, *[(port.protocol, port.port) for port in published]))),
+        everywhere=tuple((port.protocol, port.port) for port in published if not port.address),
         memory_bytes=deployment.memory_bytes,
         disk_bytes=len(missing) * IMAGE_BYTES + engine + (brought.images_bytes if brought else 0),
         root_bytes=engine + brought.packages_bytes if brought and engine else 0,

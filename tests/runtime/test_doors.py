@@ -470,16 +470,27 @@ def test_nothing_hostile_reaches_the_shed(fleet, service):
     assert fleet.shed.reached() == []
 
 
-@pytest.mark.slow
-def test_an_app_on_two_hosts_hears_the_same_on_both(fleet):
-    here, there = [], []
-    end = time.monotonic() + 30
-    # Caddy asks for the first time before it listens itself, and again after 15 s.
-    while not (here and there) and time.monotonic() < end:
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory):
+    """The fleet, with an app on two hosts of which the file names no page that says how it is."""
+    text = HYBRID.read_text(encoding="utf-8").replace("    health: /healthz\n", "")
+    with fleet_of(text, tmp_path_factory.mktemp("balanced")) as made:
+        yield made
+
+
+def asked(fleet, times: int = 12) -> tuple[list, list, list[bytes]]:
+    """(seen at the core, seen at the shed, first line of each answer) of as many requests for the wiki."""
+    here, there, said = [], [], []
+    for _ in range(times):
         fleet.shed.forget()
-        fleet.core.ask("wiki", get("/page", f"Cookie: {SESSION}"))
+        said.append(fleet.core.ask("wiki", get("/page", f"Cookie: {SESSION}")).split(b"\r\n")[0])
         here += fleet.core.reached()
         there += fleet.shed.reached()
+    return here, there, said
+
+
+def test_an_app_on_two_hosts_hears_the_same_on_both(balanced):
+    here, there, _ = asked(balanced)
 
     assert here and there
     told = {
@@ -487,3 +498,34 @@ def test_an_app_on_two_hosts_hears_the_same_on_both(fleet):
         for seen in here + there
     }
     assert len(told) == 1, told
+
+
+def test_an_app_that_leads_elsewhere_at_its_start_page_is_not_taken_for_broken(balanced):
+    """Asked at / it answers 302, as most with a sign-in of their own do; and nobody asks it unless the file says so."""
+    for street in (balanced.core, balanced.shed):
+        street.backend("wiki").answer = lambda request: (302 if request.path == "/" else 200, {"Location": "/login"})
+    _, there, said = asked(balanced)
+
+    assert set(said) == {b"HTTP/1.1 200 OK"} and there
+
+
+def test_an_app_that_is_gone_on_one_host_is_asked_for_on_the_other(balanced):
+    balanced.shed.backend("wiki").stop()
+    try:
+        _, _, said = asked(balanced)
+        _, there, later = asked(balanced)
+    finally:
+        balanced.shed.backend("wiki").start()
+
+    assert said.count(b"HTTP/1.1 502 Bad Gateway") <= 1
+    assert set(later) == {b"HTTP/1.1 200 OK"} and not there
+
+
+def test_a_page_that_the_file_names_is_asked_for(fleet):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        pages = {seen.path for each in fleet.core._backends.values() for seen in each.seen}
+        if "/healthz" in pages:
+            break
+        time.sleep(0.2)
+    assert "/healthz" in pages

@@ -1,9 +1,11 @@
 """Plans for decided hosts, without a machine: what comes before what, and what is left alone."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.model import Dependency
 from infrakit.plan import Remove, RemoveTree, Run, Write
@@ -14,12 +16,24 @@ from infrakit.stack.layout import UNDO
 from infrakit.stack.services import Wanted, is_well
 from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.stack.up import in_order, plan_up, wanted_of
+from infrakit.stack.wanted import wanted_of as asked_of_the_machine
 from infrakit.system.digest import hex_digest
 from infrakit.system.engine import Container
 from tests.emit.examples import hosts
+from tests.policy.test_own_blueprints import own
 
 HOSTS = hosts()
 FULL = HOSTS["full-homelab"]
+
+
+def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_bound():
+    text = b"version: 1\ndomain: home.example.org\npattern: full\nnetwork: {bind: [192.0.2.1]}\n"
+    line = "ports: [{port: 53, protocol: udp}]"
+    app = b"apps: {own: {blueprint: ./own.yaml, grants: [ports]}}\n"
+    (host,) = load(text + app, "infrakit.yaml", lambda _: own(line).encode()).fleet.deployments
+    wanted = asked_of_the_machine(host, SimpleNamespace(docker_running=False, docker_version=""), None)
+    assert wanted.everywhere == (("udp", 53),) and wanted.addresses == ("192.0.2.1",)
+    assert {("tcp", 80), ("tcp", 443), ("udp", 443), ("udp", 53)} == set(wanted.ports)
 
 
 @pytest.mark.parametrize("name", HOSTS)
