@@ -18,7 +18,7 @@ DOORS = {PROVIDER: "auth", PORTAL: "wiki", UNTOLD: "glances", OWN: "portainer", 
 """Kind of door -> who is behind it. `portal untold`: signed in at the door, but the app is not told who comes."""
 TOLD = (PORTAL, FLEET)
 
-KEPT, GONE = "kept", "gone"
+KEPT, GONE, HOPS = "kept", "gone", "Caddy"
 WHO = "says who comes, which only our sign-in may"
 WHENCE = "says where the client is, which only Caddy knows"
 WHERE = "says which door or page is meant, and some apps let it decide"
@@ -81,7 +81,7 @@ TABLE = [
     Row("Te", KEPT, "the one word of it that goes on", "trailers"),
     *rows("Keep-Alive Proxy-Connection Proxy-Authorization Upgrade Trailer", GONE, HOP),
     Row("Connection", GONE, HOP, "close"),
-    Row("Via", "1.1 Caddy", "a proxy says that it was there (RFC 9110, 7.6.3)", ""),
+    Row("Via", HOPS, "each proxy says that it was there, and what was spoken to it (RFC 9110, 7.6.3)", ""),
     Row("Host", "DOOR", "the door's name, as the browser knows it", ""),
 ]
 
@@ -116,7 +116,10 @@ def seen(tmp_path_factory) -> "dict[str, Seen]":
 def test_a_header_arrives_as_sent_or_is_set_or_is_gone(seen, kind, row):
     fate = row.at.get(kind, row.fate)
     wanted = {KEPT: [row.sent], GONE: []}.get(fate, [fate.replace("DOOR", f"{DOORS[kind]}.{DOMAIN}")])
-    assert seen[kind].values(row.name) == wanted, row.reason
+    found = seen[kind].values(row.name)
+    # Between two Caddys one version of HTTP is spoken or another, and one that says no other name is said once.
+    found = sorted({hop.partition(" ")[2] for hop in found}) if fate == HOPS else found
+    assert found == wanted, row.reason
 
 
 @pytest.mark.parametrize("kind", DOORS)

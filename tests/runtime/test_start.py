@@ -3,6 +3,7 @@ says why himself."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tarfile
@@ -133,11 +134,12 @@ def failed(machine, *names: str, told: list[str] | None = None) -> str:
 
 
 def test_who_dies_again_and_again_is_given_up_soon_and_says_why(machine, monkeypatch):
-    """Long before one that runs, and is not well, would be."""
+    """Long before one that runs, and is not well, would be. The engine knows the code while it is dead only, and
+    nobody need have looked then."""
     monkeypatch.setattr(watch, "CRASHING_S", 2)
     said = failed(machine, "crashes")
 
-    assert "crashes dies again and again, " in said and "times so far, last with exit code 7: " in said, said
+    assert re.match(r"crashes dies again and again, \d+ times so far(, last with exit code 7)?: ", said), said
     assert said.endswith("open /data/own.key: permission denied"), said
 
 
