@@ -201,7 +201,7 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
     addresses = [
         f"127.0.0.1:{hop_ports[upstream]}" if upstream.remote else upstream.address for upstream in route.upstreams
     ]
-    balance = (
+    balance: tuple[Directive, ...] = (
         directive("lb_policy", "cookie", "infrakit_upstream")
         if route.stream
         else directive("lb_policy", "round_robin"),
