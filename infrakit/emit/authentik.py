@@ -93,6 +93,13 @@ def _entries(deployment: Deployment) -> list[tuple[Entry, Origin]]:
     return entries
 
 
+def portal(deployment: Deployment) -> str:
+    """The address of Authentik's pages, "" where this host does not serve them."""
+    hostname = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
+    port = deployment.door.https_port
+    return f"https://{hostname}" + ("" if port in (0, 443) else f":{port}") if hostname else ""
+
+
 def named(access: Access) -> dict[str, list[str]]:
     """Kind -> names of what the blueprint makes that an earlier one may have made, too. `proxied`: providers that the
     outpost has."""
@@ -292,9 +299,7 @@ def _outpost(deployment: Deployment) -> list[Entry]:
     provider, and the second is done where the address is another: what else he set stays.
     """
     proxied = [item for item in deployment.access.applications if _kind(item) == "forward"]
-    address = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
-    port = deployment.door.https_port
-    host = f"https://{address}" + ("" if port in (0, 443) else f":{port}")
+    host = portal(deployment)
     foreign = _find_outpost("providers__name__regex", f"^(?!{OURS})")
     there = _find_outpost("_config__authentik_host", host)
     found = {

@@ -4,8 +4,9 @@ Holds no secret and needs nothing but itself: no script, no font, no address out
 escaped.
 """
 
-from infrakit.emit.review_facts import Cell, Section, Table, Word, headline, sections
+from infrakit.emit.review_facts import headline, sections
 from infrakit.emit.review_html import page, visible
+from infrakit.emit.review_parts import Cell, Section, Table, Word
 from infrakit.emit.review_picture import picture
 from infrakit.model import Artifact, Deployment, Origin
 

@@ -4,8 +4,10 @@ Plain words only: nothing here is escaped, and nothing depends on how long a tex
 placeholder).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, of, row, section
+from infrakit.emit.review_people import people
 from infrakit.model import (
     POWER_READS,
     POWER_ROOT,
@@ -13,8 +15,6 @@ from infrakit.model import (
     Deployment,
     Mount,
     Network,
-    Origin,
-    Origins,
     PublishedPort,
     Route,
     SocketProxy,
@@ -23,44 +23,6 @@ from infrakit.model import (
 MEBIBYTE = 1 << 20
 EVERYBODY = "everybody, without sign-in"
 DOCKER_SOCKET = "docker.sock"
-
-
-class Word(NamedTuple):
-    """A piece of text. `danger` is printed in red words; `code` in letters of one width."""
-
-    text: str
-    danger: bool = False
-    code: bool = False
-
-
-class Cell(NamedTuple):
-    """Words below each other; `origin` None is the row's."""
-
-    words: tuple[Word, ...]
-    origin: Origin | None = None
-
-
-class Row(NamedTuple):
-    cells: tuple[Cell, ...]
-    origin: Origin
-
-
-class Table(NamedTuple):
-    """`title` is "" where the section has one table only."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    origin: Origin
-
-
-class Section(NamedTuple):
-    """`empty` is said where there are no rows."""
-
-    title: str
-    intro: str
-    tables: tuple[Table, ...]
-    empty: str
 
 
 def sections(deployment: Deployment) -> tuple[Section, ...]:
@@ -74,6 +36,7 @@ def sections(deployment: Deployment) -> tuple[Section, ...]:
         _grants(deployment),
         _networks(deployment),
         _secrets(deployment),
+        people(deployment),
     )
 
 
@@ -113,23 +76,23 @@ def asks_docker_directly(container: Container, proxies: tuple[SocketProxy, ...])
 def _first(deployment: Deployment) -> Section:
     """What is red on the rest of the page and not part of every host, and what is left to do."""
     rows = [
-        _row(_of(route.origins, "allow"), Word(EVERYBODY, True), Word(route.hostname))
+        row(of(route.origins, "allow"), Word(EVERYBODY, True), Word(route.hostname))
         for route in deployment.routes
         if route.sign_in == "public"
     ]
     rows += [
-        _row(grant.origin, Word(f"granted: {grant.capability}", True), Word(grant.container or grant.service))
+        row(grant.origin, Word(f"granted: {grant.capability}", True), Word(grant.container or grant.service))
         for grant in deployment.grants
     ]
     for service in deployment.services:
         rows += [
-            _row(proxy.origin, power, Word(f"{proxy.consumer}, by what it may ask Docker"))
+            row(proxy.origin, power, Word(f"{proxy.consumer}, by what it may ask Docker"))
             for proxy in service.socket_proxies
             for power in powers(proxy)
             if power.danger
         ]
         rows += [
-            _row(
+            row(
                 container.origins[""],
                 Word(POWER_ROOT, True),
                 Word(f"{container.name}, with Docker's socket and no proxy"),
@@ -138,28 +101,28 @@ def _first(deployment: Deployment) -> Section:
             if asks_docker_directly(container, service.socket_proxies)
         ]
     rows += [
-        _row(spec.origin, Word("to do"), Word(f"infrakit secrets set {spec.name}", code=True))
+        row(spec.origin, Word("to do"), Word(f"infrakit secrets set {spec.name}", code=True))
         for spec in deployment.secrets
         if spec.kind == "user"
     ]
-    return _section("Look here first", "", ("What", "Where"), rows, "Nothing stands out.", deployment)
+    return section("Look here first", "", ("What", "Where"), rows, "Nothing stands out.", deployment)
 
 
 def _doors(deployment: Deployment) -> Section:
     rows = [
         Row(
             (
-                Cell((Word(route.hostname, code=True),), _of(route.origins, "hostname")),
-                Cell(_who_by_name(deployment, route), _of(route.origins, "allow")),
-                Cell(_leads(route), _of(route.origins, "upstreams")),
-                Cell((Word(_asked(route)),), _of(route.origins, "sign_in")),
+                Cell((Word(route.hostname, code=True),), of(route.origins, "hostname")),
+                Cell(_who_by_name(deployment, route), of(route.origins, "allow")),
+                Cell(_leads(route), of(route.origins, "upstreams")),
+                Cell((Word(_asked(route)),), of(route.origins, "sign_in")),
             ),
             route.origins[""],
         )
         for route in deployment.routes
     ]
     columns = ("Address", "Who may pass", "Leads to", "Who asks")
-    return _section(
+    return section(
         "Doors",
         "Every address that somebody can open, and who may.",
         columns,
@@ -198,8 +161,8 @@ def _asked(route: Route) -> str:
 
 def _ports(deployment: Deployment) -> Section:
     rows = [
-        _row(
-            _of(container.origins, "ports"),
+        row(
+            of(container.origins, "ports"),
             Word(_address(port), code=True),
             Word(f"{port.container_port}/{port.protocol}", code=True),
             Word(container.name, container.name != "caddy"),
@@ -207,7 +170,7 @@ def _ports(deployment: Deployment) -> Section:
         for container in _all(deployment)
         for port in container.ports
     ]
-    return _section(
+    return section(
         "Published ports",
         "What answers from outside the host.",
         ("Port of the host", "Port in the container", "Container"),
@@ -247,10 +210,10 @@ def _container(container: Container) -> Row:
     return Row(
         (
             Cell((Word(container.name), *updates)),
-            Cell(_image(container), _of(origins, "image")),
-            Cell((memory,), _of(origins, "memory")),
-            Cell((Word(user), *([Word("root inside")] if root else [])), _of(origins, "user")),
-            Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), _of(origins, "mounts")),
+            Cell(_image(container), of(origins, "image")),
+            Cell((memory,), of(origins, "memory")),
+            Cell((Word(user), *([Word("root inside")] if root else [])), of(origins, "user")),
+            Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), of(origins, "mounts")),
             Cell(_beyond(container)),
         ),
         origins[""],
@@ -291,7 +254,7 @@ def _docker(deployment: Deployment) -> Section:
         for proxy in service.socket_proxies
     ]
     rows += [
-        _row(
+        row(
             container.origins[""],
             Word(container.name),
             Word(POWER_ROOT, True),
@@ -302,7 +265,7 @@ def _docker(deployment: Deployment) -> Section:
         if asks_docker_directly(container, service.socket_proxies)
     ]
     intro = "Each consumer has a socket proxy of its own that lets exactly these calls pass."
-    return _section(
+    return section(
         "What may ask Docker", intro, ("Consumer", "Power", "May ask"), rows, "Nothing asks Docker.", deployment
     )
 
@@ -317,10 +280,10 @@ def _calls(proxy: SocketProxy) -> list[Word]:
 
 def _grants(deployment: Deployment) -> Section:
     rows = [
-        _row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail))
+        row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail))
         for grant in deployment.grants
     ]
-    return _section(
+    return section(
         "Granted by you",
         "What InfraKit refuses unless you allow it.",
         ("Container", "Granted", "What it is"),
@@ -336,7 +299,7 @@ def _networks(deployment: Deployment) -> Section:
         for name in container.networks:
             members.setdefault(name, []).append(container.name)
     rows = [
-        _row(
+        row(
             network.origin,
             Word(network.name, code=True),
             Word(", ".join(members.get(network.name, ())) or "nobody"),
@@ -346,7 +309,7 @@ def _networks(deployment: Deployment) -> Section:
         for network in deployment.networks
     ]
     intro = "Containers reach only those that share a network with them."
-    return _section("Networks", intro, ("Network", "Members", "For", "Subnet"), rows, "There are none.", deployment)
+    return section("Networks", intro, ("Network", "Members", "For", "Subnet"), rows, "There are none.", deployment)
 
 
 def _way_out(network: Network) -> str:
@@ -356,7 +319,7 @@ def _way_out(network: Network) -> str:
 
 def _secrets(deployment: Deployment) -> Section:
     rows = [
-        _row(
+        row(
             spec.origin,
             Word(spec.name, code=True),
             Word(", ".join(spec.required_by) or "nobody"),
@@ -368,24 +331,9 @@ def _secrets(deployment: Deployment) -> Section:
         for spec in deployment.secrets
     ]
     intro = "Files that containers read. No value stands on this page or in any compiled file."
-    return _section(
+    return section(
         "Secrets by name", intro, ("Name", "Read by", "Where from", "What"), rows, "This host has none.", deployment
     )
-
-
-def _section(
-    title: str, intro: str, columns: tuple[str, ...], rows: list[Row], empty: str, deployment: Deployment
-) -> Section:
-    return Section(title, intro, (Table("", columns, tuple(rows), deployment.origin),) if rows else (), empty)
-
-
-def _row(origin: Origin, *words: Word) -> Row:
-    """One word a cell."""
-    return Row(tuple(Cell((word,)) for word in words), origin)
-
-
-def _of(origins: Origins, field: str) -> Origin:
-    return origins.get(field) or origins[""]
 
 
 def _is_docker(mount: Mount) -> bool:

@@ -3,7 +3,8 @@
 One file that needs nothing else: the policy in it forbids everything but its own style.
 """
 
-from infrakit.emit.review_facts import Cell, Section, Table, Word, headline
+from infrakit.emit.review_facts import headline
+from infrakit.emit.review_parts import Cell, Section, Table, Word
 from infrakit.model import Deployment, Origin
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -7,6 +7,7 @@ there).
 import re
 from typing import Any, NamedTuple
 
+from infrakit.emit.authentik import portal
 from infrakit.errors import MachineUnfit, UsageProblem
 from infrakit.model import Deployment
 from infrakit.stack.inside import container_name
@@ -59,10 +60,3 @@ def sign_in_link(deployment: Deployment, user: str, machine: Any) -> Link:
     if done.code or not found:
         raise MachineUnfit("Authentik made no link", "does it run? see: infrakit status, infrakit logs authentik")
     return Link(user, base + found[-1], MINUTES, base + NEW_PASSWORD)
-
-
-def portal(deployment: Deployment) -> str:
-    """The address of Authentik's pages, "" where this host does not serve them."""
-    hostname = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
-    port = deployment.door.https_port
-    return f"https://{hostname}" + ("" if port in (0, 443) else f":{port}") if hostname else ""

@@ -7,7 +7,7 @@ import pytest
 
 from infrakit import emit
 from infrakit.emit import review
-from infrakit.emit.review_facts import Word
+from infrakit.emit.review_parts import Word
 from infrakit.model import POWER_READS, Grant, Group, Mount, Origin, PublishedPort, SecretSpec, Upstream, User
 from tests.emit.deployments import everything
 from tests.emit.examples import hosts
@@ -321,3 +321,21 @@ def test_what_is_dangerous_is_bold_whatever_stands_at_its_ends(text):
     bold = review._markdown_word(Word(text, danger=True))
     inside = bold.removeprefix("**").removesuffix("**")
     assert bold == f"**{inside}**" and inside == inside.strip() and inside
+
+
+def test_the_page_says_who_is_ruled_by_the_file_and_how_people_come_in():
+    text = page_of(hosts()["full-homelab"])
+    people = text[text.index("## People") :]
+    for said in ("infrakit sign-in USER", "added to one by hand leaves it", "changes nothing in Authentik"):
+        assert said in people, said
+    assert "| alice | administrators | none |" in people
+    assert (
+        "| Portainer | infrakit-portainer | https\\:\\/\\/auth." in people
+        and "/application/o/infrakit-portainer/ |" in people
+    )
+    assert "Nobody signs in at this host." in page_of(hosts()["edge-edge"])
+
+
+def page_of(host) -> str:
+    """REVIEW.md."""
+    return next(item.content.decode() for item in review.emit(host) if item.path == "REVIEW.md")
