@@ -68,6 +68,12 @@ def _rank(item) -> tuple[int, bool]:
     return kind, item.get_closest_marker("last") is not None
 
 
+def pytest_runtest_logreport(report):
+    """Whoever waits for a run of a quarter of an hour reads at once what went wrong in it."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid}", flush=True)
+
+
 def pytest_sessionfinish(session, exitstatus):
     """A hole that nobody sees is worse than a red run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
