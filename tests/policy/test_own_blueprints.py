@@ -91,9 +91,7 @@ def judged(
 
 def test_what_counts_beside_a_blueprint_counts():
     keys = f"image: 'x/y:2@sha256:{DIGEST}', memory: 96m, cpus: '0.5', environment: {{A: b}}, public: true"
-    source = (
-        f"version: 1\ndomain: home.example.org\npattern: full\napps: {{own: {{blueprint: ./own.yaml, {keys}}}}}\n"
-    )
+    source = f"version: 1\ndomain: home.example.org\npattern: full\napps: {{own: {{blueprint: ./own.yaml, {keys}}}}}\n"
     host = next(iter(load(source.encode(), "infrakit.yaml", lambda _: own().encode()).fleet.deployments))
     found = next(item for service in host.services for item in service.containers if item.name == "own")
     assert (found.image, found.memory_bytes, found.cpus) == (f"x/y:2@sha256:{DIGEST}", 96 << 20, "0.5")
@@ -214,6 +212,11 @@ def test_a_shared_secret_of_another_host_is_not_to_be_had():
     assert "foreign-secret" not in judged(
         own("secrets: [own_key]", key.replace("dozzle", "own")), hosts=hosts, more=wiki
     )
+    alone = own("secrets: [dozzle_key]", key.replace(", shared: true", ""))
+    assert "foreign-secret" not in judged(alone, hosts=hosts, more=wiki), "each host has a value of its own"
+    edge = own("secrets: [portainer_edge_key]", key.replace("dozzle_key", "portainer_edge_key"))
+    assert "foreign-secret" in judged(edge, hosts=hosts), "the other owner may be of the catalogue"
+    assert "foreign-secret" not in judged(edge), "where it runs nowhere, there is no value to be had"
 
 
 def test_the_secret_of_another_apps_client_is_not_to_be_had():
