@@ -38,14 +38,18 @@ ORDINARY = ("cap_add", "labels", "ports")
 def granted(deployment: Deployment) -> list[Broken]:
     """A dangerous capability of an app stands in its grants."""
     found = _required(deployment)
-    owners = {container.name: service for service, container in containers(deployment)}
+    owners = {container.name: (service, container) for service, container in containers(deployment)}
+    asked: dict[str, set[str]] = {}
+    for network in deployment.networks:
+        if network.asked_by:
+            asked.setdefault(network.asked_by, set()).add(network.name)
     for service, container in containers(deployment):
         # A proxy is ours where its consumer asked for one; a container that is only called like one is not.
         if service.kind == "catalogue" or container.name in {
             f"{proxy.consumer}-socket" for proxy in service.socket_proxies
         }:
             continue
-        reached = _reached(deployment, owners, container)
+        reached = _reached(owners, container, asked[container.name]) if container.name in asked else ()
         for capability, detail, field in (*dangers(service, container), *reached):
             if not has_grant(deployment, service, capability):
                 meaning = CAPABILITIES[capability]
@@ -98,18 +102,16 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
 
 
 def _reached(
-    deployment: Deployment, owners: Mapping[str, Service], container: Container
+    owners: Mapping[str, tuple[Service, Container]], container: Container, asked: set[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Whom it asked to reach around sign-in: a file of the user's nobody else, an app no service of the catalogue.
 
     Dozzle, for one, believes every neighbour who he says he is.
     """
-    own = owners[container.name]
-    asked = {item.name for item in deployment.networks if item.asked_by == container.name} & {*container.networks}
-    for name, service in owners.items():
-        found = next(item for item in service.containers if item.name == name)
+    own, _ = owners[container.name]
+    for name, (service, other) in owners.items():
         bound = own.kind == "blueprint" or service.kind == "catalogue"
-        if bound and service.name != own.name and asked.intersection(found.networks):
+        if bound and service.name != own.name and asked.intersection(other.networks):
             yield "reach", name, f"needs.{name}" if f"needs.{name}" in container.origins else "reaches"
 
 
@@ -117,14 +119,14 @@ def _required(deployment: Deployment) -> list[Broken]:
     """A file of the user's switches nothing on that has power over the host."""
     apps = {service.name: service for service in deployment.services}
     found = []
-    for service in deployment.services:
+    for service in (service for service in deployment.services if service.asked_by):
         powers = {
             detail: None
             for container in service.containers
             for capability, detail, _ in dangers(service, container)
             if capability not in ORDINARY
         }
-        if service.asked_by and powers and not has_grant(deployment, apps[service.asked_by], "requires"):
+        if powers and not has_grant(deployment, apps[service.asked_by], "requires"):
             what = f"{service.asked_by} asks for the service {service.name}, which has {', '.join(powers)}"
             hint = f"if you trust it, add grants: [requires] to apps.{service.asked_by}, or switch {service.name} on"
             found.append(Broken(service.origin, f"{what}: {CAPABILITIES['requires']}", "not-granted", hint))
