@@ -61,7 +61,6 @@ OWN = {
             "docker": {
                 "transport": "unix",
                 "socket_volume_path": "/var/run",
-                "writes": False,
                 "allow": ["GET /_ping", "GET /containers/{id}/json"],
             },
             "stop_grace_period_s": 10,
