@@ -174,7 +174,7 @@ class ConfigFile(NamedTuple):
 
 class Service(NamedTuple):
     """One blueprint as it runs on one host. kind, which says who wrote it: "catalogue" (we), "app" (keys of
-    infrakit.yaml), "blueprint" (a file of the user's)."""
+    infrakit.yaml), "blueprint" (a file of the user's). `asked_by`: the app whose blueprint switched it on, "" else."""
 
     name: str
     title: str
@@ -185,12 +185,13 @@ class Service(NamedTuple):
     volumes: tuple[str, ...]
     socket_proxies: tuple[SocketProxy, ...]
     origin: Origin
+    asked_by: str = ""
 
 
 class Network(NamedTuple):
     """A bridge. `internal`: no way out. `isolated`: its members cannot reach each other (inter-container communication
     is off). `masquerade` false: what goes out keeps an address that no answer finds back to; only what comes in is
-    answered.
+    answered. `direct`: its members may reach each other around sign-in; `asked_by`: the container that asked for that.
 
     `subnet_origin` is where the user named the pool that the subnet is from, None where nobody did.
     """
@@ -203,6 +204,8 @@ class Network(NamedTuple):
     origin: Origin
     subnet_origin: Origin | None = None
     masquerade: bool = True
+    direct: bool = False
+    asked_by: str = ""
 
 
 class Upstream(NamedTuple):

@@ -1,7 +1,7 @@
 """Dangerous capabilities of apps and of blueprints of the user's own: refused unless infrakit.yaml grants them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from infrakit.model import Container, Deployment, Service
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
@@ -20,6 +20,7 @@ CAPABILITIES = {
     "ports": "ports that anybody can reach",
     "privileged": "everything: it is root on the host",
     "reach": "another service, around its sign-in",
+    "requires": "to switch on what has power over the host",
     "root_user": "to run as root in its container",
     "runtime": "a container runtime of its own choice",
     "security_opt": "to drop the confinement of containers",
@@ -30,17 +31,26 @@ CAPABILITIES = {
 }
 STEERING = ("com.centurylinklabs.watchtower", "caddy", "io.infrakit", "com.docker.compose")
 
+ORDINARY = ("cap_add", "labels", "ports")
+"""What doors and databases of the catalogue have, and what is no power over the host."""
+
 
 def granted(deployment: Deployment) -> list[Broken]:
     """A dangerous capability of an app stands in its grants."""
-    found = []
+    found = _required(deployment)
+    owners = {container.name: (service, container) for service, container in containers(deployment)}
+    asked: dict[str, set[str]] = {}
+    for network in deployment.networks:
+        if network.asked_by:
+            asked.setdefault(network.asked_by, set()).add(network.name)
     for service, container in containers(deployment):
         # A proxy is ours where its consumer asked for one; a container that is only called like one is not.
         if service.kind == "catalogue" or container.name in {
             f"{proxy.consumer}-socket" for proxy in service.socket_proxies
         }:
             continue
-        for capability, detail, field in dangers(service, container):
+        reached = _reached(owners, container, asked[container.name]) if container.name in asked else ()
+        for capability, detail, field in (*dangers(service, container), *reached):
             if not has_grant(deployment, service, capability):
                 meaning = CAPABILITIES[capability]
                 found.append(
@@ -87,8 +97,37 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
         yield "writable_root", "a writable root", "writable_root"
     if own_file and container.user and not container.user.partition(":")[0].strip("0").isdigit():
         yield "root_user", f"the user {container.user}", "user"
-    for network in container.networks if own_file else ():
-        if network.startswith(f"link_{container.name}_"):
-            yield "reach", network.removeprefix(f"link_{container.name}_"), "reaches"
     if own_file and not re.search("@sha256:[0-9a-f]{64}\\Z", container.image):
         yield "unpinned_image", container.image, "image"
+
+
+def _reached(
+    owners: Mapping[str, tuple[Service, Container]], container: Container, asked: set[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Whom it asked to reach around sign-in: a file of the user's nobody else, an app no service of the catalogue.
+
+    Dozzle, for one, believes every neighbour who he says he is.
+    """
+    own, _ = owners[container.name]
+    for name, (service, other) in owners.items():
+        bound = own.kind == "blueprint" or service.kind == "catalogue"
+        if bound and service.name != own.name and asked.intersection(other.networks):
+            yield "reach", name, f"needs.{name}" if f"needs.{name}" in container.origins else "reaches"
+
+
+def _required(deployment: Deployment) -> list[Broken]:
+    """A file of the user's switches nothing on that has power over the host."""
+    apps = {service.name: service for service in deployment.services}
+    found = []
+    for service in (service for service in deployment.services if service.asked_by):
+        powers = {
+            detail: None
+            for container in service.containers
+            for capability, detail, _ in dangers(service, container)
+            if capability not in ORDINARY
+        }
+        if powers and not has_grant(deployment, apps[service.asked_by], "requires"):
+            what = f"{service.asked_by} asks for the service {service.name}, which has {', '.join(powers)}"
+            hint = f"if you trust it, add grants: [requires] to apps.{service.asked_by}, or switch {service.name} on"
+            found.append(Broken(service.origin, f"{what}: {CAPABILITIES['requires']}", "not-granted", hint))
+    return found

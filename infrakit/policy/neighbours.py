@@ -27,12 +27,12 @@ def separated(deployment: Deployment) -> list[Broken]:
         for upstream in route.upstreams
         if not upstream.remote
     }
+    direct = {network.name for network in deployment.networks if network.direct}
     found = []
     for one, other in sorted(reachable(deployment)):
         if other not in backends or owner[one] == owner[other] or one == DOOR:
             continue
-        shared = set(by_name[one].networks) & set(by_name[other].networks)
-        if all(name.startswith(("signin_", "link_", "monitoring_network")) for name in shared):
+        if direct.issuperset(set(by_name[one].networks) & set(by_name[other].networks)):
             continue
         found.append(
             Broken(origin_of(by_name[one], "networks"), f"{one} could reach {other} around sign-in", "neighbour")

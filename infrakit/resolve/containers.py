@@ -57,6 +57,7 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
         volumes=tuple(sorted(volumes)),
         socket_proxies=(),
         origin=placed.cause,
+        asked_by=placed.asked_by,
     )
 
 

@@ -33,38 +33,51 @@ LARGEST_POOL, SMALLEST_POOL = 12, 22
 
 
 class Kind(NamedTuple):
-    """What the networks of one kind are for, and what leads out of them."""
+    """What the networks of one kind are for, what leads out of them, and whether a member may reach any other."""
 
     purpose: str
     internal: bool = True
     isolated: bool = False
     masquerade: bool = True
+    direct: bool = False
 
 
 DOORS = Kind("Caddy and what it leads to")
 SIGN_IN_DOOR = Kind("Caddy and Authentik")
 PRIVATE = Kind("the containers of one service")
 SOCKETS = Kind("a socket proxy and its one consumer")
-CHANNELS = Kind("Authentik and a service that signs in by itself")
-LINKS = Kind("containers that work together")
-WATCHING = Kind("Dozzle and its agent")
+CHANNELS = Kind("Authentik and a service that signs in by itself", direct=True)
+LINKS = Kind("containers that work together", direct=True)
+WATCHING = Kind("Dozzle and its agent", direct=True)
 OUT = Kind("the way out of one container", internal=False, isolated=True)
 # Docker publishes no port of a container that is on internal networks only (seen with Engine 20.10: nothing listens).
 IN = Kind("the way in to the ports that one container publishes", internal=False, isolated=True, masquerade=False)
 
 
 class _Plan:
-    """Networks under construction: name -> members, their kind, and why. Lives only inside `draw_networks`."""
+    """Networks under construction: name -> members, their kind, who asked, and why. Lives only inside
+    `draw_networks`."""
 
     def __init__(self) -> None:
         self.members: dict[str, set[str]] = {}
         self.kinds: dict[str, Kind] = {}
+        self.askers: dict[str, str] = {}
         self.origins: dict[str, Origin] = {}
 
     def join(self, network: str, kind: Kind, members: Iterable[str], origin: Origin) -> None:
         self.members.setdefault(network, set()).update(members)
         self.kinds.setdefault(network, kind)
         self.origins.setdefault(network, origin._replace(decided_by="networks"))
+
+    def lead(self, asker: str, named: str, origin: Origin, *, client: bool, target: Placed) -> None:
+        """A way around sign-in, called after `named`; one that signs in itself has one to Authentik without asking."""
+        members = (asker, target.blueprint.main.name)
+        if client and target.name == SIGN_IN:
+            self.join(f"signin_{asker}", CHANNELS, members, origin)
+            return
+        network = f"link_{named}_{target.name}"
+        self.join(network, LINKS, members, origin)
+        self.askers.setdefault(network, asker)
 
 
 def draw_networks(world: World) -> World:
@@ -84,7 +97,16 @@ def _draw(world: World, host: HostDraft) -> HostDraft:
     pool = world.said(("network", "pool"), "networks")
     networks = tuple(
         Network(
-            name, subnets[name], kind.internal, kind.isolated, kind.purpose, plan.origins[name], pool, kind.masquerade
+            name,
+            subnets[name],
+            kind.internal,
+            kind.isolated,
+            kind.purpose,
+            plan.origins[name],
+            pool,
+            kind.masquerade,
+            kind.direct,
+            plan.askers.get(name, ""),
         )
         for name, kind in sorted(plan.kinds.items())
     )
@@ -108,6 +130,7 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
 
 def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     """Networks of a service's own: its containers, its way out, its socket proxies, its back channels."""
+    client = placed.blueprint.oidc is not None
     if len(placed.blueprint.containers) > 1:
         plan.join(f"{placed.name}_{SUFFIX}", PRIVATE, _names(placed), placed.cause)
     for container in placed.blueprint.containers:
@@ -118,14 +141,11 @@ def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
             plan.join(f"in_{name}", IN, (name,), placed.cause)
         if container.docker is not None and container.docker.transport == "tcp":
             plan.join(f"socket_{name}", SOCKETS, (name, f"{name}-socket"), placed.cause)
-        for target in container.reaches:
-            reached = next((other for other in host.placed if other.name == target), None)
-            if reached is not None:
-                channel, kind = (f"signin_{name}", CHANNELS) if target == SIGN_IN else (f"link_{name}_{target}", LINKS)
-                plan.join(channel, kind, (name, reached.blueprint.main.name), placed.cause)
+        for other in host.placed:
+            if other.name in container.reaches:
+                plan.lead(name, name, placed.cause, client=client, target=other)
     for needed in host.needed(placed):
-        members = (placed.blueprint.main.name, needed.blueprint.main.name)
-        plan.join(f"link_{placed.name}_{needed.name}", LINKS, members, placed.cause)
+        plan.lead(placed.blueprint.main.name, placed.name, placed.cause, client=client, target=needed)
 
 
 def _names(placed: Placed) -> tuple[str, ...]:

@@ -53,23 +53,29 @@ def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
 
 
 def _with_requirements(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -> HostDraft:
-    """Add what placed services require, unless the user switched it off; and a door where something is routed."""
+    """Add what placed services require, unless the user switched it off; and a door where something is routed.
+
+    What a service of the catalogue brings in comes first, so that a blueprint of the user's answers only for the rest.
+    """
     placed = list(host.placed)
     names = {item.name for item in placed}
     queue = list(placed)
     while queue:
         item = queue.pop(0)
-        required = list(item.blueprint.requires)
+        asker, cause = item.asked_by, item.cause._replace(decided_by="selection")
+        required = [(name, asker, cause) for name in item.blueprint.requires]
+        if item.kind == "blueprint":
+            line = Origin(item.blueprint.document, ("requires",), "selection")
+            required = [(name, item.name, line) for name in item.blueprint.requires]
         if item.blueprint.route is not None and (host.address or host.name == world.core or not world.core):
-            required.append(DOOR)
-        for name in required:
+            required.insert(0, (DOOR, asker, cause))
+        for name, asker, cause in required:
             if name in names or name not in world.catalog.blueprints or _is_off(settings, name):
                 continue
-            cause = item.cause._replace(decided_by="selection")
-            added = Placed(world.catalog.blueprints[name], settings.get(name), None, cause)
+            added = Placed(world.catalog.blueprints[name], settings.get(name), None, cause, asker)
             names.add(name)
             placed.append(added)
-            queue.append(added)
+            queue.insert(0, added)
     return host._replace(placed=tuple(sorted(placed, key=lambda item: item.name)))
 
 

@@ -33,12 +33,14 @@ class Locate(Protocol):
 
 
 class Placed(NamedTuple):
-    """One blueprint on one host, with what the user says about it. `cause` is why it is here."""
+    """One blueprint on one host, with what the user says about it. `cause` is why it is here, `asked_by` the app whose
+    blueprint required it."""
 
     blueprint: Blueprint
     settings: ServiceConfig | None
     app: AppConfig | None
     cause: Origin
+    asked_by: str = ""
 
     @property
     def name(self) -> str:

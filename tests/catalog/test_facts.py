@@ -1,5 +1,6 @@
 """What upstream demands of a service, each held by one test: a change of a blueprint that forgets it fails here."""
 
+import re
 import subprocess
 
 import pytest
@@ -73,7 +74,7 @@ def test_databases_keep_their_data_in_a_volume_and_get_time_to_stop():
 
 
 def test_the_health_check_of_a_socket_proxy_asks_the_port_that_its_configuration_opens():
-    assert f"http://127.0.0.1:{HEALTH_PORT}/_ping" in container("socket-proxy", "socket-proxy").health.test
+    assert f"http://127.0.0.1:{HEALTH_PORT}/_ping" in container("socket-proxy", "socket-proxy").health.test[1]
 
 
 def test_agents_that_dial_a_fixed_socket_get_it_in_a_volume():
@@ -86,3 +87,36 @@ def test_agents_that_dial_a_fixed_socket_get_it_in_a_volume():
 def test_a_script_can_be_read_by_a_shell(file):
     checked = subprocess.run(["sh", "-n"], input=substitute(file.content, lambda name: name), text=True)
     assert checked.returncode == 0
+
+
+BOOTSTRAP = {"AUTHENTIK_BOOTSTRAP_PASSWORD", "AUTHENTIK_BOOTSTRAP_TOKEN"}
+"""What Authentik reads from its environment alone (`!Env` in blueprints/system/bootstrap.yaml)."""
+
+
+def test_no_secret_stays_in_an_environment_where_there_is_another_way():
+    """Whoever may ask for `ps e` of a container sees it there, as long as the container runs."""
+    scripts = [" ".join((*(item.entrypoint or ()), *(item.command or ()))) for item in CONTAINERS if not item.one_shot]
+    exported = {name for script in scripts for line in re.findall(r"export (.*)", script) for name in line.split()}
+    assert exported == BOOTSTRAP
+
+
+def test_the_edge_agent_finds_its_key_in_a_file(tmp_path):
+    agent = tmp_path / "agent"
+    agent.write_text('#!/bin/sh\ncat "$DATA/agent_edge_key"; env\n')
+    agent.chmod(0o755)
+    (tmp_path / "key").write_text("aHR0cHM6Ly9w\n")
+    script = container("portainer-edge-agent", "portainer-edge-agent").entrypoint[2]
+    script = script.replace("/etc/infrakit/edge_key", "key").replace("/data/", '"$DATA"/')
+
+    def run() -> subprocess.CompletedProcess:
+        words = ["/bin/sh", "-ec", script]
+        return subprocess.run(
+            words, cwd=tmp_path, env={"DATA": str(tmp_path), "PATH": "/usr/bin:/bin"}, capture_output=True
+        )
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"aHR0cHM6Ly9w") and done.stdout.count(b"aHR0cHM6Ly9w") == 1
+    assert (tmp_path / "agent_edge_key").stat().st_mode & 0o077 == 0
+    (tmp_path / "key").write_text("\n")
+    assert run().returncode != 0

@@ -61,9 +61,10 @@ def codes(
 ) -> set[str]:
     """Codes of the problems of a file with this blueprint; `keys` are more keys of the app, `file` and `called` what
     the user calls the blueprint and the file."""
+    allow = ", allow: [family]" if "route:" in blueprint else ""
     source = (
         f"version: 1\ndomain: home.example.org\npattern: full\naccess: {{groups: {{family: [bob]}}}}\napps:\n  "
-        f"{name}: {{blueprint: {file}, allow: [family]{keys}}}\n"
+        f"{name}: {{blueprint: {file}{allow}{keys}}}\n"
     )
     try:
         load(source.encode(), called, lambda _: blueprint.encode())
@@ -72,10 +73,12 @@ def codes(
     return set()
 
 
-def judged(blueprint: str, file: str = "./own.yaml", hosts: str = "pattern: full", more: str = "") -> set[str]:
+def judged(
+    blueprint: str, file: str = "./own.yaml", hosts: str = "pattern: full", more: str = "", name: str = "own"
+) -> set[str]:
     """Codes of the rules alone: they must hold whatever the checks before them let through."""
     source = (
-        f"version: 1\ndomain: home.example.org\n{hosts}\naccess: {{groups: {{family: [bob]}}}}\napps: {{own: "
+        f"version: 1\ndomain: home.example.org\n{hosts}\naccess: {{groups: {{family: [bob]}}}}\napps: {{{name}: "
         f"{{blueprint: {file}, allow: [family]}}{more}}}\n"
     ).encode()
     document = parse(source, "infrakit.yaml")
@@ -84,6 +87,16 @@ def judged(blueprint: str, file: str = "./own.yaml", hosts: str = "pattern: full
     blueprints, documents, _ = own_blueprints(config, document, lambda _: blueprint.encode())
     fleet = assemble(settle(config, load_catalog(), blueprints))
     return {problem.code for problem in judge(fleet, Locator(document, documents).origin)}
+
+
+def test_what_counts_beside_a_blueprint_counts():
+    keys = f"image: 'x/y:2@sha256:{DIGEST}', memory: 96m, cpus: '0.5', environment: {{A: b}}, public: true"
+    source = f"version: 1\ndomain: home.example.org\npattern: full\napps: {{own: {{blueprint: ./own.yaml, {keys}}}}}\n"
+    host = next(iter(load(source.encode(), "infrakit.yaml", lambda _: own().encode()).fleet.deployments))
+    found = next(item for service in host.services for item in service.containers if item.name == "own")
+    assert (found.image, found.memory_bytes, found.cpus) == (f"x/y:2@sha256:{DIGEST}", 96 << 20, "0.5")
+    assert found.environment == (("A", "b"),)
+    assert next(route.sign_in for route in host.routes if route.service == "own") == "public"
 
 
 def test_an_honest_blueprint_passes():
@@ -199,6 +212,11 @@ def test_a_shared_secret_of_another_host_is_not_to_be_had():
     assert "foreign-secret" not in judged(
         own("secrets: [own_key]", key.replace("dozzle", "own")), hosts=hosts, more=wiki
     )
+    alone = own("secrets: [dozzle_key]", key.replace(", shared: true", ""))
+    assert "foreign-secret" not in judged(alone, hosts=hosts, more=wiki), "each host has a value of its own"
+    edge = own("secrets: [portainer_edge_key]", key.replace("dozzle_key", "portainer_edge_key"))
+    assert "foreign-secret" in judged(edge, hosts=hosts), "the other owner may be of the catalogue"
+    assert "foreign-secret" not in judged(edge), "where it runs nowhere, there is no value to be had"
 
 
 def test_the_secret_of_another_apps_client_is_not_to_be_had():
@@ -213,6 +231,90 @@ def test_the_secret_of_another_apps_client_is_not_to_be_had():
 )
 def test_no_grant_gives_the_socket_itself(path):
     assert "docker-socket" in codes(own(f"host_paths: [{{host: {path}, path: /x}}]"), ", grants: [host_path]")
+
+
+@pytest.mark.parametrize(
+    "needs,grants,refused",
+    [
+        ("dozzle", "", {"not-granted"}),
+        ("caddy", "", {"not-granted"}),
+        ("authentik", "", {"not-granted"}),
+        ("dozzle, caddy", "reach", set()),
+        ("other", "", set()),
+    ],
+)
+def test_a_way_around_the_catalogues_sign_in_needs_a_grant(needs, grants, refused):
+    """Also of an app that is nothing but keys: Dozzle believes each neighbour who he says he is."""
+    source = (
+        "version: 1\ndomain: home.example.org\npattern: full\napps:\n"
+        f"  wiki: {{image: 'x/wiki:1', port: 80, needs: [{needs}], grants: [{grants}]}}\n  other: {{image: 'x/y:1'}}\n"
+    )
+    try:
+        found = load(source.encode(), "infrakit.yaml", lambda _: b"")
+    except ConfigurationInvalid as invalid:
+        assert {problem.code for problem in invalid.problems} == refused
+        assert {problem.position.line for problem in invalid.problems} == {5}
+    else:
+        assert not refused
+        review = review_of(found.fleet)
+        assert ("**granted: reach**" in review) == bool(grants)
+
+
+def review_of(fleet) -> str:
+    host = next(iter(fleet.deployments))
+    return next(item.content.decode() for item in emit(host) if item.path == "REVIEW.md")
+
+
+def test_who_signs_in_by_itself_waits_for_authentik_without_a_grant():
+    keys = "image: 'x/wiki:1', port: 80, needs: [authentik], oidc: {redirects: [/]}"
+    source = f"version: 1\ndomain: home.example.org\npattern: full\napps: {{wiki: {{{keys}}}}}\n"
+    host = next(iter(load(source.encode(), "infrakit.yaml", lambda _: b"").fleet.deployments))
+    wiki = next(item for service in host.services for item in service.containers if item.name == "wiki")
+    assert [name for name in wiki.networks if "authentik" in name] == [] and "signin_wiki" in wiki.networks
+
+
+def test_a_blueprint_reaches_authentik_by_oidc_or_by_a_grant():
+    assert codes(own("reaches: [authentik]")) == {"not-granted"}
+    assert codes(own("reaches: [authentik]", "oidc: {redirects: [/]}")) == set()
+
+
+@pytest.mark.parametrize("door", ["door", "link", "signin"])
+def test_no_name_of_a_network_is_a_way_around_sign_in(door):
+    """What the checks refuse by its name, the rule refuses by what it is: <door>_internal would be of two services."""
+    internal = ", internal: {image: 'x/y:1', port: 80}"
+    blueprint = own(name=door, second=SECOND.replace("NAME", f"{door}-second"))
+    assert ("neighbour" in judged(blueprint, more=internal, name=door)) == (door == "door")
+    assert "app-name" in codes(blueprint.replace("privileges", "# "), "}\n  internal: {image: 'x/y:1'", name=door)
+
+
+@pytest.mark.parametrize("hidden", ["portainer-agent", "watchtower"])
+def test_what_has_power_over_the_host_is_not_switched_on_by_the_way(hidden):
+    blueprint = own(top=f"requires: [{hidden}]").encode()
+    source = (
+        b"version: 1\ndomain: home.example.org\nprofiles: [security, identity]\n%sapps: {own: {blueprint: o.yaml%s}}\n"
+    )
+
+    def problems(services: bytes = b"", keys: bytes = b"") -> list[str]:
+        try:
+            load(source % (services, keys), "infrakit.yaml", lambda _: blueprint)
+        except ConfigurationInvalid as invalid:
+            return [f"{item.code} {item.position}" for item in invalid.problems]
+        return []
+
+    assert set(problems()) == {"not-granted ./o.yaml:7:11"}
+    assert problems(keys=b", grants: [requires]") == []
+    assert problems(f"services: {{{hidden}: {{enabled: true}}}}\n".encode()) == [], "the user's own word"
+
+
+def test_what_has_no_power_may_be_required():
+    assert codes(own(top="requires: [caddy, authentik]")) == set()
+
+
+def test_what_the_catalogue_brings_in_is_not_the_blueprints_doing():
+    blueprint = own(top="requires: [portainer]").encode()
+    base = b"version: 1\ndomain: home.example.org\nprofiles: [identity, security]\napps: {own: {blueprint: o.yaml}}\n"
+    agent = b"services: {portainer-agent: {enabled: true}}\n"
+    assert load(base + agent, "infrakit.yaml", lambda _: blueprint).fleet.deployments
 
 
 def test_a_name_that_begins_like_a_service_opens_no_volume_of_it():
@@ -320,8 +422,7 @@ def test_what_a_list_amounts_to_is_computed(call, power):
     found = load(
         b"version: 1\ndomain: home.example.org\npattern: full\n" + app, "infrakit.yaml", lambda _: blueprint.encode()
     )
-    host = next(iter(found.fleet.deployments))
-    review = next(item.content.decode() for item in emit(host) if item.path == "REVIEW.md")
+    review = review_of(found.fleet)
     assert f"| own | {power if power == 'reads only' else f'**{power}**'} |" in review
 
 

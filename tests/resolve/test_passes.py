@@ -182,7 +182,7 @@ def test_a_port_is_published_with_its_protocol_from_a_network_that_lets_it_in():
 
 
 def test_an_app_waits_for_what_it_needs():
-    apps = "apps:\n  blog: {image: 'x/y:1', port: 80, needs: [db, dozzle]}\n  db: {image: 'x/z:1'}\n"
+    apps = "apps:\n  blog: {image: 'x/y:1', port: 80, needs: [db, dozzle], grants: [reach]}\n  db: {image: 'x/z:1'}\n"
     host = fleet(ONE + apps)[0]
     blog = next(item for service in host.services for item in service.containers if item.name == "blog")
     assert blog.depends_on == (("db", "service_healthy"), ("dozzle", "service_healthy"))

@@ -10,7 +10,14 @@ from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
-from infrakit.resolve.checks.apps import app_names, apps_complete, data_apart, needs_known, saml_or_oidc
+from infrakit.resolve.checks.apps import (
+    app_names,
+    apps_complete,
+    data_apart,
+    needs_known,
+    nothing_ignored,
+    saml_or_oidc,
+)
 from infrakit.resolve.checks.hosts import hosts_distinct, one_core
 from infrakit.resolve.checks.limits import limits_real
 from infrakit.resolve.checks.machines import architectures, memory_fits
@@ -40,6 +47,7 @@ CHECKS = (
     known_people,
     app_names,
     apps_complete,
+    nothing_ignored,
     data_apart,
     saml_or_oidc,
     needs_known,

@@ -49,6 +49,30 @@ def app_names(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
     return found
 
 
+HONOURED = (
+    *("blueprint", "image", "memory", "cpus", "environment", "allow", "public", "saml"),
+    *("needs", "hosts", "grants"),
+)
+"""Keys of an app that count beside a blueprint: what can be changed about a service of the catalogue, too, and what
+only infrakit.yaml can say."""
+
+
+def nothing_ignored(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """A key beside `blueprint` counts, or is refused."""
+    return [
+        Problem(
+            locate((*app.path, key), key=True),
+            f"apps.{app.name}.{key}: the blueprint says it",
+            "beside-blueprint",
+            f"remove it, and change {app.blueprint}; beside blueprint count {', '.join(HONOURED[1:])}",
+        )
+        for app in config.apps
+        if app.blueprint
+        for key in sorted({str(path[2]) for path in config.said if path[:2] == app.path and len(path) > 2})
+        if key not in HONOURED
+    ]
+
+
 def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """An app says an image (with a version) or a blueprint, and what needs a page has a port."""
     found = []

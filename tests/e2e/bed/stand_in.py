@@ -454,7 +454,8 @@ def agent(words: list[str]) -> None:
     os.environ["DOCKER_HOST"] = "unix:///var/run/docker.sock"
     docker_answers()
     if os.environ.get("EDGE") == "1":
-        must(os.environ.get("EDGE_KEY", ""), "no edge key")
+        key = Path("/data/agent_edge_key")
+        must(key.exists() and key.read_text(), "no edge key")
         forever()
     new = [
         "openssl",
