@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from infrakit import resources
+from infrakit.catalog import load_catalog
 from infrakit.compiler import load
 from infrakit.config import bind, check_schema, parse
 from infrakit.emit.review_facts import headline
@@ -106,7 +107,7 @@ def test_the_mirror_stands_before_every_image():
     found = fleet(ONE + "images: {mirror: 'registry.lan:5000/'}\n")[0]
     images = [item.image for service in found.services for item in service.containers]
     assert all(image.startswith("registry.lan:5000/") and image.count("registry.lan") == 1 for image in images)
-    assert "registry.lan:5000/docker.io/library/caddy:2.11.4" in images
+    assert f"registry.lan:5000/{load_catalog().blueprints['caddy'].main.image}" in images
 
 
 def test_a_service_switched_off_is_not_in_the_portal():
@@ -333,9 +334,10 @@ def test_the_memory_that_is_checked_is_the_sum_that_the_review_shows():
 
 def test_an_image_of_the_users_own_is_for_the_user_to_know():
     text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: full, architecture: armhf}}\n"
+    tag = load_catalog().blueprints["glances"].main.image.rpartition(":")[2]
     for more in ("", "images: {mirror: registry.lan}\n"):
         with pytest.raises(ConfigurationInvalid) as refused:
-            fleet(text + "services: {glances: {image: 'x/glances:4.5.5'}}\n" + more)
+            fleet(text + f"services: {{glances: {{image: 'x/glances:{tag}'}}}}\n" + more)
         found = " ".join(problem.what for problem in refused.value.problems)
         assert "authentik" in found and "glances" not in found
 

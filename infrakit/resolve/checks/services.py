@@ -121,22 +121,19 @@ def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> li
         blueprint = catalog.blueprints.get(service.name)
         if blueprint is None or not service.image or "@" in service.image:
             continue
+        from infrakit.catalog.versions import below_floor, tag_of, version
+
         path = (*service.path, "image")
-        tag = service.image.rpartition("/")[2].partition(":")[2]
+        tag = tag_of(service.image)
         if tag in ("", "latest"):
             what = f"services.{service.name}.image: {'the tag latest' if tag else 'no tag'}"
             found.append(
                 Problem(locate(path), what, "image-not-pinned", "name a version, so that it changes when you say so")
             )
             continue
-        floor = blueprint.main.minimum_version
-        version = _version(tag)
-        if floor and version and version < _version(floor):
-            what = f"services.{service.name}.image: {tag} has known holes, {floor} is the first without them"
+        main = blueprint.main
+        if below_floor(version(tag), main.minimum_version):
+            floor = " or ".join(main.minimum_version)
+            what = f"services.{service.name}.image: {tag} is below {floor}: {main.advisory}"
             found.append(Problem(locate(path), what, "version-too-old", f"use {floor} or newer"))
     return found
-
-
-def _version(tag: str) -> tuple[int, ...]:
-    match = re.match("v?([0-9]{1,6}(?:[.][0-9]{1,6}){0,3})", tag)
-    return tuple(int(part) for part in match.group(1).split(".")) if match else ()
