@@ -399,3 +399,23 @@ def test_a_blueprint_has_no_secret_of_another_app(other):
         with pytest.raises(ConfigurationInvalid) as refused:
             load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
         assert {problem.code for problem in refused.value.problems} == {"secret-name"}
+
+
+def warned(apps):
+    """Paths that a file with these apps is warned about, for the age of an image."""
+    text = f"{ONE}apps:\n" + "".join(f"  {name}: {{image: '{image}', port: 80}}\n" for name, image in apps.items())
+    found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
+    return [problem.what.partition(":")[0] for problem in found if problem.code == "version-too-old"]
+
+
+def test_an_app_is_warned_of_the_known_holes_of_an_image_that_the_catalogue_has_too():
+    assert warned({"a": "postgres:16.3", "b": "docker.io/library/caddy:2.10", "c": "x/postgres:9.6"}) == [
+        "apps.a.image",
+        "apps.b.image",
+    ]
+    assert warned({"a": "postgres:17.12", "b": "caddy:2.11", "c": "postgres:16-alpine"}) == []
+
+
+def test_a_service_may_have_an_image_of_any_maintained_line():
+    for tag in ("2.39.9", "2.45.4", "3.1.0", "2.45"):
+        assert fleet(f"{ONE}services: {{portainer: {{image: 'docker.io/portainer/portainer-ce:{tag}'}}}}\n")
