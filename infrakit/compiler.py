@@ -7,7 +7,7 @@ Each stage gathers all its problems, then stops; later stages trust earlier ones
 say about the rest of the file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from infrakit import resources
@@ -57,6 +57,13 @@ class Locator:
             source = lock.content if lock and lock.name == origin.document else resources.source(origin.document)
             self._documents[origin.document] = parse(source, origin.document)
         return self._nearest(self._documents[origin.document], origin.path, False)
+
+    def judged(self) -> Iterator[tuple[Document, str]]:
+        """The user's file and blueprints, each with the name of the schema that found it right."""
+        yield self._document, "infrakit"
+        for document in self._documents.values():
+            if document.values is not None:
+                yield document, "blueprint"
 
     @staticmethod
     def _nearest(document: Document, path: Path, key: bool) -> Position:

@@ -5,7 +5,7 @@ ours. A checkout reads the YAML files, a zipapp one JSON file with the same tree
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infrakit import resources
@@ -140,7 +140,9 @@ def _container(name: str, tree: Tree) -> ContainerBlueprint:
         name=name,
         image=tree["image"],
         architectures=tuple(tree["architectures"]),
-        minimum_version=take("minimum_version", ""),
+        minimum_version=_floors(take("minimum_version", ())),
+        advisory=take("advisory", ""),
+        seen=take("seen", ""),
         update=take("update", "never"),
         entrypoint=_words(take("entrypoint")),
         command=_words(take("command")),
@@ -171,6 +173,10 @@ def _container(name: str, tree: Tree) -> ContainerBlueprint:
         stop_grace_period_s=take("stop_grace_period_s", 10),
         labels=_pairs(take("labels", {})),
     )
+
+
+def _floors(floors: str | Sequence[str]) -> tuple[str, ...]:
+    return (floors,) if isinstance(floors, str) else tuple(floors)
 
 
 def _words(words: list[str] | None) -> tuple[str, ...] | None:

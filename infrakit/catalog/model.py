@@ -99,12 +99,14 @@ class DockerBlueprint(NamedTuple):
 
 class ContainerBlueprint(NamedTuple):
     """`entrypoint` and `command` are None where the image's own is kept; `needs` pairs a container with healthy or
-    completed."""
+    completed. `minimum_version`: the floor of each line of the image."""
 
     name: str
     image: str
     architectures: tuple[str, ...]
-    minimum_version: str
+    minimum_version: tuple[str, ...]
+    advisory: str
+    seen: str
     update: str
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...] | None

@@ -27,7 +27,7 @@ VERBS = {
     "inventory": "Print what this machine has already, so that its next bundle can leave it out.",
     "explain": "Say what a key means, or why a value of a compiled file is what it is.",
     "schema": "Print the JSON Schema of infrakit.yaml or of a blueprint.",
-    "catalog": "List the services that InfraKit knows, or show one.",
+    "catalog": "List the services that InfraKit knows, show one, or say which of their images are outdated.",
     "secrets": "Set the secrets that only you have, and list all of them.",
     "completion": "Print a completion script for bash, zsh or fish.",
 }

@@ -38,7 +38,10 @@ PURE = (
     "--quiet",
 )
 NESTED = (
+    "attr/",
     "docker/",
+    "jsonschema/",
+    "pyrsistent/",
     "requests/",
     "urllib3/",
     "idna/",
@@ -81,6 +84,8 @@ NESTED = (
 """What a compile does not need, by how its path begins."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
+UNUSED_FOLDERS = ("bin", "attrs", "jsonschema/tests", "jsonschema/benchmarks")
+"""`attrs` is a second name for `attr`, which is what jsonschema imports."""
 
 
 def main() -> None:
@@ -115,9 +120,8 @@ def _strip(folder: str) -> None:
                     licences.append(f"{owner}\n{'=' * len(owner)}\n{file.read().strip()}\n")
             if name in UNUSED or name.endswith((".pyi", ".so", ".exe")):
                 os.unlink(path)
-    for entry in sorted(os.listdir(folder)):
-        if entry.endswith(".dist-info") or entry == "bin":
-            shutil.rmtree(os.path.join(folder, entry))
+    for entry in (*UNUSED_FOLDERS, *(name for name in os.listdir(folder) if name.endswith(".dist-info"))):
+        shutil.rmtree(os.path.join(folder, entry), ignore_errors=True)
     with open(os.path.join(folder, "LICENSES.txt"), "w", encoding="utf-8") as file:
         file.write("\n".join(licences))
 
@@ -225,7 +229,7 @@ def _nest(members: dict) -> None:
         inside = name.removeprefix("site-packages/")
         if inside.startswith(NESTED):
             content = members.pop(name)
-            if name.endswith(".py"):
+            if name.endswith(".py") or inside.startswith("jsonschema/schemas/"):
                 found[inside] = content.decode()
     members["site-packages/nested.json"] = json.dumps(found, sort_keys=True).encode()
 

@@ -107,18 +107,46 @@ class Modules:
         place = self._place(name)
         return self.get_data(place + "/__init__.py" if self.is_package(name) else place + ".py").decode()
 
+    def get_resource_reader(self, name):
+        """What importlib.resources asks for the files of a nested package (jsonschema's schemas)."""
+
+        class Resource:
+            def __init__(self, place):
+                self.place = place
+
+            def files(self):
+                return self
+
+            def joinpath(self, *names):
+                return Resource("/".join((self.place, *names)))
+
+            def iterdir(self):
+                inside = self.place[len(modules.archive) + len(PREFIX) + 2 :] + "/"
+                below = [path[len(inside) :] for path in modules.members() if path.startswith(inside)]
+                return [self.joinpath(name) for name in sorted({path.partition("/")[0] for path in below})]
+
+            def read_text(self, encoding=None):
+                return modules.get_data(self.place).decode()
+
+        modules = self
+        return Resource(self._place(name))
+
     def get_data(self, path):
         """A member of the archive, or of the one member that holds others."""
         inside = path[len(self.archive) + len(PREFIX) + 2 :]
         if not inside.startswith(NESTED):
             return ZIP.get_data(path)
+        if inside not in self.members():
+            raise OSError(inside)
+        return self.nested[inside].encode()
+
+    def members(self):
+        """What is nested in the archive, by path."""
         if self.nested is None:
             import json
 
             self.nested = json.loads(ZIP.get_data("%s/%s/nested.json" % (self.archive, PREFIX)))
-        if inside not in self.nested:
-            raise OSError(inside)
-        return self.nested[inside].encode()
+        return self.nested
 
 
 def is_nested(name):

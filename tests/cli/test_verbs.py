@@ -94,6 +94,40 @@ def test_catalog(infrakit):
     assert "did you mean glances?" in infrakit("catalog", "show", "glance").stderr
 
 
+def test_outdated_pins_are_told_against_a_file_and_by_the_exit_code(infrakit, tmp_path):
+    plain = infrakit("catalog", "outdated")
+    assert plain.returncode == 0
+    assert "docker.io/library/caddy" in plain.stdout and "CVE-2026-134804" in plain.stdout
+    pinned = {pin["image"]: pin for pin in json.loads(infrakit("catalog", "outdated", "--json").stdout)}
+    caddy = pinned["docker.io/library/caddy"]
+    assert caddy["floors"] and caddy["seen"] and not caddy["is_below"] and not caddy["newer"]
+    assert caddy["containers"] == ["caddy", "portainer-sign-in"]
+    newest = {name: pin["tag"] for name, pin in pinned.items()}
+    (tmp_path / "newest.json").write_text(json.dumps(newest))
+    assert infrakit("catalog", "outdated", "--against", "newest.json").returncode == 0
+    (tmp_path / "newest.yaml").write_text("docker.io/library/caddy: [2.9, 99.10]\n")
+    found = infrakit("catalog", "outdated", "--against", "newest.yaml", "--json")
+    assert found.returncode == 6
+    assert {pin["image"]: pin["newer"] for pin in json.loads(found.stdout) if pin["newer"]} == {
+        "docker.io/library/caddy": ["99.10"]
+    }
+
+
+@pytest.mark.parametrize(
+    "text,what",
+    [
+        ("docker.io/library/cady: 2.12\n", "1:1: error: docker.io/library/cady: no service has such an image"),
+        ("docker.io/library/caddy: latest\n", "1:26: error: docker.io/library/caddy: no version"),
+        ("docker.io/library/caddy: [2.12, {}]\n", "1:33: error: docker.io/library/caddy[1]: a mapping where text"),
+        ("- 2.12\n", "1:1: error: a list where a mapping is wanted"),
+    ],
+)
+def test_a_wrong_file_of_newest_versions_is_refused_with_its_place(infrakit, tmp_path, text, what):
+    (tmp_path / "newest.yaml").write_text(text)
+    done = infrakit("catalog", "outdated", "--against", "newest.yaml")
+    assert done.returncode == 2 and f"newest.yaml:{what}" in done.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(infrakit, shell):
     done = infrakit("completion", shell)

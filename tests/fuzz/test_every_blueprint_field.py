@@ -35,6 +35,8 @@ OWN = {
             "image": f"docker.io/example/own:1@sha256:{'a' * 64}",
             "architectures": ["amd64"],
             "minimum_version": "1",
+            "advisory": "CVE-1: a hole",
+            "seen": "2026-11-28",
             "update": "never",
             "entrypoint": ["/bin/own"],
             "command": ["serve", "${option.level}"],

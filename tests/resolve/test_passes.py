@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from infrakit import resources
+from infrakit.catalog import load_catalog
 from infrakit.compiler import load
 from infrakit.config import bind, check_schema, parse
 from infrakit.emit.review_facts import headline
@@ -106,7 +107,7 @@ def test_the_mirror_stands_before_every_image():
     found = fleet(ONE + "images: {mirror: 'registry.lan:5000/'}\n")[0]
     images = [item.image for service in found.services for item in service.containers]
     assert all(image.startswith("registry.lan:5000/") and image.count("registry.lan") == 1 for image in images)
-    assert "registry.lan:5000/docker.io/library/caddy:2.11.4" in images
+    assert f"registry.lan:5000/{load_catalog().blueprints['caddy'].main.image}" in images
 
 
 def test_a_service_switched_off_is_not_in_the_portal():
@@ -333,9 +334,10 @@ def test_the_memory_that_is_checked_is_the_sum_that_the_review_shows():
 
 def test_an_image_of_the_users_own_is_for_the_user_to_know():
     text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: full, architecture: armhf}}\n"
+    tag = load_catalog().blueprints["glances"].main.image.rpartition(":")[2]
     for more in ("", "images: {mirror: registry.lan}\n"):
         with pytest.raises(ConfigurationInvalid) as refused:
-            fleet(text + "services: {glances: {image: 'x/glances:4.5.5'}}\n" + more)
+            fleet(text + f"services: {{glances: {{image: 'x/glances:{tag}'}}}}\n" + more)
         found = " ".join(problem.what for problem in refused.value.problems)
         assert "authentik" in found and "glances" not in found
 
@@ -397,3 +399,23 @@ def test_a_blueprint_has_no_secret_of_another_app(other):
         with pytest.raises(ConfigurationInvalid) as refused:
             load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
         assert {problem.code for problem in refused.value.problems} == {"secret-name"}
+
+
+def warned(apps):
+    """Paths that a file with these apps is warned about, for the age of an image."""
+    text = f"{ONE}apps:\n" + "".join(f"  {name}: {{image: '{image}', port: 80}}\n" for name, image in apps.items())
+    found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
+    return [problem.what.partition(":")[0] for problem in found if problem.code == "version-too-old"]
+
+
+def test_an_app_is_warned_of_the_known_holes_of_an_image_that_the_catalogue_has_too():
+    assert warned({"a": "postgres:16.3", "b": "docker.io/library/caddy:2.10", "c": "x/postgres:9.6"}) == [
+        "apps.a.image",
+        "apps.b.image",
+    ]
+    assert warned({"a": "postgres:17.12", "b": "caddy:2.11", "c": "postgres:16-alpine"}) == []
+
+
+def test_a_service_may_have_an_image_of_any_maintained_line():
+    for tag in ("2.39.9", "2.45.4", "3.1.0", "2.45"):
+        assert fleet(f"{ONE}services: {{portainer: {{image: 'docker.io/portainer/portainer-ce:{tag}'}}}}\n")

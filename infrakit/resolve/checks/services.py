@@ -2,10 +2,10 @@
 
 import re
 
-from infrakit.catalog.model import Catalog, OptionBlueprint
+from infrakit.catalog.model import Catalog, ContainerBlueprint, OptionBlueprint
 from infrakit.config.check import nearest
 from infrakit.config.model import Config, HostConfig
-from infrakit.errors import Problem
+from infrakit.errors import Position, Problem
 from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
@@ -115,28 +115,58 @@ def _wrong(option: OptionBlueprint, value: str) -> str:
 
 
 def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """An image of the user's choice is not below the version that closed a known hole, and names a version at all."""
+    """An image of the user's choice is not below what closed the known holes of its line, and names a version at
+    all."""
     found = []
     for service in config.services:
         blueprint = catalog.blueprints.get(service.name)
         if blueprint is None or not service.image or "@" in service.image:
             continue
+        from infrakit.catalog.versions import tag_of
+
         path = (*service.path, "image")
-        tag = service.image.rpartition("/")[2].partition(":")[2]
+        tag = tag_of(service.image)
         if tag in ("", "latest"):
             what = f"services.{service.name}.image: {'the tag latest' if tag else 'no tag'}"
             found.append(
                 Problem(locate(path), what, "image-not-pinned", "name a version, so that it changes when you say so")
             )
             continue
-        floor = blueprint.main.minimum_version
-        version = _version(tag)
-        if floor and version and version < _version(floor):
-            what = f"services.{service.name}.image: {tag} has known holes, {floor} is the first without them"
-            found.append(Problem(locate(path), what, "version-too-old", f"use {floor} or newer"))
+        found += _too_old(f"services.{service.name}.image", service.image, blueprint.main, locate(path), "error")
+    return found + _old_apps(config, catalog, locate)
+
+
+def _old_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """What the catalogue knows of an image holds for an app of the user's, too; but nobody else can say what it must
+    run with."""
+    if not any(app.image for app in config.apps):
+        return []
+    from infrakit.catalog.versions import repository_of
+    from infrakit.lock import full_name
+
+    known = {
+        repository_of(item.image): item
+        for blueprint in catalog.blueprints.values()
+        for item in blueprint.containers
+        if item.minimum_version
+    }
+    found = []
+    for app in config.apps:
+        item = known.get(full_name(repository_of(app.image))) if app.image else None
+        if item is not None:
+            where = locate((*app.path, "image"))
+            found += _too_old(f"apps.{app.name}.image", app.image, item, where, "warning")
     return found
 
 
-def _version(tag: str) -> tuple[int, ...]:
-    match = re.match("v?([0-9]{1,6}(?:[.][0-9]{1,6}){0,3})", tag)
-    return tuple(int(part) for part in match.group(1).split(".")) if match else ()
+def _too_old(key: str, image: str, item: ContainerBlueprint, where: Position, severity: str) -> list[Problem]:
+    from infrakit.catalog.versions import below_floor, tag_of, version
+
+    if not below_floor(version(tag_of(image)), item.minimum_version):
+        return []
+    floors = ", ".join(item.minimum_version)
+    what = f"{key}: {tag_of(image)} is below {floors}: {item.advisory}"
+    hint = (
+        f"use {floors} or newer" if len(item.minimum_version) == 1 else f"use the newest of a line: {floors} or later"
+    )
+    return [Problem(where, what, "version-too-old", hint, severity)]
