@@ -131,7 +131,8 @@ class ImagePin(NamedTuple):
 
 
 class Container(NamedTuple):
-    """One Compose service. `networks` are names of Network; memory in bytes."""
+    """One Compose service. `networks` are names of Network; memory in bytes. `not_secret`: names of its environment
+    whose values look like secrets, and are none by the user's word."""
 
     name: str
     image: str
@@ -161,6 +162,7 @@ class Container(NamedTuple):
     origins: Origins
     working_dir: str = ""
     pin: ImagePin | None = None
+    not_secret: tuple[str, ...] = ()
 
 
 class ConfigFile(NamedTuple):

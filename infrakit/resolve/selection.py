@@ -1,5 +1,7 @@
 """Which services run on which host: profiles, the user's `enabled`, placement, and what a service requires."""
 
+from infrakit.catalog.load import PASSWORD_LENGTH
+from infrakit.catalog.model import Blueprint, SecretBlueprint, SecretUse
 from infrakit.config.model import ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Origin
@@ -13,7 +15,7 @@ def select_services(world: World) -> World:
     for host in world.hosts:
         wanted = _wanted(world, host, settings)
         placed = tuple(
-            Placed(blueprint, settings.get(name), None, wanted[name])
+            _placed(blueprint, settings.get(name), wanted[name])
             for name, blueprint in world.catalog.blueprints.items()
             if name in wanted
         )
@@ -36,6 +38,24 @@ def _wanted(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -
     if world.config.tls.mode == "tunnel" and home and TUNNEL in world.catalog.blueprints:
         wanted.setdefault(TUNNEL, world.origin((*world.config.tls.path, "mode"), "selection"))
     return wanted
+
+
+def _placed(blueprint: Blueprint, said: ServiceConfig | None, cause: Origin) -> Placed:
+    """A service with the secrets and the way out that the user gives to its main container, and to those that run the
+    same image."""
+    if said is None or not (said.secrets or said.user_secrets or said.internet):
+        return Placed(blueprint, said, None, cause)
+    kinds = [("password", name) for name in said.secrets] + [("user", name) for name in said.user_secrets]
+    specs = [SecretBlueprint(name, kind, PASSWORD_LENGTH, False, f"for {blueprint.name}") for kind, name in kinds]
+    uses = tuple(SecretUse(name) for _, name in kinds)
+    image = blueprint.main.image
+    containers = tuple(
+        item._replace(secrets=item.secrets + uses, internet=item.internet or said.internet)
+        if item.image == image and not item.one_shot
+        else item
+        for item in blueprint.containers
+    )
+    return Placed(blueprint._replace(secrets=(*blueprint.secrets, *specs), containers=containers), said, None, cause)
 
 
 def _fits(placement: str, *, home: bool) -> bool:
@@ -66,7 +86,7 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
             if name in names or name not in world.catalog.blueprints or _is_off(settings, name):
                 continue
             cause = item.cause._replace(decided_by="selection")
-            added = Placed(world.catalog.blueprints[name], settings.get(name), None, cause)
+            added = _placed(world.catalog.blueprints[name], settings.get(name), cause)
             names.add(name)
             placed.append(added)
             queue.append(added)

@@ -397,3 +397,42 @@ def test_a_blueprint_has_no_secret_of_another_app(other):
         with pytest.raises(ConfigurationInvalid) as refused:
             load(f"{ONE}apps:\n{apps}".encode(), "infrakit.yaml", lambda name: texts[name].encode())
         assert {problem.code for problem in refused.value.problems} == {"secret-name"}
+
+
+def container_of(host, name):
+    return next(item for service in host.services for item in service.containers if item.name == name)
+
+
+def test_what_is_said_about_authentik_reaches_both_of_its_halves():
+    keys = (
+        "image: 'x/authentik:2026.8.4', environment: {AUTHENTIK_EMAIL__HOST: mail}, user_secrets: [smtp_password], "
+        "secrets: [more], internet: true, memory: 1g"
+    )
+    host = fleet(
+        f"{ONE}services: {{authentik: {{{keys}}}}}\napps: {{wiki: {{image: 'x/y:1', user_secrets: [smtp_password]}}}}\n"
+    )[0]
+    for name in ("authentik", "authentik-worker"):
+        found = container_of(host, name)
+        assert found.image == "x/authentik:2026.8.4" and ("AUTHENTIK_EMAIL__HOST", "mail") in found.environment
+        assert {("smtp_password", ""), ("more", "")} <= set(found.secrets) and f"out_{name}" in found.networks
+        assert found.origins["image"].path == ("services", "authentik", "image")
+    assert (
+        container_of(host, "authentik").memory_bytes == 1 << 30 != container_of(host, "authentik-worker").memory_bytes
+    )
+    database = container_of(host, "authentik-database")
+    assert "postgres" in database.image and "out_authentik-database" not in database.networks
+    asked = next(spec for spec in host.secrets if spec.name == "smtp_password")
+    assert (asked.kind, asked.required_by) == ("user", ("authentik", "authentik-worker", "wiki"))
+    assert asked.origin.path == ("services", "authentik", "user_secrets", 0)
+
+
+@pytest.mark.parametrize(
+    "image, others", [("guacamole/guacamole:1.9.9", "docker.io/guacamole/guacd:1.9.9"), ("x/guacamole-totp:1.9.9", "")]
+)
+def test_images_that_are_released_together_change_together(image, others):
+    before = container_of(fleet(ONE)[0], "guacd").image
+    host = fleet(f"{ONE}services: {{guacamole: {{image: '{image}', environment: {{A: b}}}}}}\n")[0]
+    assert {container_of(host, name).image for name in ("guacamole", "guacamole-schema")} == {image}
+    assert container_of(host, "guacd").image == (others or before)
+    assert "postgres" in container_of(host, "guacamole-database").image
+    assert not container_of(host, "guacamole-schema").environment

@@ -24,7 +24,7 @@ from infrakit.resolve.checks.network import (
 )
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.ports import ports_apart
-from infrakit.resolve.checks.secrets import secrets_apart
+from infrakit.resolve.checks.secrets import called_plain, secrets_apart
 from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.hosts import place_hosts
@@ -61,6 +61,7 @@ DECIDED = (
     balanced,
     unmet_needs,
     slugs,
+    called_plain,
     addresses_for_docker,
     ports_apart,
     room,
