@@ -5,7 +5,7 @@ from infrakit.catalog.model import Blueprint, SecretBlueprint, SecretUse
 from infrakit.config.model import ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Origin
-from infrakit.resolve.world import DOOR, TUNNEL, HostDraft, Locate, Placed, World
+from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 
 def select_services(world: World) -> World:
@@ -20,7 +20,10 @@ def select_services(world: World) -> World:
             if name in wanted
         )
         hosts.append(host._replace(placed=placed + _apps(world, host)))
-    return world._replace(hosts=tuple(_with_requirements(world, host, settings) for host in hosts))
+    placed_all = tuple(_with_requirements(world, host, settings) for host in hosts)
+    # Sign-in that was switched on or required where no profile brings it: the only host is the core, too.
+    core = world.core or (placed_all[0].name if len(placed_all) == 1 and placed_all[0].has(SIGN_IN) else "")
+    return world._replace(hosts=placed_all, core=core)
 
 
 def _wanted(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -> dict[str, Origin]:
@@ -68,7 +71,7 @@ def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
     return tuple(
         Placed(world.blueprints[app.name], None, app, world.origin(app.path, "selection"))
         for app in world.config.apps
-        if app.name in world.blueprints and (host.name in [name for name, _ in app.hosts] if app.hosts else home)
+        if app.name in world.blueprints and (host.shown in [name for name, _ in app.hosts] if app.hosts else home)
     )
 
 

@@ -436,3 +436,54 @@ def test_images_that_are_released_together_change_together(image, others):
     assert container_of(host, "guacd").image == (others or before)
     assert "postgres" in container_of(host, "guacamole-database").image
     assert not container_of(host, "guacamole-schema").environment
+
+
+PAIR = "version: 1\ndomain: home.example.org\nhosts:\n  core: {pattern: full, address: 192.168.1.10}\n"
+
+
+@pytest.mark.parametrize(
+    "text, service",
+    [
+        ("pattern: edge\nservices: {authentik: {enabled: true}}\n", "portainer-edge-agent"),
+        ("pattern: edge\nservices: {guacamole: {enabled: true}}\n", "guacamole"),
+        ("profiles: [remote_access]\n", "guacamole"),
+        ("profiles: [container_management]\n", "portainer"),
+        ("hosts: {a: {profiles: [remote_access], address: 192.168.1.3}, b: {pattern: edge}}\n", "guacamole"),
+    ],
+)
+def test_who_shows_pages_alone_brings_the_sign_in_that_answers_for_them(text, service):
+    host = fleet("version: 1\ndomain: home.example.org\n" + text)[0]
+    assert {"authentik", "caddy", service} <= names(host) and host.core == host.host
+    asked = {route.hostname for route in host.routes if route.sign_in in ("forward_auth", "application")}
+    assert {item.url.removeprefix("https://") for item in host.access.applications} == asked
+    assert "administrators" in {group.name for group in host.access.groups}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "tls: {mode: internal}\nservices: {portainer-edge-agent: {options: {insecure_poll: true}}}\n",
+        "tls: {mode: tunnel}\nservices: {portainer: {enabled: false}}\n",
+        "tls: {mode: tunnel}\nservices: {portainer-edge-agent: {enabled: false}}\n",
+        "tls: {mode: files}\n",
+    ],
+)
+def test_agents_that_can_connect_or_are_not_there_are_accepted(more):
+    assert fleet(f"{PAIR}  shed: {{pattern: edge}}\n{more}")
+
+
+def test_an_agent_that_meets_a_test_certificate_is_a_warning():
+    text = f"{PAIR}  shed: {{pattern: edge}}\ntls: {{staging: true}}\n"
+    found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
+    assert [problem.code for problem in found] == ["agent-apart"]
+
+
+def test_an_app_without_a_page_runs_on_every_host_of_a_range():
+    text = f"{PAIR}  edge-[01:03]: {{pattern: edge}}\napps: {{probe: {{image: 'x/y:1', hosts: ['edge-[01:03]']}}}}\n"
+    assert ["probe" in names(host) for host in fleet(text)] == [False, True, True, True]
+
+
+def test_the_users_word_reaches_every_socket_proxy():
+    host = fleet(ONE + "services: {socket-proxy: {memory: 128m, image: 'x/haproxy:3.2.99'}}\n")[0]
+    proxies = [item for service in host.services for item in service.containers if item.name.endswith("-socket")]
+    assert proxies and {(item.memory_bytes, item.image) for item in proxies} == {(128 << 20, "x/haproxy:3.2.99")}

@@ -25,11 +25,11 @@ from infrakit.resolve.checks.network import (
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import called_plain, secrets_apart
-from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
+from infrakit.resolve.checks.services import options_known, run_somewhere, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
-from infrakit.resolve.routes import balanced, unreachable
+from infrakit.resolve.routes import agents_connect, balanced, unreachable
 from infrakit.resolve.selection import select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
@@ -57,7 +57,9 @@ CHECKS = (
 )
 
 DECIDED = (
+    run_somewhere,
     unreachable,
+    agents_connect,
     balanced,
     unmet_needs,
     slugs,

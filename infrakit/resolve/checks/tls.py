@@ -98,6 +98,11 @@ def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
                 related=mode,
             )
         )
+    on = next((item for item in config.services if item.name == "cloudflared" and item.enabled), None)
+    if tls.mode != "tunnel" and on is not None:
+        what = f"services.cloudflared.enabled: with mode {tls.mode} nobody comes by a tunnel"
+        hint = "remove it, or write tls: {mode: tunnel}"
+        found.append(Problem(locate((*on.path, "enabled")), what, "no-effect", hint))
     if tls.staging and tls.mode not in ("acme", "dns"):
         path = (*tls.path, "staging")
         found.append(
