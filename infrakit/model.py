@@ -290,13 +290,17 @@ class Access(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """mode: acme, dns, internal, files or tunnel. `provider` is the DNS provider's name in Caddy (dns)."""
+    """mode: acme, dns, internal, files or tunnel. `provider` is the DNS provider as Caddy calls it (dns); what comes after
+    `staging` is for its proof: durations as Caddy reads them, "" where it decides."""
 
     mode: str
     provider: str
     contact: str
     origin: Origin
     staging: bool = False
+    resolvers: tuple[str, ...] = ()
+    propagation_delay: str = ""
+    propagation_timeout: str = ""
 
 
 class SecretSpec(NamedTuple):
