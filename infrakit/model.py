@@ -290,7 +290,7 @@ class Access(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """mode: acme, dns, internal, files or tunnel. `provider` is the DNS provider as Caddy calls it (dns); what comes after
+    """mode: acme, dns, internal, files or tunnel. `provider`: the DNS provider as Caddy calls it (dns). What follows
     `staging` is for its proof: durations as Caddy reads them, "" where it decides."""
 
     mode: str
