@@ -86,13 +86,14 @@ def load(source: bytes, name: str, read_blueprint: ReadBlueprint, lock: LockFile
 
 def _beside(document: Document, read_blueprint: ReadBlueprint) -> list[Problem]:
     """What else is wrong in a file that its schema refuses in parts."""
-    from infrakit.config.partial import beside_faults, rest_can_be_checked
+    from infrakit.config.partial import beside_faults, rest_to_check
 
-    if rest_can_be_checked(document):
+    touched = rest_to_check(document)
+    if touched is not None:
         try:
             decide(bind(document), document, load_catalog(), read_blueprint)
         except ConfigurationInvalid as more:
-            return beside_faults(document, more.problems)
+            return beside_faults(touched, more.problems)
     return []
 
 

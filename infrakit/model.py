@@ -131,7 +131,8 @@ class ImagePin(NamedTuple):
 
 
 class Container(NamedTuple):
-    """One Compose service. `networks` are names of Network; memory in bytes."""
+    """One Compose service. `networks` are names of Network; memory in bytes. `not_secret`: names of its environment
+    whose values look like secrets, and are none by the user's word."""
 
     name: str
     image: str
@@ -161,6 +162,7 @@ class Container(NamedTuple):
     origins: Origins
     working_dir: str = ""
     pin: ImagePin | None = None
+    not_secret: tuple[str, ...] = ()
 
 
 class ConfigFile(NamedTuple):
@@ -291,13 +293,17 @@ class Access(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """mode: acme, dns, internal, files or tunnel. `provider` is the DNS provider's name in Caddy (dns)."""
+    """mode: acme, dns, internal, files or tunnel. `provider`: the DNS provider as Caddy calls it (dns). What follows
+    `staging` is for its proof: durations as Caddy reads them, "" where it decides."""
 
     mode: str
     provider: str
     contact: str
     origin: Origin
     staging: bool = False
+    resolvers: tuple[str, ...] = ()
+    propagation_delay: str = ""
+    propagation_timeout: str = ""
 
 
 class SecretSpec(NamedTuple):

@@ -63,7 +63,15 @@ def _pairs(values: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _tls(values: dict[str, Any]) -> TlsConfig:
-    return TlsConfig(values.get("mode", "acme"), values.get("provider", ""), values.get("staging", False), ("tls",))
+    return TlsConfig(
+        mode=values.get("mode", "acme"),
+        provider=values.get("provider", ""),
+        staging=values.get("staging", False),
+        path=("tls",),
+        resolvers=tuple(values.get("resolvers", ())),
+        propagation_delay=values.get("propagation_delay", ""),
+        propagation_timeout=values.get("propagation_timeout", ""),
+    )
 
 
 def _access(values: dict[str, Any]) -> AccessConfig:
@@ -92,6 +100,10 @@ def _service(name: str, values: dict[str, Any]) -> ServiceConfig:
         memory_bytes=size_bytes(values.get("memory", "")),
         cpus=values.get("cpus", ""),
         environment=_pairs(values.get("environment", {})),
+        not_secret=tuple(values.get("not_secret", ())),
+        secrets=tuple(values.get("secrets", ())),
+        user_secrets=tuple(values.get("user_secrets", ())),
+        internet=values.get("internet", False),
         options=tuple(sorted((key, _option(value)) for key, value in values.get("options", {}).items())),
         path=path,
     )
@@ -113,6 +125,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         public=values.get("public", False),
         data=tuple(values.get("data", ())),
         environment=_pairs(values.get("environment", {})),
+        not_secret=tuple(values.get("not_secret", ())),
         secrets=tuple(values.get("secrets", ())),
         user_secrets=tuple(values.get("user_secrets", ())),
         command=tuple(values["command"]) if "command" in values else None,

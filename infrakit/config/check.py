@@ -150,7 +150,7 @@ class _Checker:
         if schema.get("uniqueItems"):
             seen: list[Any] = []
             for child, item in zip(node.value, items):
-                if item in seen:
+                if item is not None and item in seen:
                     self.say(child, path, "the same item twice", "duplicate-item", "keep one of the two")
                 seen.append(item)
         return items
@@ -218,7 +218,8 @@ class _Checker:
             self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
         elif "pattern" in schema and not re.fullmatch(schema["pattern"], text):
             what = schema.get("x-problem", "does not have the right form")
-            self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"))
+            hint = _as_wanted(text, schema)
+            self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"), hint)
         else:
             return text
         return None
@@ -238,6 +239,18 @@ class _Checker:
             return "the value"
         text = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
         return (text if node.plain else f'"{text}"') if text else "an empty text"
+
+
+def _as_wanted(text: str, schema: Schema) -> str:
+    """A hint with the form of `text` that its pattern takes: in small letters; of a host's name the ASCII form that the
+    DNS has (RFC 3492; a sharp s is no ss, as in IDNA 2008)."""
+    form = text.lower()
+    if schema.get("x-code") in ("domain", "subdomain"):
+        from unicodedata import normalize
+
+        labels = normalize("NFC", form).rstrip(".").split(".")
+        form = ".".join(x if x.isascii() else f"xn--{x.encode('punycode').decode()}" for x in labels)
+    return f"write {form}" if len(form) <= MANY_NAMES and re.fullmatch(schema["pattern"], form) else ""
 
 
 def _kind(schema: Schema) -> str | None:

@@ -11,13 +11,15 @@ Path = tuple[str | int, ...]
 
 
 class TlsConfig(NamedTuple):
-    """mode: acme, dns, internal, files, tunnel. `provider`: DNS provider (dns). `image`: a Caddy image with that
-    provider."""
+    """mode: acme, dns, internal, files, tunnel. What comes after `staging` is about mode dns, as `provider` is."""
 
     mode: str
     provider: str
     staging: bool
     path: Path
+    resolvers: tuple[str, ...] = ()
+    propagation_delay: str = ""
+    propagation_timeout: str = ""
 
 
 class UserConfig(NamedTuple):
@@ -50,7 +52,8 @@ class ServiceConfig(NamedTuple):
     """services.<name>: what the user says about a catalogue service. None or () where nothing is said.
 
     `enabled` None: as the profiles say. `allow` None: the catalogue's default. memory in bytes.
-    `container_images`/`environment` address the main container; `options` are those that the blueprint declares.
+    `image`, `environment`, secrets and `internet` address the main container and those of the same image, `memory` and
+    `cpus` the main one alone; `options` are those that the blueprint declares.
     """
 
     name: str
@@ -62,6 +65,10 @@ class ServiceConfig(NamedTuple):
     memory_bytes: int
     cpus: str
     environment: tuple[tuple[str, str], ...]
+    not_secret: tuple[str, ...]
+    secrets: tuple[str, ...]
+    user_secrets: tuple[str, ...]
+    internet: bool
     options: tuple[tuple[str, str], ...]
     path: Path
 
@@ -97,6 +104,7 @@ class AppConfig(NamedTuple):
     public: bool
     data: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
+    not_secret: tuple[str, ...]
     secrets: tuple[str, ...]
     user_secrets: tuple[str, ...]
     command: tuple[str, ...] | None

@@ -17,20 +17,21 @@ STAND_IN = "example.org"
 """A domain to judge the rest by where the file's own is missing or none."""
 
 
-def rest_can_be_checked(document: Document) -> bool:
-    """Take the refused values out of `document.values`; false where what is left cannot be judged by itself."""
+def rest_to_check(document: Document) -> set[Position] | None:
+    """Take the refused values out of the document: the places that may be wrong because of them, or None where what is
+    left cannot be judged by itself."""
     if any(not path or path[0] in EVERYWHERE or len(path) < CONTAINED.get(str(path[0]), 1) for path in document.faults):
-        return False
-    document.values = {"domain": STAND_IN, **_without_refused(document.values)}
-    return True
-
-
-def beside_faults(document: Document, problems: Iterable[Problem]) -> list[Problem]:
-    """Those that may not be a consequence of a fault: at other keys than it, and not at its entry as a whole."""
+        return None
     touched = set()
     for path in document.faults:
         entry, fault = (list(_places(document, path[:depth])) for depth in (2, 3))
         touched.update(entry[:2] + fault)
+    document.values = {"domain": STAND_IN, **_without_refused(document.values, document.root)}
+    return touched
+
+
+def beside_faults(touched: set[Position], problems: Iterable[Problem]) -> list[Problem]:
+    """Those that may not be a consequence of a fault: at other keys than it, and not at its entry as a whole."""
     return [problem for problem in problems if problem.position not in touched and problem.related not in touched]
 
 
@@ -59,11 +60,15 @@ def sound_part(config: Config, document: Document, problems: Iterable[Problem]) 
     )
 
 
-def _without_refused(value: Any) -> Any:
+def _without_refused(value: Any, node: Node) -> Any:
+    """`value` without what is None in it; of lists `node`, too, so that an index leads to the same item in both."""
     if isinstance(value, dict):
-        return {key: _without_refused(item) for key, item in value.items() if item is not None}
+        nodes = {key.value: child for key, child in node.value}
+        return {key: _without_refused(item, nodes[key]) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_refused(item) for item in value if item is not None]
+        kept = [(item, child) for item, child in zip(value, node.value) if item is not None]
+        node.value = [child for _, child in kept]
+        return [_without_refused(item, child) for item, child in kept]
     return value
 
 

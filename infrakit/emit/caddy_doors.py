@@ -164,7 +164,11 @@ def _certificate(deployment: Deployment) -> tuple[Directive, ...]:
         return (directive("tls", *names, origin=tls.origin),)
     if tls.mode == "dns":
         provider = directive("dns", tls.provider, Live(f"{{file.{SECRETS_DIRECTORY}/dns_token}}"))
-        return (directive("tls", block=(provider,), origin=tls.origin),)
+        proof = [directive("resolvers", *tls.resolvers)] if tls.resolvers else []
+        for name in ("propagation_delay", "propagation_timeout"):
+            if getattr(tls, name):
+                proof.append(directive(name, getattr(tls, name)))
+        return (directive("tls", block=(provider, *proof), origin=tls.origin),)
     return ()
 
 

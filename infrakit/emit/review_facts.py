@@ -121,11 +121,10 @@ def _doors(deployment: Deployment) -> Section:
         )
         for route in deployment.routes
     ]
-    columns = ("Address", "Who may pass", "Leads to", "Who asks")
     return section(
         "Doors",
         "Every address that somebody can open, and who may.",
-        columns,
+        ("Address", "Who may pass", "Leads to", "Who asks"),
         rows,
         "This host has no door.",
         deployment,
@@ -238,6 +237,7 @@ def _beyond(container: Container) -> tuple[Word, ...]:
     words += [Word(f"{name}: {_value(value)}", True) for name, value in container.privileges]
     if not container.read_only:
         words.append(Word("may change its own root file system"))
+    words += [Word(f"{name} in plain sight: no secret") for name in container.not_secret]
     return tuple(words) or (Word("none"),)
 
 

@@ -61,11 +61,12 @@ def judge(fleet: Fleet, locate: Callable[[Origin], Position]) -> list[Problem]:
         if service.kind == "catalogue"
         for container in service.containers
     }
-    problems = []
+    problems = {}
     for broken in found + shared_apart(shapes):
         place = locate(causes.get(broken.origin.document, broken.origin))
-        problems.append(Problem(place, broken.what, broken.code, broken.hint))
-    return problems
+        # Hosts that are alike break it alike: once is enough.
+        problems[place, broken.what] = Problem(place, broken.what, broken.code, broken.hint)
+    return list(problems.values())
 
 
 def shapes_of(fleet: Fleet) -> tuple[Deployment, ...]:

@@ -52,12 +52,13 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
 
 
 def _may_read(service: Service, container: Container, spec: SecretSpec, owner_kind: str, of_client: bool) -> bool:
-    """Its own, always. The catalogue's services know each other; so do apps that are keys of infrakit.yaml."""
+    """Its own, always. The catalogue's services know each other; so do apps that are keys of infrakit.yaml, and who is
+    given the same secret there as a service."""
     if spec.owner == service.name:
         return True
     if of_client:
         return service.kind == "catalogue" and container.name == WORKER
-    return service.kind == owner_kind != "blueprint"
+    return service.kind != "blueprint" and (service.kind == owner_kind or spec.origin.path[:1] == ("services",))
 
 
 def shared_apart(shapes: Sequence[Deployment]) -> list[Broken]:

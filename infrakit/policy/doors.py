@@ -29,18 +29,11 @@ def signed_in(deployment: Deployment) -> list[Broken]:
         for item in deployment.access.applications
         if item.oidc or item.saml
     }
-    found = []
+    found = [] if asks else _nobody_asks(deployment)
     for route in deployment.routes:
         if route.sign_in in ("forward_auth", "application") and not asks:
-            found.append(
-                Broken(
-                    route.origins[""],
-                    f"{route.hostname} has nobody to ask who comes",
-                    "no-sign-in",
-                    "add the profile identity, or public: true where everybody may come in",
-                )
-            )
-        elif route.sign_in == "forward_auth" and not route.allow:
+            continue
+        if route.sign_in == "forward_auth" and not route.allow:
             found.append(Broken(route.origins["allow"], f"nobody may open {route.hostname}", "nobody-allowed"))
         elif route.sign_in not in ("forward_auth", "application", "provider", "public", "fleet"):
             found.append(Broken(route.origins[""], f"{route.hostname}: no such way to sign in", "no-sign-in"))
@@ -57,3 +50,19 @@ def signed_in(deployment: Deployment) -> list[Broken]:
         elif route.sign_in == "provider" and route.service != "authentik":
             found.append(Broken(route.origins[""], f"{route.hostname} would not ask who comes", "no-sign-in"))
     return found
+
+
+def _nobody_asks(deployment: Deployment) -> list[Broken]:
+    """One for each app, whose line it is; one for the services of the catalogue, which come together."""
+    ours = {service.name for service in deployment.services if service.kind == "catalogue"}
+    asking = [route for route in deployment.routes if route.sign_in in ("forward_auth", "application")]
+    together = [route for route in asking if route.service in ours]
+    return [
+        Broken(
+            group[0].origins[""],
+            f"{', '.join(route.hostname for route in group)} ha{'ve' if group[1:] else 's'} nobody to ask who comes",
+            "no-sign-in",
+            "add the profile identity, or public: true where everybody may come in",
+        )
+        for group in [[route] for route in asking if route.service not in ours] + ([together] if together else [])
+    ]

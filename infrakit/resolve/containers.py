@@ -4,6 +4,7 @@ from typing import Any
 
 from infrakit.catalog.model import ContainerBlueprint
 from infrakit.catalog.references import Lookup, substitute
+from infrakit.lock import full_name
 from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
@@ -103,7 +104,7 @@ def build_container(
         origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
     if host.membership.get(name):
         origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
-    return _overridden(world, placed, container) if spec is placed.blueprint.main else container
+    return _overridden(world, placed, spec, container)
 
 
 def _base(world: World, placed: Placed, name: str) -> Origin:
@@ -183,20 +184,38 @@ def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[P
     )
 
 
-def _overridden(world: World, placed: Placed, container: Container) -> Container:
-    """The user's word about the main container of a service, or of an app with a blueprint of its own."""
+def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, container: Container) -> Container:
+    """The user's word about the main container of a service, or of an app with a blueprint of its own, and about those
+    that run the same image: two halves of one program."""
     said = placed.settings or placed.app
     if said is None:
         return container
+    main = placed.blueprint.main
     changes: dict[str, Any] = {}
     origins = dict(container.origins)
-    for field, value in (("image", said.image), ("memory_bytes", said.memory_bytes), ("cpus", said.cpus)):
-        key = "memory" if field == "memory_bytes" else field
+    limits = (("memory_bytes", "memory", said.memory_bytes), ("cpus", "cpus", said.cpus)) if spec is main else ()
+    for field, key, value in (("image", "image", _image(said.image, spec, main)), *limits):
         if value:
             changes[field] = value
             origins[key] = world.origin((*said.path, key), "containers")
-    if said.environment:
+    if said.environment and spec.image == main.image and not spec.one_shot:
         changes["environment"] = tuple(sorted({**dict(container.environment), **dict(said.environment)}.items()))
         for key, _ in said.environment:
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
-    return container._replace(**changes, origins=origins) if changes else container
+    container = container._replace(**changes, origins=origins) if changes else container
+    there = dict(container.environment) if said.not_secret else ()
+    return (
+        container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
+    )
+
+
+def _image(said: str, spec: ContainerBlueprint, main: ContainerBlueprint) -> str:
+    """The user's image for a container, "" where it keeps its own. Of another release of the same image, the images
+    that are released with it come along: those of its publisher that had its tag."""
+    if not said or spec.image == main.image:
+        return said
+    name, _, tag = main.image.rpartition(":")
+    other, _, other_tag = spec.image.rpartition(":")
+    said_name, _, said_tag = full_name(said).rpartition(":")
+    released_together = other_tag == tag and other.rpartition("/")[0] == name.rpartition("/")[0]
+    return f"{other}:{said_tag}" if released_together and said_name == name else ""

@@ -3,6 +3,8 @@
 `monitoring` on the only host brings its own sign-in and door; in a fleet with a core, the core has them.
 """
 
+from collections.abc import Iterable
+
 PROFILES = (
     "auto_update",
     "container_management",
@@ -20,7 +22,15 @@ PATTERNS = {
 }
 
 SIGN_IN = ("identity", "security")
-"""What a lone `monitoring` host needs besides, so that no page is open to everybody."""
+"""What a lone host that shows pages needs besides, so that none is open to everybody."""
+
+PAGES = ("container_management", "observability", "remote_access")
+"""Profiles whose services have pages."""
+
+
+def shows_pages(profiles: Iterable[str]) -> bool:
+    """Whether one of the profiles brings a page that somebody must be asked for."""
+    return not set(PAGES).isdisjoint(profiles)
 
 
 def profiles_of(patterns: tuple[str, ...], profiles: tuple[str, ...], *, alone: bool) -> tuple[str, ...]:
@@ -28,6 +38,6 @@ def profiles_of(patterns: tuple[str, ...], profiles: tuple[str, ...], *, alone: 
     found = set(profiles)
     for pattern in patterns:
         found.update(PATTERNS[pattern])
-    if alone and "observability" in found:
+    if alone and shows_pages(found):
         found.update(SIGN_IN)
     return tuple(sorted(found))

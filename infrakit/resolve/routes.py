@@ -146,8 +146,36 @@ def unreachable(world: World, locate: Locate) -> list[Problem]:
         if names:
             position = locate(host.config.path, key=True)
             what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
-            problems.append(Problem(position, what, "address-missing", "add address: with the host's LAN address"))
+            hint = "add address: with the host's LAN address"
+            if host.config.width:
+                hint = "a range has none: give each host an entry of its own with its address, or another pattern"
+            problems.append(Problem(position, what, "address-missing", hint))
     return problems
+
+
+def agents_connect(world: World, locate: Locate) -> list[Problem]:
+    """Agents of Portainer's on other hosts can check its certificate, and reach the port of its tunnel."""
+    agents = [host for host in world.hosts if host.has(HUB_AGENT)]
+    hub = next((host for host in world.hosts if host.has(HUB)), None)
+    if hub is None or not agents:
+        return []
+    tls = world.config.tls
+    who = (
+        f"the agent of {agents[0].shown}" if len(agents) == 1 else f"the agents of {', '.join(a.shown for a in agents)}"
+    )
+    if tls.mode == "tunnel":
+        what = f"tls.mode: {who} could not reach Portainer's port {world.config.network.tunnel_port} by a tunnel"
+        hint = f"switch off services.{HUB} or services.{HUB_AGENT}, or choose another mode"
+        return [Problem(locate((*tls.path, "mode")), what, "agent-apart", hint)]
+    placed = next(placed for placed in agents[0].placed if placed.name == HUB_AGENT)
+    unchecked = placed.settings is not None and ("insecure_poll", "true") in placed.settings.options
+    if unchecked or tls.mode != "internal" and not tls.staging:
+        return []
+    key = "mode" if tls.mode == "internal" else "staging"
+    what = f"tls.{key}: {who} could not check Portainer's certificate, and would not connect"
+    hint = f"for a network that you trust, services: {{{HUB_AGENT}: {{options: {{insecure_poll: true}}}}}}"
+    severity = "error" if key == "mode" else "warning"
+    return [Problem(locate((*tls.path, key)), what, "agent-apart", f"choose another mode; or, {hint}", severity)]
 
 
 def balanced(world: World, locate: Locate) -> list[Problem]:
@@ -155,7 +183,7 @@ def balanced(world: World, locate: Locate) -> list[Problem]:
     own."""
     found = []
     for app in world.config.apps:
-        hosts = [host for host in world.hosts if host.name in [name for name, _ in app.hosts]]
+        hosts = [host for host in world.hosts if host.shown in [name for name, _ in app.hosts]]
         runs = [placed for host in hosts for placed in host.placed if placed.app is app]
         if len(runs) < 2 or runs[0].blueprint.route is None:
             continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infrakit.config.model import ServiceConfig
 from infrakit.model import Container, Origin, SecretMount, SecretSpec
 from infrakit.resolve.world import DOOR, HostDraft, World
 
@@ -41,7 +42,17 @@ def _declared(world: World, host: HostDraft) -> Iterator[SecretSpec]:
             if placed.kind == "app":
                 assert placed.app is not None
                 origin = world.origin(placed.app.path, "secrets")
+            elif placed.settings is not None:
+                origin = _said(world, placed.settings, secret.name) or origin
             yield SecretSpec(*secret, (), origin, placed.name)
+
+
+def _said(world: World, service: ServiceConfig, name: str) -> Origin | None:
+    """Where the user gives a secret to a service of the catalogue's; None where the blueprint declares it."""
+    for key, names in (("secrets", service.secrets), ("user_secrets", service.user_secrets)):
+        if name in names:
+            return world.origin((*service.path, key, names.index(name)), "secrets")
+    return None
 
 
 def _mounted(host: HostDraft, name: str, specs: list[SecretSpec]) -> HostDraft:

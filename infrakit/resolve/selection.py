@@ -1,9 +1,11 @@
 """Which services run on which host: profiles, the user's `enabled`, placement, and what a service requires."""
 
+from infrakit.catalog.load import PASSWORD_LENGTH
+from infrakit.catalog.model import Blueprint, SecretBlueprint, SecretUse
 from infrakit.config.model import ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Origin
-from infrakit.resolve.world import DOOR, TUNNEL, HostDraft, Locate, Placed, World
+from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 
 def select_services(world: World) -> World:
@@ -13,12 +15,15 @@ def select_services(world: World) -> World:
     for host in world.hosts:
         wanted = _wanted(world, host, settings)
         placed = tuple(
-            Placed(blueprint, settings.get(name), None, wanted[name])
+            _placed(blueprint, settings.get(name), wanted[name])
             for name, blueprint in world.catalog.blueprints.items()
             if name in wanted
         )
         hosts.append(host._replace(placed=placed + _apps(world, host)))
-    return world._replace(hosts=tuple(_with_requirements(world, host, settings) for host in hosts))
+    placed_all = tuple(_with_requirements(world, host, settings) for host in hosts)
+    # Sign-in that was switched on or required where no profile brings it: the only host is the core, too.
+    core = world.core or (placed_all[0].name if len(placed_all) == 1 and placed_all[0].has(SIGN_IN) else "")
+    return world._replace(hosts=placed_all, core=core)
 
 
 def _wanted(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -> dict[str, Origin]:
@@ -38,6 +43,24 @@ def _wanted(world: World, host: HostDraft, settings: dict[str, ServiceConfig]) -
     return wanted
 
 
+def _placed(blueprint: Blueprint, said: ServiceConfig | None, cause: Origin) -> Placed:
+    """A service with the secrets and the way out that the user gives to its main container, and to those that run the
+    same image."""
+    if said is None or not (said.secrets or said.user_secrets or said.internet):
+        return Placed(blueprint, said, None, cause)
+    kinds = [("password", name) for name in said.secrets] + [("user", name) for name in said.user_secrets]
+    specs = [SecretBlueprint(name, kind, PASSWORD_LENGTH, False, f"for {blueprint.name}") for kind, name in kinds]
+    uses = tuple(SecretUse(name) for _, name in kinds)
+    image = blueprint.main.image
+    containers = tuple(
+        item._replace(secrets=item.secrets + uses, internet=item.internet or said.internet)
+        if item.image == image and not item.one_shot
+        else item
+        for item in blueprint.containers
+    )
+    return Placed(blueprint._replace(secrets=(*blueprint.secrets, *specs), containers=containers), said, None, cause)
+
+
 def _fits(placement: str, *, home: bool) -> bool:
     return placement == "host" or (placement == "core") == home
 
@@ -48,7 +71,7 @@ def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
     return tuple(
         Placed(world.blueprints[app.name], None, app, world.origin(app.path, "selection"))
         for app in world.config.apps
-        if app.name in world.blueprints and (host.name in [name for name, _ in app.hosts] if app.hosts else home)
+        if app.name in world.blueprints and (host.shown in [name for name, _ in app.hosts] if app.hosts else home)
     )
 
 
@@ -72,7 +95,7 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
         for name, asker, cause in required:
             if name in names or name not in world.catalog.blueprints or _is_off(settings, name):
                 continue
-            added = Placed(world.catalog.blueprints[name], settings.get(name), None, cause, asker)
+            added = _placed(world.catalog.blueprints[name], settings.get(name), cause)._replace(asked_by=asker)
             names.add(name)
             placed.append(added)
             queue.insert(0, added)

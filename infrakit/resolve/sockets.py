@@ -50,7 +50,8 @@ def _proxy(placed: Placed, consumer: str, spec: DockerBlueprint) -> SocketProxy:
 
 def _proxy_container(world: World, host: HostDraft, consumer: Container, proxy: SocketProxy) -> Container:
     """The template's container as the proxy of one consumer."""
-    template = Placed(world.catalog.blueprints[PROXY_TEMPLATE], None, None, proxy.origin)
+    said = next((item for item in world.config.services if item.name == PROXY_TEMPLATE), None)
+    template = Placed(world.catalog.blueprints[PROXY_TEMPLATE], said, None, proxy.origin)
     base = build_container(world, host, template, template.blueprint.main, References(world, host, template))
     name = f"{consumer.name}-socket"
     mounts = [

@@ -207,7 +207,7 @@ APPS = 'apps:\n  wiki: {image: "team/wiki:1", port: 3000}\n  blog:\n    image: "
 @pytest.fixture
 def with_apps(place, registry):
     """The file with two apps that no registry has; the lines that name their images."""
-    file = (place / "infrakit.yaml").read_text().replace("pattern: monitoring,", "pattern: full,") + APPS
+    file = (place / "infrakit.yaml").read_text().replace("monitoring,", "full,").replace("internal", "acme") + APPS
     for name in names_of(file.encode()):
         if "/team/" not in name:
             publish(registry, name)

@@ -21,6 +21,9 @@ def cases() -> dict[str, tuple[Deployment, Artifact]]:
     found = {}
     for name in ("full", "monitoring", "hybrid"):
         text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        if name == "hybrid":
+            # They could not connect in the modes internal and tunnel, and Caddy knows nothing of them.
+            text.append("services: {portainer-edge-agent: {enabled: false}}")
         for mode, tls in TLS.items():
             # The mode dns wants an image of the user's own, and says so; that does not concern the Caddyfile.
             line = TLS["acme"] if mode == "dns" else tls
@@ -252,3 +255,21 @@ def test_a_value_stays_one_token(tmp_path, value):
 
 def test_a_placeholder_that_we_mean_stays_one():
     assert token(Live("{host}")) == "{host}"
+
+
+def test_the_proof_of_mode_dns_is_asked_for_as_the_file_says():
+    text = "version: 1\ndomain: home.example.org\npattern: full\nservices: {caddy: {image: 'x/caddy:2.11.7'}}\n"
+    keys = "resolvers: [9.9.9.9, '[2620:fe::fe]:53'], propagation_delay: 600s, propagation_timeout: -1"
+    source = f"{text}tls: {{mode: dns, provider: cloudflare, {keys}}}\n".encode()
+    (host,) = compiler.load(source, "infrakit.yaml", lambda path: b"").fleet.deployments
+    sites = caddyfile.emit(host)[0].content.decode()
+    block = "\t\tresolvers 9.9.9.9 [2620:fe::fe]:53\n\t\tpropagation_delay 600s\n\t\tpropagation_timeout -1\n\t}\n"
+    assert sites.count(block) == sites.count("dns cloudflare") > 4
+
+
+def test_caddy_knows_how_to_ask_for_the_proof(tmp_path):
+    """Its own build has no provider: the keys stand before the line that it stops at."""
+    text = "a.example.org {\n\ttls {\n\t\tresolvers 9.9.9.9\n\t\tpropagation_delay 2m\n\t\tpropagation_timeout -1\n"
+    (tmp_path / "Caddyfile").write_text(f"{text}\t\tdns cloudflare x\n\t}}\n}}\n")
+    done = run("adapt", "--config", "Caddyfile", "--adapter", "caddyfile", folder=tmp_path)
+    assert MISSING in done.stderr

@@ -47,3 +47,10 @@ def test_every_value_has_a_cause():
     assert set(causes) == set(leaves(tree(HOST)))
     assert causes["ingress.0.hostname"] == origin("services", "a")
     assert causes["ingress.2.service"].path == ("services", "cloudflared")
+
+
+def test_the_token_that_is_asked_for_is_one_whose_rules_are_ours():
+    from infrakit.catalog import load_catalog
+
+    (secret,) = load_catalog().blueprints["cloudflared"].secrets
+    assert "managed locally" in secret.description and "cloudflared tunnel token" in secret.description

@@ -19,7 +19,7 @@ name: homelab
 domain: home.example.org
 timezone: Europe/Berlin
 contact: ops@example.org
-tls: {mode: internal}
+tls: {mode: acme}
 access: {administrators: [alice], groups: {family: [bob, carol]}}
 hosts:
   core: {pattern: full, address: 10.0.0.1}

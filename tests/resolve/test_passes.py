@@ -419,3 +419,93 @@ def test_an_app_is_warned_of_the_known_holes_of_an_image_that_the_catalogue_has_
 def test_a_service_may_have_an_image_of_any_maintained_line():
     for tag in ("2.39.9", "2.45.4", "3.1.0", "2.45"):
         assert fleet(f"{ONE}services: {{portainer: {{image: 'docker.io/portainer/portainer-ce:{tag}'}}}}\n")
+
+
+def container_of(host, name):
+    return next(item for service in host.services for item in service.containers if item.name == name)
+
+
+def test_what_is_said_about_authentik_reaches_both_of_its_halves():
+    keys = (
+        "image: 'x/authentik:2026.8.4', environment: {AUTHENTIK_EMAIL__HOST: mail}, user_secrets: [smtp_password], "
+        "secrets: [more], internet: true, memory: 1g"
+    )
+    host = fleet(
+        f"{ONE}services: {{authentik: {{{keys}}}}}\napps: {{wiki: {{image: 'x/y:1', user_secrets: [smtp_password]}}}}\n"
+    )[0]
+    for name in ("authentik", "authentik-worker"):
+        found = container_of(host, name)
+        assert found.image == "x/authentik:2026.8.4" and ("AUTHENTIK_EMAIL__HOST", "mail") in found.environment
+        assert {("smtp_password", ""), ("more", "")} <= set(found.secrets) and f"out_{name}" in found.networks
+        assert found.origins["image"].path == ("services", "authentik", "image")
+    assert (
+        container_of(host, "authentik").memory_bytes == 1 << 30 != container_of(host, "authentik-worker").memory_bytes
+    )
+    database = container_of(host, "authentik-database")
+    assert "postgres" in database.image and "out_authentik-database" not in database.networks
+    asked = next(spec for spec in host.secrets if spec.name == "smtp_password")
+    assert (asked.kind, asked.required_by) == ("user", ("authentik", "authentik-worker", "wiki"))
+    assert asked.origin.path == ("services", "authentik", "user_secrets", 0)
+
+
+@pytest.mark.parametrize(
+    "image, others", [("guacamole/guacamole:1.9.9", "docker.io/guacamole/guacd:1.9.9"), ("x/guacamole-totp:1.9.9", "")]
+)
+def test_images_that_are_released_together_change_together(image, others):
+    before = container_of(fleet(ONE)[0], "guacd").image
+    host = fleet(f"{ONE}services: {{guacamole: {{image: '{image}', environment: {{A: b}}}}}}\n")[0]
+    assert {container_of(host, name).image for name in ("guacamole", "guacamole-schema")} == {image}
+    assert container_of(host, "guacd").image == (others or before)
+    assert "postgres" in container_of(host, "guacamole-database").image
+    assert not container_of(host, "guacamole-schema").environment
+
+
+PAIR = "version: 1\ndomain: home.example.org\nhosts:\n  core: {pattern: full, address: 192.168.1.10}\n"
+
+
+@pytest.mark.parametrize(
+    "text, service",
+    [
+        ("pattern: edge\nservices: {authentik: {enabled: true}}\n", "portainer-edge-agent"),
+        ("pattern: edge\nservices: {guacamole: {enabled: true}}\n", "guacamole"),
+        ("profiles: [remote_access]\n", "guacamole"),
+        ("profiles: [container_management]\n", "portainer"),
+        ("hosts: {a: {profiles: [remote_access], address: 192.168.1.3}, b: {pattern: edge}}\n", "guacamole"),
+    ],
+)
+def test_who_shows_pages_alone_brings_the_sign_in_that_answers_for_them(text, service):
+    host = fleet("version: 1\ndomain: home.example.org\n" + text)[0]
+    assert {"authentik", "caddy", service} <= names(host) and host.core == host.host
+    asked = {route.hostname for route in host.routes if route.sign_in in ("forward_auth", "application")}
+    assert {item.url.removeprefix("https://") for item in host.access.applications} == asked
+    assert "administrators" in {group.name for group in host.access.groups}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "tls: {mode: internal}\nservices: {portainer-edge-agent: {options: {insecure_poll: true}}}\n",
+        "tls: {mode: tunnel}\nservices: {portainer: {enabled: false}}\n",
+        "tls: {mode: tunnel}\nservices: {portainer-edge-agent: {enabled: false}}\n",
+        "tls: {mode: files}\n",
+    ],
+)
+def test_agents_that_can_connect_or_are_not_there_are_accepted(more):
+    assert fleet(f"{PAIR}  shed: {{pattern: edge}}\n{more}")
+
+
+def test_an_agent_that_meets_a_test_certificate_is_a_warning():
+    text = f"{PAIR}  shed: {{pattern: edge}}\ntls: {{staging: true}}\n"
+    found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
+    assert [problem.code for problem in found] == ["agent-apart"]
+
+
+def test_an_app_without_a_page_runs_on_every_host_of_a_range():
+    text = f"{PAIR}  edge-[01:03]: {{pattern: edge}}\napps: {{probe: {{image: 'x/y:1', hosts: ['edge-[01:03]']}}}}\n"
+    assert ["probe" in names(host) for host in fleet(text)] == [False, True, True, True]
+
+
+def test_the_users_word_reaches_every_socket_proxy():
+    host = fleet(ONE + "services: {socket-proxy: {memory: 128m, image: 'x/haproxy:3.2.99'}}\n")[0]
+    proxies = [item for service in host.services for item in service.containers if item.name.endswith("-socket")]
+    assert proxies and {(item.memory_bytes, item.image) for item in proxies} == {(128 << 20, "x/haproxy:3.2.99")}

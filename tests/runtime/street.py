@@ -118,8 +118,8 @@ class Pair(NamedTuple):
 
 @contextmanager
 def fleet_of(text: str, home: Path):
-    """The core and the shed of `text`, each with its certificate."""
-    hosts = hosts_of(text)
+    """The core and the shed of `text`, each with its certificate; agents of Portainer could not connect to them."""
+    hosts = hosts_of(f"{text}\nservices: {{portainer-edge-agent: {{enabled: false}}}}\n")
     folders = {name: home / name for name in hosts}
     for name, folder in folders.items():
         folder.mkdir()

@@ -31,12 +31,12 @@ from infrakit.resolve.checks.network import (
 )
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.ports import ports_apart
-from infrakit.resolve.checks.secrets import secrets_apart
-from infrakit.resolve.checks.services import options_known, services_known, versions_high_enough
+from infrakit.resolve.checks.secrets import called_plain, secrets_apart
+from infrakit.resolve.checks.services import options_known, run_somewhere, services_known, versions_high_enough
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
-from infrakit.resolve.routes import balanced, unreachable
+from infrakit.resolve.routes import agents_connect, balanced, unreachable
 from infrakit.resolve.selection import select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
@@ -65,10 +65,13 @@ CHECKS = (
 )
 
 DECIDED = (
+    run_somewhere,
     unreachable,
+    agents_connect,
     balanced,
     unmet_needs,
     slugs,
+    called_plain,
     addresses_for_docker,
     ports_apart,
     room,

@@ -41,6 +41,9 @@ def known_people(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
         if group.name == ADMINISTRATORS:
             what = "access.groups.administrators: this group has a key of its own"
             found.append(Problem(locate(group.path, key=True), what, "name-clash", "write access.administrators"))
+    by_themselves = {
+        name for name, item in catalog.blueprints.items() if item.route is None or item.route.sign_in != "forward_auth"
+    }
     for kind, items in (("services", config.services), ("apps", config.apps)):
         for item in items:
             for name, path in item.allow or ():
@@ -58,7 +61,7 @@ def known_people(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
                         related=locate((*item.path, "allow"), key=True),
                     )
                 )
-            elif item.public:
+            elif item.public and item.name not in by_themselves:
                 what = f"{kind}.{item.name}.public: anybody who reaches this address may open it"
                 found.append(
                     Problem(

@@ -8,6 +8,7 @@ from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
 MOST_HOSTS = 20_000
+APART = "a host whose pages somebody opens has an entry of its own, with its address"
 
 
 def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -61,14 +62,14 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
                 found.append(
                     Problem(locate(path), f"apps.{app.name}.hosts: there is no host {name}", "unknown-host", hint)
                 )
-            elif listed[name].width:
-                what = f"apps.{app.name}.hosts: {name} is a range, whose hosts have no address"
+            elif listed[name].width and app.port:
+                what = f"apps.{app.name}.hosts: {name} is a range, whose hosts have no address to lead to a page"
                 found.append(
                     Problem(
                         locate(path),
                         what,
                         "range-app",
-                        "give the host an entry of its own",
+                        f"{APART}, or leave out port",
                         related=locate(listed[name].path, key=True),
                     )
                 )
@@ -89,7 +90,7 @@ def _range(host: HostConfig, locate: Locate) -> list[Problem]:
                 locate((*host.path, "address")),
                 f"hosts.{host.name}.address: one address for a range of hosts",
                 "range",
-                "remove it",
+                f"remove it; {APART}",
             )
         ]
     return []

@@ -1,10 +1,11 @@
-"""secrets and user_secrets of apps -> Problems: a name means one thing."""
+"""secrets and user_secrets of apps and services -> Problems: a name means one thing."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.model import AppConfig, Config, Path
+from infrakit.config.check import nearest
+from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
 from infrakit.errors import Problem
 from infrakit.resolve.apps import oidc_secret
-from infrakit.resolve.world import Locate
+from infrakit.resolve.world import Locate, World
 
 OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key")
 """Secrets of Caddy."""
@@ -14,14 +15,15 @@ Owner = tuple[str, str, Path | None]
 
 
 def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """No app takes the name of a service's secret; apps may share one that both mint, or both ask for."""
+    """Nobody takes the name of a secret of the catalogue's; a secret that the user names may be shared by all who mint
+    it, or by all who ask for it."""
     owner = of_catalogue(catalog)
     found = []
-    for name, app, kind, path in _said(config):
-        other, other_kind, other_path = owner.setdefault(name, (f"apps.{app.name}", kind, path))
-        if other == f"apps.{app.name}" or kind and kind == other_kind:
+    for name, said, kind, path in _said(config):
+        other, other_kind, other_path = owner.setdefault(name, (said, kind, path))
+        if kind == other_kind and (kind or said == other):
             continue
-        what = f"apps.{app.name}: the secret {name} is one of {other}"
+        what = f"{said}: the secret {name} is one of {other}"
         found.append(
             Problem(
                 locate(path),
@@ -32,6 +34,26 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
             )
         )
     return found
+
+
+def called_plain(world: World, locate: Locate) -> list[Problem]:
+    """What the user calls no secret stands in an environment of that service or app."""
+    found = {}
+    for host in world.hosts:
+        for placed, service in zip(host.placed, host.services):
+            said = placed.settings or placed.app
+            if said is None or not said.not_secret:
+                continue
+            names = {name for container in service.containers for name, _ in container.environment}
+            for number, name in enumerate(said.not_secret):
+                if name not in names:
+                    close = {known.lower(): known for known in names}.get(nearest(name, map(str.lower, names)), "")
+                    where = f"{said.path[0]}.{said.name}"
+                    what = f"{where}.not_secret: there is no {name} in its environment"
+                    hint = f"did you mean {close}?" if close else f"remove it, or add it to {where}.environment"
+                    place = locate((*said.path, "not_secret", number))
+                    found[place] = Problem(place, what, "unknown-name", hint)
+    return list(found.values())
 
 
 def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
@@ -45,17 +67,18 @@ def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
 
 def of_apps(config: Config) -> dict[str, Owner]:
     """Every secret that keys of apps name, with the first that does."""
-    return {name: (f"apps.{app.name}", kind, path) for name, app, kind, path in reversed(_said(config))}
+    return {name: (said, kind, path) for name, said, kind, path in reversed(_said(config))}
 
 
-def _said(config: Config) -> list[tuple[str, AppConfig, str, Path]]:
-    """(name, app, kind, path) of every secret of every app; the one of an OIDC client is nobody else's."""
-    found = []
+def _said(config: Config) -> list[tuple[str, str, str, Path]]:
+    """(name, whose, kind, path) of every secret of the file; the one of an OIDC client is nobody else's."""
+    found: list[tuple[str, str, str, Path]] = []
+    entries: tuple[AppConfig | ServiceConfig, ...] = (*config.apps, *config.services)
+    for entry in entries:
+        said = f"{entry.path[0]}.{entry.name}"
+        for kind, key, names in (("minted", "secrets", entry.secrets), ("asked", "user_secrets", entry.user_secrets)):
+            found += [(name, said, kind, (*entry.path, key, number)) for number, name in enumerate(names)]
     for app in config.apps:
-        found += [(name, app, "minted", (*app.path, "secrets", number)) for number, name in enumerate(app.secrets)]
-        found += [
-            (name, app, "asked", (*app.path, "user_secrets", number)) for number, name in enumerate(app.user_secrets)
-        ]
         if app.oidc is not None:
-            found.append((oidc_secret(app.name), app, "", (*app.path, "oidc")))
+            found.append((oidc_secret(app.name), f"apps.{app.name}", "", (*app.path, "oidc")))
     return found

@@ -1,13 +1,23 @@
-"""services.*: names and options that exist, images that are new enough."""
+"""services.*, profiles: keys that have an effect, names and options that exist, images that are new enough."""
 
 import re
 
-from infrakit.catalog.model import Catalog, ContainerBlueprint, OptionBlueprint
+from infrakit.catalog.model import Catalog, ContainerBlueprint, OptionBlueprint, RouteBlueprint
 from infrakit.config.check import nearest
-from infrakit.config.model import Config, HostConfig
+from infrakit.config.model import Config, HostConfig, Path, ServiceConfig
 from infrakit.errors import Position, Problem
 from infrakit.resolve.patterns import profiles_of
-from infrakit.resolve.world import Locate
+from infrakit.resolve.world import PROXY_TEMPLATE, TUNNEL, Locate, World
+
+IDLE = {
+    "allow": "everybody may sign in; what a user may open is said there",
+    "enabled": "it comes beside each container that asks Docker, and never alone",
+    "internet": "it answers one container, and asks Docker alone",
+    "public": "it asks who comes by itself, and would have nobody to ask",
+    "secrets": "a socket proxy has none",
+    "user_secrets": "a socket proxy has none",
+}
+"""Why a key has no effect."""
 
 
 def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -47,21 +57,61 @@ def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
             elif said and route is None:
                 what = f"services.{service.name}.{key}: the service has no page"
                 found.append(Problem(locate(path, key=True), what, "no-door", "remove it"))
-        if service.public and service.name == "authentik":
-            found.append(
-                Problem(
-                    locate((*service.path, "public"), key=True),
-                    "services.authentik.public: it asks everybody itself",
-                    "no-door",
-                    "remove it",
-                )
-            )
+        for key in _idle(service, route):
+            what = f"services.{service.name}.{key}: {IDLE[key]}"
+            found.append(Problem(locate((*service.path, key), key=True), what, "no-effect", "remove it"))
         needing = _doors(config, catalog, asking=service.name == "authentik")
         if service.enabled is False and service.name in ("authentik", "caddy") and needing:
             what = f"services.{service.name}.enabled: {', '.join(needing)} need{'s' if len(needing) == 1 else ''} it"
             hint = "leave it on, or switch them off" + (", or make them public" if service.name == "authentik" else "")
             found.append(Problem(locate((*service.path, "enabled")), what, "needed", hint))
     return found
+
+
+def _idle(service: ServiceConfig, route: RouteBlueprint | None) -> list[str]:
+    """Keys that could have no effect on this service, or only half of one."""
+    if service.name == PROXY_TEMPLATE:
+        said = (("enabled", service.enabled is not None), ("internet", service.internet))
+        return [*(key for key, there in said if there), *_secret_keys(service)]
+    found = [key for key in ("public",) if service.public and route is not None and route.sign_in != "forward_auth"]
+    if service.allow is not None and route is not None and route.sign_in == "provider":
+        found.append("allow")
+    return found
+
+
+def _secret_keys(service: ServiceConfig) -> list[str]:
+    return [key for key, names in (("secrets", service.secrets), ("user_secrets", service.user_secrets)) if names]
+
+
+def run_somewhere(world: World, locate: Locate) -> list[Problem]:
+    """What the file switches on runs on a host, and a profile that a host names brings something there."""
+    found = []
+    off = {service.name for service in world.config.services if service.enabled is False}
+    for service in world.config.services:
+        if service.enabled and not any(host.has(service.name) for host in world.hosts):
+            what = f"services.{service.name}.enabled: it would run on the core, and no host is one"
+            hint = "give one host the pattern full, or the profile that brings it"
+            found.append(Problem(locate((*service.path, "enabled")), what, "runs-nowhere", hint))
+    tunnelled = [route for host in world.hosts if host.has(TUNNEL) for route in host.routes if route.sign_in != "fleet"]
+    if world.config.tls.mode == "tunnel" and not tunnelled:
+        what = "tls.mode: there is no page that a tunnel could lead to"
+        found.append(Problem(locate((*world.config.tls.path, "mode")), what, "no-effect", "remove it, or add an app"))
+    for host in world.hosts:
+        entry = host.config or world.config
+        base: Path = host.config.path if host.config is not None else ()
+        for number, profile in enumerate(entry.profiles):
+            brought = {name for name, item in world.catalog.blueprints.items() if profile in item.profiles}
+            if brought - off and not any(host.has(name) for name in brought):
+                what = f"{'.'.join([*map(str, base), 'profiles'])}: {profile} brings nothing to {host.shown}"
+                hint = f"remove it: {', '.join(sorted(brought - off))} {_elsewhere(world, brought)}"
+                found.append(Problem(locate((*base, "profiles", number)), what, "runs-nowhere", hint))
+    return found
+
+
+def _elsewhere(world: World, brought: set[str]) -> str:
+    if any(host.has(name) for host in world.hosts for name in brought):
+        return f"runs at {world.core}" if len(brought) == 1 else f"run at {world.core}"
+    return "would run on the core"
 
 
 def _doors(config: Config, catalog: Catalog, *, asking: bool) -> list[str]:

@@ -15,8 +15,11 @@ PRIVATE_NAMES = (
 .internal), or a router answers for them at home."""
 
 SEVERAL_VALUES = (
-    *("acmedns", "alidns", "azure", "directadmin", "easydns", "googleclouddns", "inwx", "namecheap", "netcup", "ovh"),
-    *("porkbun", "rfc2136", "route53", "scaleway", "tencentcloud", "transip"),
+    *("acmedns", "acmeproxy", "alidns", "allinkl", "azure", "bluecat", "cloudns", "directadmin", "dnsmadeeasy"),
+    *("domainnameshop", "dynu", "easydns", "edgeone", "exoscale", "glesys", "googleclouddns", "hexonet", "hosterby"),
+    *("inwx", "loopia", "luadns", "mailinabox", "metaname", "mythicbeasts", "namecheap", "namedotcom", "neoserv"),
+    *("netcup", "nfsn", "oraclecloud", "ovh", "porkbun", "powerdns", "rfc2136", "route53", "scaleway", "selectel"),
+    *("simplydotcom", "spaceship", "tencentcloud", "transip", "unifi", "wedos", "westcn"),
 )
 """Providers whose module wants more than a token (the READMEs of caddy-dns, seen 2026-11)."""
 
@@ -74,17 +77,12 @@ def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
                     "build one with xcaddy and name it: services.caddy.image",
                 )
             )
-    elif tls.provider:
-        path = (*tls.path, "provider")
-        found.append(
-            Problem(
-                locate(path, key=True),
-                f"tls.provider: mode {tls.mode} asks no provider",
-                "tls-provider",
-                "remove it",
-                related=mode,
-            )
-        )
+    else:
+        for key in ("provider", "resolvers", "propagation_delay", "propagation_timeout"):
+            if getattr(tls, key):
+                what = f"tls.{key}: mode {tls.mode} asks no provider"
+                place = locate((*tls.path, key), key=True)
+                found.append(Problem(place, what, "tls-provider", "remove it", related=mode))
     off = next(
         (service for service in config.services if service.name == "cloudflared" and service.enabled is False), None
     )
@@ -98,6 +96,11 @@ def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
                 related=mode,
             )
         )
+    on = next((item for item in config.services if item.name == "cloudflared" and item.enabled), None)
+    if tls.mode != "tunnel" and on is not None:
+        what = f"services.cloudflared.enabled: with mode {tls.mode} nobody comes by a tunnel"
+        hint = "remove it, or write tls: {mode: tunnel}"
+        found.append(Problem(locate((*on.path, "enabled")), what, "no-effect", hint))
     if tls.staging and tls.mode not in ("acme", "dns"):
         path = (*tls.path, "staging")
         found.append(

@@ -1,0 +1,122 @@
+"""What of an environment is a secret: by its name, and by itself."""
+
+import random
+import string
+
+import pytest
+
+from infrakit.compiler import load
+from infrakit.emit import emit
+from infrakit.errors import ConfigurationInvalid
+from infrakit.policy.secrets import is_drawn, what_is_secret
+
+APP = "version: 1\ndomain: home.example.org\npattern: full\napps: {wiki: {image: 'x/y:1', port: 80, KEYS}}\n"
+HEX = "8f14e45fceea167a5a36dedd4bea2543"
+BASE64 = "dGhpcyBpcyBub3Qgd29yZHM7MTIzNDU2Nzg5MGFi"
+
+PLAIN = [
+    ("DISABLE_ADMIN_TOKEN", "true"),
+    ("MYSQL_RANDOM_ROOT_PASSWORD", "1"),
+    ("ALLOW_EMPTY_PASSWORD", "yes"),
+    ("MAX_TOKEN", "4096"),
+    ("ACCESS_TOKEN", "15m"),
+    ("ACCESS_TOKENS", "none"),
+    ("SSH_PRIVATE_KEY", "/keys/id_ed25519"),
+    ("SSL_KEY", "/etc/ssl/private/home.example.org.key"),
+    ("TLS_KEY", "./key.pem"),
+    ("DB_PASSWORD", "/run/secrets/db"),
+    ("AUTHENTIK_EMAIL__PASSWORD", "file:///run/secrets/smtp_password"),
+    ("DB_PASSWORD_FILE", "/run/secrets/db"),
+    ("OAUTH_TOKEN", "https://auth.example.org/application/o/token/"),
+    ("PWD", "/app"),
+    ("BYPASS", "10.0.0.0/8"),
+    ("VAPID_PUBLIC_KEY", BASE64),
+    ("SORT_KEY", "created_at"),
+    ("BASIC_AUTH", "disabled"),
+    ("APP_KEY", "name-of-the-key-in-the-store"),
+    ("IDEMPOTENCY_KEY", "SomeLongWordsInCapitalsLikeThese"),
+    ("TITLE", "Basic setup of my home"),
+    ("URL", "https://home.example.org/page?x=1#y"),
+    ("URL", "https://host:443/@user/feed"),
+    ("URL", "http://[fd00::1]:80/@x"),
+    ("DB", "postgres://u@db/x"),
+    ("DB", "postgres://u:$PASSWORD@db/x"),
+    ("DB", "postgres://u:${DB_PASSWORD}@db/x"),
+    ("DB", "postgres://u:<password>@db/x"),
+    ("IMAGE", "x/y:1@sha256:" + "a1" * 32),
+    ("REPOSITORY", "git@github.com:owner/name"),
+    ("CONTACT", "mailto:bob@example.org"),
+    ("ROOM", "@bob:example.org"),
+    ("COMMIT", HEX),
+    ("JAVA_OPTS", "-Xmx256m -Djavax.net.ssl.keyStore=/keys/store"),
+    ("OPTIONS", "password=/run/secrets/db"),
+    ("DSN", "host=db user=u password=$PASSWORD"),
+]
+SECRET = [
+    ("DB_PASSWORD", "hunter2"),
+    ("DB_PWD", "hunter2"),
+    ("SMTP_PWD", "x"),
+    ("ADMIN_PW", "letmein"),
+    ("PGPASSWORD", "0000"),
+    ("PASSWORD_2", "hunter2"),
+    ("database__connection__password", "hunter2"),
+    ("MYSQL_ROOT_PASSWORD", "123456"),
+    ("SECRET_KEY_BASE", "change me"),
+    ("API_KEYS", "one,two"),
+    ("APP_KEY", f"base64:{BASE64}"),
+    ("LICENSE", HEX),
+    ("PLEX_CLAIM", "claim-4fXz9Kq2LmN7pR1sT8vW"),
+    ("SLACK_WEBHOOK", "https://hooks.example.org/services/T0/B0/x9Kq2LmN7pR1sT8vW3yZ"),
+    ("PASSWORD", "/S3cr3t9Kq2LmN7pR1sT8vW"),
+    ("DATABASE_URL", "postgres://u:hunter2@db/x"),
+    ("CACHE", "redis://:s3cr3t@r"),
+    ("BROKER", "amqp://a@one,amqp://b:word@two"),
+    ("DATABASE_URL", "postgres://u:a/b?c@db/x"),
+    ("DATABASE_URL", "postgres://u:12345@db/x"),
+    ("GIT", "https://9f8e7d6c5b4a39281706f5e4@git.example.org/x"),
+    ("DSN", "root:hunter2@tcp(db:3306)/x"),
+    ("RELAY", "user:hunter2@mail.example.org:587"),
+    ("DSN", "host=db user=u password=hunter2"),
+    ("CONNECTION", "Server=db;User=u;Pwd=hunter2;"),
+    ("LINK", "jdbc:postgresql://db/x?user=u&password=hunter2"),
+    ("JAVA_OPTS", "-Djavax.net.ssl.trustStorePassword=hunter2"),
+    ("FOO", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("HEADER", "Bearer abcdefghijklmnop"),
+    ("CERT", "-----BEGIN EC PRIVATE KEY-----"),
+]
+
+
+@pytest.mark.parametrize("key, value", PLAIN)
+def test_what_is_no_secret_passes(key, value):
+    assert what_is_secret(key, value) == ""
+
+
+@pytest.mark.parametrize("key, value", SECRET)
+def test_a_secret_is_found(key, value):
+    assert what_is_secret(key, value)
+
+
+def test_drawn_text_is_told_from_words():
+    chance = random.Random(26)
+    for alphabet in (string.ascii_letters + string.digits, "0123456789abcdef"):
+        drawn = ["".join(chance.choices(alphabet, k=40)) for _ in range(500)]
+        assert sum(map(is_drawn, drawn)) >= 495
+    words = (
+        "postgres-primary-database-2",
+        "ghcr.io.owner.name.v2026.8.3",
+        "SomeLongWordsInCapitals2Like",
+        "a" * 40 + "1",
+    )
+    assert not any(map(is_drawn, words))
+
+
+def test_the_users_word_makes_it_none_and_the_review_shows_it():
+    keys = "environment: {WIKI_TOKEN: hunter2, OTHER_TOKEN: hunter2}"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(APP.replace("KEYS", keys).encode(), "infrakit.yaml", lambda name: b"")
+    assert len(refused.value.problems) == 2
+    assert "hunter2" not in " ".join(problem.text() for problem in refused.value.problems)
+    text = APP.replace("KEYS", f"{keys}, not_secret: [WIKI_TOKEN, OTHER_TOKEN]")
+    host = load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments[0]
+    review = next(item.content.decode() for item in emit(host) if item.path == "REVIEW.md")
+    assert "WIKI_TOKEN in plain sight" in review.replace("\\", "")
