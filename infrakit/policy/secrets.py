@@ -85,11 +85,17 @@ def what_is_secret(key: str, value: str) -> str:
     told = value.startswith(PREFIXES) and " " not in value.removeprefix("Bearer ").removeprefix("Basic ")
     if told and len(value) > SHORTEST_DRAWN or "PRIVATE KEY-----" in value:
         return A_SECRET
-    if "@" in value and (_has_userinfo(value) or _is_word(re.match(_SCHEMELESS, value))):
+    if "@" in value and ":" in value and (_has_userinfo(value) or _is_word(re.match(_SCHEMELESS, value))):
         return "a password in an address"
-    if "=" in value and any(_is_word(match) for match in re.finditer(_ASSIGNED, value, re.IGNORECASE)):
+    if _may_assign(value) and any(_is_word(match) for match in re.finditer(_ASSIGNED, value, re.IGNORECASE)):
         return "a secret among its words"
     return ""
+
+
+def _may_assign(value: str) -> bool:
+    """Asked before the pattern, which costs a compile more than all values."""
+    words = value.lower() if "=" in value else ""
+    return any(word in words for word in ("pass", "pwd", "secret", "token", "key"))
 
 
 def _is_secret(name: str, value: str, plain: bool) -> bool:

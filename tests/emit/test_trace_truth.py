@@ -27,7 +27,7 @@ hosts:
 services:
   dozzle: {allow: [administrators], subdomain: logs}
   glances: {memory: 256m, cpus: "0.5", environment: {GLANCES_OPT: "-w"}}
-  portainer: {image: "portainer/portainer-ee:2.39.0"}
+  portainer: {image: "portainer/portainer-ee:2.39.9"}
 apps:
   wiki:
     title: The wiki
