@@ -180,8 +180,8 @@ with socket.create_connection((socket.gethostbyname(socket.gethostname()), 8000)
     print(way.recv(99).decode().partition("\\r")[0])
 """  # noqa: E501 -- verbatim text
 WITH_AN_EDGE_HOST = (
-    "sed -i.one-host 's/^pattern: full$/hosts: {homelab: {pattern: full}, cabin: {pattern: edge}}/' "
-    "/etc/infrakit/infrakit.yaml"
+    "sed -i.one-host -e 's/^pattern: full$/hosts: {homelab: {pattern: full}, cabin: {pattern: edge}}/' "
+    "-e '$a services: {portainer-edge-agent: {options: {insecure_poll: true}}}' /etc/infrakit/infrakit.yaml"
 )
 
 
