@@ -94,7 +94,14 @@ def test_the_bytecode_in_the_archive_is_what_its_sources_say(pyz):
 
 def instructions(code) -> tuple:
     """What a code object does."""
-    constants = tuple(instructions(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts)
+    constants = tuple(
+        instructions(item)
+        if isinstance(item, CodeType)
+        else sorted(map(repr, item))  # a set has an order of its own in every process
+        if isinstance(item, frozenset)
+        else repr(item)
+        for item in code.co_consts
+    )
     return code.co_name, code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_flags
 
 
