@@ -1,14 +1,14 @@
 """infrakit.yaml -> one tree per host, written only where something changes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from infrakit.changes import compare, facts_of
+from infrakit.changes import compare, facts_of, renamed, volumes_of
 from infrakit.cli import source
 from infrakit.cli.report import Report
 from infrakit.emit import emit, stencil
-from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, UsageProblem
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, InfraKitError, UsageProblem
 from infrakit.model import Deployment
 from infrakit.resolve.world import HOST_TOKEN
 from infrakit.system import secrets, stamp, tree
@@ -37,8 +37,13 @@ def compile_file(
             return report.finish_check(plans, show_diff=diff, as_json=as_json)
         os.makedirs(output, exist_ok=True)
         with locked(output):
-            folders = _write_trees(plans, compiled.fleet, output, None if host else force, report)
+            departed = _departed(compiled.fleet, output)
+            folders = _write_trees(plans, output, report)
+            carried = [] if no_secrets else _carry_secrets(folders, departed, alone=bool(host))
             _settle_secrets(folders, report, mint=not no_secrets)
+            if not host:
+                _take_away(departed, force, report)
+            report.data(compiled.fleet.name, carried)
             if report.changed:
                 sync(output)
             stamp.write(output, found, example, report)
@@ -47,10 +52,9 @@ def compile_file(
 
 
 def _write_trees(
-    plans, fleet, output: str, force_departed: bool | None, report: Report
+    plans: Iterable[tuple[Deployment, tree.TreePlan]], output: str, report: Report
 ) -> list[tuple[Deployment, str]]:
-    """Stage every host, then put all in place. `force_departed` None: hosts that are not in `plans` are none of our
-    business."""
+    """Stage every host, then put all in place."""
     staged, folders = [], []
     tree.sweep(output)
     try:
@@ -58,18 +62,45 @@ def _write_trees(
             staged.append(tree.stage(plan))
             report.written(deployment, plan)
             folders.append((deployment, plan.folder))
-        if force_departed is not None:
-            for name, plan in _departed(fleet, output, force_departed):
-                staged.append(tree.stage(plan))
-                report.departed(name, plan)
         if report.changed:
             sync(output)
         for item in filter(None, staged):
             tree.commit(item)
     finally:
         tree.sweep(output)
-    report.left_behind()
     return folders
+
+
+def _carry_secrets(
+    folders: list[tuple[Deployment, str]], departed: list[str], *, alone: bool
+) -> list[tuple[str, str, str]]:
+    """What was made for hosts that have left the file goes to who misses it: (host, departed host, secret) of each.
+    `alone`: only one host is compiled, and who else misses it is not known."""
+    carried = []
+    for move in secrets.to_carry(departed, ((folder, deployment.secrets) for deployment, folder in folders)):
+        left, first = os.path.basename(move.departed), move.takers[0]
+        if len(move.takers) > 1 or alone:
+            names = " or ".join(os.path.basename(folder) for folder in move.takers)
+            raise InfraKitError(
+                f"{left} has left the file, and its secret {move.name} may be the one of {names}: a new one would not "
+                "open the data that is there",
+                f"who was {left}? mv {move.departed}/secrets {first}/secrets; nobody: rm -r {move.departed}/secrets",
+            )
+        secrets.carry(move)
+        carried.append((os.path.basename(first), left, move.name))
+    return carried
+
+
+def _take_away(departed: list[str], force: bool, report: Report) -> None:
+    """Our files of hosts that have left the file; their secrets, and what was edited by hand, stay."""
+    for folder in departed:
+        before = volumes_of(tree.read_manifest(folder).get("facts"))
+        plan = tree.plan_tree(folder, (), None, force=force)
+        staged = tree.stage(plan)
+        if staged:
+            tree.commit(staged)
+        report.departed(os.path.basename(folder), plan, before)
+    report.left_behind()
 
 
 def _plans(
@@ -92,26 +123,24 @@ def _plans(
             folder = os.path.join(output, name)
             about = {"infrakit": 1, "project": fleet.name, "host": name, "facts": facts}
             plan = tree.plan_tree(folder, artifacts, about, force=force)
-            if not plan.fresh and plan.manifest_changes:
-                report.facts(name, compare(tree.read_manifest(folder).get("facts"), facts))
+            if plan.manifest_changes and not (plan.fresh and names):
+                old = tree.read_manifest(folder)
+                if not plan.fresh:
+                    report.facts(name, [*renamed(old.get("project"), fleet.name), *compare(old.get("facts"), facts)])
+                report.volumes[name] = volumes_of(old.get("facts")), volumes_of(facts)
             yield one, plan
     if host and not known:
         raise UsageProblem(f"there is no host {host} in the file")
 
 
-def _departed(fleet, output: str, force: bool) -> Iterator[tuple[str, tree.TreePlan]]:
-    """Trees of hosts that have left the file, of this project only: our files go; secrets, and what was edited by hand,
-    stay."""
-    names = set()
-    for deployment, range_names in fleet.deployments.groups():
-        names.update([deployment.host] if range_names is None else range_names)
+def _departed(fleet, output: str) -> list[str]:
+    """Folders of hosts that have left the file, of this project only."""
+    names = fleet.deployments.names()
     with os.scandir(output) as entries:
         others = sorted(item.name for item in entries if item.is_dir(follow_symlinks=False) and item.name not in names)
-    for name in others:
-        folder = os.path.join(output, name)
-        old = tree.read_manifest(folder)
-        if old.get("infrakit") == 1 and old.get("project") == fleet.name:
-            yield name, tree.plan_tree(folder, (), None, force=force)
+    folders = [os.path.join(output, name) for name in others]
+    manifests = [(folder, tree.read_manifest(folder)) for folder in folders]
+    return [folder for folder, old in manifests if old.get("infrakit") == 1 and old.get("project") == fleet.name]
 
 
 def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mint: bool) -> None:

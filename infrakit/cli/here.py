@@ -2,14 +2,16 @@
 
 import os
 import socket
+from collections.abc import Collection
 
 from infrakit.cli import source
 from infrakit.cli.talk import say
 from infrakit.compiler import Compiled
-from infrakit.errors import MachineUnfit, UsageProblem
+from infrakit.errors import UsageProblem
 from infrakit.host.checks import Finding
 from infrakit.host.fit import fitted
 from infrakit.model import Deployment
+from infrakit.stack import moves
 from infrakit.stack.layout import CONFIGURATION, HOSTS
 from infrakit.system import secrets
 from infrakit.system.machine import Machine
@@ -33,7 +35,7 @@ def deployment_of(compiled: Compiled, name: str | None) -> Deployment:
 
 def _named(compiled: Compiled, name: str | None) -> Deployment:
     hosts = list(compiled.fleet.deployments)
-    wanted = name or (hosts[0].host if len(hosts) == 1 else socket.gethostname().partition(".")[0])
+    wanted = name or (hosts[0].host if len(hosts) == 1 else _called(compiled.fleet.deployments.names()))
     for deployment in hosts:
         if deployment.host == wanted:
             return deployment
@@ -45,23 +47,29 @@ def _named(compiled: Compiled, name: str | None) -> Deployment:
     )
 
 
-def findings(deployment: Deployment) -> list[Finding]:
-    """Where this is another machine than the file says, or a secret is missing that only the user has."""
-    found = []
+def _called(hosts: Collection[str]) -> str:
+    """What this machine was brought up as, where the file still has that; else its own name."""
+    _, host = moves.in_force(Machine())
+    return host if host in hosts else socket.gethostname().partition(".")[0]
+
+
+def data(compiled: Compiled, deployment: Deployment) -> moves.Seen:
+    """What earlier runs left here; nothing that anybody but root could see."""
+    return moves.Seen() if os.geteuid() else moves.look(Machine(), deployment, compiled.fleet.deployments.names())
+
+
+def findings(compiled: Compiled, deployment: Deployment, seen: moves.Seen) -> list[Finding]:
+    """Where this is another machine than the file says, the data that is here is not the file's, or a secret is missing
+    that only the user has."""
+    found = moves.judge(seen, deployment, compiled.fleet.deployments.names())
     architecture = Machine().run(("dpkg", "--print-architecture")).out.strip()
     if deployment.architecture and architecture and architecture != deployment.architecture:
         what = f"this machine is {architecture}, and {deployment.host} in the file is {deployment.architecture}"
         remedy = f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME"
         found.append(Finding("other-architecture", "error", what, remedy))
     states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
-    missing = [state.name for state in states if state.state == "missing"]
+    missing = [state.name for state in states if state.state == "missing" and state.name not in seen.carried]
     if missing:
         remedy = f"infrakit secrets set {missing[0]} -f {CONFIGURATION} -o {HOSTS}"
         found.append(Finding("secret-missing", "error", f"missing secret: {', '.join(missing)}", remedy))
     return found
-
-
-def ready(deployment: Deployment) -> None:
-    """Raises where `findings` has something."""
-    for finding in findings(deployment):
-        raise MachineUnfit(finding.what, finding.remedy)

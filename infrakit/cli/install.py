@@ -22,7 +22,7 @@ from infrakit.host.facts import Facts
 from infrakit.lock import parse
 from infrakit.lock.entries import LockedPackage
 from infrakit.model import Deployment
-from infrakit.plan import Plan, Step
+from infrakit.plan import Plan
 from infrakit.stack.bundle import from_packages, remembered, system_of
 from infrakit.stack.install import own_files, plan_install
 from infrakit.stack.layout import CONFIGURATION, LOCKED, PACKAGES, secrets_folder
@@ -108,10 +108,9 @@ def command(
     repository, key = docker_repository.rstrip("/"), docker_key.upper().replace(" ", "")
     others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
-    findings = [
-        finding for finding in (*findings, *here.findings(deployment)) if not (dry_run and finding.code == "not-root")
-    ]
-    refuse(findings)
+    seen = here.data(compiled, deployment)
+    findings += here.findings(compiled, deployment, seen)
+    refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
     files = own_files(
         found.content, others, program(), script("bash").encode(), found.lock.content if found.lock else None
@@ -123,7 +122,7 @@ def command(
     )
     # A lock of the file that was here before would pin, or refuse, the images of this one.
     stale = (LOCKED,) if found.lock is None and machine.exists(LOCKED) else ()
-    plan = _plan(deployment, engine, (files, stale), facts, bundle)
+    plan = _plan(deployment, (engine, files, stale), facts, bundle, seen.former)
 
     def closing_page(taken: int) -> None:
         _closing_page(deployment, _first_link(deployment, machine) if taken else None)
@@ -140,14 +139,15 @@ def _of_bundle(bundle: from_bundle.Bundle) -> source.Source:
 
 
 def _plan(
-    deployment: Deployment, engine: tuple[Step, ...], ours: Any, facts: Facts, bundle: from_bundle.Bundle | None
+    deployment: Deployment, machine_parts: Any, facts: Facts, bundle: from_bundle.Bundle | None, former: str
 ) -> Plan:
-    """`ours`: files to put in place, and those to take away."""
+    """`machine_parts`: steps to the engine, files to put in place, and those to take away."""
+    engine, *ours = machine_parts
     if bundle is None:
-        return plan_install(deployment, emit(deployment), hex_digest, engine, *ours)
+        return plan_install(deployment, emit(deployment), hex_digest, engine, *ours, former=former)
     steps = from_packages(engine, bundle.source, system_of(facts))
     return remembered(
-        plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source),
+        plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source, former),
         bundle.source,
         bundle.pinned,
     )

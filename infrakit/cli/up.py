@@ -28,10 +28,11 @@ def command(file, host, yes, dry_run, as_json, **flags):
     found = compiled(here.find(file))
     deployment = here.deployment_of(found, host)
     say_problems(found.warnings)
-    here.ready(deployment)
+    seen = here.data(found, deployment)
+    findings = here.findings(found, deployment, seen)
     if bundle:
-        _, findings = look(Machine(), deployment, bundle=bundle)
-        refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
-    plan = plan_up(deployment, emit(deployment), hex_digest, bundle.source if bundle else None)
+        findings += look(Machine(), deployment, bundle=bundle)[1]
+    refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
+    plan = plan_up(deployment, emit(deployment), hex_digest, bundle.source if bundle else None, seen.former)
     plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)

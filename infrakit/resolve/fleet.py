@@ -45,6 +45,12 @@ class Deployments(Sequence[Deployment]):
         for deployment, config in self._shapes:
             yield deployment, host_names(config) if config is not None and config.width else None
 
+    def names(self) -> frozenset[str]:
+        """What the hosts are called."""
+        return frozenset(
+            name for deployment, names in self.groups() for name in ((deployment.host,) if names is None else names)
+        )
+
     def shapes(self) -> tuple[Deployment, ...]:
         """One deployment for each distinct shape: enough for every rule that does not look at names."""
         return tuple(next(iter(Deployments((shape,)))) for shape in self._shapes)

@@ -20,7 +20,7 @@ class NoneLeft(NamedTuple):
     project: str
 
     def holds(self, machine: Any) -> bool:
-        return not _listed(machine, self.kind, self.project)
+        return not listed(machine, self.kind, self.project)
 
     def text(self) -> str:
         return f"no {self.kind} of {self.project} is there"
@@ -34,7 +34,7 @@ class RemoveAll(NamedTuple):
     unnamed_volumes: bool = False
 
     def do(self, machine: Any, tell: Tell) -> None:
-        names = _listed(machine, self.kind, self.project)
+        names = listed(machine, self.kind, self.project)
         if not names:
             return
         if self.kind == "container":
@@ -54,7 +54,7 @@ class RemoveAll(NamedTuple):
         return f"remove every {self.kind} of {self.project}"
 
 
-def _listed(machine: Any, kind: str, project: str = "") -> list[str]:
+def listed(machine: Any, kind: str, project: str = "") -> list[str]:
     """Those of a project, or all; none where there is no Docker (any more)."""
     everything = ("--all",) if kind == "container" else ()
     chosen = ("--filter", f"label=com.docker.compose.project={project}") if project else ()
@@ -74,7 +74,7 @@ def used_by_others(machine: Any, project: str) -> bool:
     others = {
         name
         for kind in ("container", "volume")
-        for name in set(_listed(machine, kind)) - set(_listed(machine, kind, project))
+        for name in set(listed(machine, kind)) - set(listed(machine, kind, project))
     }
     return any(not UNNAMED.fullmatch(name) for name in others)
 

@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 from infrakit.model import Artifact
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
-from infrakit.stack.layout import CURRENT, GENERATIONS, HOSTS, KEPT_GENERATIONS
+from infrakit.stack.layout import CURRENT, GENERATIONS, KEPT_GENERATIONS, secrets_folder
 
 MARK = "generation"
 """A file in every generation that was written whole: the others' leftovers have none."""
+
+
+SECRETS = "secrets"
+"""A link in every generation, to the secrets of its host."""
 
 
 def generation_id(artifacts: Sequence[Artifact], digest: Any) -> str:
@@ -25,12 +29,15 @@ class Published(NamedTuple):
     """`current` leads to this generation, and the files in it are what they should be."""
 
     name: str
+    host: str
     artifacts: tuple[Artifact, ...]
 
     def holds(self, machine: Any) -> bool:
         if machine.target(CURRENT) != _relative(self.name):
             return False
         folder = f"{GENERATIONS}/{self.name}"
+        if machine.target(f"{folder}/{SECRETS}") != _secrets(self.host):
+            return False
         return all(
             machine.read(f"{folder}/{item.path}", len(item.content) + 1) == item.content for item in self.artifacts
         )
@@ -49,7 +56,7 @@ class Publish(NamedTuple):
     def do(self, machine: Any, tell: Tell) -> None:
         before = machine.target(CURRENT).rpartition("/")[2]
         contents = [(item.path, item.content, item.mode) for item in self.artifacts]
-        links = [("secrets", f"{HOSTS}/{self.host}/secrets")]
+        links = [(SECRETS, _secrets(self.host))]
         machine.make_tree(f"{GENERATIONS}/{self.name}", [*contents, (MARK, self.name.encode(), 0o444)], links)
         machine.point(CURRENT, _relative(self.name))
         for name in _forgotten(machine, {self.name, before}):
@@ -60,6 +67,10 @@ class Publish(NamedTuple):
 
     def text(self) -> str:
         return f"write generation {self.name}: {len(self.artifacts)} files"
+
+
+def _secrets(host: str) -> str:
+    return f"{secrets_folder(host)}/secrets"
 
 
 def _relative(name: str) -> str:

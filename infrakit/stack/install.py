@@ -21,6 +21,7 @@ def plan_install(
     ours: Iterable[tuple[str, bytes, int]],
     stale: Iterable[str] = (),
     bundle: Source | None = None,
+    former: str = "",
 ) -> Plan:
     """`engine`: of host.docker.engine_steps. `ours`: files to put in place, (path, content, mode). `stale`: files to
     take away."""
@@ -33,7 +34,7 @@ def plan_install(
     )
     return Plan(
         f"install {deployment.name} on {deployment.host}",
-        (*engine, *files, *gone, *plan_up(deployment, artifacts, digest, bundle).steps),
+        (*engine, *files, *gone, *plan_up(deployment, artifacts, digest, bundle, former).steps),
     )
 
 

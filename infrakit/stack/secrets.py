@@ -5,21 +5,21 @@ from typing import Any, NamedTuple
 from infrakit.model import SecretSpec
 from infrakit.plan import Action, Event
 from infrakit.plan.model import Tell
-from infrakit.stack.layout import secrets_folder
+from infrakit.stack.layout import PROJECT, secrets_folder
 
 
 class SecretsThere(NamedTuple):
-    """Every secret of the host that we can mint is there."""
+    """Every secret of the host that we can mint is there, and it is written down whose volumes they open."""
 
     host: str
+    project: str
     specs: tuple[SecretSpec, ...]
 
     def holds(self, machine: Any) -> bool:
-        return not [
-            state
-            for state in machine.secret_states(secrets_folder(self.host), self.host, self.specs)
-            if state.state == "not minted"
-        ]
+        folder = secrets_folder(self.host)
+        states = machine.secret_states(folder, self.host, self.specs)
+        missing = [state for state in states if state.state == "not minted"]
+        return not missing and machine.read(f"{folder}/{PROJECT}") == self.project.encode()
 
     def text(self) -> str:
         return "every secret is there"
@@ -29,11 +29,13 @@ class Mint(NamedTuple):
     """Make those that are missing."""
 
     host: str
+    project: str
     specs: tuple[SecretSpec, ...]
 
     def do(self, machine: Any, tell: Tell) -> None:
-        machine.make_folder(secrets_folder(self.host))
-        made = machine.mint(secrets_folder(self.host), self.host, self.specs)
+        folder = secrets_folder(self.host)
+        machine.write(f"{folder}/{PROJECT}", self.project.encode())
+        made = machine.mint(folder, self.host, self.specs)
         tell(Event("note", "", f"{len(made)} minted"))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:

@@ -10,19 +10,25 @@ from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.generation import Publish, Published, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
+from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.secrets import Mint, SecretsThere
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
 from infrakit.stack.wire import WIRED, wired, wiring
 
 
-def plan_up(deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, bundle: Source | None = None) -> Plan:
-    """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256."""
+def plan_up(
+    deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, bundle: Source | None = None, former: str = ""
+) -> Plan:
+    """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256.
+    `former`: what the host was called before (stack/moves.py)."""
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
             *_images(deployment, bundle),
-            _secrets(deployment),
+            *carried(deployment, former),
+            _secrets(deployment, former),
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
+            *forgotten(former),
             *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
             _others(deployment),
             *wiring(deployment),
@@ -76,14 +82,17 @@ def _image(name: str, architecture: str, pin: ImagePin | None, bundle: Source | 
     )
 
 
-def _secrets(deployment: Deployment) -> Step:
-    specs = tuple(deployment.secrets)
-    return Step("secrets", "secrets", (SecretsThere(deployment.host, specs),), (Mint(deployment.host, specs),))
+def _secrets(deployment: Deployment, former: str) -> Step:
+    there, mint = (kind(deployment.host, deployment.name, deployment.secrets) for kind in (SecretsThere, Mint))
+    return Step("secrets", "secrets", (there,), (Refuse(deployment, former), mint))
 
 
 def _tree(deployment: Deployment, artifacts: tuple[Artifact, ...], name: str) -> Step:
     return Step(
-        "tree", "the compiled tree", (Published(name, artifacts),), (Publish(name, deployment.host, artifacts),)
+        "tree",
+        "the compiled tree",
+        (Published(name, deployment.host, artifacts),),
+        (Publish(name, deployment.host, artifacts),),
     )
 
 

@@ -1,0 +1,232 @@
+"""What a machine holds of earlier runs -> whether the file as it is now may have it, and the steps that carry secrets
+along.
+
+Volumes belong to a project; the passwords that open them lie in the folder of the host that they were made for. A host
+that got another name takes them along. What would pair an old volume with a new password is refused.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.host.checks import Finding
+from infrakit.model import Deployment, SecretSpec
+from infrakit.plan import Action, Gone, RemoveTree, Step
+from infrakit.plan.model import Tell
+from infrakit.stack.down import listed
+from infrakit.stack.layout import CURRENT, HOSTS, PROJECT, secrets_folder
+
+OF_THE_HOST = ("fleet_ca", "fleet_certificate", "fleet_key")
+"""Made for one name of a host: another name gets its own."""
+MOST_BYTES = 1 << 16
+
+
+class Seen(NamedTuple):
+    """project, host: of the tree in force, "" where none is. `former`: the host whose secrets this one takes along.
+
+    `missing`: what only we can make, and neither host has. `compiled`: service -> its Compose file in the tree in
+    force. `volumes`: those of this project; `left`: containers and volumes of `project`, where that is another one.
+    `carried`: names of the former host's secrets.
+    """
+
+    project: str = ""
+    host: str = ""
+    former: str = ""
+    missing: tuple[SecretSpec, ...] = ()
+    compiled: Mapping[str, str] = {}
+    volumes: frozenset[str] = frozenset()
+    left: tuple[str, ...] = ()
+    carried: frozenset[str] = frozenset()
+
+
+def in_force(machine: Any) -> tuple[str, str]:
+    """(project, host) that the tree in force was compiled for; "" for what cannot be told."""
+    head = machine.read(f"{CURRENT}/compose.yaml", 4096) or b""
+    project = re.search(rb'^name: "?([a-z0-9][a-z0-9_-]*)"?$', head, re.MULTILINE)
+    host = re.fullmatch(re.escape(HOSTS) + "/([^/]+)/secrets", machine.target(f"{CURRENT}/secrets"))
+    return project[1].decode() if project else "", host[1] if host else ""
+
+
+def look(machine: Any, deployment: Deployment, hosts: Collection[str]) -> Seen:
+    """Ask the machine. `hosts`: all names in the file. The engine is asked only where it matters."""
+    return _seen(machine, deployment, _former(machine, deployment, hosts))
+
+
+def _seen(machine: Any, deployment: Deployment, former: str) -> Seen:
+    project, host = in_force(machine)
+    along = frozenset(_names(machine, former)) if former else frozenset()
+    there = along.union(_names(machine, deployment.host))
+    missing = tuple(spec for spec in deployment.secrets if spec.kind == "password" and spec.name not in there)
+    other = project not in ("", deployment.name)
+    files = {service.name: f"{CURRENT}/services/{service.name}.yaml" for service in deployment.services if missing}
+    return Seen(
+        project,
+        host,
+        former,
+        missing,
+        {name: (machine.read(path) or b"").decode("utf-8", "replace") for name, path in files.items()},
+        _volumes(machine, deployment.name) if missing else frozenset(),
+        tuple(name for kind in ("container", "volume") for name in listed(machine, kind, project)) if other else (),
+        along,
+    )
+
+
+def _volumes(machine: Any, project: str) -> frozenset[str]:
+    """None where the engine does not answer yet: Refuse asks again."""
+    try:
+        return frozenset(listed(machine, "volume", project))
+    except InfraKitError:
+        return frozenset()
+
+
+def _former(machine: Any, deployment: Deployment, hosts: Collection[str]) -> str:
+    """The host that this one was called before: that of the tree in force; where none is, the only one whose secrets
+    are of this project and that is in the file no more."""
+    _, host = in_force(machine)
+    if host or _names(machine, deployment.host):
+        return "" if host == deployment.host else host
+    known = {deployment.host, *hosts}
+    kept = [name for name in machine.listing(HOSTS) if not name.startswith(".") and name not in known]
+    of_ours = [name for name in kept if machine.read(f"{secrets_folder(name)}/{PROJECT}") == deployment.name.encode()]
+    return of_ours[0] if len(of_ours) == 1 else ""
+
+
+def _names(machine: Any, host: str) -> list[str]:
+    """Of secrets; a file that was being written when the power went is none."""
+    return [name for name in machine.listing(f"{secrets_folder(host)}/secrets") if not name.startswith(".")]
+
+
+def judge(seen: Seen, deployment: Deployment, hosts: Collection[str]) -> list[Finding]:
+    """Where the data that is here is not this file's, or could not be opened any more."""
+    found = []
+    if seen.left:
+        what = (
+            f"this machine runs {seen.project}, and the file calls it {deployment.name}: its {len(seen.left)} "
+            f"containers and volumes would be left behind"
+        )
+        remedy = (
+            f"`name: {seen.project}` in the file goes on with the data; to begin anew beside it: infrakit uninstall, "
+            f"then install"
+        )
+        found.append(Finding("other-name", "error", what, remedy))
+    if seen.host and seen.host != deployment.host and seen.host in hosts:
+        what = f"this machine is {seen.host}: its data and secrets are here, and the file still has {seen.host}"
+        remedy = f"--host {seen.host}; to make it {deployment.host} and begin anew: infrakit uninstall --purge first"
+        found.append(Finding("other-host", "error", what, remedy))
+    for spec, volume in shut(seen, deployment):
+        what = f"the secret {spec.name} is gone, and {volume} was made with it: a new one would not open it"
+        remedy = (
+            f"put it back: {secrets_folder(deployment.host)}/secrets/{spec.name}; or, where the data may go: "
+            f"docker volume rm {volume}"
+        )
+        found.append(Finding("secret-lost", "error", what, remedy))
+    return found
+
+
+def shut(seen: Seen, deployment: Deployment) -> list[tuple[SecretSpec, str]]:
+    """Secrets that are missing, each with a volume of a container that reads it; not those that the service has only
+    now begun to read."""
+    missing = {spec.name: spec for spec in seen.missing}
+    found: dict[str, tuple[SecretSpec, str]] = {}
+    for service, secret, volume in _opens(deployment):
+        if secret in missing and volume in seen.volumes and not _begins(seen, service, secret):
+            found.setdefault(secret, (missing[secret], volume))
+    return list(found.values())
+
+
+def _opens(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
+    """(service, secret, volume as Docker calls it) of each container that has both."""
+    for service in deployment.services:
+        for container in service.containers:
+            for mount in container.mounts:
+                if mount.kind == "volume":
+                    volume = f"{deployment.name}_{mount.source}"
+                    yield from ((service.name, secret.name, volume) for secret in container.secrets)
+
+
+def _begins(seen: Seen, service: str, secret: str) -> bool:
+    """Whether the service ran before, without this secret."""
+    text = seen.compiled.get(service, "")
+    return bool(text) and not re.search(rf"^ *- source: {re.escape(secret)}$", text, re.MULTILINE)
+
+
+class Refuse(NamedTuple):
+    """Go no further where a new secret would meet an old volume: by now the engine runs, and can say what it has."""
+
+    deployment: Deployment
+    former: str
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        seen = _seen(machine, self.deployment, self.former)
+        for finding in judge(seen, self.deployment, ()):
+            raise MachineUnfit(finding.what, finding.remedy)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "look whether old data waits for them"
+
+
+def carried(deployment: Deployment, former: str) -> tuple[Step, ...]:
+    """Before anything is minted: the secrets of the former host."""
+    if not former:
+        return ()
+    user = tuple(spec.name for spec in deployment.secrets if spec.kind == "user")
+    probe, action = CarriedAlong(former, deployment.host, user), CarryAlong(former, deployment.host, user)
+    why = f"{former} is called {deployment.host} now"
+    return (Step("former secrets", f"the secrets of {former} go along", (probe,), (action,), why=why),)
+
+
+def forgotten(former: str) -> tuple[Step, ...]:
+    """After the new tree is in force: nothing reads the former host's folder any more."""
+    if not former:
+        return ()
+    folder = secrets_folder(former)
+    return (Step("former host", f"no {folder}", (Gone(folder),), (RemoveTree(folder),)),)
+
+
+class CarriedAlong(NamedTuple):
+    """Every secret that was made for the former host is the present one's."""
+
+    former: str
+    host: str
+    user: tuple[str, ...]
+
+    def holds(self, machine: Any) -> bool:
+        return not _differing(machine, self)
+
+    def text(self) -> str:
+        return f"{self.host} has the secrets of {self.former}"
+
+
+class CarryAlong(NamedTuple):
+    """Copy them; of those that only the user has, the one that was set last counts."""
+
+    former: str
+    host: str
+    user: tuple[str, ...]
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        machine.make_folder(secrets_folder(self.host))
+        for name in _differing(machine, self):
+            content = machine.read(f"{secrets_folder(self.former)}/secrets/{name}", MOST_BYTES)
+            machine.keep_secret(secrets_folder(self.host), name, content)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"copy the secrets of {self.former} to {self.host}"
+
+
+def _differing(machine: Any, move: CarriedAlong | CarryAlong) -> list[str]:
+    """Names of those that still have to be carried."""
+    found = []
+    for name in _names(machine, move.former):
+        old, new = (f"{secrets_folder(host)}/secrets/{name}" for host in (move.former, move.host))
+        set_since = name in move.user and machine.changed_s(new) >= machine.changed_s(old)
+        if name not in OF_THE_HOST and not set_since and machine.read(old, MOST_BYTES) != machine.read(new, MOST_BYTES):
+            found.append(name)
+    return found
