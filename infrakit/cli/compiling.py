@@ -42,7 +42,7 @@ def compile_file(
             carried = [] if no_secrets else _carry_secrets(folders, departed, alone=bool(host))
             _settle_secrets(folders, report, mint=not no_secrets)
             if not host:
-                _take_away(departed, force, report)
+                _take_away(departed, output, force, report)
             report.data(compiled.fleet.name, carried)
             if report.changed:
                 sync(output)
@@ -91,15 +91,21 @@ def _carry_secrets(
     return carried
 
 
-def _take_away(departed: list[str], force: bool, report: Report) -> None:
+def _take_away(departed: list[str], output: str, force: bool, report: Report) -> None:
     """Our files of hosts that have left the file; their secrets, and what was edited by hand, stay."""
-    for folder in departed:
-        before = volumes_of(tree.read_manifest(folder).get("facts"))
-        plan = tree.plan_tree(folder, (), None, force=force)
-        staged = tree.stage(plan)
+    staged = []
+    try:
+        for folder in departed:
+            before = volumes_of(tree.read_manifest(folder).get("facts"))
+            plan = tree.plan_tree(folder, (), None, force=force)
+            staged.append(tree.stage(plan))
+            report.departed(os.path.basename(folder), plan, before)
         if staged:
-            tree.commit(staged)
-        report.departed(os.path.basename(folder), plan, before)
+            sync(output)
+        for item in filter(None, staged):
+            tree.commit(item)
+    finally:
+        tree.sweep(output)
     report.left_behind()
 
 

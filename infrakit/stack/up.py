@@ -10,6 +10,7 @@ from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.generation import Publish, Published, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
+from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.secrets import Mint, SecretsThere
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
@@ -29,6 +30,7 @@ def plan_up(
             _secrets(deployment, former),
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
             *forgotten(former),
+            *late_addresses(deployment),
             *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
             _others(deployment),
             *wiring(deployment),

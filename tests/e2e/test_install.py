@@ -208,12 +208,34 @@ def test_the_edge_tunnel_is_open_while_an_edge_host_is_in_the_file(installed):
     assert open_to_others(host) == WEB
 
 
+WELL = "for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 2; done; infrakit status; exit 1"
+
+
+@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
 def test_it_is_back_after_a_reboot(installed):
     installed.host.restart()
-    done = installed.host.run(
-        "for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 2; done; infrakit status; exit 1", 300
-    )
+    done = installed.host.run(WELL, 300)
     assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.parametrize("fresh", ["bookworm"], indirect=True)
+def test_it_is_back_after_a_reboot_that_its_address_is_late_for(installed):
+    """As that of a VPN; the doors are open there as soon as it has come."""
+    host, address = installed.host, "10.99.7.1"
+    host.run(f"ip address add {address}/32 dev lo; cp /etc/infrakit/infrakit.yaml /root/kept.yaml")
+    host.run(f"echo 'network: {{bind: [{address}]}}' >>/etc/infrakit/infrakit.yaml")
+    done = installed.infrakit("up", "--yes")
+    assert done.code == 0, done.out + done.err
+    host.restart()
+    assert host.run(f"ip -brief address | grep -F {address}").code == 1
+    done = host.run(WELL, 300)
+    assert done.code == 0, done.out + done.err
+    knock = f"curl -ksS -o /dev/null -w '%{{http_code}}' --resolve wiki.home.example.org:443:{address}"
+    assert host.run(f"ip address add {address}/32 dev lo; {knock} https://wiki.home.example.org/").out == "302"
+
+    host.run("mv /root/kept.yaml /etc/infrakit/infrakit.yaml")
+    done = installed.infrakit("up", "--yes")
+    assert done.code == 0 and open_to_others(host) == WEB, done.out + done.err
 
 
 KEPT = (
@@ -229,6 +251,53 @@ def test_down_and_up_keep_the_secrets_and_the_data(installed):
     assert installed.host.run("docker ps -aq").out == "" and installed.infrakit("status").code == 1
     assert installed.infrakit("up", "--yes").code == 0
     assert installed.host.run(KEPT).out == before
+
+
+SECRETS = "cd /var/lib/infrakit/hosts/{}/secrets && sha256sum *"
+
+
+@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+def test_a_machine_that_got_another_name_goes_on_with_its_data(installed):
+    """There and back; what was written to a volume is read with the password that it was made with."""
+    host, volumes = installed.host, installed.host.run("docker volume ls -q").out
+    made = host.run(SECRETS.format("homelab")).out
+    host.run(
+        "cd /root && sed 's/^pattern: full$/hosts: {shed: {pattern: full}}/' /etc/infrakit/infrakit.yaml >named.yaml"
+    )
+    installed_file = "/etc/infrakit/infrakit.yaml"
+    for file, name, former in (("/root/named.yaml", "shed", "homelab"), (installed_file, "homelab", "shed")):
+        planned = installed.infrakit("up", "--dry-run", "-f", file)
+        assert f"+ the secrets of {former} go along: {former} is called {name} now" in planned.out, planned.out
+        done = installed.infrakit("up", "--yes", "-f", file)
+        assert done.code == 0, done.out + done.err
+        assert host.run(SECRETS.format(name)).out == made and host.run("docker volume ls -q").out == volumes
+        assert host.run("ls /var/lib/infrakit/hosts").out == f"{name}\n"
+    assert installed.infrakit("status").code == 0
+
+
+@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+def test_old_data_never_meets_a_new_password(installed):
+    """Nothing is changed where a secret is gone, the project has another name, or the machine is another host."""
+    host, before = installed.host, installed.containers()
+    secret = "/var/lib/infrakit/hosts/homelab/secrets/guacamole_database_password"
+    host.run(f"mv {secret} /root/kept")
+    gone = installed.infrakit("up", "--yes")
+    assert gone.code == 3 and "homelab_guacamole-database" in gone.err, gone.err
+    assert host.run(f"test -e {secret}").code == 1
+    host.run(f"mv /root/kept {secret}")
+    for change, said in (
+        ("s/^name: homelab/name: other/", "this machine runs homelab, and the file calls it other"),
+        (
+            "s/^pattern: full$/hosts: {homelab: {pattern: full}, cabin: {pattern: monitoring, address: 192.0.2.11}}/",
+            "this machine is homelab: its data and secrets are here",
+        ),
+    ):
+        host.run(f"sed '{change}' /etc/infrakit/infrakit.yaml >/root/changed.yaml")
+        done = installed.infrakit(
+            "up", "--yes", "-f", "/root/changed.yaml", *(["--host", "cabin"] * ("cabin" in change))
+        )
+        assert done.code == 3 and said in done.err, done.out + done.err
+    assert installed.infrakit("status").code == 0 and installed.containers() == before
 
 
 @pytest.mark.last

@@ -1,0 +1,132 @@
+"""What a machine holds of earlier runs, on the real file system (tests/own_places.py makes its places empty)."""
+
+import os
+
+import pytest
+
+from infrakit.compiler import load
+from infrakit.emit import emit
+from infrakit.model import Deployment
+from infrakit.plan import Plan, run
+from infrakit.stack.layout import CURRENT, HOSTS, STATE
+from infrakit.stack.moves import Seen, in_force, judge, look, shut
+from infrakit.stack.up import plan_up
+from infrakit.system.digest import hex_digest
+from infrakit.system.machine import Machine
+from infrakit.system.tree import remove_tree
+
+FILE = """\
+version: 1
+domain: home.example.org
+{hosts}
+apps:
+  wiki: {{image: "docker.io/library/nginx:1.27.0", port: 80, data: [/data], secrets: [wiki_db], memory: 64m,
+         user_secrets: [wiki_key]}}
+"""
+ONE = FILE.format(hosts="pattern: full")
+NAMED = FILE.format(hosts="hosts: {pi: {pattern: full}}")
+
+
+def host_of(text: str) -> Deployment:
+    (found,) = load(text.encode(), "infrakit.yaml", lambda _: b"").fleet.deployments
+    return found
+
+
+@pytest.fixture(autouse=True)
+def machine():
+    for name in os.listdir(STATE):
+        remove_tree(f"{STATE}/{name}")
+    return Machine()
+
+
+def bring_up(machine: Machine, deployment: Deployment, hosts=(), *, until: str = "") -> None:
+    """As far as files go: secrets and the tree; before the step `until`, where that is said."""
+    seen = look(machine, deployment, hosts or {deployment.host})
+    steps = plan_up(deployment, emit(deployment), hex_digest, former=seen.former).steps
+    names = [step.name for step in steps]
+    kept = [step for step in steps[: names.index(until) if until else None] if step.name in FILES]
+    run(Plan("up", tuple(kept)), machine, lambda event: None, lambda step, action: None)
+
+
+FILES = ("former secrets", "secrets", "tree", "former host")
+
+
+def values(host: str) -> dict[str, bytes]:
+    folder = f"{HOSTS}/{host}/secrets"
+    return {name: open(f"{folder}/{name}", "rb").read() for name in os.listdir(folder)}
+
+
+def test_a_machine_knows_what_it_was_brought_up_as(machine):
+    assert in_force(machine) == ("", "")
+    bring_up(machine, host_of(ONE))
+    assert in_force(machine) == ("infrakit", "infrakit")
+
+
+@pytest.mark.parametrize("until", ["", "secrets", "tree", "former host"])
+def test_a_rename_broken_off_anywhere_is_finished_by_the_next_run(machine, until):
+    bring_up(machine, host_of(ONE))
+    made = values("infrakit")
+    bring_up(machine, host_of(NAMED), until=until)
+    # What runs has its secrets all the while.
+    assert sorted(os.listdir(f"{CURRENT}/secrets")) == sorted(made)
+    bring_up(machine, host_of(NAMED))
+    assert values("pi") == made and in_force(machine) == ("infrakit", "pi")
+    assert os.listdir(HOSTS) == ["pi"] or until == "former host"
+
+
+def test_after_an_uninstall_that_kept_data_the_name_may_change_too(machine):
+    bring_up(machine, host_of(ONE))
+    made = values("infrakit")
+    os.unlink(CURRENT)
+    bring_up(machine, host_of(NAMED))
+    assert values("pi") == made
+
+
+def test_secrets_of_another_project_are_left_alone(machine):
+    bring_up(machine, host_of(ONE))
+    os.unlink(CURRENT)
+    other = host_of(NAMED.replace("version: 1\n", "version: 1\nname: other\n"))
+    assert look(machine, other, {"pi"}).former == ""
+    assert look(machine, host_of(NAMED), {"pi", "infrakit"}).former == "", "a host of the file, set up from here"
+
+
+def test_of_those_that_only_the_user_has_the_last_one_set_counts(machine):
+    bring_up(machine, host_of(ONE))
+    machine.keep_secret(f"{HOSTS}/infrakit", "wiki_key", b"old")
+    os.utime(f"{HOSTS}/infrakit/secrets/wiki_key", (1, 1))
+    os.makedirs(f"{HOSTS}/pi")
+    machine.keep_secret(f"{HOSTS}/pi", "wiki_key", b"new")
+    bring_up(machine, host_of(NAMED))
+    assert values("pi")["wiki_key"] == b"new"
+
+
+def test_a_secret_that_is_gone_is_not_made_again_beside_its_data(machine):
+    host = host_of(ONE)
+    bring_up(machine, host)
+    os.unlink(f"{HOSTS}/infrakit/secrets/wiki_db")
+    seen = look(machine, host, {"infrakit"})
+    assert [spec.name for spec in seen.missing] == ["wiki_db"] and shut(seen, host) == []
+    there = seen._replace(volumes=frozenset({"infrakit_wiki-data", "infrakit_blog-data"}))
+    assert [(spec.name, volume) for spec, volume in shut(there, host)] == [("wiki_db", "infrakit_wiki-data")]
+    (finding,) = judge(there, host, {"infrakit"})
+    assert finding.code == "secret-lost" and f"{HOSTS}/infrakit/secrets/wiki_db" in finding.remedy
+    # A machine that lost all that we kept, and still has the volumes.
+    bare = Seen(missing=seen.missing, volumes=there.volumes)
+    assert [finding.code for finding in judge(bare, host, {"infrakit"})] == ["secret-lost"]
+
+
+def test_a_service_may_begin_to_read_a_secret(machine):
+    bring_up(machine, host_of(ONE.replace("secrets: [wiki_db], ", "")))
+    host = host_of(ONE)
+    seen = look(machine, host, {"infrakit"})._replace(volumes=frozenset({"infrakit_wiki-data"}))
+    assert [spec.name for spec in seen.missing] == ["wiki_db"] and judge(seen, host, {"infrakit"}) == []
+
+
+def test_another_project_or_another_host_of_the_file_is_refused():
+    host = host_of(NAMED)
+    other = Seen(project="home", host="pi", left=("a", "b"))
+    assert [finding.code for finding in judge(other, host, {"pi"})] == ["other-name"]
+    assert judge(other._replace(left=()), host, {"pi"}) == [], "nothing of it is left"
+    moved = Seen(project="infrakit", host="nas", former="nas")
+    assert [finding.code for finding in judge(moved, host, {"pi", "nas"})] == ["other-host"]
+    assert judge(moved, host, {"pi"}) == []
