@@ -10,7 +10,8 @@ from infrakit.cli.source import compiled
 from infrakit.cli.talk import say
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.stack.down import used_by_others
-from infrakit.stack.layout import CONFIGURATION, UNDO
+from infrakit.stack.layout import CONFIGURATION, HOSTS, PROJECT, UNDO, secrets_folder
+from infrakit.stack.moves import in_force
 from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.system.machine import Machine
 
@@ -31,23 +32,38 @@ def command(keep_data, yes, dry_run, as_json):
     if not dry_run:
         need_root()
     machine = Machine()
-    if machine.read(CONFIGURATION) is None:
-        raise UsageProblem("nothing is installed here", f"there is no {CONFIGURATION}")
-    project = compiled(here.find(CONFIGURATION)).fleet.name
     records = records_of(machine.read(UNDO, 1 << 26) or b"")
+    projects = projects_here(machine)
+    if not records and not projects:
+        raise UsageProblem("nothing is installed here", f"there is neither {CONFIGURATION} nor {UNDO}")
     records = still_ours(records, engine_is_there=machine.run(("docker", "--version")).code == 0)
+    named = " and ".join(projects)
     if (
         not keep_data
         and not dry_run
         and yes < 2
-        and click.prompt(f"all data of {project} goes; type its name to go on", err=True) != project
+        and named
+        and click.prompt(f"all data of {named} goes; type its name to go on", err=True) != named
     ):
         raise InfraKitError("nothing was changed", "without --purge, data stays")
-    keep_docker = used_by_others(machine, project)
+    keep_docker = used_by_others(machine, projects)
     if keep_docker:
-        say("note: Docker stays: it holds containers or volumes that are not InfraKit's")
-    plan = plan_uninstall(project, records, keep_data=keep_data, keep_docker=keep_docker)
+        say(
+            "note: Docker stays: it holds containers or volumes that are not InfraKit's; uninstall takes it away when "
+            "they are gone"
+        )
+    plan = plan_uninstall(projects, records, keep_data=keep_data, keep_docker=keep_docker)
     return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)
+
+
+def projects_here(machine: Machine) -> list[str]:
+    """What was brought up here: that in force, those whose secrets are kept, and what the installed file says, as far
+    as each can be read."""
+    kept = [machine.read(f"{secrets_folder(name)}/{PROJECT}") or b"" for name in machine.listing(HOSTS)]
+    found = [in_force(machine)[0], *(name.decode("utf-8", "replace") for name in kept)]
+    if not any(found) and machine.read(CONFIGURATION) is not None:
+        found.append(compiled(here.find(CONFIGURATION)).fleet.name)
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def records_of(content: bytes) -> list[dict]:

@@ -4,13 +4,12 @@ cannot see.
 plan = Plan("install", (step, ...))
 preview(plan, machine)         -> which steps would act, and what each would change
 run(plan, machine, tell, keep) -> acts where a probe says no, probes again, and keeps how to undo what it did
-undo(records, machine, tell)   -> the other way round
 """
 
 from infrakit.plan.actions import EnableUnit, Remove, RemoveTree, Run, Unless, Write, action_from
 from infrakit.plan.model import Action, Event, Plan, Probe, Step
 from infrakit.plan.probes import Answers, FileIs, Gone, UnitRuns
-from infrakit.plan.run import Interrupted, StepFailed, preview, run, undo
+from infrakit.plan.run import Interrupted, StepFailed, preview, run
 
 __all__ = [
     "Action",
@@ -33,5 +32,4 @@ __all__ = [
     "action_from",
     "preview",
     "run",
-    "undo",
 ]

@@ -44,8 +44,7 @@ class Action(Protocol):
 
 
 class Step(NamedTuple):
-    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of
-    themselves.
+    """One line of a plan. Where all of `done_when` hold, nothing is done.
 
     `waits`: its actions change nothing; they wait for what earlier steps bring about, and say so where it does not
     come.
@@ -55,7 +54,6 @@ class Step(NamedTuple):
     title: str
     done_when: tuple[Probe, ...]
     actions: tuple[Action, ...]
-    undo: tuple[Action, ...] = ()
     why: str = ""
     waits: bool = False
 

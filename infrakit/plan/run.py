@@ -1,6 +1,6 @@
 """Plan -> what would be done; or done, step by step, with how to take each change back kept before it is made."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError, Stopped
@@ -75,8 +75,6 @@ def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[
 
 
 def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[], bool]) -> None:
-    for action in step.undo:
-        keep(step.name, action)
     for action in step.actions:
         if stopping():
             raise Interrupted(f"stopped in: {step.title}", GO_ON)
@@ -94,19 +92,3 @@ def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[]
     missing = [probe.text() for probe in step.done_when if not holds(probe, machine)]
     if missing:
         raise StepFailed(f"{step.title}: it did not help: not so: {missing[0]}", "run again; if it stays so, tell us")
-
-
-def undo(records: Iterable[tuple[str, Action]], machine: Any, tell: Tell) -> list[str]:
-    """Take back what was kept, the last first. Goes on where one cannot be taken back; what stays is returned, in
-    words."""
-    left = []
-    for name, action in reversed(list(records)):
-        tell(Event("begin", name, action.text()))
-        try:
-            action.do(machine, tell)
-        except InfraKitError as error:
-            left.append(f"{action.text()}: {error.message}")
-            tell(Event("failed", name, error.message))
-            continue
-        tell(Event("done", name, action.text()))
-    return left

@@ -1,6 +1,7 @@
 """Plans that stop a stack, start it anew, or take it away."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
@@ -69,12 +70,12 @@ def listed(machine: Any, kind: str, project: str = "") -> list[str]:
     return list(done.out.split())
 
 
-def used_by_others(machine: Any, project: str) -> bool:
-    """Whether Docker holds containers, or volumes with a name, that are not of the project."""
+def used_by_others(machine: Any, projects: Iterable[str]) -> bool:
+    """Whether Docker holds containers, or volumes with a name, that are not of these projects."""
     others = {
         name
         for kind in ("container", "volume")
-        for name in set(listed(machine, kind)) - set(listed(machine, kind, project))
+        for name in set(listed(machine, kind)).difference(*(listed(machine, kind, project) for project in projects))
     }
     return any(not UNNAMED.fullmatch(name) for name in others)
 

@@ -21,14 +21,16 @@ def still_ours(records: Sequence[dict[str, Any]], *, engine_is_there: bool) -> l
     return [record for record in records if brought or not engine_is_there or record.get("kind") != "remove_tree"]
 
 
-def plan_uninstall(project: str, records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool) -> Plan:
+def plan_uninstall(
+    projects: Sequence[str], records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool
+) -> Plan:
     """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's
     files.
 
     `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the
     next time.
     """
-    stack = plan_down(project).steps if keep_data else plan_purge(project)
+    stack = [step for project in projects for step in (plan_down(project).steps if keep_data else plan_purge(project))]
     actions = [action_from({key: value for key, value in record.items() if key != "step"}) for record in records]
     names = [str(record.get("step", "")) for record in records]
     # Images go with all that the engine holds; one by one only where that stays.

@@ -11,7 +11,7 @@ import pytest
 from infrakit.cli.preflight import lines_of
 from infrakit.compiler import load as load_file
 from infrakit.emit import emit
-from infrakit.errors import ConfigurationInvalid, MachineUnfit
+from infrakit.errors import MachineUnfit
 from infrakit.host.checks import run
 from infrakit.host.docker import engine_steps
 from infrakit.host.facts import facts_of
@@ -73,20 +73,7 @@ def plan_text(name: str) -> str:
     architecture = "armhf" if facts.architecture == "armv6" else facts.architecture
     pattern = "full" if facts.memory_bytes > ENOUGH_BYTES else "monitoring"
     text = file_for(name, architecture, pattern)
-    try:
-        fleet = load_file(text.encode(), "infrakit.yaml", lambda _: b"").fleet
-    except ConfigurationInvalid as error:
-        return "\n".join(
-            [
-                (
-                    f"{name}: {facts.distribution} {facts.codename} {facts.architecture}, "
-                    f"{'auto_update' if architecture == 'armhf' else pattern}"
-                ),
-                "",
-                *(problem.text() for problem in error.problems),
-                "",
-            ]
-        )
+    fleet = load_file(text.encode(), "infrakit.yaml", lambda _: b"").fleet
     deployment = next(item for item in fleet.deployments if item.host == name)
     deployment, notes = fitted(deployment, Recorded(recording))
     wanted = wanted_of(deployment, facts, Recorded(recording))._replace(build_time_s=NOW_S - 30 * 86_400)

@@ -25,9 +25,9 @@ from infrakit.plan import (
     action_from,
     preview,
     run,
-    undo,
 )
 from infrakit.plan.actions import record_of
+from infrakit.stack.uninstall import plan_uninstall
 from infrakit.system.machine import Machine
 
 
@@ -59,6 +59,13 @@ def test_a_preview_changes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def take_back(kept) -> None:
+    """As uninstall does, by the lines of the record."""
+    records = [json.loads(json.dumps({"step": step, **record_of(action)})) for step, action in kept]
+    steps = plan_uninstall([], records, keep_data=False, keep_docker=False).steps
+    carried_out(Plan("back", tuple(step for step in steps if step.name.startswith("change "))))
+
+
 def test_what_was_done_can_be_taken_back_from_its_record(tmp_path):
     (tmp_path / "old").write_text("before")
     (tmp_path / "old").chmod(0o640)
@@ -76,9 +83,8 @@ def test_what_was_done_can_be_taken_back_from_its_record(tmp_path):
         ),
     )
     kept = carried_out(plan)[2]
-    records = [(step, action_from(json.loads(json.dumps(record_of(action))))) for step, action in kept]
 
-    assert undo(records, Machine(), lambda event: None) == []
+    take_back(kept)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_text() == "before" and (tmp_path / "old").stat().st_mode & 0o777 == 0o640
 
@@ -88,7 +94,7 @@ def test_folders_that_a_file_brought_go_with_it_where_nothing_else_is_in_them(tm
         kept = carried_out(Plan("deep", (write_step(tmp_path / "a" / "b" / "c" / "new", "new"),)))[2]
         if other:
             (tmp_path / "a" / other).write_text("somebody's")
-        assert undo(kept, Machine(), lambda event: None) == []
+        take_back(kept)
         assert [path.name for path in tmp_path.rglob("*")] == (["a", other] if other else [])
 
 

@@ -150,7 +150,7 @@ RECORDS = [
 
 
 def said(*, records=RECORDS, **options) -> list[str]:
-    return [action.text() for step in plan_uninstall("homelab", records, **options).steps for action in step.actions]
+    return [action.text() for step in plan_uninstall(["homelab"], records, **options).steps for action in step.actions]
 
 
 def test_uninstall_takes_the_last_change_back_first():
@@ -202,7 +202,7 @@ def test_the_folder_of_an_engine_that_somebody_brought_meanwhile_is_his():
 
 
 def test_what_is_left_stays_in_the_record_in_its_order():
-    steps = plan_uninstall("homelab", [DATA, *RECORDS, IMAGE], keep_data=True, keep_docker=False).steps
+    steps = plan_uninstall(["homelab"], [DATA, *RECORDS, IMAGE], keep_data=True, keep_docker=False).steps
     (write,) = [action for step in steps for action in step.actions if type(action) is Write and action.path == UNDO]
 
     assert [json.loads(line) for line in write.content.splitlines()] == [DATA, RECORDS[1]]
