@@ -60,6 +60,24 @@ def answers() -> bool:
 _swept = False
 
 
+LEAST_DISK_BYTES, LEAST_MEMORY_BYTES = 20 << 30, 6 << 30
+"""Free, and in all: hosts of the bed see this machine's, and preflight asks each of them for a full stack's."""
+
+
+def assert_fit() -> None:
+    """What is wrong with this machine, in words, before preflight says it of a host in the middle of a test."""
+    free_bytes = shutil.disk_usage("/var/lib").free
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    made_s = Path(__file__).stat().st_mtime
+    assert free_bytes >= LEAST_DISK_BYTES, f"the bed needs {LEAST_DISK_BYTES >> 30} GiB free, {free_bytes >> 30} are"
+    assert memory_bytes >= LEAST_MEMORY_BYTES, (
+        f"the bed needs {LEAST_MEMORY_BYTES >> 30} GiB of memory, this machine has {memory_bytes >> 30}"
+    )
+    assert time.time() > made_s - 60, (
+        f"the clock says {time.ctime()}, before this file was written: {time.ctime(made_s)}"
+    )
+
+
 def start_engine(limit_s: float = 120) -> None:
     """This machine's dockerd where nothing answers yet (there may be no systemd); it stays for the next run."""
     global _swept
@@ -68,6 +86,7 @@ def start_engine(limit_s: float = 120) -> None:
         if not answers():
             _start_dockerd(limit_s)
         if not _swept:
+            assert_fit()
             sweep()
             _swept = True
 
