@@ -105,10 +105,7 @@ class _Checker:
             elif extra is False:
                 continue
             elif pattern is not None and not (re.fullmatch(pattern, name) and len(name) <= 253):
-                hint = schema["propertyNames"].get("x-hint", "")
-                self.say(
-                    key, (*path, name), "this name cannot be used", schema["propertyNames"].get("x-code", "name"), hint
-                )
+                found.update(self._misnamed(key, child, schema, (*path, name)))
             else:
                 found[name] = self.value(child, extra, (*path, name))
         for name in schema.get("required", ()):
@@ -120,6 +117,19 @@ class _Checker:
         whole = all(found.get(name) is not None for name in schema.get("required", ()))
         # Of the file itself what there is stays: partial.py knows what to do without.
         return found if whole or not path else None
+
+    def _misnamed(self, key: Node, child: Node, schema: Schema, path: Path) -> dict[str, Any]:
+        """Say that an entry cannot have this name. It is kept by it where others may speak of it: so they are right,
+        and what is wrong in it is told, too."""
+        names = schema["propertyNames"]
+        kept = len(path) <= 3 and re.fullmatch(r"[\w.-]{1,63}", key.value) is not None
+        self.say(
+            key, path, "this name cannot be used", names.get("x-code", "name"), names.get("x-hint", ""), understood=kept
+        )
+        if not kept:
+            return {}
+        self.document.misnamed.append(path)
+        return {key.value: self.value(child, schema["additionalProperties"], path)}
 
     def _correct(self, node: Node, schema: Schema, path: Path) -> None:
         """Say which keys there are not. A misspelt one is called from here on as it was meant, so that what stands in

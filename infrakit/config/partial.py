@@ -26,6 +26,8 @@ def rest_to_check(document: Document) -> set[Position] | None:
     for path in document.faults:
         entry, fault = (list(_places(document, path[:depth])) for depth in (2, 3))
         touched.update(entry[:2] + fault)
+    for path in document.misnamed:
+        touched.update(list(_places(document, path))[:2])
     document.values = {"domain": STAND_IN, **_without_refused(document.values, document.root)}
     return touched
 
