@@ -47,13 +47,19 @@ def infrakit(pyz, tmp_path):
 def pytest_collection_modifyitems(items):
     """With several workers (build.sh): what shares a fixture that is dear shares a worker, and what takes long begins
     first."""
-    items.sort(key=_rank)
+    items[:] = sorted(filter(_is_on_its_host, items), key=_rank)
     for item in items:
         item.add_marker(
             pytest.mark.xdist_group(
                 _host(item) or (item.path.parent.name if "runtime" in item.path.parts else str(item.path))
             )
         )
+
+
+def _is_on_its_host(item) -> bool:
+    """Not by `parametrize`: that would give the same host another number, and another place in the order."""
+    only = item.get_closest_marker("on")
+    return only is None or item.callspec.params["fresh"] in only.args
 
 
 def _host(item) -> str:

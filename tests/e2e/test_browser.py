@@ -7,7 +7,7 @@ from tests.e2e.bed import needs_bed
 from tests.e2e.browser import Browser, BrowserError, needs_browser
 from tests.e2e.fresh import ROOT_CERTIFICATE
 
-pytestmark = [pytest.mark.slow, needs_bed, needs_browser, pytest.mark.parametrize("fresh", ["trixie"], indirect=True)]
+pytestmark = [pytest.mark.slow, needs_bed, needs_browser, pytest.mark.on("trixie")]
 
 PORTAL = "https://auth.home.example.org/"
 WIKI = "https://wiki.home.example.org/"

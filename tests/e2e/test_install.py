@@ -185,7 +185,7 @@ WITH_AN_EDGE_HOST = (
 )
 
 
-@pytest.mark.parametrize("fresh", ["bookworm"], indirect=True)
+@pytest.mark.on("bookworm")
 def test_the_edge_tunnel_is_open_while_an_edge_host_is_in_the_file(installed):
     """By Caddy alone, which is the one that is re-created: it passes an agent's WebSocket on to Portainer, and hangs up
     on all else."""
@@ -211,14 +211,14 @@ def test_the_edge_tunnel_is_open_while_an_edge_host_is_in_the_file(installed):
 WELL = "for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 2; done; infrakit status; exit 1"
 
 
-@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+@pytest.mark.on("trixie")
 def test_it_is_back_after_a_reboot(installed):
     installed.host.restart()
     done = installed.host.run(WELL, 300)
     assert done.code == 0, done.out + done.err
 
 
-@pytest.mark.parametrize("fresh", ["bookworm"], indirect=True)
+@pytest.mark.on("bookworm")
 def test_it_is_back_after_a_reboot_that_its_address_is_late_for(installed):
     """As that of a VPN; the doors are open there as soon as it has come."""
     host, address = installed.host, "10.99.7.1"
@@ -244,7 +244,7 @@ KEPT = (
 )
 
 
-@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+@pytest.mark.on("trixie")
 def test_down_and_up_keep_the_secrets_and_the_data(installed):
     before = installed.host.run(KEPT).out
     assert installed.infrakit("down", "--yes").code == 0
@@ -256,7 +256,7 @@ def test_down_and_up_keep_the_secrets_and_the_data(installed):
 SECRETS = "cd /var/lib/infrakit/hosts/{}/secrets && sha256sum *"
 
 
-@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+@pytest.mark.on("trixie")
 def test_a_machine_that_got_another_name_goes_on_with_its_data(installed):
     """There and back; what was written to a volume is read with the password that it was made with."""
     host, volumes = installed.host, installed.host.run("docker volume ls -q").out
@@ -275,7 +275,7 @@ def test_a_machine_that_got_another_name_goes_on_with_its_data(installed):
     assert installed.infrakit("status").code == 0
 
 
-@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+@pytest.mark.on("trixie")
 def test_old_data_never_meets_a_new_password(installed):
     """Nothing is changed where a secret is gone, the project has another name, or the machine is another host."""
     host, before = installed.host, installed.containers()
@@ -301,7 +301,7 @@ def test_old_data_never_meets_a_new_password(installed):
 
 
 @pytest.mark.last
-@pytest.mark.parametrize("fresh", ["bookworm"], indirect=True)
+@pytest.mark.on("bookworm")
 def test_uninstall_leaves_data_alone_and_install_goes_on_with_it(installed):
     """Left are volumes, secrets, the user's file, and the record of what a purge has to take away: no packages, images,
     rules, units."""
@@ -330,7 +330,7 @@ def test_uninstall_leaves_data_alone_and_install_goes_on_with_it(installed):
 
 
 @pytest.mark.last
-@pytest.mark.parametrize("fresh", ["trixie"], indirect=True)
+@pytest.mark.on("trixie")
 def test_uninstall_spares_an_engine_that_others_use(installed):
     """It runs on, with what is theirs and nothing of ours; what is left of us is the record of how to take it away."""
     host = installed.host
