@@ -46,7 +46,7 @@ class Container(NamedTuple):
     no check.
 
     `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it
-    never was.
+    never was; `pid` is 0 where it does not run.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Container(NamedTuple):
     restarts: int
     started_at: str
     labels: Mapping[str, str]
+    pid: int = 0
 
 
 class Engine:
@@ -271,6 +272,7 @@ def _container(found: Mapping[str, Any]) -> Container:
         restarts=found.get("RestartCount", 0),
         started_at="" if started_at == NEVER else started_at,
         labels=labels,
+        pid=state.get("Pid", 0),
     )
 
 
