@@ -109,7 +109,9 @@ def command(
     others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
     findings = [
-        finding for finding in (*findings, *here.findings(deployment)) if not (dry_run and finding.code == "not-root")
+        finding
+        for finding in (*findings, *here.findings(deployment, found))
+        if not (dry_run and finding.code == "not-root")
     ]
     refuse(findings)
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]

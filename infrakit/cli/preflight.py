@@ -42,7 +42,8 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
 @click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
 def command(file, host, recorded, as_json, fix, yes, dry_run):
     bundle = glimpsed()
-    deployment = here.deployment_of(compiled(bundle.file() if bundle and not file else here.find(file)), host)
+    source = bundle.file() if bundle and not file else here.find(file)
+    deployment = here.deployment_of(compiled(source), host)
     machine = Machine()
     if recorded:
         result_text(to_json(record(machine, () if bundle else names_of(deployment))))
@@ -50,7 +51,7 @@ def command(file, host, recorded, as_json, fix, yes, dry_run):
     facts, findings = look(machine, deployment, bundle=bundle)
     if fix:
         return carry_out(plan_fixes(facts, findings), yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
-    findings += here.findings(deployment)
+    findings += here.findings(deployment, source)
     errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
         result_json([finding._asdict() for finding in findings])
