@@ -97,8 +97,14 @@ class StartReaders(NamedTuple):
 
 
 def readers_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> tuple[Step, ...]:
-    """`wanted`: of stack.up.wanted_of. Before any service is asked whether it is well, in the order of the services: a
-    secret that is no longer good may be what ails it."""
+    """Before any service is asked whether it is well, in the order of the services: a secret that is no longer good may
+    be what ails it."""
+    probe = reading(deployment, wanted)
+    return (Step("readers", "secrets as they are now", (probe,), (StartReaders(probe),)),) if probe.readers else ()
+
+
+def reading(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> ReadAsTheyAre:
+    """Of all containers with secrets. `wanted`: of stack.up.wanted_of."""
     labels = {item.name: item for items in wanted.values() for item in items}
     readers = tuple(
         Reader(labels[container.name], tuple((use.name, _inside(use)) for use in container.secrets))
@@ -106,10 +112,7 @@ def readers_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]
         for container in service.containers
         if container.secrets
     )
-    if not readers:
-        return ()
-    probe = ReadAsTheyAre(deployment.name, deployment.host, readers)
-    return (Step("readers", "secrets as they are now", (probe,), (StartReaders(probe),)),)
+    return ReadAsTheyAre(deployment.name, deployment.host, readers)
 
 
 def _inside(use: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.cli.status import rows_of
 from infrakit.emit import compose
 from infrakit.model import Dependency, SecretMount, SecretSpec
 from infrakit.plan import Plan, preview, run
@@ -98,6 +99,12 @@ def foretold(machine) -> list[str]:
     return list(first.actions)
 
 
+def ill(machine) -> dict[str, str]:
+    """By `infrakit status`: container -> how it is."""
+    rows = rows_of(HOST, wanted_of(HOST, compose.emit(HOST)), machine)
+    return {name: state for _, name, state, well, _ in rows if not well}
+
+
 def test_its_readers_start_anew_and_nobody_else(real, machine):
     assert up(machine)[0] == 2
     again, before = up(machine)
@@ -109,6 +116,22 @@ def test_its_readers_start_anew_and_nobody_else(real, machine):
     assert taken >= 1 and {name for name in after if after[name] != before[name]} == {"reader", "once", "elsewhere"}
     for name, inside in (("reader", "/run/secrets/word"), ("once", "/run/secrets/word"), ("elsewhere", "/data/word")):
         assert real.docker("logs", f"infrakit-{name}-1").splitlines()[-1] == f"{inside} read second"
+
+
+@pytest.mark.parametrize("began_anew", [(), ("reader",), ("reader", "once")])
+def test_broken_off_anywhere_the_next_run_finishes(real, machine, began_anew):
+    """Those had begun anew, and the one after them was stopped, when the power went."""
+    up(machine)
+    secrets.store(str(machine.kept), "word", b"second")
+    order = ("reader", "once", "elsewhere")
+    for name in began_anew:
+        real.docker("restart", f"infrakit-{name}-1")
+    real.docker("stop", f"infrakit-{order[len(began_anew)]}-1")
+    up(machine)
+
+    assert (up(machine)[0], ill(machine)) == (0, {})
+    for name in order:
+        assert real.docker("logs", f"infrakit-{name}-1").splitlines()[-1].endswith(" read second")
 
 
 def test_what_is_written_into_the_file_by_hand_counts_too(machine):
@@ -127,8 +150,9 @@ def test_the_same_value_again_and_a_start_by_hand_leave_nothing_to_do(real, mach
     assert foretold(machine) == []
     secrets.store(str(machine.kept), "another", b"second")
     assert foretold(machine) == ["another was set again: neighbour starts anew"]
+    assert ill(machine) == {"neighbour": "running, but another was set again"}
     real.docker("restart", "infrakit-neighbour-1")
-    assert foretold(machine) == []
+    assert (foretold(machine), ill(machine)) == ([], {})
 
 
 def test_a_file_from_a_later_time_than_the_clock_shows_is_no_reason(machine):
