@@ -10,6 +10,7 @@ from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.generation import Publish, Published, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
+from infrakit.stack.networks import networks_step
 from infrakit.stack.readers import readers_step
 from infrakit.stack.secrets import Mint, SecretsThere
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
@@ -24,6 +25,7 @@ def plan_up(deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, 
             *_images(deployment, bundle),
             _secrets(deployment),
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
+            networks_step(deployment, wanted_of(deployment, artifacts)),
             *readers_step(deployment, wanted_of(deployment, artifacts)),
             *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
             _others(deployment),

@@ -39,7 +39,7 @@ def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_b
 @pytest.mark.parametrize("name", HOSTS)
 def test_images_come_before_anything_that_changes_what_runs(name):
     kinds = [step.name.split()[0] for step in plan_up(HOSTS[name], emit(HOSTS[name]), hex_digest).steps]
-    order = ["layers", "image", "secrets", "tree", "readers", "service", "others", "door"]
+    order = ["layers", "image", "secrets", "tree", "networks", "readers", "service", "others", "door"]
 
     assert kinds == sorted(kinds, key=order.index)
     assert kinds.count("service") == len(HOSTS[name].services)
