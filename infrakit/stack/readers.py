@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.model import SECRETS_DIRECTORY, Deployment
-from infrakit.plan import Action, Step
+from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
 from infrakit.stack.services import LABEL, Wanted
@@ -75,6 +75,8 @@ class StartReaders(NamedTuple):
 
     def do(self, machine: Any, tell: Tell) -> None:
         names = [item.container.name for item in self.wanted.stale(machine)]
+        for line in self.foretold(machine):
+            tell(Event("note", "", line))
         done = machine.run(("docker", "restart", *names), timeout_s=LONGEST_START_S) if names else None
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")

@@ -11,7 +11,7 @@ import pytest
 from infrakit.cli.status import rows_of
 from infrakit.emit import compose
 from infrakit.model import Dependency, SecretMount, SecretSpec
-from infrakit.plan import Plan, preview, run
+from infrakit.plan import Event, Plan, preview, run
 from infrakit.stack import layout, readers, services
 from infrakit.stack.up import _service, wanted_of
 from infrakit.system import secrets
@@ -87,9 +87,12 @@ def plan() -> Plan:
     return Plan("up", (*steps, *(_service(HOST, item, artifacts) for item in HOST.services)))
 
 
-def up(machine) -> tuple[int, dict[str, str]]:
-    """How many steps were taken, and container -> when it began."""
-    taken = run(plan(), machine, lambda event: None, lambda step, action: None)
+def up(machine, notes: list[str] | None = None) -> tuple[int, dict[str, str]]:
+    """How many steps were taken, and container -> when it began. `notes` gets what the journal does."""
+    told: list[Event] = []
+    taken = run(plan(), machine, told.append, lambda step, action: None)
+    if notes is not None:
+        notes += [event.text for event in told if event.kind == "note"]
     return taken, {item.service: item.started_at for item in machine.engine.containers("infrakit")}
 
 
@@ -109,8 +112,11 @@ def test_its_readers_start_anew_and_nobody_else(real, machine):
     assert up(machine)[0] == 2
     again, before = up(machine)
     secrets.store(str(machine.kept), "word", b"second")
-    assert foretold(machine) == ["word was set again: reader, once, elsewhere start anew"]
-    taken, after = up(machine)
+    line = "word was set again: reader, once, elsewhere start anew"
+    assert foretold(machine) == [line]
+    notes: list[str] = []
+    taken, after = up(machine, notes)
+    assert notes == [line]
 
     assert (again, up(machine)[0]) == (0, 0)
     assert taken >= 1 and {name for name in after if after[name] != before[name]} == {"reader", "once", "elsewhere"}
