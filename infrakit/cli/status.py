@@ -11,6 +11,7 @@ from infrakit.cli.talk import result, result_json
 from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
 from infrakit.model import Deployment
+from infrakit.stack.networks import as_drawn
 from infrakit.stack.readers import reading
 from infrakit.stack.services import Wanted, is_well
 from infrakit.stack.up import wanted_of
@@ -39,12 +40,15 @@ def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machi
     """(service, container, how it is in words, whether that is well, image) of each container that is wanted."""
     containers = {item.service: item for item in machine.engine.containers(deployment.name)}
     older = {item.container.service: item.secrets for item in reading(deployment, wanted).stale(machine)}
+    misplaced = as_drawn(deployment, wanted).misplaced(machine)
     rows = []
     for service, items in wanted.items():
         for item in items:
             found, secrets = containers.get(item.name), older.get(item.name, ())
-            state = _state(found, item) + (f", but {', '.join(secrets)} was set again" if secrets else "")
-            rows.append((service, item.name, state, is_well(found, item) and not secrets, found.image if found else ""))
+            doubts = [f"{', '.join(secrets)} was set again"] if secrets else []
+            doubts += ["a network of it is another"] if item.name in misplaced else []
+            state = _state(found, item) + "".join(f", but {doubt}" for doubt in doubts)
+            rows.append((service, item.name, state, is_well(found, item) and not doubts, found.image if found else ""))
     return rows
 
 

@@ -95,6 +95,11 @@ class AsDrawn(NamedTuple):
             and not networks <= there & set(found[wanted.name].networks)
         ]
 
+    def misplaced(self, machine: Any) -> set[str]:
+        """Containers, by their names in Compose's file, that are not in their networks as the file says these."""
+        inside = [member for item in self.in_the_way(machine) for member in self.inside(machine, item.name)]
+        return {*self.strays(machine), *(member.service for member in inside)}
+
     def text(self) -> str:
         return "every network is as the file says"
 
@@ -108,7 +113,7 @@ class MakeAnew(NamedTuple):
         changed = self.wanted.in_the_way(machine)
         inside = {item.name: self.wanted.inside(machine, item.name) for item in changed}
         for name, members in inside.items():
-            guests = sorted(set(machine.engine.running_in(name)) - {item.name for item in members})
+            guests = sorted(set(machine.engine.inside(name, running=True)) - {item.name for item in members})
             if guests:  # before anything stops
                 raise MachineUnfit(
                     f"{name} has to be made anew, and a container of somebody else is in it: {', '.join(guests)}",
@@ -143,7 +148,58 @@ class MakeAnew(NamedTuple):
         return (*lines, *((f"made anew, to be in their networks: {', '.join(strays)}",) if strays else ()))
 
 
+class NoOtherNetworks(NamedTuple):
+    """The project has no network but these, unless somebody is in it."""
+
+    project: str
+    names: tuple[str, ...]
+
+    def holds(self, machine: Any) -> bool:
+        try:
+            return not self.others(machine)
+        except InfraKitError:
+            if machine.listing(CONTAINERS):
+                raise
+            return True  # where there is no engine yet
+
+    def others(self, machine: Any) -> list[str]:
+        """Those that nobody needs any more."""
+        found = [item.name for item in machine.engine.networks(self.project) if item.name not in self.names]
+        return [name for name in found if not machine.engine.inside(name)]
+
+    def text(self) -> str:
+        return "no network is left that left the file"
+
+
+class RemoveOtherNetworks(NamedTuple):
+    """Remove them."""
+
+    wanted: NoOtherNetworks
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        _run(machine, "network", "rm", *self.wanted.others(machine))
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "remove networks that left the file"
+
+
 def networks_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> Step:
+    """`wanted`: of stack.up.wanted_of."""
+    probe = as_drawn(deployment, wanted)
+    return Step("networks", "networks as the file says", (probe,), (MakeAnew(probe),))
+
+
+def other_networks(deployment: Deployment) -> NoOtherNetworks:
+    """For when nothing is left that was in them."""
+    return NoOtherNetworks(
+        deployment.name, tuple(_drawn(deployment.name, network).name for network in deployment.networks)
+    )
+
+
+def as_drawn(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> AsDrawn:
     """`wanted`: of stack.up.wanted_of."""
     drawn = {network.name: _drawn(deployment.name, network) for network in deployment.networks}
     labels = {item.name: item for items in wanted.values() for item in items}
@@ -153,8 +209,7 @@ def networks_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...
         for container in service.containers
         if container.networks and "network" not in dict(container.privileges)
     )
-    probe = AsDrawn(deployment.name, tuple(drawn.values()), members)
-    return Step("networks", "networks as the file says", (probe,), (MakeAnew(probe),))
+    return AsDrawn(deployment.name, tuple(drawn.values()), members)
 
 
 def _drawn(project: str, network: Any) -> Drawn:

@@ -10,7 +10,7 @@ from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.generation import Publish, Published, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
-from infrakit.stack.networks import networks_step
+from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
 from infrakit.stack.readers import readers_step
 from infrakit.stack.secrets import Mint, SecretsThere
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
@@ -121,6 +121,6 @@ def _others(deployment: Deployment) -> Step:
     return Step(
         "others",
         "nothing that left the file",
-        (NoOthers(deployment.name, names),),
-        (RemoveOthers(deployment.name, names),),
+        (NoOthers(deployment.name, names), other_networks(deployment)),
+        (RemoveOthers(deployment.name, names), RemoveOtherNetworks(other_networks(deployment))),
     )

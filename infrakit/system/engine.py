@@ -112,10 +112,10 @@ class Engine:
             listed = self._api.networks(filters={"label": [f"{PROJECT}={project}"]})
         return sorted((_network(found) for found in listed), key=lambda item: item.name)
 
-    def running_in(self, network: str) -> list[str]:
-        """Names of the containers that run in a network, whoever made them."""
+    def inside(self, network: str, *, running: bool = False) -> list[str]:
+        """Names of the containers in a network, whoever made them. `running`: only of those that run."""
         with _reachable(self._socket):
-            listed = self._api.containers(filters={"network": [network]})
+            listed = self._api.containers(all=not running, filters={"network": [network]})
         return [name.lstrip("/") for item in listed for name in item["Names"][:1]]
 
     def image_id(self, reference: str) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.cli.status import rows_of
 from infrakit.emit import compose
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Plan, StepFailed, preview, run
 from infrakit.stack import networks, services
-from infrakit.stack.up import _service, wanted_of
+from infrakit.stack.up import _others, _service, wanted_of
 from tests.emit.deployments import container, deployment, network, service
 from tests.emit.tree import needs_compose, write
 from tests.runtime.engine import engine, needs_engine
@@ -89,7 +90,7 @@ def plan(made, *, only_services: bool = False) -> Plan:
     artifacts = compose.emit(made)
     step = networks.networks_step(made, wanted_of(made, artifacts))
     parts = [_service(made, item, artifacts) for item in made.services]
-    return Plan("up", tuple(parts if only_services else [step, *parts]))
+    return Plan("up", tuple(parts if only_services else [step, *parts, _others(made)]))
 
 
 def up(machine, made, **how) -> int:
@@ -118,6 +119,11 @@ def kept(real, name: str) -> str:
     """What the engine calls the volume that nobody named."""
     (found,) = json.loads(real.docker("inspect", f"infrakit-{name}-1"))
     return found["Mounts"][0]["Name"]
+
+
+def states(machine, made) -> dict[str, tuple[str, bool]]:
+    """As `status` says them, and whether that is well."""
+    return {row[1]: row[2:4] for row in rows_of(made, wanted_of(made, compose.emit(made)), machine)}
 
 
 def is_right(machine) -> bool:
@@ -165,10 +171,12 @@ def test_what_an_older_version_left_in_the_old_networks_is_taken_along(real, mac
     up(machine, moved, only_services=True)
     volume = kept(real, "both")
     assert ranges(machine)["first"] == f"172.30.{FIRST}.0/28", "this Compose does it by itself"
+    assert states(machine, moved)["both"] == ("running, but a network of it is another", False)
     assert up(machine, moved) == 3
 
     assert (ranges(machine)["first"], addresses(machine, "half")) == ("172.30.223.0/28", ["172.30.224"])
     assert (up(machine, moved), kept(real, "both")) == (0, volume)
+    assert states(machine, moved) == dict.fromkeys(("both", "half", "neighbour"), ("running", True))
 
 
 @pytest.mark.parametrize(
@@ -201,6 +209,17 @@ def test_a_network_that_left_the_file_makes_room_for_another(machine):
     assert foretold(machine, left) == ["infrakit_first goes, another wants its range; meanwhile stopped: both"]
     up(machine, left)
     assert up(machine, left) == 0 and ranges(machine)["new"] == f"172.30.{FIRST}.0/28"
+
+
+def test_a_network_that_left_the_file_goes_unless_somebody_is_in_it(real, machine):
+    left = host(network("second", SECOND), network("third", THIRD), joined=("second",))
+    up(machine, BEFORE)
+    real.docker("create", "--name", "guest", "--network", "infrakit_first", IMAGE, *COMMAND)
+    up(machine, left)
+    assert up(machine, left) == 0 and "first" in ranges(machine)
+    real.docker("rm", "--volumes", "guest")
+
+    assert up(machine, left) == 1 and "first" not in ranges(machine)
 
 
 def test_a_network_that_went_while_nothing_ran_is_made_again(real, machine):
