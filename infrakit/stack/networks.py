@@ -35,12 +35,8 @@ class Drawn(NamedTuple):
     def is_it(self, found: Any) -> bool:
         """Whether a network (system/engine.py) is this one."""
         options = tuple(sorted(item for item in found.options.items() if item[0].startswith(SWITCH)))
-        return (found.driver, found.subnets, found.internal, options) == (
-            self.driver,
-            (self.subnet,),
-            self.internal,
-            self.options,
-        )
+        known = (self.driver, (self.subnet,), self.internal, self.options)
+        return (found.driver, _ranges(found), found.internal, options) == known
 
 
 class Member(NamedTuple):
@@ -121,11 +117,11 @@ class MakeAnew(NamedTuple):
                 )
         for line in self.foretold(machine):
             tell(Event("note", "", line))
-        _run(machine, "stop", *sorted({item.name for members in inside.values() for item in members}))
+        _run(machine, ("stop",), *sorted({item.name for members in inside.values() for item in members}))
         for name, members in inside.items():
             for item in members:
-                _run(machine, "network", "disconnect", "--force", name, item.name)
-        _run(machine, "network", "rm", *inside)
+                _run(machine, ("network", "disconnect", "--force"), name, item.name)
+        _run(machine, ("network", "rm"), *inside)
         strays = self.wanted.strays(machine)
         if strays:
             words = (*services.COMPOSE, "create", "--force-recreate", "--pull", "never", *strays)
@@ -177,7 +173,7 @@ class RemoveOtherNetworks(NamedTuple):
     wanted: NoOtherNetworks
 
     def do(self, machine: Any, tell: Tell) -> None:
-        _run(machine, "network", "rm", *self.wanted.others(machine))
+        _run(machine, ("network", "rm"), *self.wanted.others(machine))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
@@ -225,16 +221,22 @@ def _overlaps(found: Any, ranges: list[Any]) -> bool:
     return any(one.version == other.version and one.overlaps(other) for one in own for other in ranges)
 
 
+def _ranges(found: Any) -> tuple[str, ...]:
+    """Those that the file speaks of. An engine may give every network one of IPv6 (dockerd
+    --default-network-opt=bridge=com.docker.network.enable_ipv6=true), and would again."""
+    return tuple(subnet for subnet in found.subnets if ip_network(subnet).version == 4)
+
+
 def _difference(drawn: Drawn, found: Any) -> str:
-    if found.subnets != (drawn.subnet,):
-        return f"moves from {', '.join(found.subnets) or 'no range'} to {drawn.subnet}"
+    if _ranges(found) != (drawn.subnet,):
+        return f"moves from {', '.join(_ranges(found)) or 'no range'} to {drawn.subnet}"
     return "gets other options"
 
 
-def _run(machine: Any, *words: str) -> None:
-    """A command of Docker's; none where it has nothing to name."""
-    if words[-1] not in ("stop", "rm"):
-        _done(machine.run(("docker", *words), timeout_s=LONGEST_START_S))
+def _run(machine: Any, words: tuple[str, ...], *names: str) -> None:
+    """A command of Docker's, where there is something to name."""
+    if names:
+        _done(machine.run(("docker", *words, *names), timeout_s=LONGEST_START_S))
 
 
 def _done(done: Any) -> None:

@@ -202,6 +202,17 @@ def test_an_option_that_no_label_tells_of_counts_too(real, machine):
     assert kept(real, "both") == volume and len(addresses(machine, "both")) == 2
 
 
+def test_a_range_that_the_engine_adds_of_itself_is_no_change(real, machine):
+    """As one does that is told to give every network IPv6: made anew, it would have that again."""
+    labels = ("--label=com.docker.compose.project=infrakit", "--label=com.docker.compose.network=first")
+    both = (f"--subnet=172.30.{FIRST}.0/28", "--subnet=fd00:17::/64")
+    before = real.docker("network", "create", "--internal", "--ipv6", *both, *labels, "infrakit_first")
+    up(machine, BEFORE)
+    assert up(machine, BEFORE) == 0
+    assert real.docker("network", "inspect", "--format", "{{.Id}}", "infrakit_first") == before
+    assert foretold(machine, SWAPPED)[0].startswith(f"infrakit_first moves from 172.30.{FIRST}.0/28 to ")
+
+
 def test_a_network_that_left_the_file_makes_room_for_another(machine):
     left = host(network("second", SECOND), network("third", THIRD), network("new", FIRST), joined=("second", "new"))
     up(machine, BEFORE)
