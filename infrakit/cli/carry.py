@@ -47,7 +47,7 @@ def show(plan: Plan, machine: Any, *, as_json: bool) -> int:
                         "acts": item.acts,
                         "because": item.because,
                         "waits": item.step.waits,
-                        "actions": [action.text() for action in item.step.actions] if item.acts else [],
+                        "actions": list(item.actions),
                     }
                     for item in found
                 ],
@@ -60,8 +60,8 @@ def show(plan: Plan, machine: Any, *, as_json: bool) -> int:
             result(f"= {item.step.title}")
             continue
         result(f"{'+' if item.changes else '?'} {item.step.title}" + (f": {item.step.why}" if item.step.why else ""))
-        for action in item.step.actions:
-            result(f"    {action.text()}")
+        for line in item.actions:
+            result(f"    {line}")
     return changing
 
 

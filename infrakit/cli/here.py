@@ -1,6 +1,7 @@
 """The file, and which of its hosts this machine is."""
 
 import os
+import shlex
 import socket
 from collections.abc import Collection
 
@@ -24,16 +25,22 @@ def find(file: str | None) -> source.Source:
     return source.find(file, None)
 
 
+def is_installed(found: source.Source) -> bool:
+    """Whether it is the file that was installed, however it was named."""
+    return bool(found.path) and os.path.realpath(found.path) == os.path.realpath(CONFIGURATION)
+
+
 def deployment_of(compiled: Compiled, name: str | None) -> Deployment:
     """This machine: the host called `name`, or the only one, or the one called like it; without what its kernel cannot
     do."""
-    deployment, notes = fitted(_named(compiled, name), Machine())
+    deployment, notes = fitted(named(compiled, name), Machine())
     for note in notes:
         say(f"note: {note}")
     return deployment
 
 
-def _named(compiled: Compiled, name: str | None) -> Deployment:
+def named(compiled: Compiled, name: str | None) -> Deployment:
+    """The same, as the file has it."""
     hosts = list(compiled.fleet.deployments)
     wanted = name or (hosts[0].host if len(hosts) == 1 else _called(compiled.fleet.deployments.names()))
     for deployment in hosts:
@@ -58,7 +65,7 @@ def data(compiled: Compiled, deployment: Deployment) -> moves.Seen:
     return moves.Seen() if os.geteuid() else moves.look(Machine(), deployment, compiled.fleet.deployments.names())
 
 
-def findings(compiled: Compiled, deployment: Deployment, seen: moves.Seen) -> list[Finding]:
+def findings(file: source.Source, compiled: Compiled, deployment: Deployment, seen: moves.Seen) -> list[Finding]:
     """Where this is another machine than the file says, the data that is here is not the file's, or a secret is missing
     that only the user has."""
     found = moves.judge(seen, deployment, compiled.fleet.deployments.names())
@@ -70,6 +77,16 @@ def findings(compiled: Compiled, deployment: Deployment, seen: moves.Seen) -> li
     states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
     missing = [state.name for state in states if state.state == "missing" and state.name not in seen.carried]
     if missing:
-        remedy = f"infrakit secrets set {missing[0]} -f {CONFIGURATION} -o {HOSTS}"
+        remedy = _set_it(missing[0], file, deployment.host)
         found.append(Finding("secret-missing", "error", f"missing secret: {', '.join(missing)}", remedy))
     return found
+
+
+def _set_it(name: str, file: source.Source, host: str) -> str:
+    """The command that works in this folder, before the file is installed too."""
+    words = ["sudo", "infrakit", "secrets", "set", name]
+    if not is_installed(file):
+        words += ["-f", file.name, "-o", HOSTS, "--host", host]
+    elif os.path.exists(source.FILE):
+        words += ["-f", CONFIGURATION]
+    return shlex.join(words) if file.path else f"infrakit init, and then: {shlex.join(words)}"

@@ -109,7 +109,7 @@ def command(
     others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
     seen = here.data(compiled, deployment)
-    findings += here.findings(compiled, deployment, seen)
+    findings += here.findings(found, compiled, deployment, seen)
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
     files = own_files(

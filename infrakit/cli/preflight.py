@@ -42,7 +42,8 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
 @click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
 def command(file, host, recorded, as_json, fix, yes, dry_run):
     bundle = glimpsed()
-    found = compiled(bundle.file() if bundle and not file else here.find(file))
+    file_here = bundle.file() if bundle and not file else here.find(file)
+    found = compiled(file_here)
     deployment = here.deployment_of(found, host)
     machine = Machine()
     if recorded:
@@ -51,7 +52,7 @@ def command(file, host, recorded, as_json, fix, yes, dry_run):
     facts, findings = look(machine, deployment, bundle=bundle)
     if fix:
         return carry_out(plan_fixes(facts, findings), yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
-    findings += here.findings(found, deployment, here.data(found, deployment))
+    findings += here.findings(file_here, found, deployment, here.data(found, deployment))
     errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
         result_json([finding._asdict() for finding in findings])

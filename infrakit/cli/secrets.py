@@ -2,23 +2,32 @@
 
 import os
 import sys
+from collections.abc import Iterator
 
 import click
 
-from infrakit.cli import source
-from infrakit.cli.talk import result, result_json
+from infrakit.cli import here, source
+from infrakit.cli.carry import need_root
+from infrakit.cli.talk import result, result_json, say
 from infrakit.config.check import nearest
 from infrakit.errors import UsageProblem
+from infrakit.model import Deployment
+from infrakit.stack.layout import CONFIGURATION, HOSTS
 from infrakit.system import secrets
 from infrakit.system.files import plain_errors
 
 MOST_BYTES = 64 * 1024
+BUILD = "build"
 FILE = click.option(
-    "-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder where nothing is said."
+    "-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one."
 )
 OUTPUT = click.option(
-    "-o", "--output", metavar="FOLDER", default="build", show_default=True, help="Where the trees are."
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    help=f"Where the trees are; of the installed file {HOSTS}, else {BUILD} in this folder.",
 )
+HOST = click.option("--host", metavar="NAME", help="Only this host.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -28,13 +37,14 @@ def command():
 
 
 @command.command(name="list", help="Name every secret, who reads it, and whether it is there. Never a value.")
+@HOST
 @FILE
 @OUTPUT
 @JSON
-def list_secrets(file, output, as_json):
+def list_secrets(host, file, output, as_json):
     found = []
-    for deployment in source.compiled(source.find(file, None)).fleet.deployments:
-        found += secrets.states(os.path.join(output, deployment.host), deployment.host, deployment.secrets)
+    for deployment, place in _meant(host, file, output):
+        found += secrets.states(place, deployment.host, deployment.secrets)
     if as_json:
         result_json(
             [
@@ -51,18 +61,16 @@ def list_secrets(file, output, as_json):
     name="set", help="Read a secret from standard input or a hidden prompt, and keep it for every host that needs it."
 )
 @click.argument("name")
-@click.option("--host", metavar="NAME", help="Only for this host.")
+@HOST
 @FILE
 @OUTPUT
 @JSON
 def set_secret(name, host, file, output, as_json):
     places, known = [], set()
-    for deployment in source.compiled(source.find(file, None)).fleet.deployments:
-        for spec in deployment.secrets:
-            if spec.kind == "user":
-                known.add(spec.name)
-            if spec.name == name and spec.kind == "user" and host in (None, deployment.host):
-                places.append(os.path.join(output, deployment.host))
+    for deployment, place in _meant(host, file, output):
+        users = {spec.name for spec in deployment.secrets if spec.kind == "user"}
+        known |= users
+        places += [place] if name in users else []
     if not places:
         close = nearest(name, sorted(known))
         hint = f"did you mean {close}?" if close else f"to be set: {', '.join(sorted(known)) or 'none'}"
@@ -75,7 +83,20 @@ def set_secret(name, host, file, output, as_json):
     if as_json:
         result_json({"name": name, "hosts": [os.path.basename(place) for place in places]})
     else:
-        result(f"{name} is set for {', '.join(os.path.basename(place) for place in places)}")
+        applied = "; sudo infrakit up applies it" if os.path.dirname(places[0]) == HOSTS else ""
+        result(f"{name} is set for {', '.join(os.path.basename(place) for place in places)}{applied}")
+
+
+def _meant(host: str | None, file: str | None, output: str | None) -> Iterator[tuple[Deployment, str]]:
+    """The hosts that are meant, each with its folder: of the installed file this machine alone, where `up` looks."""
+    if not (file or os.path.exists(source.FILE)) and os.path.exists(CONFIGURATION):
+        need_root()  # else the file is shut, and so is the folder
+    found = here.find(file)
+    folder = output or (HOSTS if here.is_installed(found) else BUILD)
+    fleet = source.compiled(found)
+    say(f"secrets of {found.name}, in {folder}")
+    only = here.named(fleet, host).host if host or folder == HOSTS else ""
+    return ((item, os.path.join(folder, item.host)) for item in fleet.fleet.deployments if only in ("", item.host))
 
 
 def _read(name: str) -> bytes:

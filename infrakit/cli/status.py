@@ -1,6 +1,8 @@
 """infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to
 date."""
 
+from typing import Any
+
 import click
 
 from infrakit.cli import here
@@ -8,7 +10,10 @@ from infrakit.cli.source import compiled
 from infrakit.cli.talk import result, result_json
 from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
-from infrakit.stack.services import is_well
+from infrakit.model import Deployment
+from infrakit.stack.networks import as_drawn
+from infrakit.stack.readers import reading
+from infrakit.stack.services import Wanted, is_well
 from infrakit.stack.up import wanted_of
 from infrakit.system.machine import Machine
 
@@ -19,12 +24,7 @@ from infrakit.system.machine import Machine
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(file, host, as_json):
     deployment = here.deployment_of(compiled(here.find(file)), host)
-    containers = {item.service: item for item in Machine().engine.containers(deployment.name)}
-    rows = []
-    for service, wanted in wanted_of(deployment, emit(deployment)).items():
-        for item in wanted:
-            found = containers.get(item.name)
-            rows.append((service, item.name, _state(found, item), is_well(found, item), found.image if found else ""))
+    rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), Machine())
     if as_json:
         result_json(
             [{"service": row[0], "container": row[1], "state": row[2], "well": row[3], "image": row[4]} for row in rows]
@@ -36,7 +36,23 @@ def command(file, host, as_json):
     return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
 
 
-def _state(container, wanted) -> str:
+def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machine: Any) -> list[tuple[Any, ...]]:
+    """(service, container, how it is in words, whether that is well, image) of each container that is wanted."""
+    containers = {item.service: item for item in machine.engine.containers(deployment.name)}
+    older = {item.container.service: item.secrets for item in reading(deployment, wanted).stale(machine)}
+    misplaced = as_drawn(deployment, wanted).misplaced(machine)
+    rows = []
+    for service, items in wanted.items():
+        for item in items:
+            found, secrets = containers.get(item.name), older.get(item.name, ())
+            doubts = [f"{', '.join(secrets)} was set again"] if secrets else []
+            doubts += ["a network of it is another"] if item.name in misplaced else []
+            state = _state(found, item) + "".join(f", but {doubt}" for doubt in doubts)
+            rows.append((service, item.name, state, is_well(found, item) and not doubts, found.image if found else ""))
+    return rows
+
+
+def _state(container: Any, wanted: Wanted) -> str:
     if container is None:
         return "not there"
     if wanted.one_shot and container.state == "exited":

@@ -25,11 +25,12 @@ from infrakit.system.machine import Machine
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(file, host, yes, dry_run, as_json, **flags):
     bundle = from_bundle.found(**flags, quiet=as_json)
-    found = compiled(here.find(file))
+    source = here.find(file)
+    found = compiled(source)
     deployment = here.deployment_of(found, host)
     say_problems(found.warnings)
     seen = here.data(found, deployment)
-    findings = here.findings(found, deployment, seen)
+    findings = here.findings(source, found, deployment, seen)
     if bundle:
         findings += look(Machine(), deployment, bundle=bundle)[1]
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])

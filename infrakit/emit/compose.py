@@ -125,7 +125,7 @@ def _main_tree(
     tree: dict[str, Any] = {"name": name}
     tree["include"] = [{"path": service_path(service), "project_directory": "."} for service in services]
     if networks:
-        tree["networks"] = {network.name: _network(name, network) for network in networks}
+        tree["networks"] = {network.name: network_tree(name, network) for network in networks}
     volumes = _volumes(services)
     if volumes:
         tree["volumes"] = {volume: {} for volume in volumes}
@@ -144,7 +144,8 @@ def _volumes(services: Sequence[Service]) -> dict[str, Service]:
     return dict(sorted({volume: service for service in services for volume in service.volumes}.items()))
 
 
-def _network(project: str, network: Network) -> dict[str, Any]:
+def network_tree(project: str, network: Network) -> dict[str, Any]:
+    """What Compose is told of a network of `project`."""
     tree: dict[str, Any] = {}
     if network.name == WAY_OUT:
         # Compose would call it <project>_infrakit_default.

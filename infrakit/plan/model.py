@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class Event(NamedTuple):
@@ -41,6 +41,13 @@ class Action(Protocol):
     def inverse(self, machine: Any) -> "tuple[Action, ...]": ...
 
     def text(self) -> str: ...
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """An action whose extent only the machine knows: `foretold` says, before it is taken, what it would do there."""
+
+    def foretold(self, machine: Any) -> tuple[str, ...]: ...
 
 
 class Step(NamedTuple):

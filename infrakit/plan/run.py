@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError, Stopped
-from infrakit.plan.model import Action, Event, Plan, Step, Tell
+from infrakit.plan.model import Action, Event, Looking, Plan, Step, Tell
 from infrakit.plan.probes import holds
 
 Keep = Callable[[str, Action], None]
@@ -24,11 +24,12 @@ class Interrupted(InfraKitError):
 
 
 class Preview(NamedTuple):
-    """One step: whether it would act, or only wait, and which probe says that it has to."""
+    """One step: whether it would act, or only wait, which probe says that it has to, and what it would do in words."""
 
     step: Step
     acts: bool
     because: str
+    actions: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -41,8 +42,21 @@ def preview(plan: Plan, machine: Any) -> list[Preview]:
     found = []
     for step in plan.steps:
         missing = [probe.text() for probe in step.done_when if not holds(probe, machine)]
-        found.append(Preview(step, bool(missing) or not step.done_when, missing[0] if missing else ""))
+        acts = bool(missing) or not step.done_when
+        actions = tuple(line for action in step.actions for line in words(action, machine)) if acts else ()
+        found.append(Preview(step, acts, missing[0] if missing else "", actions))
     return found
+
+
+def words(action: Action, machine: Any) -> tuple[str, ...]:
+    """What an action would do on this machine: its own answer where it looks before it acts, else its text."""
+    if not isinstance(action, Looking):
+        return (action.text(),)
+    try:
+        with machine.breakable():
+            return action.foretold(machine)
+    except InfraKitError:
+        return (action.text(),)
 
 
 def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[[], bool] = lambda: False) -> int:

@@ -12,6 +12,8 @@ from infrakit.stack.generation import Publish, Published, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
+from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
+from infrakit.stack.readers import readers_step
 from infrakit.stack.secrets import Mint, SecretsThere
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
 from infrakit.stack.wire import WIRED, wired, wiring
@@ -31,6 +33,8 @@ def plan_up(
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
             *forgotten(former),
             *late_addresses(deployment),
+            networks_step(deployment, wanted_of(deployment, artifacts)),
+            *readers_step(deployment, wanted_of(deployment, artifacts)),
             *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
             _others(deployment),
             *wiring(deployment),
@@ -128,6 +132,6 @@ def _others(deployment: Deployment) -> Step:
     return Step(
         "others",
         "nothing that left the file",
-        (NoOthers(deployment.name, names),),
-        (RemoveOthers(deployment.name, names),),
+        (NoOthers(deployment.name, names), other_networks(deployment)),
+        (RemoveOthers(deployment.name, names), RemoveOtherNetworks(other_networks(deployment))),
     )

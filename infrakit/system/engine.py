@@ -46,7 +46,7 @@ class Container(NamedTuple):
     no check.
 
     `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it
-    never was.
+    never was; `pid` is 0 where it does not run. `networks`: names of those that it is in, or will be when it starts.
     """
 
     name: str
@@ -60,6 +60,18 @@ class Container(NamedTuple):
     restarts: int
     started_at: str
     labels: Mapping[str, str]
+    pid: int = 0
+    networks: tuple[str, ...] = ()
+
+
+class Network(NamedTuple):
+    """One that Compose made. `options` are those of its driver."""
+
+    name: str
+    driver: str
+    subnets: tuple[str, ...]
+    internal: bool
+    options: Mapping[str, str]
 
 
 class Engine:
@@ -93,6 +105,18 @@ class Engine:
             listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}"]})
         inspected = (self._inspected(item["Id"]) for item in listed)
         return sorted((_container(found) for found in inspected if found), key=lambda item: item.name)
+
+    def networks(self, project: str) -> list[Network]:
+        """Those of a Compose project, by name."""
+        with _reachable(self._socket):
+            listed = self._api.networks(filters={"label": [f"{PROJECT}={project}"]})
+        return sorted((_network(found) for found in listed), key=lambda item: item.name)
+
+    def inside(self, network: str, *, running: bool = False) -> list[str]:
+        """Names of the containers in a network, whoever made them. `running`: only of those that run."""
+        with _reachable(self._socket):
+            listed = self._api.containers(all=not running, filters={"network": [network]})
+        return [name.lstrip("/") for item in listed for name in item["Names"][:1]]
 
     def image_id(self, reference: str) -> str:
         """The ID of an image, "" where the engine has none of this name."""
@@ -271,6 +295,19 @@ def _container(found: Mapping[str, Any]) -> Container:
         restarts=found.get("RestartCount", 0),
         started_at="" if started_at == NEVER else started_at,
         labels=labels,
+        pid=state.get("Pid", 0),
+        networks=tuple(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})),
+    )
+
+
+def _network(found: Mapping[str, Any]) -> Network:
+    ranges = (found.get("IPAM") or {}).get("Config") or []
+    return Network(
+        name=found["Name"],
+        driver=found["Driver"],
+        subnets=tuple(item["Subnet"] for item in ranges if item.get("Subnet")),
+        internal=found["Internal"],
+        options=found.get("Options") or {},
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
-from infrakit.system import files, process, secrets, tree
+from infrakit.system import files, process, secrets, seen, tree
 from infrakit.system.process import Done
 from infrakit.system.stop import Stop
 
@@ -96,6 +96,10 @@ class Machine:
             return os.stat(path).st_mtime
         except OSError:
             return 0.0
+
+    def started_with(self, path: str, pid: int, inside: str, started_at: str) -> bool:
+        """Whether a process in a container has a file as it is now (system/seen.py)."""
+        return seen.started_with(path, pid, inside, started_at)
 
     def monotonic(self) -> float:
         """Seconds since some moment, which no change of the clock moves."""

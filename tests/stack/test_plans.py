@@ -1,6 +1,7 @@
 """Plans for decided hosts, without a machine: what comes before what, and what is left alone."""
 
 import json
+from ipaddress import ip_network
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.stack.up import in_order, plan_up, wanted_of
 from infrakit.stack.wanted import wanted_of as asked_of_the_machine
 from infrakit.system.digest import hex_digest
-from infrakit.system.engine import Container
+from infrakit.system.engine import Container, Network
 from tests.emit.examples import hosts
 from tests.policy.test_own_blueprints import own
 
@@ -39,10 +40,29 @@ def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_b
 @pytest.mark.parametrize("name", HOSTS)
 def test_images_come_before_anything_that_changes_what_runs(name):
     kinds = [step.name.split()[0] for step in plan_up(HOSTS[name], emit(HOSTS[name]), hex_digest).steps]
-    order = ["layers", "image", "secrets", "tree", "late", "service", "others", "door"]
+    order = ["layers", "image", "secrets", "tree", "late", "networks", "readers", "service", "others", "door"]
 
     assert kinds == sorted(kinds, key=order.index)
     assert kinds.count("service") == len(HOSTS[name].services)
+
+
+def test_a_changed_pool_is_looked_for_in_every_network_before_any_service_is():
+    text = "version: 1\ndomain: home.example.org\npattern: full\nnetwork: {{pool: {}}}\n"
+    asked = []
+    for pool in ("10.213.0.0/16", "10.87.0.0/16"):
+        (host,) = load(text.format(pool).encode(), "infrakit.yaml", lambda _: b"").fleet.deployments
+        (step,) = [step for step in plan_up(host, emit(host), hex_digest).steps if step.name == "networks"]
+        (probe,) = step.done_when
+        assert len(probe.networks) == len(host.networks) and probe.members
+        assert all(ip_network(item.subnet).subnet_of(ip_network(pool)) for item in probe.networks)
+        found = [
+            Network(item.name, item.driver, (item.subnet,), item.internal, dict(item.options))
+            for item in probe.networks
+        ]
+        asked.append((probe, SimpleNamespace(engine=SimpleNamespace(networks=lambda _, found=found: found))))
+    (before, old), (after, new) = asked
+    assert before.in_the_way(old) == after.in_the_way(new) == []
+    assert len(after.in_the_way(old)) == len(after.networks)
 
 
 def test_a_service_comes_after_those_that_it_depends_on():

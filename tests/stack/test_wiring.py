@@ -61,6 +61,10 @@ ROWS = {
         provider(4, "infrakit-lent-forward", "theirs"),
         provider(5, "theirs", "theirs"),
     ],
+    "/providers/oauth2/": [
+        {"pk": 2, "name": "infrakit-wiki-oidc", "client_secret": "as it was"},
+        {"pk": 6, "name": "theirs-oidc", "client_secret": "theirs"},
+    ],
     "/policies/all/": [
         {"pk": "p1", "name": "infrakit-wiki", "bound_to": 1},
         {"pk": "p2", "name": "infrakit-old", "bound_to": 1},
@@ -221,6 +225,18 @@ def test_nothing_is_taken_away_before_the_blueprint_is_in_force(api):
     assert [call for call in api.calls if not call.startswith("GET")] == ["POST /api/v3/managed/blueprints/b1/apply/"]
 
 
+def test_a_client_secret_that_was_set_again_makes_authentik_apply_the_same_blueprint_once_more(api):
+    """Its hash says nothing of what the files hold that it names."""
+    same = {"client_secrets": {"infrakit-wiki-oidc": "as it was"}}
+    other = {"client_secrets": {"infrakit-wiki-oidc": "as it is"}}
+    found = api(**in_force(api) | other)
+    assert (found["older"], found["left"]) == (["infrakit-wiki-oidc"], []) and "as it" not in json.dumps(found)
+    assert not [call for call in api.calls if not call.startswith("GET")]
+    api(mend=True, **in_force(api) | other)
+    assert [call for call in api.calls if not call.startswith("GET")] == ["POST /api/v3/managed/blueprints/b1/apply/"]
+    assert api(**in_force(api) | same)["older"] == []
+
+
 GOOD = State("successful", "abc", True, {"alice": ""})
 
 
@@ -233,6 +249,7 @@ GOOD = State("successful", "abc", True, {"alice": ""})
         (GOOD._replace(enabled=False), "switched off"),
         (GOOD._replace(last_applied_hash="abd"), "an older state"),
         (GOOD._replace(members={}), "no administrator alice"),
+        (GOOD._replace(older=["infrakit-wiki-oidc"]), "an older client secret of infrakit-wiki-oidc"),
         (GOOD._replace(left=["the application infrakit-old"]), "still has the application infrakit-old"),
     ],
 )
@@ -268,5 +285,7 @@ def test_the_blueprint_that_counts_is_the_one_of_the_tree():
     (content,) = [item.content for item in emit(FULL) if item.path == "authentik/blueprints/infrakit.yaml"]
     (step,) = [step for step in plan_up(FULL, emit(FULL), hex_digest).steps if step.name == "service authentik"]
 
-    wanted = Applied("homelab", sha512(content).hexdigest(), ("alice",), named(FULL.access))
+    file = "/var/lib/infrakit/hosts/homelab/secrets/portainer_client_secret"
+    clients = (("infrakit-portainer-oidc", file),)
+    wanted = Applied("homelab", sha512(content).hexdigest(), ("alice",), named(FULL.access), clients)
     assert step.done_when[1:] == (wanted,)

@@ -6,20 +6,21 @@ A blueprint takes nothing away that it does not name, so that is done here. Only
 administrator's own are never touched, and what of ours one of theirs uses stays, too.
 Asked through its API, in its container, with the token that lies there.
 Source: goauthentik/authentik, authentik/blueprints/{api,models,v1/tasks}.py, authentik/core/api/{applications,groups,
-providers}.py, authentik/policies/api/policies.py, authentik/outposts/api/outposts.py, authentik/api/pagination.py, of
-2026-06.
+providers}.py, authentik/providers/oauth2/api/providers.py, authentik/policies/api/policies.py,
+authentik/outposts/api/outposts.py, authentik/api/pagination.py, of 2026-06.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infrakit.emit.authentik import EMBEDDED, MADE_BY_US, PATH, named
+from infrakit.emit.authentik import EMBEDDED, MADE_BY_US, PATH, named, provider_name
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.model import OURS, SECRETS_DIRECTORY, Artifact, Deployment
 from infrakit.plan import Action, Probe, Unless
 from infrakit.plan.model import Tell
 from infrakit.stack.inside import container_name, inside
+from infrakit.stack.layout import secrets_folder
 
 SERVER, WORKER = "authentik", "authentik-worker"
 ADMINISTRATORS = "administrators"
@@ -37,6 +38,7 @@ ORDER = {
     "ours": OURS,
     "made_by_us": MADE_BY_US,
     "outpost": EMBEDDED,
+    "client_secrets": {},
 }
 SCRIPT = """
 import json, urllib.error, urllib.parse, urllib.request
@@ -93,6 +95,12 @@ try:
     members = groups[0]["users_obj"] if groups else []
     said["members"] = {user["username"]: user["last_login"] or "" for user in members}
     in_force = "" != order["digest"] == said.get("last_applied_hash") and said["status"] == "successful"
+    secrets, said["older"] = order["client_secrets"], []
+    for item in every("/providers/oauth2/") if in_force and secrets else ():
+        known = secrets.get(item["name"], "")
+        if known and item.get("client_secret", known) != known:
+            said["older"].append(item["name"])
+    in_force = in_force and not said["older"]
     if order["mend"] and found and not in_force:
         call("POST", "/managed/blueprints/%s/apply/" % found[0]["pk"])
     said["left"] = []
@@ -115,20 +123,23 @@ class Hopeless(MachineUnfit):
 
 class State(NamedTuple):
     """How Authentik sees our blueprint, and who is in the group of administrators: username -> when he signed in last,
-    "" for never. `left`: what an earlier blueprint made and this one does not, once this one is in force."""
+    "" for never. `left`: what an earlier blueprint made and this one does not, once this one is in force. `older`:
+    providers with another client secret than their client has: it is no part of what the hash is of."""
 
     status: str = ""
     last_applied_hash: str = ""
     enabled: bool = True
     members: "dict[str, str]" = {}
     left: "list[str]" = []
+    older: "list[str]" = []
 
 
 def ask(machine: Any, project: str, wanted: "Applied | None" = None, *, mend: bool = False) -> State:
     """MachineUnfit where Authentik does not answer; Hopeless where it does not take the token. `mend`: have the
     blueprint applied once more, or where it is in force, take away what is left of earlier ones."""
-    digest, names = (wanted.digest, wanted.named) if wanted else ("", {})
-    order = ORDER | {"digest": digest, "named": names, "mend": mend}
+    order = ORDER | {"digest": "", "named": {}, "mend": mend}
+    if wanted:
+        order |= {"digest": wanted.digest, "named": wanted.named, "client_secrets": wanted.client_secrets(machine)}
     script = f"order = {order!r}{SCRIPT}"
     try:
         said = json.loads(inside(machine, container_name(project, SERVER), ("python3", "-"), feed=script.encode()))
@@ -149,15 +160,22 @@ def ask(machine: Any, project: str, wanted: "Applied | None" = None, *, mend: bo
 
 class Applied(NamedTuple):
     """The blueprint with this SHA-512 is in force, these users are members of the group of administrators, and of what
-    bears our mark there is only what it names (kind -> names)."""
+    bears our mark there is only what it names (kind -> names). `clients`: (provider, file of its client secret); the
+    providers have these."""
 
     project: str
     digest: str
     administrators: tuple[str, ...]
     named: "dict[str, list[str]]"
+    clients: tuple[tuple[str, str], ...] = ()
 
     def holds(self, machine: Any) -> bool:
         return not self.missing(ask(machine, self.project, self))
+
+    def client_secrets(self, machine: Any) -> dict[str, str]:
+        """Provider -> what its file says, as `!File` reads it (authentik/blueprints/v1/common.py)."""
+        files = {provider: machine.read(path) for provider, path in self.clients}
+        return {provider: content.decode("utf-8", "replace").strip() for provider, content in files.items() if content}
 
     def missing(self, state: State) -> str:
         """What is not so, "" where all is."""
@@ -172,6 +190,8 @@ class Applied(NamedTuple):
         absent = [name for name in self.administrators if name not in state.members]
         if absent:
             return f"Authentik has no administrator {', '.join(absent)}"
+        if state.older:
+            return f"Authentik has an older client secret of {', '.join(state.older)}"
         return f"Authentik still has {', '.join(state.left)}" if state.left else ""
 
     def text(self) -> str:
@@ -241,5 +261,11 @@ def wired(deployment: Deployment, artifacts: Sequence[Artifact]) -> tuple[tuple[
     if not contents:
         return (), ()
     digest = sha512(contents[0]).hexdigest()
-    wanted = Applied(deployment.name, digest, administrators(deployment), named(deployment.access))
+    folder = f"{secrets_folder(deployment.host)}/secrets"
+    clients = tuple(
+        (provider_name(item), f"{folder}/{item.oidc.secret}")
+        for item in deployment.access.applications
+        if item.oidc and item.oidc.secret
+    )
+    wanted = Applied(deployment.name, digest, administrators(deployment), named(deployment.access), clients)
     return (wanted,), (Unless(wanted, Apply(wanted)),)

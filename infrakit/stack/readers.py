@@ -1,0 +1,121 @@
+"""Who reads a secret that was set again starts anew, and nobody else.
+
+Labels and files name secrets, and know no value: what runs is asked (system/seen.py). A start is all it takes, since
+the engine mounts the file anew; what a container keeps beside its volumes stays.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.model import SECRETS_DIRECTORY, Deployment
+from infrakit.plan import Action, Event, Step
+from infrakit.plan.model import Tell
+from infrakit.stack.layout import secrets_folder
+from infrakit.stack.services import LABEL, Wanted
+from infrakit.stack.watch import LONGEST_START_S
+
+
+class Reader(NamedTuple):
+    """A container, and where it sees its secrets: (name, path inside)."""
+
+    wanted: Wanted
+    secrets: tuple[tuple[str, str], ...]
+
+
+class Stale(NamedTuple):
+    """A container of the engine, and those of its secrets that were set since it began."""
+
+    container: Any
+    secrets: tuple[str, ...]
+
+
+class ReadAsTheyAre(NamedTuple):
+    """No container runs, or has done its work, with a secret that was set again since. One that is made anew anyway
+    does not count."""
+
+    project: str
+    host: str
+    readers: tuple[Reader, ...]
+
+    def holds(self, machine: Any) -> bool:
+        return not self.stale(machine)
+
+    def stale(self, machine: Any) -> list[Stale]:
+        """Those that have to start anew; none where there is no engine yet."""
+        try:
+            found = {item.service: item for item in machine.engine.containers(self.project)}
+        except InfraKitError:
+            return []
+        pairs = [(found[reader.wanted.name], reader) for reader in self.readers if reader.wanted.name in found]
+        asked = [
+            Stale(container, tuple(self._older(machine, container, reader)))
+            for container, reader in pairs
+            if container.labels.get(LABEL) == reader.wanted.label
+            and container.state == ("exited" if reader.wanted.one_shot else "running")
+        ]
+        return [item for item in asked if item.secrets]
+
+    def _older(self, machine: Any, container: Any, reader: Reader) -> list[str]:
+        folder = f"{secrets_folder(self.host)}/secrets"
+        return [
+            name
+            for name, inside in reader.secrets
+            if not machine.started_with(f"{folder}/{name}", container.pid, inside, container.started_at)
+        ]
+
+    def text(self) -> str:
+        return "who reads a secret has it as it is now"
+
+
+class StartReaders(NamedTuple):
+    """Start them anew; that they get well is asked with their service."""
+
+    wanted: ReadAsTheyAre
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        names = [item.container.name for item in self.wanted.stale(machine)]
+        for line in self.foretold(machine):
+            tell(Event("note", "", line))
+        done = machine.run(("docker", "restart", *names), timeout_s=LONGEST_START_S) if names else None
+        if done is not None and done.code:
+            raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "start anew who reads a secret that was set again"
+
+    def foretold(self, machine: Any) -> tuple[str, ...]:
+        readers: dict[str, list[str]] = {}
+        for item in self.wanted.stale(machine):
+            for name in item.secrets:
+                readers.setdefault(name, []).append(item.container.service)
+        return tuple(
+            f"{name} was set again: {', '.join(who)} {'starts' if len(who) == 1 else 'start'} anew"
+            for name, who in sorted(readers.items())
+        )
+
+
+def readers_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> tuple[Step, ...]:
+    """Before any service is asked whether it is well, in the order of the services: a secret that is no longer good may
+    be what ails it."""
+    probe = reading(deployment, wanted)
+    return (Step("readers", "secrets as they are now", (probe,), (StartReaders(probe),)),) if probe.readers else ()
+
+
+def reading(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> ReadAsTheyAre:
+    """Of all containers with secrets. `wanted`: of stack.up.wanted_of."""
+    labels = {item.name: item for items in wanted.values() for item in items}
+    readers = tuple(
+        Reader(labels[container.name], tuple((use.name, _inside(use)) for use in container.secrets))
+        for service in deployment.services
+        for container in service.containers
+        if container.secrets
+    )
+    return ReadAsTheyAre(deployment.name, deployment.host, readers)
+
+
+def _inside(use: Any) -> str:
+    return use.target or f"{SECRETS_DIRECTORY}/{use.name}"
