@@ -51,7 +51,8 @@ class Looking(Protocol):
 
 
 class Step(NamedTuple):
-    """One line of a plan. Where all of `done_when` hold, nothing is done.
+    """One line of a plan. Where all of `done_when` hold, nothing is done. `undo` is kept beside what the actions say of
+    themselves.
 
     `waits`: its actions change nothing; they wait for what earlier steps bring about, and say so where it does not
     come.
@@ -61,6 +62,7 @@ class Step(NamedTuple):
     title: str
     done_when: tuple[Probe, ...]
     actions: tuple[Action, ...]
+    undo: tuple[Action, ...] = ()
     why: str = ""
     waits: bool = False
 

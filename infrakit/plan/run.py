@@ -89,6 +89,8 @@ def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[
 
 
 def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[], bool]) -> None:
+    for action in step.undo:
+        keep(step.name, action)
     for action in step.actions:
         if stopping():
             raise Interrupted(f"stopped in: {step.title}", GO_ON)

@@ -211,8 +211,9 @@ class CarryAlong(NamedTuple):
     def do(self, machine: Any, tell: Tell) -> None:
         machine.make_folder(secrets_folder(self.host))
         for name in _differing(machine, self):
-            content = machine.read(f"{secrets_folder(self.former)}/secrets/{name}", MOST_BYTES)
-            machine.keep_secret(secrets_folder(self.host), name, content)
+            path = f"{secrets_folder(self.former)}/secrets/{name}"
+            content = machine.read(path, MOST_BYTES)
+            machine.keep_secret(secrets_folder(self.host), name, content, machine.changed_s(path))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()

@@ -92,10 +92,9 @@ def test_secrets_of_another_project_are_left_alone(machine):
 
 def test_of_those_that_only_the_user_has_the_last_one_set_counts(machine):
     bring_up(machine, host_of(ONE))
-    machine.keep_secret(f"{HOSTS}/infrakit", "wiki_key", b"old")
-    os.utime(f"{HOSTS}/infrakit/secrets/wiki_key", (1, 1))
+    machine.keep_secret(f"{HOSTS}/infrakit", "wiki_key", b"old", 1)
     os.makedirs(f"{HOSTS}/pi")
-    machine.keep_secret(f"{HOSTS}/pi", "wiki_key", b"new")
+    machine.keep_secret(f"{HOSTS}/pi", "wiki_key", b"new", 2)
     bring_up(machine, host_of(NAMED))
     assert values("pi")["wiki_key"] == b"new"
 
