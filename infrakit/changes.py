@@ -70,45 +70,6 @@ def compare(before: Any, after: Facts) -> list[str]:
     return lines
 
 
-def renamed(before: Any, project: str) -> list[str]:
-    """What another name of the project means for data. `before`: of a manifest."""
-    if not isinstance(before, str) or before == project:
-        return []
-    return [f"! project {project}: was {before}, whose volumes stay unread; `name: {before}` goes on with them"]
-
-
-def volumes_of(facts: Any) -> frozenset[str]:
-    """Names of volumes in what `facts_of` said, or in what a manifest has in its place."""
-    mounts = facts.get("mounts") if isinstance(facts, dict) else None
-    values = mounts.values() if isinstance(mounts, dict) else ()
-    return frozenset(
-        value.removeprefix("volume ") for value in values if isinstance(value, str) and value.startswith("volume ")
-    )
-
-
-def data_lines(
-    project: str, volumes: Mapping[str, tuple[frozenset[str], frozenset[str]]], former: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """(host, line) for each volume that a host reads no more, or reads now. `volumes`: of each host before, and after;
-    `former`: what a host was called before."""
-    hosts = {name: both for name, both in volumes.items() if name not in former.values()}
-    for name, before in former.items():
-        if name in hosts:
-            hosts[name] = hosts[name][0] | volumes.get(before, (frozenset(), frozenset()))[0], hosts[name][1]
-    kept = {volume: host for host, (before, after) in hosts.items() for volume in before - after}
-    lines = []
-    for host, (before, after) in hosts.items():
-        for volume in sorted(before - after):
-            lines.append((host, f"- volume {volume}: its data stays, as {project}_{volume}, until you remove it"))
-        for volume in sorted(after - before):
-            if volume in kept:
-                words = f"the data of {kept[volume]} is here only where it is the same machine"
-                lines.append((host, f"! volume {volume}: {words}; else copy {project}_{volume} over"))
-            elif before:
-                lines.append((host, f"+ volume {volume}: empty, or what {project}_{volume} holds from before"))
-    return lines
-
-
 def _sign(usual: str, key: str, value: str) -> str:
     """ "!" before what a person must think about: a grant, a public door, a path of the host."""
     return "!" if key == "grants" or value == PUBLIC or (key == "mounts" and value.startswith("host ")) else usual

@@ -1,14 +1,14 @@
 """infrakit.yaml -> one tree per host, written only where something changes."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from infrakit.changes import compare, facts_of, renamed, volumes_of
+from infrakit.changes import compare, facts_of
 from infrakit.cli import source
 from infrakit.cli.report import Report
 from infrakit.emit import emit, stencil
-from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, InfraKitError, UsageProblem
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, UsageProblem
 from infrakit.model import Deployment
 from infrakit.resolve.world import HOST_TOKEN
 from infrakit.system import secrets, stamp, tree
@@ -39,11 +39,14 @@ def compile_file(
         with locked(output):
             departed = _departed(compiled.fleet, output)
             folders = _write_trees(plans, output, report)
-            carried = [] if no_secrets else _carry_secrets(folders, departed, alone=bool(host))
+            carried = _carried(folders, departed, alone=bool(host)) if departed and not no_secrets else []
             _settle_secrets(folders, report, mint=not no_secrets)
             if not host:
                 _take_away(departed, output, force, report)
-            report.data(compiled.fleet.name, carried)
+            if departed or _data_moves(report.described, compiled.fleet.name):
+                from infrakit.cli.data import lines_of
+
+                report.lines += lines_of(compiled.fleet.name, report.described, carried)
             if report.changed:
                 sync(output)
             stamp.write(output, found, example, report)
@@ -71,24 +74,19 @@ def _write_trees(
     return folders
 
 
-def _carry_secrets(
-    folders: list[tuple[Deployment, str]], departed: list[str], *, alone: bool
-) -> list[tuple[str, str, str]]:
-    """What was made for hosts that have left the file goes to who misses it: (host, departed host, secret) of each.
-    `alone`: only one host is compiled, and who else misses it is not known."""
-    carried = []
-    for move in secrets.to_carry(departed, ((folder, deployment.secrets) for deployment, folder in folders)):
-        left, first = os.path.basename(move.departed), move.takers[0]
-        if len(move.takers) > 1 or alone:
-            names = " or ".join(os.path.basename(folder) for folder in move.takers)
-            raise InfraKitError(
-                f"{left} has left the file, and its secret {move.name} may be the one of {names}: a new one would not "
-                "open the data that is there",
-                f"who was {left}? mv {move.departed}/secrets {first}/secrets; nobody: rm -r {move.departed}/secrets",
-            )
-        secrets.carry(move)
-        carried.append((os.path.basename(first), left, move.name))
-    return carried
+def _carried(folders: list[tuple[Deployment, str]], departed: list[str], *, alone: bool) -> list[tuple[str, str, str]]:
+    """What was made for hosts that have left the file goes to who misses it."""
+    from infrakit.cli.data import carry_secrets
+
+    return carry_secrets(folders, departed, alone=alone)
+
+
+def _data_moves(described: Mapping[str, tuple[Any, Any]], project: str) -> bool:
+    """Whether there is a word to say about volumes."""
+    return any(
+        old and (old.get("project") != project or (old.get("facts") or {}).get("mounts") != facts["mounts"])
+        for old, facts in described.values()
+    )
 
 
 def _take_away(departed: list[str], output: str, force: bool, report: Report) -> None:
@@ -96,7 +94,7 @@ def _take_away(departed: list[str], output: str, force: bool, report: Report) ->
     staged = []
     try:
         for folder in departed:
-            before = volumes_of(tree.read_manifest(folder).get("facts"))
+            before = tree.read_manifest(folder)
             plan = tree.plan_tree(folder, (), None, force=force)
             staged.append(tree.stage(plan))
             report.departed(os.path.basename(folder), plan, before)
@@ -130,10 +128,10 @@ def _plans(
             about = {"infrakit": 1, "project": fleet.name, "host": name, "facts": facts}
             plan = tree.plan_tree(folder, artifacts, about, force=force)
             if plan.manifest_changes and not (plan.fresh and names):
-                old = tree.read_manifest(folder)
-                if not plan.fresh:
-                    report.facts(name, [*renamed(old.get("project"), fleet.name), *compare(old.get("facts"), facts)])
-                report.volumes[name] = volumes_of(old.get("facts")), volumes_of(facts)
+                old = {} if plan.fresh else tree.read_manifest(folder)
+                if old:
+                    report.facts(name, compare(old.get("facts"), facts))
+                report.described[name] = old, facts
             yield one, plan
     if host and not known:
         raise UsageProblem(f"there is no host {host} in the file")

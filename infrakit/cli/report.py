@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from infrakit.changes import data_lines
 from infrakit.cli.talk import problem_json, result, result_json, result_text, say, say_problems
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, Problem, printable
 from infrakit.model import Deployment
@@ -26,7 +25,7 @@ class Report:
         self.counts = {"added": 0, "changed": 0, "removed": 0}
         self.files = 0
         self.lines: list[tuple[str, str]] = []
-        self.volumes: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        self.described: dict[str, tuple[Any, Any]] = {}
         self.edited: list[str] = []
         self.notes: list[str] = []
         self.left: list[str] = []
@@ -49,28 +48,11 @@ class Report:
         self._count(plan)
         self.files += len(plan.artifacts)
 
-    def data(self, project: str, carried: list[tuple[str, str, str]]) -> None:
-        """What happened to volumes and secrets. `carried`: (host, the departed host whose secret it took, its name).
-
-        The new host that took most of a departed one's is that one by another name.
-        """
-        former: dict[str, str] = {}
-        for left in dict.fromkeys(before for _, before, _ in carried):
-            takers = [host for host, before, _ in carried if before == left and not self.volumes.get(host, ((), ()))[0]]
-            if takers:
-                former[max(dict.fromkeys(takers), key=takers.count)] = left
-        for host, left in former.items():
-            self.lines.append((host, f"~ host {host}: has the secrets of {left}, which has left the file"))
-        for host, left, name in carried:
-            if former.get(host) != left:
-                self.lines.append((host, f"~ secret {name}: the one of {left}, which has left the file"))
-        self.lines += data_lines(project, self.volumes, former)
-
-    def departed(self, host: str, plan: TreePlan, volumes: frozenset[str]) -> None:
+    def departed(self, host: str, plan: TreePlan, before: Any) -> None:
         """The tree of a host that has left the file."""
         self._count(plan)
         self.lines.append((host, f"- host {host}"))
-        self.volumes[host] = volumes, frozenset()
+        self.described[host] = before, None
         self.left.append(plan.folder)
 
     def left_behind(self) -> None:

@@ -4,6 +4,7 @@ Bytecode belongs to one minor version of Python: the one that builds. Others com
 there. Runs as `python -I -S -X no_debug_ranges bytecode.py STAGE`; the format is that of the cache in zip_start.py.
 """
 
+import ast
 import contextlib
 import importlib.util
 import io
@@ -38,13 +39,34 @@ def imported(stage: str) -> list[str]:
     )
 
 
+class Untyped(ast.NodeTransformer):
+    """Takes annotations away, which Python would evaluate at every start, and typing look at; nothing of ours reads
+    them. Fields of a named tuple keep their place."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        given = node.args
+        for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
+            if argument is not None:
+                argument.annotation = None
+        self.generic_visit(node)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        node.annotation = ast.copy_location(ast.Constant(None), node.annotation)
+        self.generic_visit(node)
+        return node
+
+
 def compiled(stage: str, name: str) -> tuple[bool, bytes]:
-    """(is a package, its code), compiled as zip_start.py does."""
+    """(is a package, its code), compiled as zip_start.py does; ours without annotations."""
     base = "site-packages/" + name.replace(".", "/")
     is_package = os.path.isdir(os.path.join(stage, name.replace(".", "/")))
     file = base + ("/__init__.py" if is_package else ".py")
     with open(os.path.join(stage, file.partition("/")[2]), "rb") as source:
-        code = compile(source.read(), file, "exec", dont_inherit=True, optimize=0 if name.startswith("ruamel") else 2)
+        content = source.read()
+    tree = ast.parse(content, file) if name.startswith("ruamel") else Untyped().visit(ast.parse(content, file))
+    code = compile(tree, file, "exec", dont_inherit=True, optimize=0 if name.startswith("ruamel") else 2)
     return is_package, marshal.dumps(code, REPRODUCIBLE)
 
 

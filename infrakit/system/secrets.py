@@ -55,46 +55,6 @@ def mint(folder: str, host: str, specs: Iterable[SecretSpec], others: Iterable[s
     return made
 
 
-class Carried(NamedTuple):
-    """Secrets that go from the folder of a host that has left the file to that of a host that misses them. `takers`:
-    folders; more than one where it cannot be told who was that host."""
-
-    name: str
-    departed: str
-    takers: tuple[str, ...]
-
-
-def to_carry(departed: Iterable[str], hosts: Iterable[tuple[str, Iterable[SecretSpec]]]) -> list[Carried]:
-    """Who takes over what was made for hosts that are in the file no more: it opens their data, and a new one would
-    not. `hosts`: folder and secrets of each. Certificates are made for one name, and stay."""
-    offered: dict[str, str] = {}
-    for folder in departed:
-        place = os.path.join(folder, FOLDER)
-        for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
-            if not name.startswith(".") and not name.startswith("fleet_"):
-                offered.setdefault(name, folder)
-    takers: dict[str, list[str]] = {}
-    known: set[str] = set()
-    for folder, specs in hosts if offered else ():
-        for spec in specs:
-            if os.path.lexists(os.path.join(folder, FOLDER, spec.name)):
-                known.add(spec.name)
-            elif spec.name in offered and not (spec.shared and spec.name in takers):
-                takers.setdefault(spec.name, []).append(folder)
-            if spec.shared and spec.name in known:  # minting takes it from there
-                takers.pop(spec.name, None)
-    return [Carried(name, offered[name], tuple(folders)) for name, folders in takers.items()]
-
-
-def carry(move: Carried) -> None:
-    """Rename it into the folder of the one who takes it."""
-    (taker,) = move.takers
-    place = os.path.join(move.departed, FOLDER)
-    os.rename(os.path.join(place, move.name), os.path.join(secrets_folder(taker), move.name))
-    if not os.listdir(place):
-        os.rmdir(place)
-
-
 def secrets_folder(folder: str) -> str:
     """The folder `secrets` of a host's tree, made 0700 where it is not there. Refuses one that others can look into."""
     path = os.path.join(folder, FOLDER)

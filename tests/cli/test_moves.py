@@ -123,7 +123,7 @@ MOVES = {
         TWO,
         TWO.replace("version: 1\n", "version: 1\nname: second\n"),
         {},
-        ["pi: ! project second: was infrakit, whose volumes stay unread; `name: infrakit` goes on with them"],
+        ["pi: ! project second: was infrakit, whose volumes stay unread; `name: infrakit` goes on"],
     ),
     "a machine leaves": (
         WIKI_ON_NAS,

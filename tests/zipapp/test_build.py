@@ -1,5 +1,6 @@
 """What is in dist/: pure Python, the same bytes from any clone, and a script that carries it all."""
 
+import ast
 import hashlib
 import marshal
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import CodeType
 
 import pytest
+
+from infrakit.packaging.bytecode import Untyped
 
 ROOT = Path(__file__).parents[2]
 HEAD = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
@@ -79,16 +82,21 @@ def test_clones_built_under_any_umask_are_one_archive_and_another_python_changes
 
 
 def test_the_bytecode_in_the_archive_is_what_its_sources_say(pyz):
-    """In a Python of its own without the build's options: the lines' columns are all that may differ."""
+    """In a Python of its own without the build's options: the lines' columns are all that may differ, and annotations
+    that nothing reads."""
     with zipfile.ZipFile(pyz) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".code")]
         shipped = marshal.loads(archive.read(name))
         for module, (is_package, code) in shipped.items():
             file = "site-packages/" + module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
             optimize = 0 if module.startswith("ruamel") else 2
+            tree = ast.parse(archive.read(file), file)
+            tree = tree if optimize == 0 else Untyped().visit(tree)
             assert instructions(marshal.loads(code)) == instructions(
-                compile(archive.read(file), file, "exec", dont_inherit=True, optimize=optimize)
+                compile(tree, file, "exec", dont_inherit=True, optimize=optimize)
             )
+            read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert not read & {"__annotations__", "get_type_hints", "get_annotations"}, module
     assert {"infrakit.compiler", "infrakit.cli.compiling", "ruamel.yaml.scanner"} <= set(shipped)
 
 
