@@ -88,6 +88,8 @@ def carry_out(
             changing = show(plan, machine, as_json=False)
             if changing and not yes and not agreed("go on?"):
                 raise InfraKitError("nothing was changed", "--yes answers the question")
+        elif not yes and any(item.changes for item in preview(plan, machine)):
+            raise InfraKitError("nothing was changed: --json asks no question", "add --yes, or look first: --dry-run")
         progress = Progress(as_json=as_json)
         with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
             taken = run(

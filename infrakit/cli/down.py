@@ -5,7 +5,9 @@ import click
 from infrakit.cli import here
 from infrakit.cli.carry import carry_out
 from infrakit.cli.source import compiled
+from infrakit.stack.belongings import Belongings, all_here
 from infrakit.stack.down import plan_down
+from infrakit.system.machine import Machine
 
 
 @click.command(help="Remove the containers and networks of this host's stack. Data and secrets stay.")
@@ -16,5 +18,6 @@ from infrakit.stack.down import plan_down
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(file, yes, dry_run, as_json):
-    fleet = compiled(here.find(file)).fleet
-    return carry_out(plan_down(fleet.name), yes=yes, dry_run=dry_run, as_json=as_json)
+    project = compiled(here.find(file)).fleet.name
+    ours = all_here(Machine()).get(project, Belongings(project))
+    return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json)

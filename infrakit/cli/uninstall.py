@@ -9,8 +9,9 @@ from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import say
 from infrakit.errors import InfraKitError, UsageProblem
+from infrakit.stack.belongings import Belongings, all_here
 from infrakit.stack.down import used_by_others
-from infrakit.stack.layout import CONFIGURATION, HOSTS, PROJECT, UNDO, secrets_folder
+from infrakit.stack.layout import CONFIGURATION, UNDO
 from infrakit.stack.moves import in_force
 from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.system.machine import Machine
@@ -33,11 +34,11 @@ def command(keep_data, yes, dry_run, as_json):
         need_root()
     machine = Machine()
     records = records_of(machine.read(UNDO, 1 << 26) or b"")
-    projects = projects_here(machine)
-    if not records and not projects:
+    ours = belongings_here(machine)
+    if not records and not ours:
         raise UsageProblem("nothing is installed here", f"there is neither {CONFIGURATION} nor {UNDO}")
     records = still_ours(records, engine_is_there=machine.run(("docker", "--version")).code == 0)
-    named = " and ".join(projects)
+    named = " and ".join(item.project for item in ours)
     if (
         not keep_data
         and not dry_run
@@ -46,24 +47,26 @@ def command(keep_data, yes, dry_run, as_json):
         and click.prompt(f"all data of {named} goes; type its name to go on", err=True) != named
     ):
         raise InfraKitError("nothing was changed", "without --purge, data stays")
-    keep_docker = used_by_others(machine, projects)
+    keep_docker = used_by_others(machine, ours)
     if keep_docker:
         say(
             "note: Docker stays: it holds containers or volumes that are not InfraKit's; uninstall takes it away when "
             "they are gone"
         )
-    plan = plan_uninstall(projects, records, keep_data=keep_data, keep_docker=keep_docker)
+    plan = plan_uninstall(ours, records, keep_data=keep_data, keep_docker=keep_docker)
     return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)
 
 
-def projects_here(machine: Machine) -> list[str]:
-    """What was brought up here: that in force, those whose secrets are kept, and what the installed file says, as far
-    as each can be read."""
-    kept = [machine.read(f"{secrets_folder(name)}/{PROJECT}") or b"" for name in machine.listing(HOSTS)]
-    found = [in_force(machine)[0], *(name.decode("utf-8", "replace") for name in kept)]
-    if not any(found) and machine.read(CONFIGURATION) is not None:
-        found.append(compiled(here.find(CONFIGURATION)).fleet.name)
-    return list(dict.fromkeys(filter(None, found)))
+def belongings_here(machine: Machine) -> list[Belongings]:
+    """Of what was brought up here: as it was written down; of an older InfraKit what is in force, or what the installed
+    file says, as far as that can be read."""
+    ours = all_here(machine)
+    running, _ = in_force(machine)
+    if not ours and not running and machine.read(CONFIGURATION) is not None:
+        running = compiled(here.find(CONFIGURATION)).fleet.name
+    if running:
+        ours.setdefault(running, Belongings(running))
+    return list(ours.values())
 
 
 def records_of(content: bytes) -> list[dict]:

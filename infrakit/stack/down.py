@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
+from infrakit.stack.belongings import Belongings
+from infrakit.stack.services import LABEL
 
 STOP_S = 600
 NO_DOCKER = 127
@@ -15,27 +17,27 @@ UNNAMED = re.compile("[0-9a-f]{64}")
 
 
 class NoneLeft(NamedTuple):
-    """Nothing of one kind ("container", "network" or "volume") carries the project's label."""
+    """Nothing of ours of one kind ("container", "network" or "volume") is there."""
 
     kind: str
-    project: str
+    ours: Belongings
 
     def holds(self, machine: Any) -> bool:
-        return not listed(machine, self.kind, self.project)
+        return not found(machine, self.kind, self.ours)
 
     def text(self) -> str:
-        return f"no {self.kind} of {self.project} is there"
+        return f"no {self.kind} of {self.ours.project} is there"
 
 
 class RemoveAll(NamedTuple):
-    """Everything of one kind ("container", "network" or "volume") that carries the project's label."""
+    """Everything of ours of one kind ("container", "network" or "volume")."""
 
     kind: str
-    project: str
+    ours: Belongings
     unnamed_volumes: bool = False
 
     def do(self, machine: Any, tell: Tell) -> None:
-        names = listed(machine, self.kind, self.project)
+        names = found(machine, self.kind, self.ours)
         if not names:
             return
         if self.kind == "container":
@@ -52,14 +54,29 @@ class RemoveAll(NamedTuple):
         return ()
 
     def text(self) -> str:
-        return f"remove every {self.kind} of {self.project}"
+        return f"remove every {self.kind} of {self.ours.project}"
 
 
 def listed(machine: Any, kind: str, project: str = "") -> list[str]:
-    """Those of a project, or all; none where there is no Docker (any more)."""
+    """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more)."""
     everything = ("--all",) if kind == "container" else ()
     chosen = ("--filter", f"label=com.docker.compose.project={project}") if project else ()
-    done = machine.run(("docker", kind, "ls", *everything, "--quiet", *chosen))
+    return _names(machine, kind, (*everything, *chosen))
+
+
+def found(machine: Any, kind: str, ours: Belongings) -> list[str]:
+    """Those of ours: somebody else's project may have the same name."""
+    if kind == "container":
+        label = f"label=com.docker.compose.project={ours.project}"
+        return _names(machine, kind, ("--all", "--filter", label, "--filter", f"label={LABEL}"))
+    there = listed(machine, kind, ours.project)
+    return [name for name in there if name in ours.names] if ours.names else there
+
+
+def _names(machine: Any, kind: str, chosen: tuple[str, ...]) -> list[str]:
+    done = machine.run(
+        ("docker", kind, "ls", *chosen, "--format", "{{.Names}}" if kind == "container" else "{{.Name}}")
+    )
     if done.code == NO_DOCKER:
         return []
     if done.code:
@@ -70,35 +87,35 @@ def listed(machine: Any, kind: str, project: str = "") -> list[str]:
     return list(done.out.split())
 
 
-def used_by_others(machine: Any, projects: Iterable[str]) -> bool:
-    """Whether Docker holds containers, or volumes with a name, that are not of these projects."""
+def used_by_others(machine: Any, ours: Iterable[Belongings]) -> bool:
+    """Whether Docker holds containers, or volumes with a name, that are not ours."""
     others = {
         name
         for kind in ("container", "volume")
-        for name in set(listed(machine, kind)).difference(*(listed(machine, kind, project) for project in projects))
+        for name in set(listed(machine, kind)).difference(*(found(machine, kind, item) for item in ours))
     }
     return any(not UNNAMED.fullmatch(name) for name in others)
 
 
-def plan_down(project: str) -> Plan:
+def plan_down(ours: Belongings) -> Plan:
     """Containers and networks go; volumes and secrets stay."""
     return Plan(
-        f"take {project} down",
+        f"take {ours.project} down",
         (
-            Step("containers", "no containers", (NoneLeft("container", project),), (RemoveAll("container", project),)),
-            Step("networks", "no networks", (NoneLeft("network", project),), (RemoveAll("network", project),)),
+            Step("containers", "no containers", (NoneLeft("container", ours),), (RemoveAll("container", ours),)),
+            Step("networks", "no networks", (NoneLeft("network", ours),), (RemoveAll("network", ours),)),
         ),
     )
 
 
-def plan_purge(project: str) -> tuple[Step, ...]:
+def plan_purge(ours: Belongings) -> tuple[Step, ...]:
     """The data too."""
-    containers, networks = plan_down(project).steps
-    containers = containers._replace(actions=(RemoveAll("container", project, unnamed_volumes=True),))
+    containers, networks = plan_down(ours).steps
+    containers = containers._replace(actions=(RemoveAll("container", ours, unnamed_volumes=True),))
     return (
         containers,
         networks,
-        Step("volumes", "no volumes: the data goes", (NoneLeft("volume", project),), (RemoveAll("volume", project),)),
+        Step("volumes", "no volumes: the data goes", (NoneLeft("volume", ours),), (RemoveAll("volume", ours),)),
     )
 
 

@@ -24,9 +24,6 @@ PACKAGES = f"{STATE}/packages"
 SERVING = f"{STATE}/serve"
 """The certificate that a bundle is served with."""
 
-PROJECT = "project"
-"""A file beside the secrets of a host: the project whose volumes they open."""
-
 
 def secrets_folder(host: str) -> str:
     """The folder that holds `secrets/` of a host; outside the generations, which come and go."""

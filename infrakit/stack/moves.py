@@ -14,8 +14,9 @@ from infrakit.host.checks import Finding
 from infrakit.model import Deployment, SecretSpec
 from infrakit.plan import Action, Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
+from infrakit.stack import belongings
 from infrakit.stack.down import listed
-from infrakit.stack.layout import CURRENT, HOSTS, PROJECT, secrets_folder
+from infrakit.stack.layout import CURRENT, HOSTS, secrets_folder
 
 OF_THE_HOST = ("fleet_ca", "fleet_certificate", "fleet_key")
 """Made for one name of a host: another name gets its own."""
@@ -27,7 +28,7 @@ class Seen(NamedTuple):
 
     `missing`: what only we can make, and neither host has. `compiled`: service -> its Compose file in the tree in
     force. `volumes`: those of this project; `left`: containers and volumes of `project`, where that is another one.
-    `carried`: names of the former host's secrets.
+    `carried`: names of the former host's secrets. `strangers`: containers of a project of this name that are not ours.
     """
 
     project: str = ""
@@ -38,6 +39,7 @@ class Seen(NamedTuple):
     volumes: frozenset[str] = frozenset()
     left: tuple[str, ...] = ()
     carried: frozenset[str] = frozenset()
+    strangers: tuple[str, ...] = ()
 
 
 def in_force(machine: Any) -> tuple[str, str]:
@@ -69,7 +71,16 @@ def _seen(machine: Any, deployment: Deployment, former: str) -> Seen:
         _volumes(machine, deployment.name) if missing else frozenset(),
         tuple(name for kind in ("container", "volume") for name in listed(machine, kind, project)) if other else (),
         along,
+        _strangers(machine, deployment.name),
     )
+
+
+def _strangers(machine: Any, project: str) -> tuple[str, ...]:
+    """None where the engine does not answer yet: Refuse asks again."""
+    try:
+        return tuple(machine.engine.strangers(project))
+    except InfraKitError:
+        return ()
 
 
 def _volumes(machine: Any, project: str) -> frozenset[str]:
@@ -88,7 +99,7 @@ def _former(machine: Any, deployment: Deployment, hosts: Collection[str]) -> str
         return "" if host == deployment.host else host
     known = {deployment.host, *hosts}
     kept = [name for name in machine.listing(HOSTS) if not name.startswith(".") and name not in known]
-    of_ours = [name for name in kept if machine.read(f"{secrets_folder(name)}/{PROJECT}") == deployment.name.encode()]
+    of_ours = [name for name in kept if belongings.of_host(machine, name).project == deployment.name]
     return of_ours[0] if len(of_ours) == 1 else ""
 
 
@@ -100,6 +111,11 @@ def _names(machine: Any, host: str) -> list[str]:
 def judge(seen: Seen, deployment: Deployment, hosts: Collection[str]) -> list[Finding]:
     """Where the data that is here is not this file's, or could not be opened any more."""
     found = []
+    if seen.strangers:
+        names = ", ".join(seen.strangers[:5])
+        what = f"another Compose project is called {deployment.name}, too: {names}"
+        remedy = "give that project another name (COMPOSE_PROJECT_NAME), or the file another `name:`"
+        found.append(Finding("project-taken", "error", what, remedy))
     if seen.left:
         what = (
             f"this machine runs {seen.project}, and the file calls it {deployment.name}: its {len(seen.left)} "
@@ -214,6 +230,7 @@ class CarryAlong(NamedTuple):
             path = f"{secrets_folder(self.former)}/secrets/{name}"
             content = machine.read(path, MOST_BYTES)
             machine.keep_secret(secrets_folder(self.host), name, content, machine.changed_s(path))
+        belongings.write(machine, self.host, *belongings.of_host(machine, self.former))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()

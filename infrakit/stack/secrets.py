@@ -5,21 +5,23 @@ from typing import Any, NamedTuple
 from infrakit.model import SecretSpec
 from infrakit.plan import Action, Event
 from infrakit.plan.model import Tell
-from infrakit.stack.layout import PROJECT, secrets_folder
+from infrakit.stack import belongings
+from infrakit.stack.layout import secrets_folder
 
 
 class SecretsThere(NamedTuple):
     """Every secret of the host that we can mint is there, and it is written down whose volumes they open."""
 
     host: str
-    project: str
+    owns: belongings.Belongings
     specs: tuple[SecretSpec, ...]
 
     def holds(self, machine: Any) -> bool:
         folder = secrets_folder(self.host)
         states = machine.secret_states(folder, self.host, self.specs)
         missing = [state for state in states if state.state == "not minted"]
-        return not missing and machine.read(f"{folder}/{PROJECT}") == self.project.encode()
+        known = belongings.of_host(machine, self.host)
+        return not missing and known.project == self.owns.project and known.names >= self.owns.names
 
     def text(self) -> str:
         return "every secret is there"
@@ -29,12 +31,12 @@ class Mint(NamedTuple):
     """Make those that are missing."""
 
     host: str
-    project: str
+    owns: belongings.Belongings
     specs: tuple[SecretSpec, ...]
 
     def do(self, machine: Any, tell: Tell) -> None:
         folder = secrets_folder(self.host)
-        machine.write(f"{folder}/{PROJECT}", self.project.encode())
+        belongings.write(machine, self.host, *self.owns)
         made = machine.mint(folder, self.host, self.specs)
         tell(Event("note", "", f"{len(made)} minted"))
 

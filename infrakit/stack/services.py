@@ -17,6 +17,7 @@ BLAMED = re.compile(
 HALF = "[0-9a-f]{12}_"
 """What Compose has before the name of a new container until the old one, whose ID that is, has made room."""
 LABEL = "io.infrakit.config"
+"""system/engine.py asks for containers by it."""
 CONTAINERS = "/var/lib/docker/containers"
 """Of an engine that does not run, too."""
 

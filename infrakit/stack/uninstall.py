@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infrakit.plan import FileIs, Gone, Plan, RemoveTree, Step, Write, action_from
+from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.layout import CACHE, CONFIGURATION, CURRENT, GENERATIONS, HOSTS, STATE, UNDO
 
@@ -22,7 +23,7 @@ def still_ours(records: Sequence[dict[str, Any]], *, engine_is_there: bool) -> l
 
 
 def plan_uninstall(
-    projects: Sequence[str], records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool
+    ours: Sequence[Belongings], records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool
 ) -> Plan:
     """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's
     files.
@@ -30,7 +31,7 @@ def plan_uninstall(
     `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the
     next time.
     """
-    stack = [step for project in projects for step in (plan_down(project).steps if keep_data else plan_purge(project))]
+    stack = [step for item in ours for step in (plan_down(item).steps if keep_data else plan_purge(item))]
     actions = [action_from({key: value for key, value in record.items() if key != "step"}) for record in records]
     names = [str(record.get("step", "")) for record in records]
     # Images go with all that the engine holds; one by one only where that stays.

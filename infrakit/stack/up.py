@@ -7,6 +7,7 @@ from typing import Any
 from infrakit.emit.compose import config_hashes
 from infrakit.model import Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Step
+from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.generation import Publish, Published, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
@@ -89,7 +90,8 @@ def _image(name: str, architecture: str, pin: ImagePin | None, bundle: Source | 
 
 
 def _secrets(deployment: Deployment, former: str) -> Step:
-    there, mint = (kind(deployment.host, deployment.name, deployment.secrets) for kind in (SecretsThere, Mint))
+    owns = of_deployment(deployment)
+    there, mint = (kind(deployment.host, owns, deployment.secrets) for kind in (SecretsThere, Mint))
     return Step("secrets", "secrets", (there,), (Refuse(deployment, former), mint))
 
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, InfraKitError
+from infrakit.system import SOCKET
 from infrakit.system.patience import ATTEMPTS, STALL_S, one_line
 from infrakit.system.pull import Fetcher, Order, Progress
 
-SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 10
 LOAD_SILENCE_S = 1800
 PROJECT, SERVICE, CONFIG_HASH = (
@@ -23,6 +23,8 @@ PROJECT, SERVICE, CONFIG_HASH = (
     "com.docker.compose.service",
     "com.docker.compose.config-hash",
 )
+OURS = "io.infrakit.config"
+"""A label of every container that we make."""
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -100,11 +102,17 @@ class Engine:
             return str(self._api.info().get("DockerRootDir", ""))
 
     def containers(self, project: str) -> list[Container]:
-        """Those of a Compose project, in any state, by name."""
+        """Those of ours in a Compose project, in any state, by name: somebody else's project may have the same name."""
         with _reachable(self._socket):
-            listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}"]})
+            listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}", OURS]})
         inspected = (self._inspected(item["Id"]) for item in listed)
         return sorted((_container(found) for found in inspected if found), key=lambda item: item.name)
+
+    def strangers(self, project: str) -> list[str]:
+        """Names of containers in a Compose project of this name that are not ours."""
+        with _reachable(self._socket):
+            listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}"]})
+        return sorted(item["Names"][0].lstrip("/") for item in listed if OURS not in (item.get("Labels") or {}))
 
     def networks(self, project: str) -> list[Network]:
         """Those of a Compose project, by name."""

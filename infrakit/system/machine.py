@@ -13,7 +13,7 @@ from typing import Any
 
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
-from infrakit.system import files, process, secrets, seen, tree
+from infrakit.system import SOCKET, files, process, secrets, seen, tree
 from infrakit.system.process import Done
 from infrakit.system.stop import Stop
 
@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
     "HOME": "/root",
+    "DOCKER_HOST": f"unix://{SOCKET}",
 }
 
 

@@ -42,6 +42,16 @@ def test_a_dry_run_as_json_has_the_same_steps(infrakit, file):
     assert [step["name"] for step in steps if step["name"].startswith("service ")][-1] != ""
 
 
+@as_root
+def test_json_alone_is_no_yes(infrakit, file):
+    """There is nobody to be asked, with or without a terminal."""
+    before = sorted(Path("/var/lib/infrakit").rglob("*"))
+    run = infrakit("up", "--json")
+
+    assert run.returncode == 1 and "add --yes, or look first: --dry-run" in run.stderr, run.stderr
+    assert sorted(Path("/var/lib/infrakit").rglob("*")) == before
+
+
 def test_who_is_not_root_is_told_how(pyz):
     with tempfile.TemporaryDirectory(
         prefix="infrakit-everybody-"

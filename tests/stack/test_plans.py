@@ -11,6 +11,7 @@ from infrakit.emit import emit
 from infrakit.model import Dependency
 from infrakit.plan import Remove, RemoveTree, Run, Write
 from infrakit.plan.actions import record_of
+from infrakit.stack.belongings import Belongings
 from infrakit.stack.generation import generation_id
 from infrakit.stack.install import own_files, plan_install
 from infrakit.stack.layout import UNDO
@@ -170,7 +171,11 @@ RECORDS = [
 
 
 def said(*, records=RECORDS, **options) -> list[str]:
-    return [action.text() for step in plan_uninstall(["homelab"], records, **options).steps for action in step.actions]
+    return [
+        action.text()
+        for step in plan_uninstall([Belongings("homelab")], records, **options).steps
+        for action in step.actions
+    ]
 
 
 def test_uninstall_takes_the_last_change_back_first():
@@ -222,7 +227,7 @@ def test_the_folder_of_an_engine_that_somebody_brought_meanwhile_is_his():
 
 
 def test_what_is_left_stays_in_the_record_in_its_order():
-    steps = plan_uninstall(["homelab"], [DATA, *RECORDS, IMAGE], keep_data=True, keep_docker=False).steps
+    steps = plan_uninstall([Belongings("homelab")], [DATA, *RECORDS, IMAGE], keep_data=True, keep_docker=False).steps
     (write,) = [action for step in steps for action in step.actions if type(action) is Write and action.path == UNDO]
 
     assert [json.loads(line) for line in write.content.splitlines()] == [DATA, RECORDS[1]]
