@@ -15,8 +15,8 @@ from infrakit.cli.talk import result, result_json
 from infrakit.cli.terminal import agreed
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, InfraKitError, MachineUnfit
 from infrakit.plan import Action, Event, Plan, preview, run
-from infrakit.plan.actions import record_of
 from infrakit.stack.layout import JOURNAL, LOCK, STATE, UNDO
+from infrakit.stack.undo import MOST_BYTES, Record
 from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 from infrakit.system.stop import Stop
@@ -129,12 +129,11 @@ def _write_down(machine: Machine, line: dict[str, Any]) -> None:
 
 def _kept(machine: Machine) -> Callable[[str, Action], None]:
     """Write down how to take a change back, before it is made; the same thing once."""
-    known = set((machine.read(UNDO, 1 << 26) or b"").splitlines())
+    record = Record(machine.read(UNDO, MOST_BYTES) or b"")
 
     def keep(step: str, action: Action) -> None:
-        line = json.dumps({"step": step, **record_of(action)}, sort_keys=True).encode()
-        if line not in known:
-            known.add(line)
+        line = record.line(step, action)
+        if line:
             machine.append(UNDO, line)
 
     return keep

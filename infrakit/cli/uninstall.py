@@ -1,7 +1,5 @@
 """infrakit uninstall: take away what install put here, by its record of every change."""
 
-import json
-
 import click
 
 from infrakit.cli import here
@@ -13,6 +11,7 @@ from infrakit.stack.belongings import Belongings, all_here
 from infrakit.stack.down import used_by_others
 from infrakit.stack.layout import CONFIGURATION, UNDO
 from infrakit.stack.moves import in_force
+from infrakit.stack.undo import MOST_BYTES, Record
 from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.system.machine import Machine
 
@@ -33,7 +32,7 @@ def command(keep_data, yes, dry_run, as_json):
     if not dry_run:
         need_root()
     machine = Machine()
-    records = records_of(machine.read(UNDO, 1 << 26) or b"")
+    records = Record(machine.read(UNDO, MOST_BYTES) or b"").whole()
     ours = belongings_here(machine)
     if not records and not ours:
         raise UsageProblem("nothing is installed here", f"there is neither {CONFIGURATION} nor {UNDO}")
@@ -67,14 +66,3 @@ def belongings_here(machine: Machine) -> list[Belongings]:
     if running:
         ours.setdefault(running, Belongings(running))
     return list(ours.values())
-
-
-def records_of(content: bytes) -> list[dict]:
-    """The lines of the record. One that a power cut tore is of a change that was not begun."""
-    found = []
-    for line in content.splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return [record for record in found if isinstance(record, dict)]

@@ -14,6 +14,7 @@ from infrakit.host.forwarding import Forwarding
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
 from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Unless, Write
+from infrakit.plan.actions import put_back
 from infrakit.plan.model import Tell
 
 REPOSITORY = "https://download.docker.com"
@@ -118,7 +119,7 @@ class FetchKey(NamedTuple):
         machine.write(self.path, content, 0o644)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        return Write(self.path, b"").inverse(machine)
+        return put_back(machine, self.path, None)
 
     def text(self) -> str:
         return f"fetch {self.url}, refuse any key but {self.fingerprint}"
@@ -233,7 +234,18 @@ def docker_steps(
 
 def _settings(facts: Any) -> Step:
     content = merged(facts.daemon_json)
-    return Step("docker settings", "settings of a new engine", (FileIs(DAEMON, content),), (Write(DAEMON, content),))
+    return Step(
+        "docker settings",
+        "settings of a new engine",
+        (FileIs(DAEMON, content),),
+        (Write(DAEMON, content, keys=_ours(facts.daemon_json)),),
+    )
+
+
+def _ours(text: str) -> tuple[tuple[str, str], ...]:
+    """The settings that we add to a daemon.json, each with its value as JSON."""
+    before = json.loads(text) if text.strip() else {}
+    return tuple((name, json.dumps(value, sort_keys=True)) for name, value in SETTINGS.items() if name not in before)
 
 
 def _packages(

@@ -8,6 +8,7 @@ from infrakit.errors import MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.host.checks.memory import CMDLINE
 from infrakit.plan import Action, Answers, FileIs, Plan, Run, Step, Write
+from infrakit.plan.actions import put_back
 from infrakit.plan.model import Event, Tell
 
 BACKUP = ".before-infrakit"
@@ -55,13 +56,21 @@ class AskKernel(NamedTuple):
         backup = self.path + BACKUP
         if not machine.exists(backup):
             machine.write(backup, before, mode)
-        line = before.decode("utf-8", "replace").split("\n", 1)[0].split()
-        line += [word for word in self.words if word not in line]
-        machine.write(self.path, " ".join(line).encode() + b"\n", mode)
+        machine.write(self.path, self._asking(before), mode)
         tell(Event("note", "", "reboot for it to count"))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        return (*Write(self.path + BACKUP, b"").inverse(machine), *Write(self.path, b"").inverse(machine))
+        before = machine.read(self.path) or b""
+        added = tuple(word for word in self.words if word not in before.decode("utf-8", "replace").split())
+        return (
+            *put_back(machine, self.path + BACKUP, before),
+            *put_back(machine, self.path, self._asking(before), words=added),
+        )
+
+    def _asking(self, before: bytes) -> bytes:
+        line = before.decode("utf-8", "replace").split("\n", 1)[0].split()
+        line += [word for word in self.words if word not in line]
+        return " ".join(line).encode() + b"\n"
 
     def text(self) -> str:
         return f"add {' '.join(self.words)} to {self.path}, keep it as {self.path}{BACKUP}; counts after a reboot"

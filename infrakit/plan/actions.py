@@ -1,33 +1,125 @@
 """The changes that plans are mostly made of. Each can be written down as JSON, so that an undo record can hold it."""
 
+import json
+import re
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
-from infrakit.plan.model import Action, Probe, Tell
+from infrakit.plan.model import Action, Event, Probe, Tell
 from infrakit.plan.probes import holds
 
 MOST_KEPT = 1 << 26
 """A file that we replace is kept whole in the record, up to here."""
 
 
+NOTHING = "nothing"
+"""Stands for the digest of a file that is not there."""
+
+
+def state_of(content: bytes | None) -> str:
+    """What tells one state of a file from another: its SHA-256, or NOTHING."""
+    return NOTHING if content is None else sha256(content).hexdigest()
+
+
 class Write(NamedTuple):
-    """A file with this content, put in place by one rename."""
+    """A file with this content, put in place by one rename. `keys`: of a JSON object, what of it is ours (name, value
+    as JSON)."""
 
     path: str
     content: bytes
     mode: int = 0o644
+    keys: tuple[tuple[str, str], ...] = ()
 
     def do(self, machine: Any, tell: Tell) -> None:
         machine.write(self.path, self.content, self.mode)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        before = machine.read(self.path, MOST_KEPT)
-        if before is not None:
-            return (Write(self.path, before, machine.mode(self.path)),)
-        return (*(Remove(folder) for folder in _missing(machine, self.path)), Remove(self.path))
+        return put_back(machine, self.path, self.content, keys=self.keys)
 
     def text(self) -> str:
         return f"write {self.path}"
+
+
+def put_back(
+    machine: Any,
+    path: str,
+    content: bytes | None,
+    *,
+    words: tuple[str, ...] = (),
+    keys: tuple[tuple[str, str], ...] = (),
+) -> tuple[Action, ...]:
+    """How to take back what is about to be written; `content` None where nobody knows that yet. As PutBack says."""
+    wrote = () if content is None else (state_of(content),)
+    before = machine.read(path, MOST_KEPT)
+    folders = _missing(machine, path) if before is None else []
+    back = PutBack(path, before, machine.mode(path), wrote, words, keys)
+    return (*(Remove(folder) for folder in folders), back)
+
+
+class PutBack(NamedTuple):
+    """A file as it was before us; None: it was not there. Only what is still as we left it, one of `wrote` (state_of;
+    () for whatever is there), is put back: what somebody changed since is his, but for what is known to be ours in it,
+    words of a line or keys of a JSON object."""
+
+    path: str
+    before: bytes | None
+    mode: int
+    wrote: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        current = machine.read(self.path, MOST_KEPT)
+        if not self.wrote or state_of(current) in self.wrote:
+            if self.before is None:
+                machine.remove(self.path)
+            else:
+                machine.write(self.path, self.before, self.mode)
+            return
+        rest = self._rest(current)
+        if rest != current:
+            machine.write(self.path, rest, machine.mode(self.path))
+        tell(Event("note", "", self._words(current)))
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"remove {self.path}" if self.before is None else f"put {self.path} back as it was"
+
+    def foretold(self, machine: Any) -> tuple[str, ...]:
+        current = machine.read(self.path, MOST_KEPT)
+        return (self.text() if not self.wrote or state_of(current) in self.wrote else self._words(current),)
+
+    def _words(self, current: bytes | None) -> str:
+        if current is None:
+            return f"{self.path} is gone already"
+        if self._rest(current) != current:
+            ours = ", ".join([*self.words, *(name for name, _ in self.keys)])
+            return f"take {ours} out of {self.path}; the rest was changed since, and stays"
+        return f"{self.path} stays: somebody changed it since"
+
+    def _rest(self, current: bytes | None) -> bytes | None:
+        """What is left of a file without what is ours in it."""
+        if current is None:
+            return None
+        text = current.decode("utf-8", "surrogateescape")
+        for word in self.words:
+            text = re.sub(rf"(^|[ \t]){re.escape(word)}(?=\s|$)", "", text, count=1)
+        return (_without(text, self.keys) if self.keys else text).encode("utf-8", "surrogateescape")
+
+
+def _without(text: str, keys: tuple[tuple[str, str], ...]) -> str:
+    """A JSON object without those keys that still have these values; as it is, where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(found, dict):
+        return text
+    kept = {name: value for name, value in found.items() if (name, json.dumps(value, sort_keys=True)) not in keys}
+    return text if len(kept) == len(found) else json.dumps(kept, indent=2) + "\n"
 
 
 def _missing(machine: Any, path: str) -> list[str]:
@@ -48,7 +140,7 @@ class Remove(NamedTuple):
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         before = machine.read(self.path, MOST_KEPT)
-        return () if before is None else (Write(self.path, before, machine.mode(self.path)),)
+        return () if before is None else (PutBack(self.path, before, machine.mode(self.path), (NOTHING,)),)
 
     def text(self) -> str:
         return f"remove {self.path}"
@@ -136,15 +228,25 @@ class Unless(NamedTuple):
         return f"{self.action.text()}, unless {self.probe.text()}"
 
 
-KINDS = {"write": Write, "remove": Remove, "remove_tree": RemoveTree, "run": Run, "enable": EnableUnit}
+KINDS = {
+    "write": Write,
+    "put_back": PutBack,
+    "remove": Remove,
+    "remove_tree": RemoveTree,
+    "run": Run,
+    "enable": EnableUnit,
+}
+BYTES, TUPLES = ("content", "before"), ("words", "takes_back", "wrote", "keys")
+"""Fields that JSON has no kind for."""
 
 
 def record_of(action: Action) -> dict[str, Any]:
     """An action of this module as JSON."""
     kind = next(name for name, kind in KINDS.items() if type(action) is kind)
     fields = dict(zip(type(action)._fields, action))  # type: ignore[attr-defined]
-    if kind == "write":
-        fields["content"] = fields["content"].decode("latin-1")
+    for name in BYTES:
+        if isinstance(fields.get(name), bytes):
+            fields[name] = fields[name].decode("latin-1")
     return {"kind": kind, **fields}
 
 
@@ -154,9 +256,10 @@ def action_from(record: dict[str, Any]) -> Action:
     kind = KINDS.get(fields.pop("kind", ""))
     if kind is None:
         raise InfraKitError("the undo record holds what this InfraKit does not know", "use the version that wrote it")
-    if kind is Write:
-        fields["content"] = fields["content"].encode("latin-1")
-    if kind is Run:
-        fields["words"] = tuple(fields["words"])
-        fields["takes_back"] = tuple(tuple(words) for words in fields["takes_back"])
+    for name in BYTES:
+        if isinstance(fields.get(name), str):
+            fields[name] = fields[name].encode("latin-1")
+    for name in TUPLES:
+        if name in fields:
+            fields[name] = tuple(tuple(item) if isinstance(item, list) else item for item in fields[name])
     return kind(**fields)

@@ -26,7 +26,8 @@ from infrakit.plan import (
     preview,
     run,
 )
-from infrakit.plan.actions import record_of
+from infrakit.plan.actions import PutBack, put_back, record_of, state_of
+from infrakit.stack.undo import Record
 from infrakit.stack.uninstall import plan_uninstall
 from infrakit.system.machine import Machine
 
@@ -61,7 +62,10 @@ def test_a_preview_changes_nothing(tmp_path):
 
 def take_back(kept) -> None:
     """As uninstall does, by the lines of the record."""
-    records = [json.loads(json.dumps({"step": step, **record_of(action)})) for step, action in kept]
+    take_back_records([json.loads(json.dumps({"step": step, **record_of(action)})) for step, action in kept])
+
+
+def take_back_records(records) -> None:
     steps = plan_uninstall([], records, keep_data=False, keep_docker=False).steps
     carried_out(Plan("back", tuple(step for step in steps if step.name.startswith("change "))))
 
@@ -87,6 +91,64 @@ def test_what_was_done_can_be_taken_back_from_its_record(tmp_path):
     take_back(kept)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_text() == "before" and (tmp_path / "old").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_somebody_changed_since_is_his(tmp_path):
+    """But for what is known to be ours in it: words of a line, keys of a JSON object that have our value."""
+    place = {name: tmp_path / name for name in ("gone", "edited", "line", "settings", "removed")}
+    place["line"].write_text("root=PARTUUID=1 quiet\n")
+    place["settings"].write_text('{"dns": []}')
+    place["removed"].write_text("a source")
+    kept = [("x", Remove(str(place["removed"])).inverse(Machine())[-1])]
+    place["removed"].unlink()
+    ours = {"gone": b"1", "edited": b"1", "line": b"root=PARTUUID=1 quiet cgroup_enable=memory\n", "settings": b"{}"}
+    options = {
+        "line": {"words": ("cgroup_enable=memory",)},
+        "settings": {"keys": (("log", '"local"'), ("ipv6", "true"))},
+    }
+    for name, content in ours.items():
+        kept += [("x", put_back(Machine(), str(place[name]), content, **options.get(name, {}))[-1])]
+        place[name].write_bytes(content)
+    place["gone"].unlink()
+    place["edited"].write_text("theirs")
+    place["line"].write_text("root=PARTUUID=2 quiet cgroup_enable=memory rootwait\n")
+    place["settings"].write_text('{"dns": ["192.0.2.1"], "log": "local", "ipv6": false}')
+    place["removed"].write_text("another source")
+
+    take_back(kept)
+
+    assert {name: path.read_text() for name, path in place.items() if path.exists()} == {
+        "edited": "theirs",
+        "line": "root=PARTUUID=2 quiet rootwait\n",
+        "settings": '{\n  "dns": [\n    "192.0.2.1"\n  ],\n  "ipv6": false\n}\n',
+        "removed": "another source",
+    }
+
+
+def test_a_file_that_we_wrote_again_and_again_is_kept_once(tmp_path):
+    """As the program is, by fifty upgrades; and all of them are ours."""
+    path, lines = tmp_path / "program", []
+    for number in range(50):
+        record = Record(b"\n".join(lines))
+        content = bytes([number]) * 100_000
+        lines += filter(None, (record.line("file", action) for action in put_back(Machine(), str(path), content)))
+        path.write_bytes(content)
+    assert len(lines) == 50 and sum(map(len, lines)) < 15_000
+    (whole,) = Record(b"\n".join(lines)).whole()
+    assert len(whole["wrote"]) == 50 and whole["before"] is None
+    take_back_records([whole])
+    assert not path.exists()
+
+
+def test_what_was_there_before_our_last_writing_comes_back(tmp_path):
+    """Somebody's own, which took the place of ours meanwhile."""
+    path, lines = tmp_path / "file", []
+    for content in (b"first of ours", b"theirs", b"second of ours"):
+        if content != b"theirs":
+            lines += [Record(b"\n".join(lines)).line("x", item) for item in put_back(Machine(), str(path), content)]
+        path.write_bytes(content)
+    take_back_records(Record(b"\n".join(lines)).whole())
+    assert path.read_bytes() == b"theirs"
 
 
 def test_folders_that_a_file_brought_go_with_it_where_nothing_else_is_in_them(tmp_path):
@@ -133,7 +195,7 @@ def test_the_inverse_is_kept_before_the_change(tmp_path):
 
     run(Plan("one", (step,)), Machine(), lambda event: None, lambda name, action: seen.append((action, path.exists())))
 
-    assert seen == [(Remove(str(path)), False)]
+    assert seen == [(PutBack(str(path), None, 0, (state_of(b"1"),)), False)]
 
 
 def test_a_step_that_fails_names_what_to_do_and_leaves_the_rest(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infrakit.cli.uninstall import records_of
+from infrakit.stack.undo import Record
 from infrakit.system.machine import Machine
 
 ROOT = Path(__file__).parents[2]
@@ -67,4 +67,4 @@ def test_a_line_after_a_torn_one_is_whole(tmp_path):
 
     Machine().append(str(record), b'{"kind": "remove", "path": "/b"}')
 
-    assert [found["path"] for found in records_of(record.read_bytes())] == ["/a", "/b"]
+    assert [found["path"] for found in Record(record.read_bytes()).whole()] == ["/a", "/b"]
