@@ -8,6 +8,7 @@ serializers). Names of what Authentik brings are theirs.
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -98,6 +99,7 @@ def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> Tag:
 _Loader.add_multi_constructor("!", _tagged)
 
 
+@lru_cache(maxsize=2)
 def read(content: bytes) -> dict[str, Any]:
     """A blueprint with tags kept as Tag."""
     tree: dict[str, Any] = yaml.load(content, _Loader)

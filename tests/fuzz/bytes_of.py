@@ -14,7 +14,7 @@ import yaml
 from infrakit.model import Artifact
 
 SECRET = re.compile(r"/run/secrets/([A-Za-z0-9_.-]+)")
-EVERY = {"tcp": "", "udp": ""}
+HASH = re.compile(rb"(?<=io\.infrakit\.config: )\S+")
 NO_MEMBERS = 3
 """Addresses of a subnet that Docker gives to no container: the network's, the bridge's, the broadcast."""
 
@@ -30,7 +30,9 @@ class Host:
     def __init__(self, artifacts: tuple[Artifact, ...]) -> None:
         self.files = {artifact.path: artifact.content for artifact in artifacts}
         self.project = _parsed(self.files["compose.yaml"])
-        self.included = [_parsed(self.files[item["path"]]) for item in self.project["include"]]
+        # The label of a hash differs nearly everywhere, and nothing here asks for it.
+        paths = [item["path"] for item in self.project["include"]]
+        self.included = [_parsed(HASH.sub(b"", self.files[path])) for path in paths]
         self.services: dict[str, dict[str, Any]] = {}
         for tree in self.included:
             self.services |= tree["services"]

@@ -1,4 +1,4 @@
-"""A seed -> an infrakit.yaml that mostly compiles, and the blueprints beside it: hosts, apps, doors, people, ports, pools.
+"""A seed -> an infrakit.yaml that mostly compiles, and the blueprints beside it: hosts, apps, people, ports, pools.
 
 Names and ports are few and alike, so that what must be apart meets: an app `a-b` beside `a`, a host `b` beside an app
 of that name, a pool with hardly any room, two claims on one port.
@@ -18,13 +18,25 @@ APPS = (
 HOSTS = ("shed", "attic", "b", "a-b", "core2", "y" * 31, "nas")
 PEOPLE = ("alice", "bob", "carol", "dave", "e.f_g-h")
 GROUPS = ("family", "guests", "alice2", "staff-1")
-DOMAINS = ("home.example.org", "a.bc", "xn--bcher-kva.example.org", "x.home.arpa", "nas.fritz.box", ".".join("e" * 20) + "e")
+DOMAINS = (
+    "home.example.org",
+    "a.bc",
+    "xn--bcher-kva.example.org",
+    "x.home.arpa",
+    "nas.fritz.box",
+    ".".join("e" * 20) + "e",
+)
 LONG = ".".join(["d" * 63, "e" * 63, "f" * 63, "example"])
 POOLS = ("172.30.0.0/16", "10.0.0.0/12", "192.168.64.0/20", "172.16.0.0/22", "10.9.8.0/21", "100.64.0.0/22")
 PATHS = ("/data", "/wiki/data", "/config", "/b-c", "/var/lib/x", "/Data_1", "/a/b")
 CALLS = (
     *("GET /_ping", "GET /version", "GET /events", "GET /containers/json", "GET /containers/{id}/json"),
-    *("GET /containers/{id}/logs", "POST /containers/create", "POST /containers/{id}/restart", "GET /images/{image}/json"),
+    *(
+        "GET /containers/{id}/logs",
+        "POST /containers/create",
+        "POST /containers/{id}/restart",
+        "GET /images/{image}/json",
+    ),
 )
 GRANTS = ("cap_add", "docker_api", "host_path", "labels", "network", "ports", "reach", "requires", "root_user")
 GRANTS += ("unpinned_image", "writable_root")
@@ -77,13 +89,15 @@ class _File:
         if self.people or self.groups:
             self._access()
         self._services()
-        names = self.few(APPS, 16 if self.chance(0.1) else 5)
+        names = self.few(APPS, 16 if self.chance(0.05) else 4)
         if names:
             self.tree["apps"] = {}
             for place, name in enumerate(names):
                 self.tree["apps"][name] = self._app(name, names[:place])
         if self.chance(0.1):
-            self.tree["images"] = {"mirror": self.some(("registry.lan:5000/", "mirror.example.org/cache", "localhost:5000"))}
+            self.tree["images"] = {
+                "mirror": self.some(("registry.lan:5000/", "mirror.example.org/cache", "localhost:5000"))
+            }
         if self.chance(0.2):
             self.tree["timezone"] = self.some(("Europe/Berlin", "UTC", "America/Argentina/Ushuaia"))
         if self.chance(0.3):
@@ -91,7 +105,7 @@ class _File:
         return Plausible(self.tree, self.blueprints)
 
     def _hosts(self) -> None:
-        number = self.random.choice((0, 0, 0, 0, 1, 2, 2, 3, 4, 5, 6))
+        number = self.random.choice((0,) * 12 + (1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6))
         if not number:
             if self.chance(0.7):
                 self.tree["pattern"] = self.some(("full", "full", "full", "edge", "monitoring", ["edge", "monitoring"]))
@@ -152,7 +166,7 @@ class _File:
             access["groups"] = {name: self.few(self.people, 3) for name in self.groups}
         if self.people and self.chance(0.4):
             access["users"] = {
-                name: {"name": f"{name} \"E\" $x", "email": f"{name}@example.org"} if self.chance(0.6) else {}
+                name: {"name": f'{name} "E" $x', "email": f"{name}@example.org"} if self.chance(0.6) else {}
                 for name in self.people
             }
         self.tree["access"] = access
@@ -232,7 +246,11 @@ class _File:
     def _places(self) -> Tree:
         if "hosts" not in self.tree or not self.chance(0.5):
             return {}
-        return {"hosts": self.random.sample(list(self.tree["hosts"]), self.random.randint(1, min(3, len(self.tree["hosts"]))))}
+        return {
+            "hosts": self.random.sample(
+                list(self.tree["hosts"]), self.random.randint(1, min(3, len(self.tree["hosts"])))
+            )
+        }
 
     def _own(self, name: str) -> Tree:
         """An app from a blueprint of the user's own."""
@@ -250,7 +268,7 @@ class _File:
         containers = {name: main}
         if self.chance(0.6):
             containers[f"{name}-{self.some(('db', 'data', 'web', 'x'))}"] = self._container("")
-        if self.chance(0.1):
+        if self.chance(0.04):
             containers |= {f"{name}-{number}": self._container("") for number in range(self.random.randint(10, 40))}
         for other in list(containers)[1:]:
             containers[other]["one_shot"] = self.chance(0.2)
@@ -258,7 +276,9 @@ class _File:
                 main.setdefault("needs", {})[other] = "completed" if containers[other]["one_shot"] else "healthy"
         tree: Tree = {"name": name, "source": "a test", "containers": containers, "secrets": secrets}
         if self.chance(0.3):
-            tree["files"] = {"own.conf": {"content": f"say=${{secret.{word}_secret}}\n" if "secrets" in main else "x\n"}}
+            tree["files"] = {
+                "own.conf": {"content": f"say=${{secret.{word}_secret}}\n" if "secrets" in main else "x\n"}
+            }
             main["files"] = [{"file": "own.conf", "path": "/own.conf"}]
         if self.chance(0.6):
             tree["route"] = {
@@ -291,7 +311,10 @@ class _File:
         if self.chance(0.3):
             container["volumes"] = [{"volume": self.some(("data", "db-data", "a.b")), "path": "/data"}]
         if self.chance(0.2):
-            container["docker"] = {"transport": self.some(("tcp", "unix")), "allow": self.few(CALLS, 5) or ["GET /_ping"]}
+            container["docker"] = {
+                "transport": self.some(("tcp", "unix")),
+                "allow": self.few(CALLS, 5) or ["GET /_ping"],
+            }
             if container["docker"]["transport"] == "unix":
                 container["docker"]["socket_volume_path"] = "/var/run"
         if self.chance(0.2):

@@ -1,6 +1,6 @@
 """FIRST LAST FOLDER -> one line of JSON: what became of the files of these seeds, and what the real programs read.
 
-Runs alone in a process: whoever waits for it can end it. A file may compute for 2 s (of the processor, not by the clock).
+Runs alone in a process: whoever waits for it can end it. A file may compute for 2 s of the processor's time.
 """
 
 import json
@@ -15,8 +15,9 @@ from infrakit import emit, resources
 from infrakit.catalog import load_catalog
 from infrakit.compiler import decide
 from infrakit.config import bind, check_schema, parse
+from infrakit.config.document import Document, Node
 from infrakit.errors import ConfigurationInvalid
-from infrakit.model import Deployment, Fleet
+from infrakit.model import Artifact, Deployment
 from tests.emit import importer
 from tests.fuzz import bytes_of, caddy_of
 from tests.fuzz.bytes_of import SECRET, Host
@@ -26,17 +27,40 @@ from tests.fuzz.worker import COMPUTING_S, TooLong
 
 CATALOG = load_catalog()
 SCHEMA = resources.schema("infrakit")
+READ = 10
+"""One file of so many is read from its text and has its review written: both cost much, and have their own tests."""
 PLACES = {name: item.route for name, item in CATALOG.blueprints.items() if item.route is not None}
 
 
-def compiled(file: Plausible) -> tuple[Fleet, list[tuple[Deployment, Host]]]:
-    """The fleet, and the files of every host."""
-    document = parse(file.source, "infrakit.yaml")
+def document_of(file: Plausible, *, read: bool) -> Document:
+    """The file as the reader gives it: from its text, or straight from its tree, where all is of one place."""
+    return parse(file.source, "infrakit.yaml") if read else Document("infrakit.yaml", _node(file.tree))
+
+
+def _node(value: Any) -> Node:
+    if isinstance(value, dict):
+        return Node("map", [(_node(key), _node(item)) for key, item in value.items()], 1, 1, False)
+    if isinstance(value, list):
+        return Node("list", [_node(item) for item in value], 1, 1, False)
+    return Node("scalar", value if isinstance(value, str) else json.dumps(value), 1, 1, not isinstance(value, str))
+
+
+def compiled(file: Plausible, *, read: bool) -> list[tuple[Deployment, Host]]:
+    """The files of every host."""
+    document = document_of(file, read=read)
     problems = check_schema(document, SCHEMA)
     if problems:
         raise ConfigurationInvalid(problems)
     fleet = decide(bind(document), document, CATALOG, file.read).fleet
-    return fleet, [(each, Host(emit.emit(each))) for each in fleet.deployments]
+    return [(each, Host(_files(each, review=read))) for each in fleet.deployments]
+
+
+def _files(deployment: Deployment, *, review: bool) -> tuple[Artifact, ...]:
+    """What runs; all that is emitted, where `review`."""
+    if review:
+        return emit.emit(deployment)
+    read = tuple(artifact for emitter in emit.CONFIGURATIONS for artifact in emitter.emit(deployment))
+    return (*read, *emit.compose.emit(deployment, read), *emit.environment_file.emit(deployment))
 
 
 def faults(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judges) -> list[str]:
@@ -82,7 +106,10 @@ def _of_model(deployment: Deployment, host: Host) -> list[str]:
         ("files", [item.path for service in deployment.services for item in service.files]),
         ("applications", [item.slug for item in deployment.access.applications]),
         ("clients", [item.oidc.client_id for item in deployment.access.applications if item.oidc]),
-        ("client secrets", [item.oidc.secret for item in deployment.access.applications if item.oidc and item.oidc.secret]),
+        (
+            "client secrets",
+            [item.oidc.secret for item in deployment.access.applications if item.oidc and item.oidc.secret],
+        ),
     ):
         found += [f"two {what} are called {name}" for name in sorted(set(names)) if names.count(name) > 1]
     kept = {item.name: set(item.required_by) for item in deployment.secrets}
@@ -153,7 +180,7 @@ def main(first: int, last: int, folder: Path) -> None:
             file = plausible(seed)
             signal.setitimer(signal.ITIMER_PROF, COMPUTING_S)
             try:
-                _, hosts = compiled(file)
+                hosts = compiled(file, read=seed % READ == 0)
                 signal.setitimer(signal.ITIMER_PROF, 0)
                 counts["compiled"] += 1
                 counts["hosts"] += len(hosts)

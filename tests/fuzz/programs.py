@@ -1,9 +1,9 @@
 """The real programs as judges of many files: what one process can be asked often, is; what is equal is asked once.
 
 HAProxy reads every distinct file. Caddy, one process, adapts every distinct Caddyfile (POST /adapt), and validates the
-first SHAPES that differ in more than names, numbers and addresses. Compose reads every distinct container, network,
-volume and secret, many in one project and without `depends_on`; and the first SHAPES trees that differ in more than
-that, byte for byte.
+first SHAPES that differ in more than names, numbers and addresses. Compose reads the first SHAPES trees, byte for byte;
+and every container that differs from others in more than words and numbers, with every network, volume and secret, many
+in one project and without `depends_on`.
 """
 
 import http.client
@@ -26,6 +26,7 @@ BATCH = 400
 PROVIDER = re.compile(rb"\ttls \{\n\t\tdns cloudflare [^\n]+\n\t\}\n")
 """Caddy's stock build has no provider of DNS: it reads the file without these lines."""
 NAMES = re.compile(rb"[A-Za-z0-9*_-]+(\.[a-z0-9-]+)+|[a-z0-9-]+:\d+|\b\d+\b")
+WORDS = re.compile(r"\w+")
 
 
 class Judges:
@@ -65,7 +66,7 @@ class Judges:
         for service in host.services.values():
             body = {key: value for key, value in service.items() if key != "depends_on"}
             body = {**body, "labels": {**body["labels"], "io.infrakit.config": ""}}
-            self.bodies.setdefault(json.dumps(body, sort_keys=True), body)
+            self.bodies.setdefault(WORDS.sub("w", json.dumps(body, sort_keys=True)), body)
         for kind in ("networks", "volumes", "secrets"):
             for name, tree in host.project.get(kind, {}).items():
                 self.known.setdefault((kind, name), tree)
@@ -132,7 +133,18 @@ class _Caddy:
             assert self.process.poll() is None, "Caddy does not start"
             time.sleep(0.02)
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x"]
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-subj",
+                "/CN=x",
+            ]
             + ["-keyout", f"{folder}/key", "-out", f"{folder}/certificate"],
             check=True,
             capture_output=True,

@@ -1,10 +1,10 @@
 """Files that somebody could have written: whatever of them compiles is right, and real programs take it.
 
-Each file has 2 s of the processor's time to compile in. Of every host of each that compiles, in pure Python: the
-Deployment, its Compose files as bytes, Caddy's reading of its Caddyfile, and Authentik's importer (a stand-in for it,
-tests/emit/importer.py) on its blueprint, twice. HAProxy and Caddy read every file that differs from those before; Caddy
-validates, and Compose reads as they are, the first of each shape; Compose reads every container that differs
-(programs.py says how).
+Each file has 2 s of the processor's time to compile in (one of ten from its text, and with its review). Of every host
+of each that compiles, in pure Python: the Deployment, its Compose files as bytes, Caddy's reading of its Caddyfile, and
+Authentik's importer (a stand-in for it, tests/emit/importer.py) on its blueprint, twice. Of the real programs (more in
+programs.py) HAProxy and Caddy read every file that differs from those before; Caddy validates the first shapes; Compose
+reads the first shapes as they are, and of the rest every container that differs in more than words.
 
 INFRAKIT_FILES=20000 for as many; the first 5,000 else, and the 50,000 after them in a soak.
 """

@@ -11,7 +11,6 @@ from infrakit.errors import Problem
 from infrakit.resolve.routes import hostname_of, url_of
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, Locate, Placed, World
 
-
 LONGEST_LABEL, LONGEST_NAME = 63, 253
 
 
@@ -52,7 +51,9 @@ def _too_long(door: Doorway, locate: Locate) -> list[Problem]:
     if len(label) <= LONGEST_LABEL and len(door.hostname) <= LONGEST_NAME:
         return []
     few = len(label) > LONGEST_LABEL
-    what = f"the first label of {door.hostname} has {len(label)}" if few else f"{door.hostname} has {len(door.hostname)}"
+    what = (
+        f"the first label of {door.hostname} has {len(label)}" if few else f"{door.hostname} has {len(door.hostname)}"
+    )
     most = LONGEST_LABEL if few else LONGEST_NAME
     what = f"{door.owner}: {what} characters, and a host name at most {most}"
     return [Problem(locate(door.path), what, "hostname-long", "choose a shorter subdomain, host or domain")]

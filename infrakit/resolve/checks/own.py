@@ -231,7 +231,9 @@ def _unread(blueprint: Blueprint) -> Iterator[Misfit]:
             yield ("files", file.name), what, "unknown-file", "list it under files of one"
     for path, text in _texts(blueprint):
         own = path[0] == "containers"
-        who = [item for item in blueprint.containers if item.name == path[1]] if own else readers(blueprint, str(path[1]))
+        who = (
+            [item for item in blueprint.containers if item.name == path[1]] if own else readers(blueprint, str(path[1]))
+        )
         for name in references(text):
             kind, _, rest = name.partition(".")
             seen = {next((use for use in item.secrets if use.name == rest), None) for item in who}
