@@ -5,7 +5,7 @@ Knows nothing of the compiler: what it says is read from YAML alone.
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -19,7 +19,7 @@ NO_MEMBERS = 3
 """Addresses of a subnet that Docker gives to no container: the network's, the bridge's, the broadcast."""
 
 
-@cache
+@lru_cache(2000)
 def _parsed(content: bytes) -> dict[str, Any]:
     return yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 

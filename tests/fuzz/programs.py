@@ -2,8 +2,8 @@
 
 HAProxy reads every distinct file. Caddy, one process, adapts every distinct Caddyfile (POST /adapt), and validates the
 first SHAPES that differ in more than names, numbers and addresses. Compose reads the first SHAPES trees, byte for byte;
-and every container that differs from others in more than words and numbers, with every network, volume and secret, many
-in one project and without `depends_on`.
+and every container that differs from others in more than words and lengths of lists, with every network, volume and
+secret, many in one project and without `depends_on`.
 """
 
 import http.client
@@ -23,10 +23,11 @@ from tests.runtime.engine import HAPROXY
 
 SHAPES = 20
 BATCH = 400
+KEPT = 300
 PROVIDER = re.compile(rb"\ttls \{\n\t\tdns cloudflare [^\n]+\n\t\}\n")
 """Caddy's stock build has no provider of DNS: it reads the file without these lines."""
 NAMES = re.compile(rb"[A-Za-z0-9*_-]+(\.[a-z0-9-]+)+|[a-z0-9-]+:\d+|\b\d+\b")
-WORDS = re.compile(r"\w+")
+WORDS, LISTS = re.compile(r"\w+"), re.compile(r'(?:"[^"]*", )+')
 
 
 class Judges:
@@ -36,18 +37,20 @@ class Judges:
         self.folder = folder
         self.caddy = _Caddy(folder / "caddy")
         self.known: dict[Any, Any] = {}
+        self.adaptions: dict[bytes, dict[str, Any]] = {}
         self.bodies: dict[str, dict[str, Any]] = {}
         self.asked = dict.fromkeys(("adapted", "validated", "haproxy", "projects", "containers"), 0)
 
     def adapted(self, caddyfile: bytes) -> dict[str, Any]:
         """Caddy's JSON; ValueError with Caddy's words."""
-        if caddyfile not in self.known:
-            self.known[caddyfile] = self.caddy.adapt(PROVIDER.sub(b"", caddyfile))
+        if caddyfile not in self.adaptions:
+            self.adaptions = {} if len(self.adaptions) > KEPT else self.adaptions
+            self.adaptions[caddyfile] = self.caddy.adapt(PROVIDER.sub(b"", caddyfile))
             self.asked["adapted"] += 1
             if self._new("caddy", frozenset(NAMES.sub(b"", caddyfile).splitlines())):
                 self.caddy.validate(PROVIDER.sub(b"", caddyfile))
                 self.asked["validated"] += 1
-        return self.known[caddyfile]
+        return self.adaptions[caddyfile]
 
     def haproxy(self, configuration: bytes) -> None:
         """ValueError with HAProxy's words."""
@@ -66,7 +69,7 @@ class Judges:
         for service in host.services.values():
             body = {key: value for key, value in service.items() if key != "depends_on"}
             body = {**body, "labels": {**body["labels"], "io.infrakit.config": ""}}
-            self.bodies.setdefault(WORDS.sub("w", json.dumps(body, sort_keys=True)), body)
+            self.bodies.setdefault(LISTS.sub("", WORDS.sub("w", json.dumps(body, sort_keys=True))), body)
         for kind in ("networks", "volumes", "secrets"):
             for name, tree in host.project.get(kind, {}).items():
                 self.known.setdefault((kind, name), tree)
