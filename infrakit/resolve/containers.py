@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infrakit.catalog.model import ContainerBlueprint
+from infrakit.catalog.model import Blueprint, ContainerBlueprint
 from infrakit.catalog.references import Lookup, substitute
 from infrakit.lock import full_name
 from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
@@ -41,7 +41,7 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
     files = tuple(
         ConfigFile(
             path=f"{blueprint.name}/{file.name}",
-            content=substitute(file.content, table.lookup),
+            content=substitute(file.content, table.for_container(readers(blueprint, file.name)[0])),
             mode=file.mode_bits,
             origin=Origin(blueprint.document, ("files", file.name, "content"), "containers"),
         )
@@ -62,12 +62,17 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
     )
 
 
+def readers(blueprint: Blueprint, file: str) -> list[ContainerBlueprint]:
+    """The containers that mount a file of their blueprint: some, and all see a secret at one path (checks/own.py)."""
+    return [item for item in blueprint.containers if any(use.file == file for use in item.files)]
+
+
 def build_container(
     world: World, host: HostDraft, placed: Placed, spec: ContainerBlueprint, table: References
 ) -> Container:
     """One container of a blueprint as it runs on `host`."""
     name = spec.name
-    lookup = table.for_container(name)
+    lookup = table.for_container(spec)
     origins = {"": _base(world, placed, name), **_said(world, host, placed, spec, table)}
     container = Container(
         name=name,

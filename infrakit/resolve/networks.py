@@ -129,11 +129,13 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
 
 
 def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
-    """Networks of a service's own: its containers, its way out, its socket proxies, its back channels."""
+    """Networks of a service's own: its containers, its way out, its socket proxies, its back channels. One that has
+    the host's network has none of them."""
     client = placed.blueprint.oidc is not None
-    if len(placed.blueprint.containers) > 1:
-        plan.join(f"{placed.name}_{SUFFIX}", PRIVATE, _names(placed), placed.cause)
-    for container in placed.blueprint.containers:
+    inside = [item for item in placed.blueprint.containers if not dict(item.privileges).get("network")]
+    if len(inside) > 1:
+        plan.join(f"{placed.name}_{SUFFIX}", PRIVATE, [item.name for item in inside], placed.cause)
+    for container in inside:
         name = container.name
         if container.internet:
             plan.join(WAY_OUT if name == DOOR else f"out_{name}", OUT, (name,), placed.cause)

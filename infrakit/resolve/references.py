@@ -1,5 +1,6 @@
 """What `${...}` means in a blueprint: a fixed table of names, no expressions."""
 
+from infrakit.catalog.model import ContainerBlueprint
 from infrakit.catalog.references import Lookup, references
 from infrakit.model import OURS, SECRETS_DIRECTORY, Origin
 from infrakit.resolve.routes import hostname_of, url_of
@@ -40,13 +41,14 @@ class References:
             "agents": "dozzle-agent:7007" if host.has("dozzle-agent") else "",
         }
 
-    def for_container(self, container: str) -> Lookup:
-        """The lookup for the strings of one container."""
+    def for_container(self, container: ContainerBlueprint) -> Lookup:
+        """The lookup for the strings of one container, and of the files that it reads."""
+        targets = {f"secret.{use.name}": use.target for use in container.secrets if use.target}
 
         def lookup(name: str) -> str:
             if name == "docker_host":
-                return f"tcp://{container}-socket:{SOCKET_PORT}"
-            return self.lookup(name)
+                return f"tcp://{container.name}-socket:{SOCKET_PORT}"
+            return targets.get(name) or self.lookup(name)
 
         return lookup
 

@@ -8,10 +8,10 @@ serializers). Names of what Authentik brings are theirs.
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import ScalarNode
+import yaml
 
 FLOWS = {
     "Default - Provider authorization flow (implicit consent)": "default-provider-authorization-implicit-consent",
@@ -87,16 +87,23 @@ class Tag:
         self.name, self.value = name, value
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's, where it was built in
+    """PyYAML's, as Authentik's is (authentik/blueprints/v1/common.py)."""
+
+
+def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> Tag:
+    value = node.value if isinstance(node, yaml.ScalarNode) else loader.construct_sequence(node, deep=True)
+    return Tag(f"!{suffix}", value)
+
+
+_Loader.add_multi_constructor("!", _tagged)
+
+
+@lru_cache(maxsize=2)
 def read(content: bytes) -> dict[str, Any]:
     """A blueprint with tags kept as Tag."""
-    yaml = YAML(typ="safe", pure=True)
-
-    def construct(constructor, suffix, node):
-        value = node.value if isinstance(node, ScalarNode) else constructor.construct_sequence(node, deep=True)
-        return Tag(f"!{suffix}", value)
-
-    yaml.constructor.add_multi_constructor("!", construct)
-    return yaml.load(content)
+    tree: dict[str, Any] = yaml.load(content, _Loader)
+    return tree
 
 
 class Database:

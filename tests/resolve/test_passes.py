@@ -265,7 +265,7 @@ def test_a_port_of_the_host_is_one_containers(first, second):
     ],
 )
 def test_a_name_is_of_a_range_digit_by_digit(name, is_one):
-    document = parse(b"version: 1\ndomain: a.b\nhosts: {'edge-[008:010]': {pattern: edge}}", "x")
+    document = parse(b"version: 1\ndomain: a.bc\nhosts: {'edge-[008:010]': {pattern: edge}}", "x")
     assert check_schema(document, resources.schema("infrakit")) == []
     assert is_host(name, bind(document).hosts[0]) == is_one
 

@@ -11,6 +11,8 @@ from infrakit.errors import Problem
 from infrakit.resolve.routes import hostname_of, url_of
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, Locate, Placed, World
 
+LONGEST_LABEL, LONGEST_NAME = 63, 253
+
 
 class Doorway(NamedTuple):
     """A host name, whose it is, and where the user wrote it (not `said`: nowhere, `path` is that of the host).
@@ -31,7 +33,7 @@ def hostnames(world: World, locate: Locate) -> list[Problem]:
     """No two doors have the same host name. Asked of a world in which it is chosen what runs where, and no more."""
     doors = sorted(_doors(world), key=lambda door: door.owner.startswith("apps."))
     ranges = [door for door in doors if door.host is not None]
-    found = []
+    found = [problem for door in doors for problem in _too_long(door, locate)]
     taken: dict[tuple[str, str], Doorway] = {}
     for door in doors:
         other = taken.setdefault((door.scope, door.hostname), door)
@@ -41,6 +43,20 @@ def hostnames(world: World, locate: Locate) -> list[Problem]:
             what = f"{door.owner}: {door.hostname} is the address of {other.owner}"
             found.append(_clash(what, "same-hostname", "give one of them another subdomain", door, other, locate))
     return found
+
+
+def _too_long(door: Doorway, locate: Locate) -> list[Problem]:
+    """A host name that the DNS cannot hold, after the host and the domain are added (RFC 1035, 2.3.4)."""
+    label = door.hostname.partition(".")[0]
+    if len(label) <= LONGEST_LABEL and len(door.hostname) <= LONGEST_NAME:
+        return []
+    few = len(label) > LONGEST_LABEL
+    what = (
+        f"the first label of {door.hostname} has {len(label)}" if few else f"{door.hostname} has {len(door.hostname)}"
+    )
+    most = LONGEST_LABEL if few else LONGEST_NAME
+    what = f"{door.owner}: {what} characters, and a host name at most {most}"
+    return [Problem(locate(door.path), what, "hostname-long", "choose a shorter subdomain, host or domain")]
 
 
 def slugs(world: World, locate: Locate) -> list[Problem]:

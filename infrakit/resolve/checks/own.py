@@ -14,7 +14,7 @@ from infrakit.model import Origin
 from infrakit.resolve.checks.apps import OWN_NAMES
 from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
 from infrakit.resolve.checks.secrets import of_apps, of_catalogue
-from infrakit.resolve.containers import final_volume
+from infrakit.resolve.containers import final_volume, readers
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
 
@@ -39,6 +39,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *_order(blueprint),
             *_limits(blueprint),
             *_references(blueprint, _with_pages(catalog, blueprints)),
+            *_unread(blueprint),
             *_in_the_hosts_network(blueprint),
         ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
@@ -222,6 +223,30 @@ def _references(blueprint: Blueprint, services: Set[str]) -> Iterator[Misfit]:
                 yield path, what, "unknown-reference", "write $${ for a plain ${"
 
 
+def _unread(blueprint: Blueprint) -> Iterator[Misfit]:
+    """What a text leads to is there for who reads it: the file of a secret, at one path, or the socket proxy."""
+    for file in blueprint.files:
+        if not readers(blueprint, file.name):
+            what = f"files.{file.name}: no container reads it"
+            yield ("files", file.name), what, "unknown-file", "list it under files of one"
+    for path, text in _texts(blueprint):
+        own = path[0] == "containers"
+        who = (
+            [item for item in blueprint.containers if item.name == path[1]] if own else readers(blueprint, str(path[1]))
+        )
+        for name in references(text):
+            kind, _, rest = name.partition(".")
+            seen = {next((use for use in item.secrets if use.name == rest), None) for item in who}
+            hint = f"list {rest} under secrets of {' and '.join(item.name for item in who)}, with one target"
+            if name == "docker_host" and any(item.docker is None or item.docker.transport != "tcp" for item in who):
+                seen, hint = {None}, "add docker, with transport tcp"
+            elif kind != "secret":
+                continue
+            if seen and (None in seen or len(seen) > 1):
+                what = f"{'.'.join(map(str, path))}: ${{{name}}} leads to nothing there"
+                yield path, what, "unknown-reference", hint
+
+
 def _with_pages(catalog: Catalog, blueprints: Mapping[str, Blueprint]) -> set[str]:
     known = {**catalog.blueprints, **blueprints}
     return {name for name, blueprint in known.items() if blueprint.route is not None}
@@ -233,7 +258,7 @@ def unknown_references(catalog: Catalog) -> list[str]:
     return [
         f"{blueprint.document}: {what}"
         for blueprint in catalog.blueprints.values()
-        for _, what, _, _ in _references(blueprint, services)
+        for _, what, _, _ in (*_references(blueprint, services), *_unread(blueprint))
     ]
 
 
