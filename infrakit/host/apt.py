@@ -167,6 +167,24 @@ def alone(folder: str) -> tuple[str, ...]:
     return tuple(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))
 
 
+# Asked one by one, since only what others need stays: what needs that in turn is among what apt would take along.
+PURGE = """\
+apt="$*"; shift $#; go=
+for one in $apt; do
+  others=$(apt-get -s purge "$one" | sed -n 's/^\\(Remv\\|Purg\\) \\([^ ]*\\).*/\\2/p' | grep -vxF "$(printf '%s\\n' $apt)" | tr '\\n' ' ')
+  if [ "$others" ]; then echo "note: $one stays: needed by $others"; else go="$go $one"; fi
+done
+[ -z "$go" ] || {words} $go
+"""  # noqa: E501 -- verbatim text
+
+
+def purge(names: Sequence[str]) -> Run:
+    """Take packages away that came with ours; not those that something else needs by now."""
+    script = PURGE.replace("{words}", " ".join((*APT, *PATIENT, "purge")))
+    title = f"purge {' '.join(names)}, but for what others need by now"
+    return Run(("sh", "-c", script, "purge", *names), INSTALL_S, title=title)
+
+
 class Install(NamedTuple):
     """Packages. Taken back is what came with them, `groups` and empty `folders` too, and nothing that was there before.
 
@@ -191,7 +209,10 @@ class Install(NamedTuple):
                 f"has {self.files} all packages that are needed, for this release and processor? see: apt-get "
                 f"install {self.files}/*.deb"
             )
-        new = self._new(machine)
+        new, removed = self._simulated(machine)
+        if removed:
+            what = f"apt would remove {', '.join(removed)} for it, which may be what something else needs"
+            raise MachineUnfit(what, f"where nobody needs them: apt-get remove {' '.join(removed)}; then run again")
         if new:
             begin(machine, INSTALLING, " ".join(new))
         try:
@@ -200,7 +221,7 @@ class Install(NamedTuple):
             finish(machine, INSTALLING, *WRITTEN)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
-        new = self._new(machine)
+        new, _ = self._simulated(machine)
         groups = [
             Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}"))
             for name in self.groups
@@ -212,16 +233,14 @@ class Install(NamedTuple):
         data = [RemoveTree(path) for path in self.data if not machine.listing(path)]
         effects = [inverse for action in self.effects for inverse in action.inverse(machine)]
         # The last is taken back first.
-        return (*data, *folders, *groups, Run((*APT, *PATIENT, "purge", *new), INSTALL_S), *effects)
+        return (*data, *folders, *groups, purge(new), *effects)
 
-    def _new(self, machine: Any) -> list[str]:
-        """Packages that would come, and are not there in another version."""
-        done = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120)
-        return sorted(
-            line.split()[1]
-            for line in done.out.splitlines()
-            if line.startswith("Inst ") and "[" not in line.partition("(")[0]
-        )
+    def _simulated(self, machine: Any) -> tuple[list[str], list[str]]:
+        """Packages that would come, and are not there in another version; and those that would go."""
+        lines = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120).out.splitlines()
+        new = {line.split()[1] for line in lines if line.startswith("Inst ") and "[" not in line.partition("(")[0]}
+        removed = {line.split()[1] for line in lines if line.startswith(("Remv ", "Purg "))}
+        return sorted(new), sorted(removed - new)
 
     def _words(self, machine: Any, *verb: str) -> tuple[str, ...]:
         if not self.files:
@@ -238,6 +257,10 @@ class Install(NamedTuple):
 
     def text(self) -> str:
         return f"install {' '.join(self.packages)}" + (f" from {self.files}" if self.files else "")
+
+    def foretold(self, machine: Any) -> tuple[str, ...]:
+        _, removed = self._simulated(machine)
+        return (self.text(), *([f"which apt would remove {', '.join(removed)} for: refused"] if removed else []))
 
 
 class Installed(NamedTuple):

@@ -162,8 +162,12 @@ class RemoveTree(NamedTuple):
         return f"remove {self.path} and all in it"
 
 
+NOTE = "note: "
+
+
 class Run(NamedTuple):
-    """A program, waited for. `remedy` is what to do where it fails; `takes_back` what undoes it, as words of programs.
+    """A program, waited for; lines of its output that begin with NOTE are passed on. `remedy` is what to do where it
+    fails; `takes_back` what undoes it, as words of programs.
 
     `title`: what it does, where its words do not say so to a person.
     """
@@ -179,7 +183,10 @@ class Run(NamedTuple):
         if done.code:
             said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
             last = said[-1].strip() if said else f"exit code {done.code}"
-            raise MachineUnfit(f"{' '.join(self.words[:4])}: {last}", self.remedy)
+            raise MachineUnfit(f"{self.title or ' '.join(self.words[:4])}: {last}", self.remedy)
+        for line in done.out.splitlines():
+            if line.startswith(NOTE):
+                tell(Event("note", "", line.removeprefix(NOTE)))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return tuple(Run(words, self.timeout_s) for words in self.takes_back)
