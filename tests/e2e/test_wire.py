@@ -18,12 +18,19 @@ DEFAULT_LOGIN = (
 
 
 def accounts(installed, change: str = "") -> dict:
-    """What the stand-in for Authentik keeps; `change` is a line of Python that changes `state`."""
-    place = "/data/stand-in-accounts.json"
-    script = (
-        f"import json; state = json.load(open({place!r})); {change or 'pass'}; json.dump(state, open({place!r}, "
-        "'w')); print(json.dumps(state))"
-    )
+    """What the stand-in for Authentik keeps; `change` is a line of Python that changes `state`. With its lock, and by a
+    rename: its worker reads meanwhile."""
+    script = f"""
+import fcntl, json, os
+place = "/data/stand-in-accounts"
+with open(place + ".lock", "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    state = json.load(open(place + ".json"))
+    {change or "pass"}
+    json.dump(state, open(place + ".changed", "w"))
+    os.rename(place + ".changed", place + ".json")
+print(json.dumps(state))
+"""
     return json.loads(installed.host.run("docker exec -i homelab-authentik-1 python3 -", feed=script.encode()).out)
 
 

@@ -153,7 +153,15 @@ def accounts(place: Path = Path("/data/stand-in-accounts.json")):
     blueprint, recovery keys."""
     with open(place.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        first = {"users": {"akadmin": None}, "groups": {}, "blueprint": {}, "queue": 0, "keys": {}, "slugs": []}
+        first = {
+            "users": {"akadmin": None},
+            "groups": {},
+            "blueprint": {},
+            "queue": 0,
+            "keys": {},
+            "slugs": [],
+            "clients": {},
+        }
         before = place.read_text() if place.exists() else json.dumps(first)
         state = json.loads(before)
         yield state
@@ -164,7 +172,8 @@ def accounts(place: Path = Path("/data/stand-in-accounts.json")):
 
 
 def apply_users(state: dict) -> None:
-    """Of our blueprint: users are made once, members of a group follow the file, applications come and never go."""
+    """Of our blueprint: users are made once, members of a group follow the file, applications come and never go, and
+    client secrets are what their files say now."""
     for entry in BLUEPRINT.read_text().split("\n  - model: "):
         names = re.findall(r"\n    identifiers:\n      (?:username|name): (.*)", entry)
         if entry.startswith("authentik_core.user\n"):
@@ -176,6 +185,9 @@ def apply_users(state: dict) -> None:
         if entry.startswith("authentik_core.application\n"):
             (slug,) = re.findall(r"\n    identifiers:\n      slug: (.*)", entry)
             state["slugs"] = sorted({*state["slugs"], slug})
+        if entry.startswith("authentik_providers_oauth2.oauth2provider\n"):
+            file = re.findall(r"client_secret: !File \[?\"?([^\],\"\n]*)", entry)
+            state["clients"][names[0]] = Path(file[0]).read_text().strip() if file else ""
 
 
 def apply_blueprint(state: dict) -> None:
@@ -236,6 +248,8 @@ def directory(page: Page, path: str, query: dict[str, str]) -> None:
         if page.command == "DELETE" and path.startswith("/api/v3/core/applications/"):
             state["slugs"].remove(path.split("/")[-2])
             return page.answer(204, "", Content_Type="text/plain")
+        if path == "/api/v3/providers/oauth2/":
+            return listed(page, [{"name": name, "client_secret": known} for name, known in state["clients"].items()])
         if path in ("/api/v3/providers/all/", "/api/v3/policies/all/", "/api/v3/outposts/instances/"):
             return listed(page, [])
         if path == "/api/v3/core/groups/" and "name" not in query:
