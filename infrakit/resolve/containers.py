@@ -4,8 +4,8 @@ from typing import Any
 
 from infrakit.catalog.model import ContainerBlueprint
 from infrakit.catalog.references import Lookup, substitute
-from infrakit.lock import full_name
 from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
+from infrakit.resolve.images import said_image
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
@@ -194,7 +194,7 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
     changes: dict[str, Any] = {}
     origins = dict(container.origins)
     limits = (("memory_bytes", "memory", said.memory_bytes), ("cpus", "cpus", said.cpus)) if spec is main else ()
-    for field, key, value in (("image", "image", _image(said.image, spec, main)), *limits):
+    for field, key, value in (("image", "image", said_image(placed, spec)), *limits):
         if value:
             changes[field] = value
             origins[key] = world.origin((*said.path, key), "containers")
@@ -207,15 +207,3 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
     return (
         container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
     )
-
-
-def _image(said: str, spec: ContainerBlueprint, main: ContainerBlueprint) -> str:
-    """The user's image for a container, "" where it keeps its own. Of another release of the same image, the images
-    that are released with it come along: those of its publisher that had its tag."""
-    if not said or spec.image == main.image:
-        return said
-    name, _, tag = main.image.rpartition(":")
-    other, _, other_tag = spec.image.rpartition(":")
-    said_name, _, said_tag = full_name(said).rpartition(":")
-    released_together = other_tag == tag and other.rpartition("/")[0] == name.rpartition("/")[0]
-    return f"{other}:{said_tag}" if released_together and said_name == name else ""

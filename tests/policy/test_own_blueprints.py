@@ -289,7 +289,8 @@ def test_no_name_of_a_network_is_a_way_around_sign_in(door):
 
 @pytest.mark.parametrize("hidden", ["portainer-agent", "watchtower"])
 def test_what_has_power_over_the_host_is_not_switched_on_by_the_way(hidden):
-    blueprint = own(top=f"requires: [{hidden}]").encode()
+    moving = "docker.io/example/own:1"
+    blueprint = own("update: automatic", f"requires: [{hidden}]", image=moving).encode()
     source = (
         b"version: 1\ndomain: home.example.org\nprofiles: [security, identity]\n%sapps: {own: {blueprint: o.yaml%s}}\n"
     )
