@@ -27,7 +27,7 @@ class Document:
     """A file called `name`. `values` are typed by the schema it was checked against, None until then and where it was
     refused.
 
-    `faults` are the paths that it was refused at.
+    `faults` are the paths that it was refused at, `misnamed` those of entries whose name alone was.
     """
 
     def __init__(self, name: str, root: Node) -> None:
@@ -35,6 +35,7 @@ class Document:
         self.root = root
         self.values: Any = None
         self.faults: list[Path] = []
+        self.misnamed: list[Path] = []
 
     def at(self, node: Node) -> Position:
         return Position(self.name, node.line, node.column)
