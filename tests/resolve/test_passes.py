@@ -88,6 +88,27 @@ def test_watchtower_is_left_out_where_nothing_moves_that_it_watches(image):
     assert host.idle_updater.path == ("pattern",)
 
 
+@pytest.mark.parametrize(
+    "pattern, settings, told",
+    [
+        ("identity", "glances: {memory: 64m}", ["services.glances"]),
+        ("identity", "glances: {image: 'x/glances:4.9.9', environment: {A: b}}", ["services.glances"]),
+        ("identity", "dozzle: {allow: [administrators]}", ["services.dozzle"]),
+        ("identity", "socket-proxy: {memory: 32m}", ["services.socket-proxy"]),
+        ("identity", "watchtower: {options: {cooldown: 1h}}", ["services.watchtower"]),
+        ("identity", "glances: {enabled: false, memory: 64m}", []),
+        ("identity", "glances: {enabled: true, memory: 64m}", []),
+        ("observability", "socket-proxy: {memory: 32m}, dozzle: {memory: 99m}", []),
+    ],
+)
+def test_settings_of_a_service_that_runs_nowhere_are_told(pattern, settings, told):
+    text = ONE.replace("pattern: full", f"profiles: [{pattern}, identity]".replace("identity, identity", "identity"))
+    compiled = load(f"{text}services: {{{settings}}}\n".encode(), "infrakit.yaml", lambda name: b"")
+    assert [(item.code, item.what.split(":")[0], item.position.line) for item in compiled.warnings] == [
+        ("settings-idle", name, 4) for name in told
+    ]
+
+
 def test_an_updater_asked_for_by_name_that_is_left_out_is_told_at_its_line():
     text = ONE.replace("pattern: full", "profiles: [identity, auto_update]")
     for line, told in (("services: {watchtower: {enabled: true}}", 2), ("", 1)):

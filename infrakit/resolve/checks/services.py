@@ -95,6 +95,12 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
             what = f"services.{service.name}.enabled: it would run on the core, and no host is one"
             hint = "give one host the pattern full, or the profile that brings it"
             found.append(Problem(locate((*service.path, "enabled")), what, "runs-nowhere", hint))
+        elif service.enabled is None and not _runs(world, service.name):
+            left_out = service.name == UPDATER and any(host.idle_updater for host in world.hosts)
+            what = f"services.{service.name}: it runs nowhere, and nothing counts that is said here"
+            hint = "say enabled: false to keep this for later, or remove it"
+            hint = hint if left_out else f"say enabled: true, or {hint.removeprefix('say ')}"
+            found.append(Problem(locate(service.path, key=True), what, "settings-idle", hint, "warning"))
     tunnelled = [route for host in world.hosts if host.has(TUNNEL) for route in host.routes if route.sign_in != "fleet"]
     if world.config.tls.mode == "tunnel" and not tunnelled:
         what = "tls.mode: there is no page that a tunnel could lead to"
@@ -113,6 +119,12 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
                 hint = f"remove it: {', '.join(sorted(brought - off))} {_elsewhere(world, brought)}"
                 found.append(Problem(locate((*base, "profiles", number)), what, "runs-nowhere", hint))
     return found
+
+
+def _runs(world: World, name: str) -> bool:
+    if name == PROXY_TEMPLATE:
+        return any(service.socket_proxies for host in world.hosts for service in host.services)
+    return any(host.has(name) for host in world.hosts)
 
 
 def _idle_updater(where: Position, key: str, severity: str) -> Problem:
