@@ -132,7 +132,7 @@ class ImagePin(NamedTuple):
 
 class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `not_secret`: names of its environment
-    whose values look like secrets, and are none by the user's word."""
+    and its commands whose values look like secrets, and are none by the user's word."""
 
     name: str
     image: str

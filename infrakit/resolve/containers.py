@@ -203,7 +203,14 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
         for key, _ in said.environment:
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
     container = container._replace(**changes, origins=origins) if changes else container
-    there = dict(container.environment) if said.not_secret else ()
+    there = names_of(container) if said.not_secret else ()
     return (
         container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
     )
+
+
+def names_of(container: Container) -> set[str]:
+    """What `not_secret` can name: variables of the environment, and what words of the command are called."""
+    from infrakit.policy.secrets import named_words
+
+    return {name for name, _ in container.environment} | {name for _, name, _ in named_words(container)}
