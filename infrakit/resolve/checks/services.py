@@ -1,11 +1,13 @@
 """services.*, profiles: keys that have an effect, names and options that exist, images that are new enough."""
 
 import re
+from collections.abc import Mapping
 
 from infrakit.catalog.model import Blueprint, Catalog, ContainerBlueprint, OptionBlueprint, RouteBlueprint
 from infrakit.config.check import nearest
 from infrakit.config.model import Config, HostConfig, Path, ServiceConfig
 from infrakit.errors import Position, Problem
+from infrakit.model import Origin
 from infrakit.resolve.images import release_of, released_together
 from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import PROXY_TEMPLATE, TUNNEL, UPDATER, Locate, World
@@ -211,7 +213,7 @@ def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> li
             )
             continue
         found += _too_old(f"services.{service.name}.image", service.image, blueprint.main, locate(path), "error")
-    return found + _old_apps(config, catalog, locate)
+    return found
 
 
 def _unlike(service: ServiceConfig, blueprint: Blueprint, locate: Locate) -> list[Problem]:
@@ -226,10 +228,21 @@ def _unlike(service: ServiceConfig, blueprint: Blueprint, locate: Locate) -> lis
     return [Problem(locate((*service.path, "image")), what, "release-unknown", hint)]
 
 
-def _old_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """What the catalogue knows of an image holds for an app of the user's, too; but nobody else can say what it must
-    run with."""
-    if not any(app.image for app in config.apps):
+def images_of_apps(
+    config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], locate: Locate
+) -> list[Problem]:
+    """What the catalogue knows of an image holds for an app of the user's and for its blueprint, too; but nobody else
+    can say what it must run with."""
+    images = [(f"apps.{app.name}.image", app.image, locate((*app.path, "image"))) for app in config.apps if app.image]
+    for app in config.apps:
+        if not app.blueprint or app.name not in blueprints:
+            continue
+        own = blueprints[app.name]
+        for item in own.containers:
+            if not (app.image and item.image == own.main.image):
+                path = ("containers", item.name, "image")
+                images.append((".".join(path), item.image, locate.origin(Origin(own.document, path, "checks"))))
+    if not images:
         return []
     from infrakit.catalog.versions import repository_of
     from infrakit.lock import full_name
@@ -241,11 +254,9 @@ def _old_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
         if item.minimum_version
     }
     found = []
-    for app in config.apps:
-        item = known.get(full_name(repository_of(app.image))) if app.image else None
-        if item is not None:
-            where = locate((*app.path, "image"))
-            found += _too_old(f"apps.{app.name}.image", app.image, item, where, "warning")
+    for key, image, where in images:
+        name = full_name(repository_of(image))
+        found += _too_old(key, image, known[name], where, "warning") if name in known else []
     return found
 
 
