@@ -132,7 +132,7 @@ class ImagePin(NamedTuple):
 
 class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `not_secret`: names of its environment
-    whose values look like secrets, and are none by the user's word."""
+    and its commands whose values look like secrets, and are none by the user's word."""
 
     name: str
     image: str
@@ -351,7 +351,7 @@ class Deployment(NamedTuple):
     """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
 
     `core` is the host that runs Authentik and Caddy for the fleet ("" where there is none). `shape` is equal for hosts
-    that differ by name only.
+    that differ by name only. `idle_updater`: what asks for Watchtower, where nothing that it could update moves.
     """
 
     host: str
@@ -374,6 +374,7 @@ class Deployment(NamedTuple):
     grants: tuple[Grant, ...]
     shape: int
     origin: Origin
+    idle_updater: Origin | None = None
 
 
 class Fleet(NamedTuple):

@@ -27,14 +27,31 @@ def check_schema(document: Document, schema: Schema) -> list[Problem]:
     """All problems of the document against its schema; `document.values` holds the typed values after."""
     checker = _Checker(document, schema)
     document.values = checker.value(document.root, schema, ())
+    if document.misnamed:
+        return _with_misnamed(document, schema, checker)
     return sorted(checker.problems)
 
 
+def _with_misnamed(document: Document, schema: Schema, first: "_Checker") -> list[Problem]:
+    """The values again, with names that were refused taken as they are: whoever refers to one makes no second
+    mistake."""
+    document.faults, document.misnamed = [], []
+    again = _Checker(document, schema, first.misnamed)
+    document.values = again.value(document.root, schema, ())
+    return sorted(problem for problem in first.problems if first.said_of.get(problem) not in first.misnamed)
+
+
 class _Checker:
-    def __init__(self, document: Document, schema: Schema) -> None:
+    """`misnamed`: names that an entry of the file has and cannot have. `said_of`: a problem about a text's form -> the
+    text."""
+
+    def __init__(self, document: Document, schema: Schema, misnamed: Iterable[str] = ()) -> None:
         self.document = document
         self.root = schema
         self.problems: list[Problem] = []
+        self.known = frozenset(misnamed)
+        self.misnamed: set[str] = set()
+        self.said_of: dict[Problem, str] = {}
 
     def say(self, node: Node, path: Path, what: str, code: str, hint: str = "", *, understood: bool = False) -> None:
         """One problem at `node`. `understood`: what was meant is known, and the rest can be judged by it."""
@@ -105,7 +122,13 @@ class _Checker:
             elif extra is False:
                 continue
             elif pattern is not None and not (re.fullmatch(pattern, name) and len(name) <= 253):
-                found.update(self._misnamed(key, child, schema, (*path, name)))
+                names, what = schema["propertyNames"], "this name cannot be used"
+                self.say(
+                    key, (*path, name), what, names.get("x-code", "name"), names.get("x-hint", ""), understood=True
+                )
+                self.misnamed.add(name)
+                self.document.misnamed.append((*path, name))
+                found[name] = self.value(child, extra, (*path, name))
             else:
                 found[name] = self.value(child, extra, (*path, name))
         for name in schema.get("required", ()):
@@ -117,19 +140,6 @@ class _Checker:
         whole = all(found.get(name) is not None for name in schema.get("required", ()))
         # Of the file itself what there is stays: partial.py knows what to do without.
         return found if whole or not path else None
-
-    def _misnamed(self, key: Node, child: Node, schema: Schema, path: Path) -> dict[str, Any]:
-        """Say that an entry cannot have this name. It is kept by it where others may speak of it: so they are right,
-        and what is wrong in it is told, too."""
-        names = schema["propertyNames"]
-        kept = len(path) <= 3 and re.fullmatch(r"[\w.-]{1,63}", key.value) is not None
-        self.say(
-            key, path, "this name cannot be used", names.get("x-code", "name"), names.get("x-hint", ""), understood=kept
-        )
-        if not kept:
-            return {}
-        self.document.misnamed.append(path)
-        return {key.value: self.value(child, schema["additionalProperties"], path)}
 
     def _correct(self, node: Node, schema: Schema, path: Path) -> None:
         """Say which keys there are not. A misspelt one is called from here on as it was meant, so that what stands in
@@ -226,10 +236,11 @@ class _Checker:
             self._bad(node, schema, path, "empty", "empty-value")
         elif len(text) > schema.get("maxLength", 4096):
             self._bad(node, schema, path, f"longer than {schema.get('maxLength', 4096)} characters", "too-long")
-        elif "pattern" in schema and not re.fullmatch(schema["pattern"], text):
+        elif text not in self.known and "pattern" in schema and not re.fullmatch(schema["pattern"], text):
             what = schema.get("x-problem", "does not have the right form")
             hint = _as_wanted(text, schema)
             self._bad(node, schema, path, f"{self._shown(node, path)} {what}", schema.get("x-code", "wrong-form"), hint)
+            self.said_of[self.problems[-1]] = text
         else:
             return text
         return None

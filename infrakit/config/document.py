@@ -27,7 +27,7 @@ class Document:
     """A file called `name`. `values` are typed by the schema it was checked against, None until then and where it was
     refused.
 
-    `faults` are the paths that it was refused at; `misnamed` those of entries whose name was, and all else is kept.
+    `faults` are the paths that it was refused at, `misnamed` those of entries whose name alone was.
     """
 
     def __init__(self, name: str, root: Node) -> None:

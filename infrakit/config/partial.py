@@ -22,12 +22,15 @@ def rest_to_check(document: Document) -> set[Position] | None:
     left cannot be judged by itself."""
     if any(not path or path[0] in EVERYWHERE or len(path) < CONTAINED.get(str(path[0]), 1) for path in document.faults):
         return None
+    if any(path[0] == "hosts" and "[" in str(path[1]) for path in document.misnamed):
+        return None  # a range of what nobody knows
     touched = set()
+    for path in document.misnamed:
+        # A blueprint has another name, of course.
+        touched.update([*list(_places(document, path))[:2], *_places(document, (*path, "blueprint"))])
     for path in document.faults:
         entry, fault = (list(_places(document, path[:depth])) for depth in (2, 3))
         touched.update(entry[:2] + fault)
-    for path in document.misnamed:
-        touched.update(list(_places(document, path))[:2])
     document.values = {"domain": STAND_IN, **_without_refused(document.values, document.root)}
     return touched
 
@@ -78,7 +81,7 @@ def _places(document: Document, path: Path) -> Iterable[Position]:
     """Where the key at `path` stands, its value, and all in it; nothing where it is missing."""
     key = node = document.root
     for step in path:
-        pairs = node.value if node.kind == "map" else zip(node.value, node.value)
+        pairs = node.value if node.kind == "map" else zip(node.value, node.value) if node.kind == "list" else ()
         found = next((pair for place, pair in enumerate(pairs) if step in (place, pair[0].value)), None)
         if found is None:
             return

@@ -23,6 +23,8 @@ from infrakit.model import (
 MEBIBYTE = 1 << 20
 EVERYBODY = "everybody, without sign-in"
 DOCKER_SOCKET = "docker.sock"
+IDLE_UPDATER = "it would be root on this host and find nothing newer: every tag that it would watch is exact, or locked"
+HOW_TO_UPDATE = "raise versions yourself, or let one move: services.NAME.image with a tag such as v10"
 
 
 def sections(deployment: Deployment) -> tuple[Section, ...]:
@@ -187,11 +189,15 @@ def _address(port: PublishedPort) -> str:
 
 def _services(deployment: Deployment) -> Section:
     columns = ("Container", "Image", "At most", "User", "Mounts", "Powers")
+    updated = any(service.name == "watchtower" for service in deployment.services)
     tables = tuple(
-        Table(service.title, columns, tuple(_container(item) for item in service.containers), service.origin)
+        Table(service.title, columns, tuple(_container(item, updated) for item in service.containers), service.origin)
         for service in deployment.services
         if service.containers
     )
+    if deployment.idle_updater is not None:
+        left_out = row(deployment.idle_updater, Word("watchtower"), Word(IDLE_UPDATER), Word(HOW_TO_UPDATE))
+        tables += (Table("Left out", ("Service", "Why", "What to do"), (left_out,), deployment.idle_updater),)
     return Section(
         "Services",
         "What runs, from which image, and what each container sees of the host.",
@@ -200,12 +206,12 @@ def _services(deployment: Deployment) -> Section:
     )
 
 
-def _container(container: Container) -> Row:
+def _container(container: Container, updated: bool) -> Row:
     origins = container.origins
     memory = Word(f"{container.memory_bytes // MEBIBYTE} MiB") if container.memory_bytes else Word("no limit", True)
     user = container.user or "the image's own"
     root = container.user.partition(":")[0] in ("0", "root")
-    updates = (Word("updated by Watchtower"),) if container.watch else ()
+    updates = (Word("updated by Watchtower"),) if container.watch and updated else ()
     return Row(
         (
             Cell((Word(container.name), *updates)),

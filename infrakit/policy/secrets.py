@@ -1,11 +1,12 @@
-"""Secrets are files: what an environment value is, judged by its name and by itself."""
+"""Secrets are files: what a value of the environment or of a command is, judged by its name and by itself."""
 
 import re
+from collections.abc import Iterator
 
-from infrakit.model import Deployment
+from infrakit.model import Container, Deployment
 from infrakit.policy.broken import Broken, containers, origin_of
 
-PASSWORDS = ("PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "_PASS", "_PW")
+PASSWORDS = ("PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "_PASS", "_PW", "REQUIREPASS")
 NAMES = (
     *("SECRET", "TOKEN", "SECRET_KEY_BASE"),
     *(f"{kind}{key}" for kind in ("SECRET", "API", "PRIVATE", "ACCESS", "JWT", "SIGNING", "ENCRYPTION", "MASTER")
@@ -35,6 +36,10 @@ PREFIXES = (
 )
 """How values begin that are a secret under any name: what the issuers chose, so that scanners find them (GitHub,
 GitLab, Slack, Stripe, AWS, age, Tailscale, Vault, Docker, SendGrid), JSON web tokens and HTTP's own credentials."""
+WORD_HINTS = (
+    *("pass", "pwd", "_pw", "-pw", "secret", "token", "key", "auth", "credential", "salt", "seed", "cookie", "license"),
+    *("hook", "claim", "@", *(prefix.strip().lower() for prefix in PREFIXES)),
+)
 SHORTEST_DRAWN = 16
 A_SECRET = "a secret"
 
@@ -51,26 +56,63 @@ _ASSIGNED = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key)\
 
 
 def secrets_as_files(deployment: Deployment) -> list[Broken]:
-    """No environment value holds a secret: it names a file."""
+    """No environment value, and no word of a command, holds a secret: it names a file."""
     found = []
     for service, container in containers(deployment):
-        for key, value in container.environment:
+        environment = [(f"environment.{key}", key, value) for key, value in container.environment]
+        for field, key, value in [*environment, *named_words(container)]:
             kind = what_is_secret(key, value)
             if not kind or key in container.not_secret:
                 continue
             owner = "services" if service.kind == "catalogue" else "apps"
             instead = f"list it under secrets, and give {key}_FILE its path: /run/secrets/NAME"
-            if kind != A_SECRET:
+            where = field.partition(".")[0]
+            if where != "environment":
+                instead = "give the program the path of a file: /run/secrets/NAME"
+            elif kind != A_SECRET:
                 instead = "say its parts one by one, and the secret as a file: /run/secrets/NAME"
             found.append(
                 Broken(
-                    origin_of(container, f"environment.{key}"),
-                    f"{container.name}: {key} holds {kind} in the environment",
+                    origin_of(container, field),
+                    f"{container.name}: {key} holds {kind} in the {where}",
                     "secret-in-environment",
                     f"{instead}; or, where it is none, {owner}.{service.name}.not_secret: [{key}]",
                 )
             )
     return found
+
+
+def named_words(container: Container) -> Iterator[tuple[str, str, str]]:
+    """Words of the entry point and the command: where each stands, its name and its value.
+
+    A name is the option's (--admin-password=x, --admin-password x: admin_password) or the variable's that a script
+    sets, else the field's. What a script reads first ($X, $(cat FILE)) is no value.
+    """
+    for field, words in (("entrypoint", container.entrypoint), ("command", container.command)):
+        option = ""
+        for number, word in enumerate(words or ()):
+            for part in word.split() if _may_hold(word) or option else ():
+                name, equals, value = part.strip("\"';").partition("=")
+                option, before = "", option
+                if "://" in name or not equals and not part.startswith("-"):
+                    name, value = before or field, part.strip("\"';")
+                elif not equals:
+                    option = _as_name(name, field)
+                    continue
+                if not value.startswith(("$", "`", '"$', "'$")):
+                    yield f"{field}.{number}", _as_name(name, field), value
+
+
+def _as_name(text: str, field: str) -> str:
+    """As `not_secret` can say it: the field's, where it is no name."""
+    name = text.lstrip("-").replace("-", "_").replace(".", "_")
+    return name if name.isascii() and name.isidentifier() else field
+
+
+def _may_hold(word: str) -> bool:
+    """Asked before a script is taken apart."""
+    low = word.lower()
+    return any(hint in low for hint in WORD_HINTS)
 
 
 def what_is_secret(key: str, value: str) -> str:

@@ -19,11 +19,13 @@ from infrakit.resolve.routes import open_doors
 from infrakit.resolve.secrets import gather_secrets
 from infrakit.resolve.selection import select_services
 from infrakit.resolve.sockets import guard_sockets
+from infrakit.resolve.updates import leave_out_updater
 from infrakit.resolve.world import World
 
 PASSES = (
     place_hosts,
     select_services,
+    leave_out_updater,
     open_doors,
     grant_access,
     draw_networks,

@@ -4,8 +4,8 @@ from typing import Any
 
 from infrakit.catalog.model import Blueprint, ContainerBlueprint
 from infrakit.catalog.references import Lookup, substitute
-from infrakit.lock import full_name
 from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
+from infrakit.resolve.images import said_image
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
@@ -199,7 +199,7 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
     changes: dict[str, Any] = {}
     origins = dict(container.origins)
     limits = (("memory_bytes", "memory", said.memory_bytes), ("cpus", "cpus", said.cpus)) if spec is main else ()
-    for field, key, value in (("image", "image", _image(said.image, spec, main)), *limits):
+    for field, key, value in (("image", "image", said_image(placed, spec)), *limits):
         if value:
             changes[field] = value
             origins[key] = world.origin((*said.path, key), "containers")
@@ -208,19 +208,14 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
         for key, _ in said.environment:
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
     container = container._replace(**changes, origins=origins) if changes else container
-    there = dict(container.environment) if said.not_secret else ()
+    there = names_of(container) if said.not_secret else ()
     return (
         container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
     )
 
 
-def _image(said: str, spec: ContainerBlueprint, main: ContainerBlueprint) -> str:
-    """The user's image for a container, "" where it keeps its own. Of another release of the same image, the images
-    that are released with it come along: those of its publisher that had its tag."""
-    if not said or spec.image == main.image:
-        return said
-    name, _, tag = main.image.rpartition(":")
-    other, _, other_tag = spec.image.rpartition(":")
-    said_name, _, said_tag = full_name(said).rpartition(":")
-    released_together = other_tag == tag and other.rpartition("/")[0] == name.rpartition("/")[0]
-    return f"{other}:{said_tag}" if released_together and said_name == name else ""
+def names_of(container: Container) -> set[str]:
+    """What `not_secret` can name: variables of the environment, and what words of the command are called."""
+    from infrakit.policy.secrets import named_words
+
+    return {name for name, _ in container.environment} | {name for _, name, _ in named_words(container)}

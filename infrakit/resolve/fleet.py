@@ -114,6 +114,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         grants=_grants(world, host),
         shape=number,
         origin=host.origin,
+        idle_updater=host.idle_updater,
     )
 
 

@@ -3,13 +3,42 @@ networks."""
 
 from collections.abc import Callable
 
+from infrakit.catalog.model import ContainerBlueprint
 from infrakit.errors import Position, Problem
 from infrakit.lock import full_name, locked_name, mirrored_name
 from infrakit.model import Container, ImagePin, Origin
 from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
-from infrakit.resolve.world import HostDraft, World
+from infrakit.resolve.world import HostDraft, Placed, World
 
 LABEL = "labels.io.infrakit.image"
+
+
+def said_image(placed: Placed, spec: ContainerBlueprint) -> str:
+    """The user's image for a container, "" where it keeps its own.
+
+    What is released with it, and speaks with it, comes along in the version that the user's tag begins with, whoever
+    built that image.
+    """
+    said, main = placed.settings or placed.app, placed.blueprint.main
+    if said is None or not said.image or spec.image == main.image:
+        return said.image if said is not None else ""
+    tag = release_of(said.image, main)
+    return f"{spec.image.rpartition(':')[0]}:{tag}" if tag and released_together(spec, main) else ""
+
+
+def release_of(image: str, main: ContainerBlueprint) -> str:
+    """The tag of the release that an image in the place of `main` is of, "" where its name does not say it."""
+    name, _, tag = full_name(image.partition("@")[0]).rpartition(":")
+    if name == main.image.rpartition(":")[0]:
+        return tag
+    number = tag.removeprefix("v").partition("-")[0]
+    return number if number.replace(".", "").isdigit() else ""
+
+
+def released_together(spec: ContainerBlueprint, main: ContainerBlueprint) -> bool:
+    """Whether two images of a service are two of one release: of one publisher, with the same tag."""
+    (name, _, tag), (other, _, other_tag) = main.image.rpartition(":"), spec.image.rpartition(":")
+    return other_tag == tag and other.rpartition("/")[0] == name.rpartition("/")[0] and other != name
 
 
 def pin_images(world: World) -> World:

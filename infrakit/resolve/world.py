@@ -16,6 +16,7 @@ DOOR = "caddy"
 SIGN_IN = "authentik"
 TUNNEL = "cloudflared"
 PROXY_TEMPLATE = "socket-proxy"
+UPDATER = "watchtower"
 HUB = "portainer"
 HUB_AGENT = "portainer-edge-agent"
 
@@ -59,7 +60,8 @@ class Placed(NamedTuple):
 
 
 class HostDraft(NamedTuple):
-    """One host, or one range of equal hosts, as far as it is decided. `membership`: container -> names of networks."""
+    """One host, or one range of equal hosts, as far as it is decided. `membership`: container -> names of networks.
+    `idle_updater`: what asks for Watchtower where it is left out."""
 
     name: str
     config: HostConfig | None
@@ -76,6 +78,7 @@ class HostDraft(NamedTuple):
     services: tuple[Service, ...] = ()
     secrets: tuple[SecretSpec, ...] = ()
     door: Door = Door(0, 0, (), 0, 0)
+    idle_updater: Origin | None = None
 
     def has(self, name: str) -> bool:
         """Whether the service `name` runs here."""

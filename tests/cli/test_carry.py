@@ -121,7 +121,7 @@ def test_a_file_for_another_processor_is_refused(infrakit, tmp_path):
             "tls",
             (
                 "services: {authentik: {enabled: false}, glances: {enabled: false}, dozzle: {enabled: false}, "
-                "watchtower: {enabled: true}}\ntls"
+                "dozzle-agent: {enabled: true}}\ntls"
             ),
         )
     )

@@ -125,7 +125,7 @@ CHECKS: dict[str, Callable[[dict[str, Any]], object]] = {
 """5.1, 5.7 and 5.23 have tests of their own below. 5.24, `docker exec` as root: InfraKit gives no user, so it is the
 container's own."""
 
-PROXIES = {f"homelab-{name}-socket-1" for name in ("dozzle", "glances", "portainer", "watchtower")}
+PROXIES = {f"homelab-{name}-socket-1" for name in ("dozzle", "glances", "portainer")}
 DOOR = {"homelab-caddy-1"}
 EXCEPTIONS = {
     "5.8": (DOOR, "80 and 443 are where browsers go: the only door of the host"),

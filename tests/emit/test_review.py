@@ -310,9 +310,15 @@ def test_a_port_past_caddy_is_in_the_picture():
 
 
 def test_an_empty_host_has_pages_too():
-    host = FULL._replace(services=(), routes=(), networks=(), secrets=(), grants=())
+    host = FULL._replace(services=(), routes=(), networks=(), secrets=(), grants=(), idle_updater=None)
     assert "This host runs nothing." in markdown(host)
     assert not html(host).open
+
+
+def test_the_page_says_why_nothing_updates_itself():
+    rows = [line for line in markdown(FULL).splitlines() if line.startswith("| watchtower |")]
+    assert len(rows) == 1 and "find nothing newer" in rows[0] and "services.NAME.image" in rows[0]
+    assert "updated by Watchtower" not in markdown(FULL)
 
 
 @pytest.mark.parametrize("text", ["x ", " x", "\tx", "x\u00a0", " ", "x\u3000", "x.", "*x"])

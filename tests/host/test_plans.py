@@ -34,7 +34,8 @@ hosts:{others}
 """
 CORE = "\n  core: {pattern: full, address: 192.0.2.10}"
 UPDATED = "profiles: [auto_update], address: 192.0.2.11"
-"""All that has images for 32 bit."""
+PROBE = "apps: {{probe: {{image: 'docker.io/library/busybox:1.37', hosts: [{name}]}}}}\n"
+"""What has images for 32 bit: an app, and what would update it."""
 ENOUGH_BYTES = 3 << 30
 
 
@@ -63,7 +64,7 @@ def file_for(name: str, architecture: str, pattern: str) -> str:
         role=UPDATED if small else f"pattern: {pattern}",
         architecture=architecture,
         others=CORE if small else "",
-    )
+    ) + (PROBE.format(name=name) if small else "")
 
 
 def plan_text(name: str) -> str:

@@ -289,10 +289,10 @@ def test_no_name_of_a_network_is_a_way_around_sign_in(door):
 
 @pytest.mark.parametrize("hidden", ["portainer-agent", "watchtower"])
 def test_what_has_power_over_the_host_is_not_switched_on_by_the_way(hidden):
-    blueprint = own(top=f"requires: [{hidden}]").encode()
-    source = (
-        b"version: 1\ndomain: home.example.org\nprofiles: [security, identity]\n%sapps: {own: {blueprint: o.yaml%s}}\n"
-    )
+    moving = "docker.io/example/own:1"
+    blueprint = own("update: automatic", f"requires: [{hidden}]", image=moving).encode()
+    base = b"version: 1\ndomain: home.example.org\nprofiles: [security, identity]\n"
+    source = base + b"%sapps: {own: {blueprint: o.yaml, grants: [unpinned_image%s]}}\n"
 
     def problems(services: bytes = b"", keys: bytes = b"") -> list[str]:
         try:
@@ -302,7 +302,7 @@ def test_what_has_power_over_the_host_is_not_switched_on_by_the_way(hidden):
         return []
 
     assert set(problems()) == {"not-granted ./o.yaml:7:11"}
-    assert problems(keys=b", grants: [requires]") == []
+    assert problems(keys=b", requires") == []
     assert problems(f"services: {{{hidden}: {{enabled: true}}}}\n".encode()) == [], "the user's own word"
 
 
@@ -428,3 +428,12 @@ def test_what_a_list_amounts_to_is_computed(call, power):
 
 def test_nobody_says_by_himself_that_he_only_reads():
     assert "unknown-key" in codes(own("docker: {writes: false, allow: [POST /containers/create]}"))
+
+
+def test_an_image_below_a_known_floor_is_told_in_the_blueprint():
+    text = own(image="docker.io/library/caddy:2.11.4").encode()
+    base = b"version: 1\ndomain: home.example.org\npattern: full\n"
+    source = base + b"apps: {own: {blueprint: o.yaml, grants: [unpinned_image]}}\n"
+    found = load(source, "infrakit.yaml", lambda _: text).warnings
+    line = text.decode().splitlines().index("    image: docker.io/library/caddy:2.11.4") + 1
+    assert [(item.code, str(item.position)) for item in found] == [("version-too-old", f"./o.yaml:{line}:12")]

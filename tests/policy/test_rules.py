@@ -96,7 +96,7 @@ def test_the_examples_keep_every_promise(name):
         ("not-granted", lambda: beside_dozzle("a", direct=True, asked_by="wiki")),
         (
             "way-out-shared",
-            lambda: changed("glances", "glances", networks=("door_glances", "socket_glances", "out_watchtower")),
+            lambda: changed("glances", "glances", networks=("door_glances", "socket_glances", "out_portainer")),
         ),
         ("not-granted", lambda: changed("wiki", "wiki", privileges=(("privileged", True),))),
         ("not-granted", lambda: changed("wiki", "wiki", privileges=(("pid", "host"),))),

@@ -9,8 +9,18 @@ from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.errors import ConfigurationInvalid
 from infrakit.policy.secrets import is_drawn, what_is_secret
+from tests.policy.test_own_blueprints import own
 
 APP = "version: 1\ndomain: home.example.org\npattern: full\napps: {wiki: {image: 'x/y:1', port: 80, KEYS}}\n"
+COMMANDS = [
+    ("--password=hunter2", "password"),
+    ("--token, abc", "token"),
+    ("--admin-password, hunter2", "admin_password"),
+    ("'redis://:pw@h/0'", "command"),
+    ("'DB_PASSWORD=hunter2'", "DB_PASSWORD"),
+    ("sh, -c, 'exec redis-server --requirepass hunter2'", "requirepass"),
+    ("sh, -c, 'API_KEY=s3cr3tword exec serve'", "API_KEY"),
+]
 HEX = "8f14e45fceea167a5a36dedd4bea2543"
 BASE64 = "dGhpcyBpcyBub3Qgd29yZHM7MTIzNDU2Nzg5MGFi"
 
@@ -120,3 +130,43 @@ def test_the_users_word_makes_it_none_and_the_review_shows_it():
     host = load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments[0]
     review = next(item.content.decode() for item in emit(host) if item.path == "REVIEW.md")
     assert "WIKI_TOKEN in plain sight" in review.replace("\\", "")
+
+
+def told(keys):
+    try:
+        load(APP.replace("KEYS", keys).encode(), "infrakit.yaml", lambda _: b"")
+    except ConfigurationInvalid as invalid:
+        return [problem.text() for problem in invalid.problems]
+    return []
+
+
+@pytest.mark.parametrize("words, name", COMMANDS)
+def test_a_secret_in_a_command_is_refused_unless_it_is_called_none(words, name):
+    found = told(f"command: [{words}]")
+    assert len(found) == 1 and f"wiki: {name} holds" in found[0] and f"not_secret: [{name}]" in found[0]
+    assert "hunter2" not in found[0] and "[secret-in-environment]" in found[0]
+    assert not told(f"command: [{words}], not_secret: [{name}]")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--token-file, /run/secrets/token",
+        "'--password=$PASSWORD'",
+        "sh, -c, 'export TOKEN=$(cat /run/secrets/t); exec serve'",
+        "--max-token, '4096'",
+        "--password-file=/run/secrets/x",
+        "serve, --port=80, 'http://db:80/x'",
+    ],
+)
+def test_a_command_that_names_files_and_variables_holds_no_secret(words):
+    assert not told(f"command: [{words}]")
+
+
+def test_a_blueprint_of_the_users_may_call_a_word_no_secret():
+    text = own("command: [--token, abc]")
+    source = APP.replace("wiki: {image: 'x/y:1', port: 80, KEYS}", "own: {blueprint: o.yaml, KEYS}")
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(source.replace(", KEYS", "").encode(), "infrakit.yaml", lambda _: text.encode())
+    assert [problem.code for problem in refused.value.problems] == ["secret-in-environment"]
+    load(source.replace("KEYS", "not_secret: [token]").encode(), "infrakit.yaml", lambda _: text.encode())

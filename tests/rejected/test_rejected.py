@@ -32,6 +32,19 @@ def test_the_mistake_is_named_with_its_place(case):
     assert text == expected.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["", " ", "Wiki", "wiki-", "a/../b", "${x}", "a\\n", "-", "x" * 300, "edge-[b:a]"])
+@pytest.mark.parametrize(
+    "section", ["apps: {%s: {image: 'x/y:1', port: 80", "hosts: {%s: {pattern: full", "services: {%s: {"]
+)
+def test_a_name_that_cannot_be_is_one_mistake(section, name):
+    quoted = f'"{name}"'
+    top = "" if section.startswith("hosts") else "pattern: full\n"
+    source = f"version: 1\ndomain: home.example.org\n{top}{section % quoted}}}}}\n"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        load(source.encode(), "infrakit.yaml", beside)
+    assert [problem.code for problem in refused.value.problems] == ["name"]
+
+
 def test_there_are_at_least_eighty():
     assert len(CASES) >= 80
 

@@ -51,7 +51,7 @@ def test_a_range_stands_for_that_many_hosts():
 
 
 def test_hosts_of_a_range_share_what_does_not_hold_their_name():
-    found = fleet(FLEET)
+    found = fleet(FLEET + "apps: {probe: {image: 'x/probe:1.2', hosts: ['edge-[001:250]']}}\n")
     assert found[3].networks is found[4].networks
     assert any(one is other for one in found[3].services for other in found[4].services)
 
@@ -68,8 +68,52 @@ def test_the_core_signs_in_for_all():
 
 def test_an_edge_host_opens_no_door():
     edge = fleet(FLEET)[2]
-    assert names(edge) == {"portainer-edge-agent", "watchtower"} and not edge.routes
+    assert names(edge) == {"portainer-edge-agent"} and not edge.routes
     assert not [port for service in edge.services for item in service.containers for port in item.ports]
+
+
+def moving(image="docker.io/amir20/dozzle:v10", more=""):
+    return fleet(f"{ONE}services: {{dozzle: {{image: '{image}'}}{more}}}\n")[0]
+
+
+@pytest.mark.parametrize("image", ["docker.io/amir20/dozzle:v10", "x/dozzle:stable", "x/dozzle:10.1-alpine"])
+def test_watchtower_runs_where_a_tag_that_it_watches_moves(image):
+    assert "watchtower" in names(moving(image)) and moving(image).idle_updater is None
+
+
+@pytest.mark.parametrize("image", ["x/dozzle:v10.10.1", "x/dozzle:10.10.1-alpine", f"x/dozzle:v10@sha256:{'0' * 64}"])
+def test_watchtower_is_left_out_where_nothing_moves_that_it_watches(image):
+    host = moving(image, ", guacamole: {image: 'guacamole/guacamole:1.7'}")
+    assert "watchtower" not in names(host) and not [n for n in host.networks if "watchtower" in n.name]
+    assert host.idle_updater.path == ("pattern",)
+
+
+@pytest.mark.parametrize(
+    "pattern, settings, told",
+    [
+        ("identity", "glances: {memory: 64m}", ["services.glances"]),
+        ("identity", "glances: {image: 'x/glances:4.9.9', environment: {A: b}}", ["services.glances"]),
+        ("identity", "dozzle: {allow: [administrators]}", ["services.dozzle"]),
+        ("identity", "socket-proxy: {memory: 32m}", ["services.socket-proxy"]),
+        ("identity", "watchtower: {options: {cooldown: 1h}}", ["services.watchtower"]),
+        ("identity", "glances: {enabled: false, memory: 64m}", []),
+        ("identity", "glances: {enabled: true, memory: 64m}", []),
+        ("observability", "socket-proxy: {memory: 32m}, dozzle: {memory: 99m}", []),
+    ],
+)
+def test_settings_of_a_service_that_runs_nowhere_are_told(pattern, settings, told):
+    text = ONE.replace("pattern: full", f"profiles: [{pattern}, identity]".replace("identity, identity", "identity"))
+    compiled = load(f"{text}services: {{{settings}}}\n".encode(), "infrakit.yaml", lambda name: b"")
+    assert [(item.code, item.what.split(":")[0], item.position.line) for item in compiled.warnings] == [
+        ("settings-idle", name, 4) for name in told
+    ]
+
+
+def test_an_updater_asked_for_by_name_that_is_left_out_is_told_at_its_line():
+    text = ONE.replace("pattern: full", "profiles: [identity, auto_update]")
+    for line, told in (("services: {watchtower: {enabled: true}}", 2), ("", 1)):
+        found = load(f"{text}{line}\n".encode(), "infrakit.yaml", lambda name: b"").warnings
+        assert [(item.code, item.position.line) for item in found] == [("nothing-updated", n) for n in (4, 3)[-told:]]
 
 
 def test_the_edge_tunnel_opens_only_where_an_edge_host_needs_it():
@@ -449,13 +493,12 @@ def test_what_is_said_about_authentik_reaches_both_of_its_halves():
 
 
 @pytest.mark.parametrize(
-    "image, others", [("guacamole/guacamole:1.9.9", "docker.io/guacamole/guacd:1.9.9"), ("x/guacamole-totp:1.9.9", "")]
+    "image", ["guacamole/guacamole:1.9.9", "x/guacamole-totp:1.9.9-r2", f"x/guacamole:v1.9.9@sha256:{'0' * 64}"]
 )
-def test_images_that_are_released_together_change_together(image, others):
-    before = container_of(fleet(ONE)[0], "guacd").image
+def test_images_that_are_released_together_change_together(image):
     host = fleet(f"{ONE}services: {{guacamole: {{image: '{image}', environment: {{A: b}}}}}}\n")[0]
     assert {container_of(host, name).image for name in ("guacamole", "guacamole-schema")} == {image}
-    assert container_of(host, "guacd").image == (others or before)
+    assert container_of(host, "guacd").image == "docker.io/guacamole/guacd:1.9.9"
     assert "postgres" in container_of(host, "guacamole-database").image
     assert not container_of(host, "guacamole-schema").environment
 

@@ -40,7 +40,7 @@ def test_the_way_into_a_service_is_its_containers_port():
 
 @pytest.mark.parametrize(
     ("host", "service", "hint"),
-    [("full-homelab", "watchtower", "one of: authentik, "), ("hybrid-core", "edge-thing", "one of: ")],
+    [("full-homelab", "caddy", "one of: authentik, "), ("hybrid-core", "edge-thing", "one of: ")],
 )
 def test_a_service_without_a_page_has_no_way_in(host, service, hint):
     with pytest.raises(UsageProblem) as raised:

@@ -32,7 +32,13 @@ from infrakit.resolve.checks.network import (
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import called_plain, secrets_apart
-from infrakit.resolve.checks.services import options_known, run_somewhere, services_known, versions_high_enough
+from infrakit.resolve.checks.services import (
+    images_of_apps,
+    options_known,
+    run_somewhere,
+    services_known,
+    versions_high_enough,
+)
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
@@ -87,6 +93,7 @@ def run(
     """All problems of all checks; `blueprints` are those of the apps, by name."""
     found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
     chosen = select_services(place_hosts(World(config, catalog, blueprints or {})))
+    found += images_of_apps(config, catalog, blueprints or {}, locate)
     return found + own_fits(config, catalog, blueprints or {}, locate) + hostnames(chosen, locate)
 
 

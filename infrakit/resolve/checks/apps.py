@@ -50,7 +50,7 @@ def app_names(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
 
 
 HONOURED = (
-    *("blueprint", "image", "memory", "cpus", "environment", "allow", "public", "saml"),
+    *("blueprint", "image", "memory", "cpus", "environment", "not_secret", "allow", "public", "saml"),
     *("needs", "hosts", "grants"),
 )
 """Keys of an app that count beside a blueprint: what can be changed about a service of the catalogue, too, and what

@@ -1,13 +1,16 @@
 """services.*, profiles: keys that have an effect, names and options that exist, images that are new enough."""
 
 import re
+from collections.abc import Mapping
 
-from infrakit.catalog.model import Catalog, ContainerBlueprint, OptionBlueprint, RouteBlueprint
+from infrakit.catalog.model import Blueprint, Catalog, ContainerBlueprint, OptionBlueprint, RouteBlueprint
 from infrakit.config.check import nearest
 from infrakit.config.model import Config, HostConfig, Path, ServiceConfig
 from infrakit.errors import Position, Problem
+from infrakit.model import Origin
+from infrakit.resolve.images import release_of, released_together
 from infrakit.resolve.patterns import profiles_of
-from infrakit.resolve.world import PROXY_TEMPLATE, TUNNEL, Locate, World
+from infrakit.resolve.world import PROXY_TEMPLATE, TUNNEL, UPDATER, Locate, World
 
 IDLE = {
     "allow": "everybody may sign in; what a user may open is said there",
@@ -88,10 +91,18 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
     found = []
     off = {service.name for service in world.config.services if service.enabled is False}
     for service in world.config.services:
-        if service.enabled and not any(host.has(service.name) for host in world.hosts):
+        if service.enabled and service.name == UPDATER and any(host.idle_updater for host in world.hosts):
+            found.append(_idle_updater(locate((*service.path, "enabled")), f"services.{UPDATER}.enabled", "warning"))
+        elif service.enabled and not any(host.has(service.name) for host in world.hosts):
             what = f"services.{service.name}.enabled: it would run on the core, and no host is one"
             hint = "give one host the pattern full, or the profile that brings it"
             found.append(Problem(locate((*service.path, "enabled")), what, "runs-nowhere", hint))
+        elif service.enabled is None and not _runs(world, service.name):
+            left_out = service.name == UPDATER and any(host.idle_updater for host in world.hosts)
+            what = f"services.{service.name}: it runs nowhere, and nothing counts that is said here"
+            hint = "say enabled: false to keep this for later, or remove it"
+            hint = hint if left_out else f"say enabled: true, or {hint.removeprefix('say ')}"
+            found.append(Problem(locate(service.path, key=True), what, "settings-idle", hint, "warning"))
     tunnelled = [route for host in world.hosts if host.has(TUNNEL) for route in host.routes if route.sign_in != "fleet"]
     if world.config.tls.mode == "tunnel" and not tunnelled:
         what = "tls.mode: there is no page that a tunnel could lead to"
@@ -101,11 +112,27 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
         base: Path = host.config.path if host.config is not None else ()
         for number, profile in enumerate(entry.profiles):
             brought = {name for name, item in world.catalog.blueprints.items() if profile in item.profiles}
-            if brought - off and not any(host.has(name) for name in brought):
+            if UPDATER in brought and host.idle_updater is not None:
+                severity = "warning" if host.placed else "error"
+                key = f"{'.'.join([*map(str, base), 'profiles'])}: {profile}"
+                found.append(_idle_updater(locate((*base, "profiles", number)), key, severity))
+            elif brought - off and not any(host.has(name) for name in brought):
                 what = f"{'.'.join([*map(str, base), 'profiles'])}: {profile} brings nothing to {host.shown}"
                 hint = f"remove it: {', '.join(sorted(brought - off))} {_elsewhere(world, brought)}"
                 found.append(Problem(locate((*base, "profiles", number)), what, "runs-nowhere", hint))
     return found
+
+
+def _runs(world: World, name: str) -> bool:
+    if name == PROXY_TEMPLATE:
+        return any(service.socket_proxies for host in world.hosts for service in host.services)
+    return any(host.has(name) for host in world.hosts)
+
+
+def _idle_updater(where: Position, key: str, severity: str) -> Problem:
+    what = f"{key}: Watchtower is left out: every tag that it would watch is exact, or locked, and it is root"
+    hint = "remove it, and raise versions yourself; or let one move: services.NAME.image with a tag such as v10"
+    return Problem(where, what, "nothing-updated", hint, severity)
 
 
 def _elsewhere(world: World, brought: set[str]) -> str:
@@ -170,7 +197,10 @@ def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> li
     found = []
     for service in config.services:
         blueprint = catalog.blueprints.get(service.name)
-        if blueprint is None or not service.image or "@" in service.image:
+        if blueprint is None or not service.image:
+            continue
+        found += _unlike(service, blueprint, locate)
+        if "@" in service.image:
             continue
         from infrakit.catalog.versions import tag_of
 
@@ -183,13 +213,36 @@ def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> li
             )
             continue
         found += _too_old(f"services.{service.name}.image", service.image, blueprint.main, locate(path), "error")
-    return found + _old_apps(config, catalog, locate)
+    return found
 
 
-def _old_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """What the catalogue knows of an image holds for an app of the user's, too; but nobody else can say what it must
-    run with."""
-    if not any(app.image for app in config.apps):
+def _unlike(service: ServiceConfig, blueprint: Blueprint, locate: Locate) -> list[Problem]:
+    """An image whose name does not say which release it is of, where others of the service must be of the same."""
+    others = [item.name for item in blueprint.containers if released_together(item, blueprint.main)]
+    if not others or release_of(service.image, blueprint.main):
+        return []
+    what = (
+        f"services.{service.name}.image: {', '.join(others)} must be of the same release, and the tag does not say it"
+    )
+    hint = f"begin the tag with the release: {blueprint.main.image.rpartition(':')[2]}-mine"
+    return [Problem(locate((*service.path, "image")), what, "release-unknown", hint)]
+
+
+def images_of_apps(
+    config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], locate: Locate
+) -> list[Problem]:
+    """What the catalogue knows of an image holds for an app of the user's and for its blueprint, too; but nobody else
+    can say what it must run with."""
+    images = [(f"apps.{app.name}.image", app.image, locate((*app.path, "image"))) for app in config.apps if app.image]
+    for app in config.apps:
+        if not app.blueprint or app.name not in blueprints:
+            continue
+        own = blueprints[app.name]
+        for item in own.containers:
+            if not (app.image and item.image == own.main.image):
+                path = ("containers", item.name, "image")
+                images.append((".".join(path), item.image, locate.origin(Origin(own.document, path, "checks"))))
+    if not images:
         return []
     from infrakit.catalog.versions import repository_of
     from infrakit.lock import full_name
@@ -201,11 +254,9 @@ def _old_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
         if item.minimum_version
     }
     found = []
-    for app in config.apps:
-        item = known.get(full_name(repository_of(app.image))) if app.image else None
-        if item is not None:
-            where = locate((*app.path, "image"))
-            found += _too_old(f"apps.{app.name}.image", app.image, item, where, "warning")
+    for key, image, where in images:
+        name = full_name(repository_of(image))
+        found += _too_old(key, image, known[name], where, "warning") if name in known else []
     return found
 
 

@@ -1,0 +1,40 @@
+"""Whether Watchtower is there: only where a tag that it watches can move. It is root on its host."""
+
+from infrakit.catalog.model import ContainerBlueprint
+from infrakit.lock import full_name
+from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
+from infrakit.resolve.images import said_image
+from infrakit.resolve.world import UPDATER, HostDraft, Placed, World
+
+NUMBERS = 3
+"""How many a whole version has: v10.10.0. With fewer, a tag names a line, and moves along it."""
+
+
+def leave_out_updater(world: World) -> World:
+    """Take Watchtower from every host where nothing that it may replace can change: no power without use."""
+    return world._replace(hosts=tuple(_judged(world, host) for host in world.hosts))
+
+
+def _judged(world: World, host: HostDraft) -> HostDraft:
+    updater = next((placed for placed in host.placed if placed.name == UPDATER), None)
+    if updater is None or any(
+        spec.update == "automatic" and _changes(world, host, placed, spec)
+        for placed in host.placed
+        for spec in placed.blueprint.containers
+    ):
+        return host
+    return host._replace(placed=tuple(item for item in host.placed if item is not updater), idle_updater=updater.cause)
+
+
+def _changes(world: World, host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> bool:
+    """Whether the registry may hold something newer under the image's name, and no lock says which it is."""
+    image = said_image(placed, spec) or spec.image
+    locked = world.lock.images.get(full_name(image)) if world.lock is not None else None
+    return moves(image) and (locked is None or (host.architecture or DEFAULT_ARCHITECTURE) not in locked.images)
+
+
+def moves(image: str) -> bool:
+    """Whether an image's name has no digest, and a tag that is no whole version: 16-alpine, v10, stable."""
+    tag = image.rpartition("/")[2].partition(":")[2]
+    numbers = tag.removeprefix("v").partition("-")[0].split(".")
+    return "@" not in image and not (len(numbers) >= NUMBERS and all(map(str.isdigit, numbers)))
