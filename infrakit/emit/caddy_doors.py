@@ -13,6 +13,9 @@ FIRST_HOP = 8101
 STRIP = "no_forged_identity"
 HEADERS = "browser_headers"
 
+TOKEN_NAMED = {"civo": "api_token", "desec": "token", "godaddy": "api_token"}
+"""Providers that take their token by its name alone (UnmarshalCaddyfile of caddy-dns/civo, desec, godaddy v1.1.1)."""
+
 # What Authentik's outpost says about who comes; spelled as upstream documents it.
 IDENTITY = tuple(
     f"X-Authentik-{name}"
@@ -163,7 +166,10 @@ def _certificate(deployment: Deployment) -> tuple[Directive, ...]:
         names = (f"{SECRETS_DIRECTORY}/tls_certificate", f"{SECRETS_DIRECTORY}/tls_key")
         return (directive("tls", *names, origin=tls.origin),)
     if tls.mode == "dns":
-        provider = directive("dns", tls.provider, Live(f"{{file.{SECRETS_DIRECTORY}/dns_token}}"))
+        token = Live(f"{{file.{SECRETS_DIRECTORY}/dns_token}}")
+        name = TOKEN_NAMED.get(tls.provider)
+        named = directive("dns", tls.provider, block=(directive(name, token),)) if name else None
+        provider = named or directive("dns", tls.provider, token)
         proof = [directive("resolvers", *tls.resolvers)] if tls.resolvers else []
         for name in ("propagation_delay", "propagation_timeout"):
             if getattr(tls, name):

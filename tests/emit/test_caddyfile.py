@@ -267,6 +267,15 @@ def test_the_proof_of_mode_dns_is_asked_for_as_the_file_says():
     assert sites.count(block) == sites.count("dns cloudflare") > 4
 
 
+@pytest.mark.parametrize(("provider", "name"), [("desec", "token"), ("godaddy", "api_token"), ("civo", "api_token")])
+def test_a_provider_that_takes_its_token_by_name_alone_gets_it_so(provider, name):
+    text = "version: 1\ndomain: home.example.org\npattern: full\nservices: {caddy: {image: 'x/caddy:2.11.7'}}\n"
+    source = f"{text}tls: {{mode: dns, provider: {provider}}}\n".encode()
+    (host,) = compiler.load(source, "infrakit.yaml", lambda path: b"").fleet.deployments
+    sites = caddyfile.emit(host)[0].content.decode()
+    assert sites.count(f"\t\tdns {provider} {{\n\t\t\t{name} {{file./run/secrets/dns_token}}\n\t\t}}\n") > 4
+
+
 def test_caddy_knows_how_to_ask_for_the_proof(tmp_path):
     """Its own build has no provider: the keys stand before the line that it stops at."""
     text = "a.example.org {\n\ttls {\n\t\tresolvers 9.9.9.9\n\t\tpropagation_delay 2m\n\t\tpropagation_timeout -1\n"

@@ -15,13 +15,48 @@ PRIVATE_NAMES = (
 .internal), or a router answers for them at home."""
 
 SEVERAL_VALUES = (
-    *("acmedns", "acmeproxy", "alidns", "allinkl", "azure", "bluecat", "cloudns", "directadmin", "dnsmadeeasy"),
-    *("domainnameshop", "dynu", "easydns", "edgeone", "exoscale", "glesys", "googleclouddns", "hexonet", "hosterby"),
-    *("inwx", "loopia", "luadns", "mailinabox", "metaname", "mythicbeasts", "namecheap", "namedotcom", "neoserv"),
-    *("netcup", "nfsn", "oraclecloud", "ovh", "porkbun", "powerdns", "rfc2136", "route53", "scaleway", "selectel"),
+    *("acmedns", "acmeproxy", "alidns", "allinkl", "azure", "bluecat", "cloudns", "dinahosting", "directadmin"),
+    *(
+        "dnsmadeeasy",
+        "domainnameshop",
+        "dynu",
+        "easydns",
+        "edgeone",
+        "exoscale",
+        "glesys",
+        "googleclouddns",
+        "hexonet",
+        "hosterby",
+    ),
+    *(
+        "inwx",
+        "lego_deprecated",
+        "loopia",
+        "luadns",
+        "mailinabox",
+        "metaname",
+        "mythicbeasts",
+        "namecheap",
+        "namedotcom",
+        "neoserv",
+    ),
+    *(
+        "netcup",
+        "nfsn",
+        "oraclecloud",
+        "ovh",
+        "porkbun",
+        "powerdns",
+        "regery",
+        "rfc2136",
+        "route53",
+        "scaleway",
+        "selectel",
+    ),
     *("simplydotcom", "spaceship", "tencentcloud", "transip", "unifi", "wedos", "westcn"),
 )
-"""Providers whose module wants more than a token (the READMEs of caddy-dns, seen 2026-11)."""
+"""Providers whose module wants more than a token, or is told none in a Caddyfile (the README and the UnmarshalCaddyfile
+of each in github.com/caddy-dns, seen 2026-11)."""
 
 
 def domain_real(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
