@@ -65,7 +65,15 @@ def data(compiled: Compiled, deployment: Deployment) -> moves.Seen:
     return moves.Seen() if os.geteuid() else moves.look(Machine(), deployment, compiled.fleet.deployments.names())
 
 
-def findings(file: source.Source, compiled: Compiled, deployment: Deployment, seen: moves.Seen) -> list[Finding]:
+def missing(deployment: Deployment, seen: moves.Seen) -> list[str]:
+    """Secrets that only the user has, and did not set yet."""
+    states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
+    return [state.name for state in states if state.state == "missing" and state.name not in seen.carried]
+
+
+def findings(
+    file: source.Source, compiled: Compiled, deployment: Deployment, seen: moves.Seen, given: Collection[str] = ()
+) -> list[Finding]:
     """Where this is another machine than the file says, the data that is here is not the file's, or a secret is missing
     that only the user has."""
     found = moves.judge(seen, deployment, compiled.fleet.deployments.names())
@@ -74,11 +82,10 @@ def findings(file: source.Source, compiled: Compiled, deployment: Deployment, se
         what = f"this machine is {architecture}, and {deployment.host} in the file is {deployment.architecture}"
         remedy = f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME"
         found.append(Finding("other-architecture", "error", what, remedy))
-    states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
-    missing = [state.name for state in states if state.state == "missing" and state.name not in seen.carried]
-    if missing:
-        remedy = _set_it(missing[0], file, deployment.host)
-        found.append(Finding("secret-missing", "error", f"missing secret: {', '.join(missing)}", remedy))
+    names = [name for name in missing(deployment, seen) if name not in given]
+    if names:
+        remedy = _set_it(names[0], file, deployment.host)
+        found.append(Finding("secret-missing", "error", f"missing secret: {', '.join(names)}", remedy))
     return found
 
 

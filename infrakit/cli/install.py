@@ -1,7 +1,7 @@
 """infrakit install: from a fresh machine to a running stack. The same again resumes, or changes nothing."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,9 +10,10 @@ from infrakit.cli import from_bundle, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
 from infrakit.cli.preflight import look, refuse
+from infrakit.cli.secrets import MOST_BYTES, checked
 from infrakit.cli.sign_in import note_link
 from infrakit.cli.talk import result, say, say_problems
-from infrakit.cli.terminal import ask
+from infrakit.cli.terminal import ask, ask_hidden, has_terminal
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.config.sample import sample
 from infrakit.emit import emit
@@ -26,6 +27,7 @@ from infrakit.plan import Plan
 from infrakit.stack.bundle import from_packages, remembered, system_of
 from infrakit.stack.install import own_files, plan_install
 from infrakit.stack.layout import CONFIGURATION, LOCKED, PACKAGES, secrets_folder
+from infrakit.stack.secrets import Given
 from infrakit.stack.sign_in import Link, first_user, never_came, portal, sign_in_link
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
@@ -76,6 +78,13 @@ from infrakit.system.machine import Machine
 @click.option(
     "--packages", metavar="DIR", help="A folder of .deb files that Docker is installed from, without a network."
 )
+@click.option(
+    "--secret",
+    "secrets",
+    metavar="NAME=FILE",
+    multiple=True,
+    help="A secret that only you have, from a file; those that are missing are asked for on the terminal.",
+)
 @from_bundle.options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
@@ -93,6 +102,7 @@ def command(
     docker_key,
     docker_from,
     packages,
+    secrets,
     yes,
     dry_run,
     as_json,
@@ -109,7 +119,9 @@ def command(
     others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
     seen = here.data(compiled, deployment)
-    findings += here.findings(found, compiled, deployment, seen)
+    nobody = dry_run or as_json or yes or os.geteuid() != 0
+    given = _given(secrets, deployment, [] if nobody else here.missing(deployment, seen))
+    findings += here.findings(found, compiled, deployment, seen, [item.name for item in given])
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
     files = own_files(
@@ -122,7 +134,7 @@ def command(
     )
     # A lock of the file that was here before would pin, or refuse, the images of this one.
     stale = (LOCKED,) if found.lock is None and machine.exists(LOCKED) else ()
-    plan = _plan(deployment, (engine, files, stale), facts, bundle, seen.former)
+    plan = _plan(deployment, (engine, files, stale), facts, bundle, seen.former, given)
 
     def closing_page(taken: int) -> None:
         _closing_page(deployment, _first_link(deployment, machine) if taken else None)
@@ -139,18 +151,37 @@ def _of_bundle(bundle: from_bundle.Bundle) -> source.Source:
 
 
 def _plan(
-    deployment: Deployment, machine_parts: Any, facts: Facts, bundle: from_bundle.Bundle | None, former: str
+    deployment: Deployment, machine_parts: Any, facts: Facts, bundle: from_bundle.Bundle | None, *more: Any
 ) -> Plan:
-    """`machine_parts`: steps to the engine, files to put in place, and those to take away."""
+    """`machine_parts`: steps to the engine, files to put in place, and those to take away; `more`: what the host was
+    called before, and secrets that were given."""
     engine, *ours = machine_parts
     if bundle is None:
-        return plan_install(deployment, emit(deployment), hex_digest, engine, *ours, former=former)
+        return plan_install(deployment, emit(deployment), hex_digest, engine, *ours, None, *more)
     steps = from_packages(engine, bundle.source, system_of(facts))
     return remembered(
-        plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source, former),
+        plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source, *more),
         bundle.source,
         bundle.pinned,
     )
+
+
+def _given(said: Sequence[str], deployment: Deployment, missing: Sequence[str]) -> list[Given]:
+    """Secrets from files, NAME=FILE each; those that are missing beside them are asked for, where there is somebody."""
+    known = [spec.name for spec in deployment.secrets if spec.kind == "user"]
+    given = []
+    for words in said:
+        name, sign, path = words.partition("=")
+        if not sign or name not in known:
+            what = (
+                f"{deployment.host} has no secret {name} to be set" if sign else f"--secret {words}: no file is named"
+            )
+            raise UsageProblem(what, f"--secret NAME=FILE, NAME one of: {', '.join(known) or 'none'}")
+        given.append(Given(name, checked(name, read_input(path, MOST_BYTES))))
+    asked = [name for name in missing if name not in {item.name for item in given}]
+    if asked and has_terminal():
+        given += [Given(name, checked(name, ask_hidden(name))) for name in asked]
+    return given
 
 
 def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:

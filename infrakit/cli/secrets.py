@@ -105,6 +105,11 @@ def _read(name: str) -> bytes:
         value = click.prompt(name, hide_input=True, err=True).encode()
     else:
         value = sys.stdin.buffer.read(MOST_BYTES + 1)
+    return checked(name, value)
+
+
+def checked(name: str, value: bytes) -> bytes:
+    """A secret as it was given, without the line break at its end. UsageProblem where it is none."""
     value = value.removesuffix(b"\n").removesuffix(b"\r")
     if not value:
         raise UsageProblem(f"{name}: nothing was given")

@@ -18,6 +18,22 @@ def ask(what: str, default: str) -> str:
     return answer or default
 
 
+def has_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    try:
+        with open("/dev/tty", "rb"):
+            return True
+    except OSError:
+        return False
+
+
+def ask_hidden(what: str) -> bytes:
+    """The answer, which does not show."""
+    from getpass import getpass
+
+    return getpass(f"{what}: ").encode()
+
+
 def agreed(what: str) -> bool:
     """Whether the answer is yes."""
     try:

@@ -8,6 +8,7 @@ from infrakit.model import Artifact, Deployment
 from infrakit.plan import FileIs, Gone, Plan, Remove, Step, Write
 from infrakit.stack.bundle import Source
 from infrakit.stack.layout import CONFIGURATION, LOCKED, PROGRAM
+from infrakit.stack.secrets import Given
 from infrakit.stack.up import plan_up
 
 COMPLETION = "/usr/share/bash-completion/completions/infrakit"
@@ -22,6 +23,7 @@ def plan_install(
     stale: Iterable[str] = (),
     bundle: Source | None = None,
     former: str = "",
+    given: Sequence[Given] = (),
 ) -> Plan:
     """`engine`: of host.docker.engine_steps. `ours`: files to put in place, (path, content, mode). `stale`: files to
     take away."""
@@ -34,7 +36,7 @@ def plan_install(
     )
     return Plan(
         f"install {deployment.name} on {deployment.host}",
-        (*engine, *files, *gone, *plan_up(deployment, artifacts, digest, bundle, former).steps),
+        (*engine, *files, *gone, *plan_up(deployment, artifacts, digest, bundle, former, given).steps),
     )
 
 

@@ -1,9 +1,10 @@
 """The secrets of a host: minted once, before anything reads them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infrakit.model import SecretSpec
-from infrakit.plan import Action, Event
+from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import belongings
 from infrakit.stack.layout import secrets_folder
@@ -45,3 +46,54 @@ class Mint(NamedTuple):
 
     def text(self) -> str:
         return "mint the secrets that are missing"
+
+
+class Given:
+    """A secret that the user gave; no text has its value."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: bytes) -> None:
+        self.name, self.value = name, value
+
+    def __repr__(self) -> str:
+        return f"Given({self.name})"
+
+
+class GivenIs(NamedTuple):
+    """The secret is the one that was given."""
+
+    host: str
+    given: Given
+
+    def holds(self, machine: Any) -> bool:
+        path = f"{secrets_folder(self.host)}/secrets/{self.given.name}"
+        return bool(machine.read(path, len(self.given.value) + 1) == self.given.value)
+
+    def text(self) -> str:
+        return f"{self.given.name} is as it was given"
+
+
+class KeepGiven(NamedTuple):
+    """Put it in its place."""
+
+    host: str
+    given: Given
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        machine.make_folder(secrets_folder(self.host))
+        machine.keep_secret(secrets_folder(self.host), self.given.name, self.given.value)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"keep {self.given.name}"
+
+
+def given_steps(host: str, given: Sequence[Given]) -> tuple[Step, ...]:
+    """One for each secret that was given with the call."""
+    return tuple(
+        Step(f"secret {item.name}", f"the secret {item.name}", (GivenIs(host, item),), (KeepGiven(host, item),))
+        for item in given
+    )

@@ -15,21 +15,27 @@ from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
 from infrakit.stack.readers import readers_step
-from infrakit.stack.secrets import Mint, SecretsThere
+from infrakit.stack.secrets import Given, Mint, SecretsThere, given_steps
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
 from infrakit.stack.wire import WIRED, wired, wiring
 
 
 def plan_up(
-    deployment: Deployment, artifacts: Sequence[Artifact], digest: Any, bundle: Source | None = None, former: str = ""
+    deployment: Deployment,
+    artifacts: Sequence[Artifact],
+    digest: Any,
+    bundle: Source | None = None,
+    former: str = "",
+    given: Sequence[Given] = (),
 ) -> Plan:
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256.
-    `former`: what the host was called before (stack/moves.py)."""
+    `former`: what the host was called before (stack/moves.py); `given`: secrets."""
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
             *_images(deployment, bundle),
             *carried(deployment, former),
+            *given_steps(deployment.host, given),
             _secrets(deployment, former),
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
             *forgotten(former),

@@ -168,12 +168,13 @@ class Machine:
         with files.plain_errors("mint secrets"):
             return secrets.mint(folder, host, specs, [folder])
 
-    def keep_secret(self, folder: str, name: str, value: bytes, changed_s: float) -> None:
-        """Put a secret of a host in place, whole, by one rename. `changed_s`: when it was set, for who read it since
-        (system/seen.py)."""
+    def keep_secret(self, folder: str, name: str, value: bytes, changed_s: float | None = None) -> None:
+        """Put a secret of a host in place, whole, by one rename. `changed_s`: when it was set, else now; who began
+        before that has not read it (system/seen.py)."""
         with files.plain_errors("keep the secret"):
             secrets.store(folder, name, value)
-            os.utime(os.path.join(folder, secrets.FOLDER, name), (changed_s, changed_s))
+            if changed_s is not None:
+                os.utime(os.path.join(folder, secrets.FOLDER, name), (changed_s, changed_s))
 
     def secret_states(self, folder: str, host: str, specs: Iterable[SecretSpec]) -> list[secrets.SecretState]:
         """How the secrets of a host stand."""
