@@ -14,6 +14,8 @@ COMPOSE = ("docker", "compose", "--project-directory", CURRENT, "-f", f"{CURRENT
 BLAMED = re.compile(
     r"""container (\S+) (?:is unhealthy|exited \(\d+\))|service "([^"]+)" didn't complete successfully"""
 )
+# moby, libnetwork/drivers/bridge: 20.10 to 27, their userland proxy, and 28.
+TAKEN = re.compile(r"endpoint (\S+) \(\w+\): .*?:(\d+)\b.*already (?:allocated|in use)")
 HALF = "[0-9a-f]{12}_"
 """What Compose has before the name of a new container until the old one, whose ID that is, has made room."""
 LABEL = "io.infrakit.config"
@@ -116,6 +118,10 @@ class Start(NamedTuple):
     def _why(self, watch: "Watch", done: Any) -> tuple[str, str]:
         """(what went wrong in the words of who failed, what to do): the container that Compose names, else one of ours
         that is not well."""
+        taken = TAKEN.search(done.err + done.out)
+        if taken:
+            what = f"{taken[1]} cannot have port {taken[2]}: somebody else has it"
+            return what, f"see who: ss -Hlntup 'sport = :{taken[2]}'; docker ps --filter publish={taken[2]}"
         blamed = watch.found(_blamed(done))
         ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
         for container in [blamed] if blamed else ours:

@@ -15,7 +15,7 @@ from infrakit.stack.belongings import Belongings
 from infrakit.stack.generation import generation_id
 from infrakit.stack.install import own_files, plan_install
 from infrakit.stack.layout import UNDO
-from infrakit.stack.services import Wanted, is_well
+from infrakit.stack.services import Start, Wanted, is_well
 from infrakit.stack.uninstall import plan_uninstall, still_ours
 from infrakit.stack.up import in_order, plan_up, wanted_of
 from infrakit.stack.wanted import wanted_of as asked_of_the_machine
@@ -141,6 +141,24 @@ def container(**fields) -> Container:
 )
 def test_who_is_well(found, wanted, well):
     assert is_well(found, wanted) is well
+
+
+ENDPOINT = "driver failed programming external connectivity on endpoint homelab-caddy-1 (0a1b2c): "
+TAKEN_PORTS = {
+    # As engines say it: 20.10 to 27, their userland proxy, 28.
+    "allocated": ENDPOINT + "Bind for 0.0.0.0:443 failed: port is already allocated",
+    "proxy": ENDPOINT + "Error starting userland proxy: listen tcp4 0.0.0.0:443: bind: address already in use",
+    "ipv6": ENDPOINT + "Bind for :::443 failed: port is already allocated",
+    "28": f"failed to set up container networking: {ENDPOINT}failed to bind host port for 0.0.0.0:443:172.30.0.2:443/tcp: "
+    "address already in use",
+}
+
+
+@pytest.mark.parametrize("name", TAKEN_PORTS)
+def test_who_wants_a_port_that_is_taken_is_named_and_nobody_else(name):
+    said = SimpleNamespace(err=f"Error response from daemon: {TAKEN_PORTS[name]}\n", out="", code=1)
+    what, hint = Start("homelab", ("dozzle", "caddy"))._why(None, said)
+    assert what == "homelab-caddy-1 cannot have port 443: somebody else has it" and "sport = :443" in hint
 
 
 def test_a_lock_is_put_in_place_and_one_of_another_file_goes():
