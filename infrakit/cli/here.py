@@ -15,14 +15,24 @@ from infrakit.model import Deployment
 from infrakit.stack import moves
 from infrakit.stack.layout import CONFIGURATION, HOSTS
 from infrakit.system import secrets
+from infrakit.system.files import only_ours
 from infrakit.system.machine import Machine
+from infrakit.system.stamp import lock_beside
 
 
 def find(file: str | None) -> source.Source:
     """-f FILE, else infrakit.yaml in this folder, else the installed one."""
     if not file and not os.path.exists(source.FILE) and os.path.exists(CONFIGURATION):
         file = CONFIGURATION
-    return source.find(file, None)
+    found = source.find(file, None)
+
+    def read_blueprint(name: str) -> bytes:
+        only_ours(os.path.join(os.path.dirname(found.path), name))
+        return found.read_blueprint(name)
+
+    for path in (found.path, *([lock_beside(found.path)] if found.lock else [])):
+        only_ours(path)
+    return found._replace(read_blueprint=read_blueprint)
 
 
 def is_installed(found: source.Source) -> bool:

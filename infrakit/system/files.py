@@ -82,6 +82,38 @@ def read_input(path: str, most_bytes: int = 64 << 20) -> bytes:
     return content
 
 
+def only_ours(path: str) -> None:
+    """UsageProblem where root is to follow a file that somebody else may change: neither root nor who called sudo, or a
+    folder above it is open to everybody. Links count by themselves and by where they lead."""
+    if os.geteuid():
+        return
+    whole = os.path.abspath(path)
+    for place in dict.fromkeys((whole, os.path.realpath(whole))):
+        _only_ours(path, place)
+
+
+def _only_ours(named: str, place: str) -> None:
+    mine = {0, int(os.environ.get("SUDO_UID") or 0)}
+    groups = {0, int(os.environ.get("SUDO_GID") or 0)}
+    status = os.lstat(place)
+    link, remedy = stat.S_ISLNK(status.st_mode), f"sudo chown root: {place}; sudo chmod go-w {place}"
+    if status.st_uid not in mine:
+        raise UsageProblem(f"{named} belongs to user {status.st_uid}, and root would do what it says", remedy)
+    if not link and (status.st_mode & 0o002 or status.st_mode & 0o020 and status.st_gid not in groups):
+        raise UsageProblem(f"{named} can be changed by others, and root would do what it says", remedy)
+    folder = os.path.dirname(place)
+    while True:
+        mode = os.stat(folder).st_mode
+        if mode & 0o002 and not mode & stat.S_ISVTX:
+            raise UsageProblem(
+                f"{named}: everybody may change {folder}, and root would do what the file says",
+                f"move it to a folder of your own, or: sudo chmod o-w {folder}",
+            )
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)
+
+
 def write_new(path: str, content: bytes, mode: int, *, flushed: bool = False) -> None:
     """Create (or empty) `path` and write all of `content`; for files that nobody can see yet. `flushed`: onto the disk,
     too."""

@@ -149,8 +149,8 @@ TAKEN_PORTS = {
     "allocated": ENDPOINT + "Bind for 0.0.0.0:443 failed: port is already allocated",
     "proxy": ENDPOINT + "Error starting userland proxy: listen tcp4 0.0.0.0:443: bind: address already in use",
     "ipv6": ENDPOINT + "Bind for :::443 failed: port is already allocated",
-    "28": f"failed to set up container networking: {ENDPOINT}failed to bind host port for 0.0.0.0:443:172.30.0.2:443/tcp: "
-    "address already in use",
+    "28": f"failed to set up container networking: {ENDPOINT}failed to bind host port for "
+    "0.0.0.0:443:172.30.0.2:443/tcp: address already in use",
 }
 
 
