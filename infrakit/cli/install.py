@@ -9,7 +9,7 @@ import click
 from infrakit.cli import from_bundle, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
-from infrakit.cli.preflight import look, refuse
+from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.secrets import MOST_BYTES, checked
 from infrakit.cli.sign_in import note_link
 from infrakit.cli.talk import result, say, say_problems
@@ -85,6 +85,7 @@ from infrakit.system.machine import Machine
     multiple=True,
     help="A secret that only you have, from a file; those that are missing are asked for on the terminal.",
 )
+@ACCEPT
 @from_bundle.options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
@@ -103,6 +104,7 @@ def command(
     docker_from,
     packages,
     secrets,
+    accept,
     yes,
     dry_run,
     as_json,
@@ -122,6 +124,7 @@ def command(
     nobody = dry_run or as_json or yes or os.geteuid() != 0
     given = _given(secrets, deployment, [] if nobody else here.missing(deployment, seen))
     findings += here.findings(found, compiled, deployment, seen, [item.name for item in given])
+    findings = accepted(findings, accept)
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
     others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
     files = own_files(

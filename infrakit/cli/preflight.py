@@ -1,25 +1,34 @@
 """infrakit preflight: whether this machine is fit for the stack, and what to do where it is not. `install` looks first,
 too."""
 
+import os
 from collections.abc import Sequence
 
 import click
 
-from infrakit.cli import here
+from infrakit.cli import here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.from_bundle import Bundle, glimpsed
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import result, result_json, result_text, say
+from infrakit.config.sample import sample
 from infrakit.errors import EXIT_MACHINE, EXIT_OK, MachineUnfit, printable
-from infrakit.host.checks import CHECKS, Finding, run
+from infrakit.host.checks import ACCEPTABLE, CHECKS, Finding, run
 from infrakit.host.facts import Facts, facts_of
 from infrakit.host.fixes import plan_fixes
 from infrakit.host.recording import record, to_json
 from infrakit.model import Deployment
-from infrakit.stack.layout import CURRENT
+from infrakit.stack.layout import CONFIGURATION, CURRENT
 from infrakit.stack.wanted import names_of, wanted_of
 from infrakit.system.machine import Machine
 
+ACCEPT = click.option(
+    "--accept",
+    metavar="CODE",
+    multiple=True,
+    type=click.Choice(ACCEPTABLE),
+    help=f"Go on in spite of this finding; one of: {', '.join(ACCEPTABLE)}.",
+)
 SIGNS = {"error": "!", "warning": "~", "note": "-"}
 
 
@@ -38,11 +47,12 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
     is_flag=True,
     help="Mend what InfraKit can mend and undo: memory limits of a Raspberry Pi, the clock, the stub on port 53.",
 )
+@ACCEPT
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
-def command(file, host, recorded, as_json, fix, yes, dry_run):
+def command(file, host, recorded, as_json, fix, accept, yes, dry_run):
     bundle = glimpsed()
-    file_here = bundle.file() if bundle and not file else here.find(file)
+    file_here = bundle.file() if bundle and not file else _file(file)
     found = compiled(file_here)
     deployment = here.deployment_of(found, host)
     machine = Machine()
@@ -53,14 +63,36 @@ def command(file, host, recorded, as_json, fix, yes, dry_run):
     if fix:
         return carry_out(plan_fixes(facts, findings), yes=yes, dry_run=dry_run, as_json=as_json, machine=machine)
     findings += here.findings(file_here, found, deployment, here.data(found, deployment))
+    findings = accepted(findings, accept)
     errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
-        result_json([finding._asdict() for finding in findings])
+        result_json(
+            {
+                "version": 1,
+                "checks": len(CHECKS),
+                "errors": len(errors),
+                "findings": [{**finding._asdict(), "acceptable": finding.code in ACCEPTABLE} for finding in findings],
+            }
+        )
     else:
         for line in lines_of(findings):
             result(line)
         result(f"{len(CHECKS)} checks: {len(errors)} in the way, {len(findings) - len(errors)} worth knowing")
     return EXIT_MACHINE if errors else EXIT_OK
+
+
+def _file(file: str | None) -> source.Source:
+    """The file; on a machine that has none yet, what `install` would propose."""
+    if file or os.path.exists(source.FILE) or os.path.exists(CONFIGURATION):
+        return here.find(file)
+    say("note: there is no file yet; this is for pattern full")
+    answers = {"domain": "home.example.org", "pattern": "full", "tls": "internal", "admin": "admin"}
+    return source.Source("", source.FILE, sample(answers, source.FILE), source.no_blueprint, [])
+
+
+def accepted(findings: Sequence[Finding], codes: Sequence[str]) -> list[Finding]:
+    """Errors that the user takes upon himself are warnings."""
+    return [item._replace(severity="warning") if item.code in codes else item for item in findings]
 
 
 def look(
@@ -82,7 +114,8 @@ def lines_of(findings: Sequence[Finding]) -> list[str]:
     for finding in findings:
         found.append(printable(f"{SIGNS[finding.severity]} {finding.what} [{finding.code}]"))
         mends = " (or: infrakit preflight --fix)" if finding.fix else ""
-        found.append(printable(f"    {finding.remedy}{mends}"))
+        accept = f" (or: --accept {finding.code})" if finding.severity == "error" and finding.code in ACCEPTABLE else ""
+        found.append(printable(f"    {finding.remedy}{mends}{accept}"))
     return found
 
 

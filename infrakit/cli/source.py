@@ -32,7 +32,7 @@ def find(file: str | None, example: str | None) -> Source:
     if example:
         from infrakit import resources
 
-        return Source("", f"{example}.yaml", resources.example_source(example), _no_blueprint, [])
+        return Source("", f"{example}.yaml", resources.example_source(example), no_blueprint, [])
     path = file or FILE
     if not file and not os.path.exists(path):
         raise UsageProblem(f"there is no {FILE} in this folder", "infrakit init writes one; -f names another")
@@ -57,5 +57,6 @@ def compiled(source: Source) -> Compiled:
     return load(source.content, source.name, source.read_blueprint, source.lock)
 
 
-def _no_blueprint(name: str) -> bytes:
+def no_blueprint(name: str) -> bytes:
+    """Of a file that stands alone."""
     raise UsageProblem(f"{name}: an example has no files beside it")

@@ -85,7 +85,7 @@ def test_preflight_from_the_stick_does_not_miss_a_network(stick, tmp_path):
         text=True,
         timeout=120,
     )
-    found = json.loads(done.stdout)
+    found = json.loads(done.stdout)["findings"]
     assert found and "names-unknown" not in {item["code"] for item in found} and "Traceback" not in done.stderr
 
 

@@ -4,7 +4,7 @@ One function per check, called like the code of what it finds. All of them run; 
 """
 
 from infrakit.host.checks import clock, docker, guards, machine, memory, network, packages, ports, storage
-from infrakit.host.checks.model import Finding, Wanted
+from infrakit.host.checks.model import ACCEPTABLE, Finding, Wanted
 from infrakit.host.facts import Facts
 
 CHECKS = (
