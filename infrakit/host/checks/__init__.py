@@ -19,7 +19,7 @@ CHECKS = (
     *packages.CHECKS,
 )
 
-__all__ = ["CHECKS", "Finding", "Wanted", "run"]
+__all__ = ["ACCEPTABLE", "CHECKS", "Finding", "Wanted", "run"]
 
 
 def run(facts: Facts, wanted: Wanted) -> list[Finding]:
