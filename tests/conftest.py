@@ -77,7 +77,8 @@ def _rank(item) -> tuple[int, bool]:
 def pytest_runtest_logreport(report):
     """Whoever waits for a run of a quarter of an hour reads at once what went wrong in it."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        print(f"\nFAILED {report.nodeid}", flush=True)
+        said = [line for line in report.longreprtext.splitlines() if line.startswith("E ")]
+        print("\n".join([f"\nFAILED {report.nodeid}", *said[:40]]), flush=True)
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -137,7 +137,8 @@ def remove(run_: str) -> None:
         ("volume", ["volume", "ls", "-q", "--filter", f"name={name}"]),
     ):
         if left := docker(*listing).split():
-            docker(kind, "rm", "-f", *(["-v"] if kind == "container" else []), *left)
+            words = ["docker", kind, "rm", "-f", *(["-v"] if kind == "container" else []), *left]
+            subprocess.run(words, capture_output=True)  # some may be on their way out already
     subprocess.run(["docker", "network", "rm", name], capture_output=True)
     own_places.run_outside("sh", "-c", f"grep -o ' {folder}/[^ ]*' /proc/mounts | xargs -r umount -l")
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ Not --privileged: older engines then ask for all capabilities, which this machin
 import io
 import itertools
 import os
+import re
 import subprocess
 import tarfile
 import time
@@ -162,10 +163,12 @@ class Host:
 
     @contextmanager
     def names_kept(self) -> Iterator[None]:
-        """Docker makes /etc/hosts anew when a container starts; a machine keeps its own."""
-        names = self.run("cat /etc/hosts").out.encode()
+        """Docker makes /etc/hosts anew when a container starts; a machine keeps its own. And it may give the address to
+        another host that starts meanwhile: names that led to the old one lead to the new one."""
+        names, before = self.run("cat /etc/hosts").out, self.run("hostname -i").out.strip()
         yield
-        self.run("cat >/etc/hosts", feed=names)
+        after = self.run("hostname -i").out.strip()
+        self.run("cat >/etc/hosts", feed=re.sub(rf"^{re.escape(before)}\b", after, names, flags=re.MULTILINE).encode())
 
     def stop(self) -> None:
         """Gone, with what Docker kept in it."""
