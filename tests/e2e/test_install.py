@@ -352,15 +352,29 @@ def test_uninstall_spares_an_engine_that_others_use(installed):
     assert host.run("docker rm somebodys && docker volume rm somebodys-data").code == 0
 
 
+NEEDY = """\
+mkdir -p /run/needy/DEBIAN && cd /run && printf 'Package: needy\nVersion: 1\nArchitecture: all\nMaintainer: x\nDepends: iptables\n\
+Description: x\n' >needy/DEBIAN/control && dpkg-deb -b needy needy.deb >/dev/null && dpkg -i needy.deb && rm -r needy needy.deb
+"""  # noqa: E501 -- verbatim text
+
+
 @pytest.mark.last
 def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     """With Docker's folder, since nobody had one before: the bed's is a file system of its own, and is empty again."""
     run = "python3 /root/infrakit.pyz uninstall --purge"  # the installed one may be gone
-    planned = installed.host.run(f"{run} --dry-run")
+    host = installed.host
+    if installed.locked:  # somebody began to need a package that came with ours
+        assert host.run(NEEDY).code == 0
+    planned = host.run(f"{run} --dry-run")
     done = installed.host.run(f"{run} --yes --yes", 900)
     assert done.code == 0, done.out[-2000:] + done.err
     titles, taken = planned_and_taken(planned.out, done.err)
     assert titles == taken
+    if installed.locked:
+        kept = re.findall(r"(\S+) stays: needed by", done.err)
+        there = host.run("dpkg-query -W -f '${db:Status-Status} ' needy iptables; command -v dockerd").out
+        assert "iptables" in kept and there == "installed installed ", done.err
+        assert host.run(f"apt-get purge -y needy {' '.join(kept)}").code == 0
     after = list(installed.host.run(SNAPSHOT).out.splitlines())
     assert sorted(set(after) ^ set(installed.before)) == []
     assert installed.host.run("test -e /var/cache/infrakit").code == 1
