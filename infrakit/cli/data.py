@@ -6,6 +6,7 @@ A module of its own, since most compiles have nothing of it.
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError
@@ -44,33 +45,27 @@ def _to_carry(departed: Iterable[str], hosts: Iterable[tuple[str, Iterable[Secre
     return [Carried(name, offered[name], tuple(folders)) for name, folders in takers.items()]
 
 
-def _carry(move: Carried) -> None:
-    """Rename it into the folder of the one who takes it."""
-    (taker,) = move.takers
-    place = os.path.join(move.departed, FOLDER)
-    os.rename(os.path.join(place, move.name), os.path.join(secrets_folder(taker), move.name))
-    if not os.listdir(place):
-        os.rmdir(place)
-
-
 def carry_secrets(
     folders: list[tuple[Deployment, str]], departed: list[str], *, alone: bool
 ) -> list[tuple[str, str, str]]:
     """What was made for hosts that have left the file goes to who misses it: (host, departed host, secret) of each.
     `alone`: only one host is compiled, and who else misses it is not known."""
-    carried = []
-    for move in _to_carry(departed, ((folder, deployment.secrets) for deployment, folder in folders)):
-        left, first = os.path.basename(move.departed), move.takers[0]
+    moves = _to_carry(departed, ((folder, deployment.secrets) for deployment, folder in folders))
+    for move in moves:
         if len(move.takers) > 1 or alone:
+            left, first = os.path.basename(move.departed), move.takers[0]
             names = " or ".join(os.path.basename(folder) for folder in move.takers)
             raise InfraKitError(
                 f"{left} has left the file, and its secret {move.name} may be the one of {names}: a new one would not "
                 "open the data that is there",
                 f"who was {left}? mv {move.departed}/secrets {first}/secrets; nobody: rm -r {move.departed}/secrets",
             )
-        _carry(move)
-        carried.append((os.path.basename(first), left, move.name))
-    return carried
+    for name, folder, (taker,) in moves:
+        os.rename(os.path.join(folder, FOLDER, name), os.path.join(secrets_folder(taker), name))
+    for folder in departed:
+        with suppress(OSError):  # where some stay, or none were
+            os.rmdir(os.path.join(folder, FOLDER))
+    return [(os.path.basename(taker), os.path.basename(folder), name) for name, folder, (taker,) in moves]
 
 
 def lines_of(
