@@ -76,7 +76,7 @@ def _write_trees(
 
 def _carried(folders: list[tuple[Deployment, str]], departed: list[str], *, alone: bool) -> list[tuple[str, str, str]]:
     """What was made for hosts that have left the file goes to who misses it."""
-    from infrakit.cli.data import carry_secrets
+    from infrakit.system.carried import carry_secrets
 
     return carry_secrets(folders, departed, alone=alone)
 

@@ -1,83 +1,17 @@
-"""What happens to data when hosts and apps come, go and get other names: secrets that are carried along, and words
-about volumes.
+"""What happens to data when hosts and apps come, go and get other names, in words.
 
 A module of its own, since most compiles have nothing of it.
 """
 
-import os
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
-
-from infrakit.errors import InfraKitError
-from infrakit.model import Deployment, SecretSpec
-from infrakit.system.secrets import FOLDER, secrets_folder
-
-
-class Carried(NamedTuple):
-    """Secrets that go from the folder of a host that has left the file to that of a host that misses them. `takers`:
-    folders; more than one where it cannot be told who was that host."""
-
-    name: str
-    departed: str
-    takers: tuple[str, ...]
-
-
-def _to_carry(departed: Iterable[str], hosts: Iterable[tuple[str, Iterable[SecretSpec]]]) -> list[Carried]:
-    """Who takes over what was made for hosts that are in the file no more: it opens their data, and a new one would
-    not. `hosts`: folder and secrets of each. Certificates are made for one name, and stay."""
-    offered: dict[str, str] = {}
-    for folder in departed:
-        place = os.path.join(folder, FOLDER)
-        for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
-            if not name.startswith(".") and not name.startswith("fleet_"):
-                offered.setdefault(name, folder)
-    takers: dict[str, list[str]] = {}
-    known: set[str] = set()
-    for folder, specs in hosts if offered else ():
-        for spec in specs:
-            if os.path.lexists(os.path.join(folder, FOLDER, spec.name)):
-                known.add(spec.name)
-            elif spec.name in offered and not (spec.shared and spec.name in takers):
-                takers.setdefault(spec.name, []).append(folder)
-            if spec.shared and spec.name in known:  # minting takes it from there
-                takers.pop(spec.name, None)
-    return [Carried(name, offered[name], tuple(folders)) for name, folders in takers.items()]
-
-
-def _carry(move: Carried) -> None:
-    """Rename it into the folder of the one who takes it."""
-    (taker,) = move.takers
-    place = os.path.join(move.departed, FOLDER)
-    os.rename(os.path.join(place, move.name), os.path.join(secrets_folder(taker), move.name))
-    if not os.listdir(place):
-        os.rmdir(place)
-
-
-def carry_secrets(
-    folders: list[tuple[Deployment, str]], departed: list[str], *, alone: bool
-) -> list[tuple[str, str, str]]:
-    """What was made for hosts that have left the file goes to who misses it: (host, departed host, secret) of each.
-    `alone`: only one host is compiled, and who else misses it is not known."""
-    carried = []
-    for move in _to_carry(departed, ((folder, deployment.secrets) for deployment, folder in folders)):
-        left, first = os.path.basename(move.departed), move.takers[0]
-        if len(move.takers) > 1 or alone:
-            names = " or ".join(os.path.basename(folder) for folder in move.takers)
-            raise InfraKitError(
-                f"{left} has left the file, and its secret {move.name} may be the one of {names}: a new one would not "
-                "open the data that is there",
-                f"who was {left}? mv {move.departed}/secrets {first}/secrets; nobody: rm -r {move.departed}/secrets",
-            )
-        _carry(move)
-        carried.append((os.path.basename(first), left, move.name))
-    return carried
+from collections.abc import Mapping
+from typing import Any
 
 
 def lines_of(
     project: str, described: Mapping[str, tuple[Any, Any]], carried: list[tuple[str, str, str]]
 ) -> list[tuple[str, str]]:
     """(host, line) of what happened. `described`: the manifest of each host from before, which anybody may have edited,
-    and its facts now (changes.facts_of), None where it has left; `carried`: of carry_secrets.
+    and its facts now (changes.facts_of), None where it has left; `carried`: of system.carried.
 
     The new host that took most of a departed one's secrets is that one by another name.
     """

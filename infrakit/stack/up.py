@@ -30,6 +30,7 @@ def plan_up(
 ) -> Plan:
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256.
     `former`: what the host was called before (stack/moves.py); `given`: secrets."""
+    wanted = wanted_of(deployment, artifacts)
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
@@ -40,8 +41,8 @@ def plan_up(
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
             *forgotten(former),
             *late_addresses(deployment),
-            networks_step(deployment, wanted_of(deployment, artifacts)),
-            *readers_step(deployment, wanted_of(deployment, artifacts)),
+            networks_step(deployment, wanted),
+            *readers_step(deployment, wanted),
             *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
             _others(deployment),
             *wiring(deployment),

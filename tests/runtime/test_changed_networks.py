@@ -1,9 +1,6 @@
 """A network that the file says something else of, on a running stack, by a real engine and Compose: it is made anew."""
 
 import json
-import tarfile
-from io import BytesIO
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +12,8 @@ from infrakit.stack import networks, services
 from infrakit.stack.up import _others, _service, wanted_of
 from tests.emit.deployments import container, deployment, network, service
 from tests.emit.tree import needs_compose, write
-from tests.runtime.engine import engine, needs_engine
-from tests.runtime.test_start import IMAGE, Local, with_libraries
+from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
@@ -60,14 +57,7 @@ SWAPPED = host(network("first", SECOND), network("second", FIRST), network("thir
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     with engine(tmp_path_factory.mktemp("networks")) as made:
-        content = BytesIO()
-        with tarfile.open(fileobj=content, mode="w", dereference=True) as archive:
-            paths = with_libraries("/bin/sh", "/bin/sleep")
-            for folder in sorted({str(parent) for path in paths for parent in Path(path).parents}):
-                archive.add(folder, recursive=False)  # else the engine makes it, for root only
-            for path in paths:
-                archive.add(path)
-        made.docker("import", "-c", "VOLUME /kept", "-", IMAGE, feed=content.getvalue())
+        import_shell(made, IMAGE, "-c", "VOLUME /kept")
         yield made
 
 

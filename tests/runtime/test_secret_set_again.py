@@ -2,9 +2,6 @@
 
 import json
 import os
-import tarfile
-from io import BytesIO
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +14,8 @@ from infrakit.stack.up import _service, wanted_of
 from infrakit.system import secrets
 from tests.emit.deployments import container, deployment, origin, service
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, needs_engine
-from tests.runtime.test_start import IMAGE, Local, with_libraries
+from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
@@ -46,14 +43,7 @@ HOST = deployment(
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     with engine(tmp_path_factory.mktemp("set-again")) as made:
-        content = BytesIO()
-        with tarfile.open(fileobj=content, mode="w", dereference=True) as archive:
-            paths = with_libraries("/bin/sh", "/bin/sleep")
-            for folder in sorted({str(parent) for path in paths for parent in Path(path).parents}):
-                archive.add(folder, recursive=False)  # else the engine makes it, for the owner of all power only
-            for path in paths:
-                archive.add(path)
-        made.docker("import", "-", IMAGE, feed=content.getvalue())
+        import_shell(made, IMAGE)
         yield made
 
 

@@ -5,10 +5,7 @@ import json
 import os
 import re
 import signal
-import subprocess
-import tarfile
 import time
-from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
@@ -22,7 +19,7 @@ from infrakit.stack.services import Start
 from infrakit.system.engine import Engine
 from infrakit.system.machine import Machine
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, needs_engine
+from tests.runtime.engine import engine, import_shell, needs_engine
 
 pytestmark = [needs_engine, needs_compose]
 
@@ -64,14 +61,6 @@ class Local(Machine):
         return super().run(words, **how, environment={"DOCKER_HOST": f"unix://{self._socket}"})
 
 
-def with_libraries(*programs: str) -> list[str]:
-    said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
-    libraries = [
-        word for line in said.splitlines() for word in line.split() if word.startswith("/") and not word.endswith(":")
-    ]
-    return [*programs, *dict.fromkeys(libraries)]
-
-
 def compose_file() -> str:
     parts = []
     for name, command in COMMANDS.items():
@@ -93,11 +82,7 @@ def real(tmp_path_factory):
     """An engine with a shell as its image."""
     folder = tmp_path_factory.mktemp("start")
     with engine(folder) as made:
-        content = BytesIO()
-        with tarfile.open(fileobj=content, mode="w", dereference=True) as archive:
-            for path in with_libraries("/bin/sh", "/bin/sleep"):
-                archive.add(path)
-        made.docker("import", "-", IMAGE, feed=content.getvalue())
+        import_shell(made, IMAGE)
         yield made
 
 

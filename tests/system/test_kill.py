@@ -159,6 +159,27 @@ def test_a_host_that_leaves_is_there_or_gone(pyz, tmp_path):
         assert files(place / "build") == new, f"something is left over after {where}"
 
 
+def test_secrets_of_a_host_that_got_another_name_are_with_one_of_the_two_and_then_with_the_new(pyz, tmp_path):
+    """None is minted anew beside one that opens data, wherever it was broken off."""
+    old_text = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\n"
+    new_text = old_text.replace("pattern: full", "hosts: {pi: {pattern: full}}")
+    tree_of(pyz, tmp_path / "old", old_text)
+    made = {Path(path).name: value for path, value in secrets(tmp_path / "old").items()}
+    assert len(made) > 5
+
+    def prepare(place):
+        shutil.copytree(tmp_path / "old", place)
+        (place / "infrakit.yaml").write_text(new_text)
+
+    for where in every_kill(pyz, tmp_path / "place", prepare, ("mkdir", "rename", "rmdir")):
+        place = tmp_path / "place"
+        left = [(Path(path).name, value) for path, value in secrets(place).items()]
+        assert sorted(left) == sorted(made.items()), f"lost, or twice, after {where}"
+        assert compile_there(pyz, place) == 0
+        found = {Path(path).name: value for path, value in secrets(place).items() if "/pi/" in path}
+        assert found == made and not (place / "build" / "infrakit").exists(), f"not carried after {where}"
+
+
 def test_a_first_compile_that_is_killed_leaves_nothing_or_all_and_completes_on_the_next_run(pyz, tmp_path):
     expected = tree_of(pyz, tmp_path / "new", AFTER)
 
