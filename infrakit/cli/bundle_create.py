@@ -38,7 +38,7 @@ LEAST_SPLIT = 1 << 20
     )
 )
 @click.argument("out", metavar="OUT")
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.FILE
 @click.option(
     "--for", "hosts", metavar="HOST", multiple=True, help="Only what this host needs; may be given several times."
 )

@@ -11,13 +11,13 @@ from infrakit.system.machine import Machine
 
 
 @click.command(help="Remove the containers and networks of this host's stack. Data and secrets stay.")
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.RUNNING
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(file, yes, dry_run, as_json):
-    project = compiled(here.find(file)).fleet.name
+    project = compiled(here.running(file)).fleet.name
     ours = all_here(Machine()).get(project, Belongings(project))
     return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json)

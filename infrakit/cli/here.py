@@ -3,28 +3,91 @@
 import os
 import shlex
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+
+import click
 
 from infrakit.cli import source
 from infrakit.cli.talk import say
 from infrakit.compiler import Compiled
+from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import UsageProblem
 from infrakit.host.checks import Finding
 from infrakit.host.fit import fitted
 from infrakit.model import Deployment
-from infrakit.stack import moves
-from infrakit.stack.layout import CONFIGURATION, HOSTS
+from infrakit.plan import Step
+from infrakit.plan.actions import state_of
+from infrakit.stack import installed, moves
+from infrakit.stack.layout import CONFIGURATION, HOSTS, INSTALLED, LOCKED
 from infrakit.system import secrets
 from infrakit.system.files import only_ours
 from infrakit.system.machine import Machine
 from infrakit.system.stamp import lock_beside
 
+WHICH = (
+    "The file; of infrakit.yaml in this folder and the installed one that which was changed since they were the same."
+)
+FILE = click.option("-f", "--file", metavar="FILE", help=WHICH)
+"""Of verbs that change a machine."""
+RUNNING = click.option(
+    "-f", "--file", metavar="FILE", help="The file; the installed one, else infrakit.yaml in this folder."
+)
+"""Of verbs about what runs."""
+
 
 def find(file: str | None) -> source.Source:
-    """-f FILE, else infrakit.yaml in this folder, else the installed one."""
-    if not file and not os.path.exists(source.FILE) and os.path.exists(CONFIGURATION):
-        file = CONFIGURATION
-    found = source.find(file, None)
+    """-f FILE; else of infrakit.yaml in this folder and the installed one the one that there is, or that was changed
+    since they were the same. UsageProblem where both were."""
+    if not file and os.path.exists(CONFIGURATION):
+        choice = _choice() if os.path.exists(source.FILE) else installed.Choice(installed=True)
+        if choice.both:
+            what = f"{source.FILE} in this folder and {CONFIGURATION} differ, and none is merely the older one"
+            raise UsageProblem(what, f"name the one that counts: -f {source.FILE}, or -f {CONFIGURATION}")
+        if choice.installed and choice.differ:
+            say(f"note: {CONFIGURATION} was changed, and counts; {source.FILE} in this folder is as it was before")
+        file = CONFIGURATION if choice.installed else source.FILE
+    return _ours(source.find(file, None))
+
+
+def running(file: str | None) -> source.Source:
+    """-f FILE; else the installed file, which is what runs here; else infrakit.yaml in this folder."""
+    return _ours(source.find(file or (CONFIGURATION if os.path.exists(CONFIGURATION) else None), None))
+
+
+def _choice() -> installed.Choice:
+    machine = Machine()
+
+    def reader(folder: str) -> Callable[[str], bytes | None]:
+        return lambda name: machine.read(os.path.join(folder, name), MAXIMUM_BYTES)
+
+    if not os.access(CONFIGURATION, os.R_OK):
+        return installed.Choice(installed=False)  # only root may look there
+    return installed.choose(installed.last_states(machine.read(INSTALLED)), reader("."), reader(installed.FOLDER))
+
+
+def edited(found: source.Source, *, asks: bool) -> list[Finding]:
+    """Where the installed file was changed by hand, and what takes its place does not have that: an error where nobody
+    sees the difference and is asked."""
+    machine = Machine()
+    current = machine.read(CONFIGURATION, MAXIMUM_BYTES)
+    last = installed.last_states(machine.read(INSTALLED))
+    if current in (None, found.content) or last.get(installed.FILE) == state_of(current):
+        return []
+    what = f"{CONFIGURATION} was changed since it was installed, and {found.name} would take its place"
+    remedy = f"the plan shows what differs (--dry-run); to keep it: -f {CONFIGURATION}"
+    return [Finding("file-edited", "warning" if asks else "error", what, remedy)]
+
+
+def file_to_install(found: source.Source) -> tuple[Step, ...]:
+    """Steps that make a file, once it is compiled, the one of this machine."""
+    others = tuple((name, found.read_blueprint(name)) for name in dict.fromkeys(found.blueprints))
+    lock = found.lock.content if found.lock else None
+    file = installed.File(found.name, found.content, others, lock, is_installed(found))
+    return installed.file_steps(file, other_lock=os.path.exists(LOCKED))
+
+
+def _ours(found: source.Source) -> source.Source:
+    """Refuses what others than root may change, now and where it is read."""
 
     def read_blueprint(name: str) -> bytes:
         only_ours(os.path.join(os.path.dirname(found.path), name))

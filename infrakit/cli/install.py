@@ -12,7 +12,7 @@ from infrakit.cli.completion import script
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.secrets import MOST_BYTES, checked
 from infrakit.cli.sign_in import note_link
-from infrakit.cli.talk import result, say, say_problems
+from infrakit.cli.talk import result, say_problems
 from infrakit.cli.terminal import ask, ask_hidden, has_terminal
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.config.sample import sample
@@ -23,10 +23,10 @@ from infrakit.host.facts import Facts
 from infrakit.lock import parse
 from infrakit.lock.entries import LockedPackage
 from infrakit.model import Deployment
-from infrakit.plan import Plan
+from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import from_packages, remembered, system_of
-from infrakit.stack.install import own_files, plan_install
-from infrakit.stack.layout import CONFIGURATION, LOCKED, PACKAGES, secrets_folder
+from infrakit.stack.install import plan_install, program_steps
+from infrakit.stack.layout import CONFIGURATION, PACKAGES, secrets_folder
 from infrakit.stack.secrets import Given
 from infrakit.stack.sign_in import Link, first_user, never_came, portal, sign_in_link
 from infrakit.system.digest import hex_digest
@@ -37,13 +37,7 @@ from infrakit.system.machine import Machine
 @click.command(
     help="Install Docker where it is missing, bring the stack up, and say where to go. Running it again resumes."
 )
-@click.option(
-    "-f",
-    "--config",
-    "file",
-    metavar="FILE",
-    help="The file; infrakit.yaml in this folder, else the installed one, else questions.",
-)
+@click.option("-f", "--config", "file", metavar="FILE", help=f"{here.WHICH} Without any: questions.")
 @click.option("--domain", metavar="DOMAIN", help="Without a file: the domain that every service gets a name below.")
 @click.option(
     "--pattern", type=click.Choice(["full", "edge", "monitoring"]), help="Without a file: what the machine is for."
@@ -112,7 +106,7 @@ def command(
 ):
     bundle = from_bundle.found(**flags, quiet=as_json)
     answers = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
-    found = _of_bundle(bundle) if bundle and not file and not any(answers.values()) else _source(file, answers)
+    found = bundle.file() if bundle and not file and not any(answers.values()) else _source(file, answers)
     compiled = source.compiled(found)
     deployment = here.deployment_of(compiled, host)
     say_problems(compiled.warnings)
@@ -124,20 +118,16 @@ def command(
     nobody = dry_run or as_json or yes or os.geteuid() != 0
     given = _given(secrets, deployment, [] if nobody else here.missing(deployment, seen))
     findings += here.findings(found, compiled, deployment, seen, [item.name for item in given])
+    findings += here.edited(found, asks=dry_run or not (yes or as_json))
     findings = accepted(findings, accept)
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
-    others = [(name, found.read_blueprint(name)) for name in tuple(dict.fromkeys(found.blueprints))]
-    files = own_files(
-        found.content, others, program(), script("bash").encode(), found.lock.content if found.lock else None
-    )
+    ours = (*here.file_to_install(found), *program_steps(program(), script("bash").encode()))
     dockers = os.path.abspath(packages) if packages else PACKAGES if bundle else ""
     locked = {} if packages else _locked(found, facts)
     engine = engine_steps(
         facts, repository=repository, key=key, files=dockers, own=docker_from == "distribution", locked=locked
     )
-    # A lock of the file that was here before would pin, or refuse, the images of this one.
-    stale = (LOCKED,) if found.lock is None and machine.exists(LOCKED) else ()
-    plan = _plan(deployment, (engine, files, stale), facts, bundle, seen.former, given)
+    plan = _plan(deployment, (engine, ours), facts, bundle, seen.former, given)
 
     def closing_page(taken: int) -> None:
         _closing_page(deployment, _first_link(deployment, machine) if taken else None)
@@ -145,25 +135,21 @@ def command(
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=closing_page)
 
 
-def _of_bundle(bundle: from_bundle.Bundle) -> source.Source:
-    """The file of the bundle, and a word where it is another one than the installed one."""
-    found = bundle.file()
-    if os.path.exists(CONFIGURATION) and read_input(CONFIGURATION) != found.content:
-        say(f"note: {CONFIGURATION} is replaced by {found.name}; to keep it: -f {CONFIGURATION}")
-    return found
-
-
 def _plan(
-    deployment: Deployment, machine_parts: Any, facts: Facts, bundle: from_bundle.Bundle | None, *more: Any
+    deployment: Deployment,
+    machine_parts: tuple[tuple[Step, ...], tuple[Step, ...]],
+    facts: Facts,
+    bundle: from_bundle.Bundle | None,
+    *more: Any,
 ) -> Plan:
-    """`machine_parts`: steps to the engine, files to put in place, and those to take away; `more`: what the host was
-    called before, and secrets that were given."""
-    engine, *ours = machine_parts
+    """`machine_parts`: steps to the engine, and to our files; `more`: what the host was called before, and secrets that
+    were given."""
+    engine, ours = machine_parts
     if bundle is None:
-        return plan_install(deployment, emit(deployment), hex_digest, engine, *ours, None, *more)
+        return plan_install(deployment, emit(deployment), hex_digest, engine, ours, None, *more)
     steps = from_packages(engine, bundle.source, system_of(facts))
     return remembered(
-        plan_install(deployment, emit(deployment), hex_digest, steps, *ours, bundle.source, *more),
+        plan_install(deployment, emit(deployment), hex_digest, steps, ours, bundle.source, *more),
         bundle.source,
         bundle.pinned,
     )

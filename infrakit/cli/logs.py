@@ -15,10 +15,10 @@ from infrakit.system.machine import Machine
 @click.option(
     "-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines of each."
 )
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.RUNNING
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(service, lines, file, as_json):
-    project = compiled(here.find(file)).fleet.name
+    project = compiled(here.running(file)).fleet.name
     engine = Machine().engine
     containers = engine.containers(project)
     chosen = [

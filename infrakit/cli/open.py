@@ -30,11 +30,11 @@ LONGEST_S = 7 * 86400
     "--port", type=click.IntRange(1, 65535), help="The port; the service's own where nothing is said, or a free one."
 )
 @click.option("--for", "seconds", type=click.IntRange(1, LONGEST_S), help="End by itself after so many seconds.")
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 def command(service, port, seconds, file, host):
     need_root()
-    deployment = here.deployment_of(compiled(here.find(file)), host)
+    deployment = here.deployment_of(compiled(here.running(file)), host)
     machine = Machine()
     way = way_in(deployment, service)
 

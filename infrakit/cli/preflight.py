@@ -38,7 +38,7 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
         "something does."
     )
 )
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.FILE
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--record", "recorded", is_flag=True, help="Print all that was looked at, as JSON, to show to somebody.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")

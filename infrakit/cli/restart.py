@@ -13,7 +13,7 @@ from infrakit.system.machine import Machine
 
 @click.command(help="Restart the containers of SERVICE, or of all services, as they are.")
 @click.argument("service", required=False)
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
@@ -21,7 +21,7 @@ from infrakit.system.machine import Machine
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(service, file, host, yes, dry_run, as_json):
-    deployment = here.deployment_of(compiled(here.find(file)), host)
+    deployment = here.deployment_of(compiled(here.running(file)), host)
     names = {
         item.name: [container.name for container in item.containers if not container.one_shot]
         for item in deployment.services

@@ -18,9 +18,6 @@ from infrakit.system.files import plain_errors
 
 MOST_BYTES = 64 * 1024
 BUILD = "build"
-FILE = click.option(
-    "-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one."
-)
 OUTPUT = click.option(
     "-o",
     "--output",
@@ -38,7 +35,7 @@ def command():
 
 @command.command(name="list", help="Name every secret, who reads it, and whether it is there. Never a value.")
 @HOST
-@FILE
+@here.FILE
 @OUTPUT
 @JSON
 def list_secrets(host, file, output, as_json):
@@ -62,7 +59,7 @@ def list_secrets(host, file, output, as_json):
 )
 @click.argument("name")
 @HOST
-@FILE
+@here.FILE
 @OUTPUT
 @JSON
 def set_secret(name, host, file, output, as_json):

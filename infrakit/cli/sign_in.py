@@ -17,11 +17,11 @@ from infrakit.system.machine import Machine
     ),
 )
 @click.argument("user", required=False)
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 def command(user, file, host):
     need_root()
-    deployment = here.deployment_of(compiled(here.find(file)), host)
+    deployment = here.deployment_of(compiled(here.running(file)), host)
     machine = Machine()
     link = sign_in_link(deployment, user or first_user(deployment), machine)
     note_link(machine, link)

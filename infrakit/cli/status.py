@@ -19,11 +19,11 @@ from infrakit.system.machine import Machine
 
 
 @click.command(help="Say what of this host's stack runs, and how it is. Exit code 1 where something is not well.")
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(file, host, as_json):
-    deployment = here.deployment_of(compiled(here.find(file)), host)
+    deployment = here.deployment_of(compiled(here.running(file)), host)
     rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), Machine())
     if as_json:
         result_json(

@@ -4,7 +4,7 @@ import click
 
 from infrakit.cli import from_bundle, here
 from infrakit.cli.carry import carry_out
-from infrakit.cli.preflight import look, refuse
+from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import say_problems
 from infrakit.emit import emit
@@ -15,15 +15,16 @@ from infrakit.system.machine import Machine
 
 
 @click.command(help="Bring this host's stack up, or up to date, and wait until all of it is healthy.")
-@click.option("-f", "--file", metavar="FILE", help="The file; infrakit.yaml in this folder, else the installed one.")
+@here.FILE
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
+@ACCEPT
 @from_bundle.options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(file, host, yes, dry_run, as_json, **flags):
+def command(file, host, accept, yes, dry_run, as_json, **flags):
     bundle = from_bundle.found(**flags, quiet=as_json)
     source = here.find(file)
     found = compiled(source)
@@ -31,9 +32,11 @@ def command(file, host, yes, dry_run, as_json, **flags):
     say_problems(found.warnings)
     seen = here.data(found, deployment)
     findings = here.findings(source, found, deployment, seen)
+    findings += here.edited(source, asks=dry_run or not (yes or as_json))
     if bundle:
         findings += look(Machine(), deployment, bundle=bundle)[1]
-    refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
-    plan = plan_up(deployment, emit(deployment), hex_digest, bundle.source if bundle else None, seen.former)
+    refuse([finding for finding in accepted(findings, accept) if not (dry_run and finding.code == "not-root")])
+    put = here.file_to_install(source)
+    plan = plan_up(deployment, emit(deployment), hex_digest, bundle.source if bundle else None, seen.former, file=put)
     plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)

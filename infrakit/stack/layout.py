@@ -2,6 +2,8 @@
 
 CONFIGURATION = "/etc/infrakit/infrakit.yaml"
 LOCKED = "/etc/infrakit/infrakit.lock"
+INSTALLED = "/etc/infrakit/.installed.json"
+"""What was last put beside it, and as it (stack/installed.py)."""
 PROGRAM = "/usr/local/bin/infrakit"
 STATE = "/var/lib/infrakit"
 GENERATIONS = f"{STATE}/generations"

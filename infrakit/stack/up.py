@@ -27,9 +27,10 @@ def plan_up(
     bundle: Source | None = None,
     former: str = "",
     given: Sequence[Given] = (),
+    file: tuple[Step, ...] = (),
 ) -> Plan:
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256.
-    `former`: what the host was called before (stack/moves.py); `given`: secrets."""
+    `former`: what the host was called before (stack/moves.py); `given`: secrets; `file`: see stack/installed.py."""
     wanted = wanted_of(deployment, artifacts)
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
@@ -38,6 +39,7 @@ def plan_up(
             *carried(deployment, former),
             *given_steps(deployment.host, given),
             _secrets(deployment, former),
+            *file,
             _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
             *forgotten(former),
             *late_addresses(deployment),

@@ -48,7 +48,7 @@ def test_json_alone_is_no_yes(infrakit, file):
     before = sorted(Path("/var/lib/infrakit").rglob("*"))
     run = infrakit("up", "--json")
 
-    assert run.returncode == 1 and "add --yes, or look first: --dry-run" in run.stderr, run.stderr
+    assert run.returncode == 1 and "add --yes, or look first: --dry-run" in run.stdout, run.stdout
     assert sorted(Path("/var/lib/infrakit").rglob("*")) == before
 
 

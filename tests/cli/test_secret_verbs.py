@@ -40,9 +40,11 @@ def test_the_installed_file_and_its_folder_are_found_as_up_finds_them(infrakit, 
     assert "missing secret" not in infrakit("up", "--dry-run").stderr
 
 
-def test_a_file_in_this_folder_comes_first_and_the_hint_then_names_the_installed_one(infrakit, installed, tmp_path):
+def test_a_file_in_this_folder_that_is_named_is_meant_and_the_hint_names_the_installed_one(
+    infrakit, installed, tmp_path
+):
     (tmp_path / "infrakit.yaml").write_text(TEXT)
-    done = infrakit("secrets", "set", SECRET, feed="abc")
+    done = infrakit("secrets", "set", SECRET, "-f", "infrakit.yaml", feed="abc")
     assert (done.stdout, done.stderr) == (f"{SECRET} is set for infrakit\n", "secrets of infrakit.yaml, in build\n")
     assert (tmp_path / "build/infrakit/secrets" / SECRET).exists()
 

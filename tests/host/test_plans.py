@@ -17,7 +17,8 @@ from infrakit.host.docker import engine_steps
 from infrakit.host.facts import facts_of
 from infrakit.host.fit import fitted
 from infrakit.host.fixes import plan_fixes
-from infrakit.stack.install import own_files, plan_install
+from infrakit.stack.install import plan_install, program_steps
+from infrakit.stack.installed import File, file_steps
 from infrakit.stack.wanted import wanted_of
 from infrakit.system.digest import hex_digest
 from tests.host.machines import MACHINES, NOW_S, load
@@ -96,7 +97,7 @@ def plan_text(name: str) -> str:
         engine = engine_steps(facts)
     except MachineUnfit as error:
         return "\n".join([*lines, f"install: refused: {error.message}", ""])
-    files = own_files(text.encode(), [], b"zipapp", b"completion")
+    files = (*file_steps(File("infrakit.yaml", text.encode())), *program_steps(b"zipapp", b"completion"))
     return "\n".join(
         [*lines, *_steps("install", plan_install(deployment, emit(deployment), hex_digest, engine, files).steps), ""]
     )

@@ -13,7 +13,6 @@ from infrakit.plan import Remove, RemoveTree, Run, Write
 from infrakit.plan.actions import record_of
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.generation import generation_id
-from infrakit.stack.install import own_files, plan_install
 from infrakit.stack.layout import UNDO
 from infrakit.stack.services import Start, Wanted, is_well
 from infrakit.stack.uninstall import plan_uninstall, still_ours
@@ -159,21 +158,6 @@ def test_who_wants_a_port_that_is_taken_is_named_and_nobody_else(name):
     said = SimpleNamespace(err=f"Error response from daemon: {TAKEN_PORTS[name]}\n", out="", code=1)
     what, hint = Start("homelab", ("dozzle", "caddy"))._why(None, said)
     assert what == "homelab-caddy-1 cannot have port 443: somebody else has it" and "sport = :443" in hint
-
-
-def test_a_lock_is_put_in_place_and_one_of_another_file_goes():
-    files = own_files(b"file", [], b"", b"", b"lock")
-    assert ("/etc/infrakit/infrakit.lock", b"lock", 0o600) in files
-    names = [step.name for step in plan_install(FULL, emit(FULL), hex_digest, (), files).steps]
-    assert "file /etc/infrakit/infrakit.lock" in names
-    (gone,) = [
-        step
-        for step in plan_install(
-            FULL, emit(FULL), hex_digest, (), own_files(b"file", [], b"", b""), ("/etc/infrakit/infrakit.lock",)
-        ).steps
-        if step.name.startswith("no ")
-    ]
-    assert [action.text() for action in gone.actions] == ["remove /etc/infrakit/infrakit.lock"]
 
 
 @pytest.mark.parametrize(("image_id", "well"), [("sha256:1", True), ("sha256:2", True), ("sha256:4", False)])

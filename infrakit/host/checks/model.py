@@ -8,10 +8,10 @@ GIBIBYTE = 1 << 30
 ERROR, WARNING, NOTE = "error", "warning", "note"
 ACCEPTABLE = (
     *("address-missing", "clock-ahead", "disk-short", "distribution-unknown", "distribution-untested"),
-    "memory-far-short",
+    *("file-edited", "memory-far-short"),
 )
-"""Errors that a person may know better than we: what comes of it is at worst a failed step, which running again
-mends."""
+"""Errors that a person may know better than we: what comes of it is in the plan, or is at worst a failed step, which
+running again mends."""
 FIXES = ("memory-cgroup", "clock", "dns-stub")
 
 
