@@ -19,6 +19,7 @@ MOST_LAYERS = 512
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 PROCESSORS = {"amd64": "amd64", "arm64": "arm64", "armhf": "arm"}
+"""dpkg's word -> the architecture that images say they are made for."""
 
 
 class Blob(NamedTuple):

@@ -8,6 +8,7 @@ away, and fetched anew.
 
 from typing import Any, NamedTuple
 
+from infrakit.bundle.images import PROCESSORS
 from infrakit.errors import MachineUnfit
 from infrakit.lock import full_name, untagged
 from infrakit.model import ImagePin
@@ -30,7 +31,10 @@ class ImageThere(NamedTuple):
 
     def holds(self, machine: Any) -> bool:
         found = machine.engine.image_id(self.reference)
-        return found in self.pin.ids if self.pin else bool(found)
+        if self.pin:
+            return found in self.pin.ids
+        made_for = machine.engine.image_architecture(self.reference) if found else ""
+        return bool(found) and made_for == PROCESSORS.get(self.architecture, made_for)
 
     def text(self) -> str:
         return f"the image {self.reference} is " + (self.pin.image if self.pin else "there")

@@ -14,8 +14,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.system.patience import ATTEMPTS, LONGEST_S, STALL_S, Patience
 
 PLATFORMS = {"amd64": "linux/amd64", "arm64": "linux/arm64", "armhf": "linux/arm/v7", "armv6": "linux/arm/v6"}
-PROCESSORS = {"amd64": "amd64", "arm64": "arm64", "armhf": "arm", "armv6": "arm"}
-"""dpkg's word -> the platform to ask for, and the architecture that an image then has."""
+"""dpkg's word -> the platform to ask for."""
 
 Progress = Callable[[int, int, str], None]
 Lines = Callable[[str, str, float], Iterator[Mapping[str, Any]]]

@@ -52,6 +52,9 @@ class Machine:
     def image_id(self, reference):
         return reference if reference in self.images else ""
 
+    def image_architecture(self, reference):
+        return "amd64" if reference in self.images else ""
+
     def pull(self, reference, progress, *, architecture):
         self.calls.append(f"pull {reference}")
         if reference in self.absent:
@@ -134,6 +137,14 @@ def test_a_broken_off_image_that_cannot_be_had_now_stays_marked():
     with pytest.raises(StepFailed):
         fetch(machine)
     assert PULLING in machine.files
+
+
+def test_an_image_of_another_processor_is_not_there():
+    """Somebody pulled it with --platform, or loaded what was saved elsewhere: `exec format error` would come of it."""
+    machine = Machine()
+    machine.images.add(WIKI)
+    for architecture, there in (("amd64", True), ("arm64", False), ("armhf", False), ("", True)):
+        assert ImageThere(WIKI, architecture).holds(machine) is there
 
 
 MIRRORED = "registry.lan:5000/ghcr.io/requarks/wiki:2.5"
