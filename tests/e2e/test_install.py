@@ -353,7 +353,7 @@ def test_uninstall_spares_an_engine_that_others_use(installed):
 
 
 NEEDY = """\
-mkdir -p /run/needy/DEBIAN && cd /run && printf 'Package: needy\nVersion: 1\nArchitecture: all\nMaintainer: x\nDepends: iptables\n\
+mkdir -p /run/needy/DEBIAN && cd /run && printf 'Package: needy\nVersion: 1\nArchitecture: all\nMaintainer: x\nDepends: tini\n\
 Description: x\n' >needy/DEBIAN/control && dpkg-deb -b needy needy.deb >/dev/null && dpkg -i needy.deb && rm -r needy needy.deb
 """  # noqa: E501 -- verbatim text
 
@@ -372,8 +372,8 @@ def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     assert titles == taken
     if installed.locked:
         kept = re.findall(r"(\S+) stays: needed by", done.err)
-        there = host.run("dpkg-query -W -f '${db:Status-Status} ' needy iptables; command -v dockerd").out
-        assert "iptables" in kept and there == "installed installed ", done.err
+        there = host.run("dpkg-query -W -f '${db:Status-Status} ' needy tini; command -v dockerd").out
+        assert kept == ["tini"] and there == "installed installed ", done.err
         assert host.run(f"apt-get purge -y needy {' '.join(kept)}").code == 0
     after = list(installed.host.run(SNAPSHOT).out.splitlines())
     assert sorted(set(after) ^ set(installed.before)) == []
