@@ -20,6 +20,7 @@ from infrakit.plan.actions import state_of
 from infrakit.stack import installed, moves
 from infrakit.stack.layout import CONFIGURATION, HOSTS, INSTALLED, LOCKED
 from infrakit.system import secrets
+from infrakit.system.certificates import FLEET_KINDS
 from infrakit.system.files import only_ours
 from infrakit.system.machine import Machine
 from infrakit.system.stamp import lock_beside
@@ -33,6 +34,13 @@ RUNNING = click.option(
     "-f", "--file", metavar="FILE", help="The file; the installed one, else infrakit.yaml in this folder."
 )
 """Of verbs about what runs."""
+BUILD = "build"
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    help=f"Where the trees are; of the installed file {HOSTS}, else {BUILD} in this folder.",
+)
 
 
 def find(file: str | None) -> source.Source:
@@ -103,6 +111,11 @@ def is_installed(found: source.Source) -> bool:
     return bool(found.path) and os.path.realpath(found.path) == os.path.realpath(CONFIGURATION)
 
 
+def secrets_place(found: source.Source, output: str | None) -> str:
+    """The folder that holds one for each host, with its secrets."""
+    return output or (HOSTS if is_installed(found) else BUILD)
+
+
 def deployment_of(compiled: Compiled, name: str | None) -> Deployment:
     """This machine: the host called `name`, or the only one, or the one called like it; without what its kernel cannot
     do."""
@@ -144,6 +157,14 @@ def missing(deployment: Deployment, seen: moves.Seen) -> list[str]:
     return [state.name for state in states if state.state == "missing" and state.name not in seen.carried]
 
 
+def _is_apart(deployment: Deployment) -> bool:
+    """Whether what only the core can make is wanted, and not there."""
+    if os.geteuid():
+        return False  # nobody else can see them
+    states = secrets.states(f"{HOSTS}/{deployment.host}", deployment.host, deployment.secrets)
+    return any(state.spec.kind in FLEET_KINDS and state.state == "not minted" for state in states)
+
+
 def findings(
     file: source.Source, compiled: Compiled, deployment: Deployment, seen: moves.Seen, given: Collection[str] = ()
 ) -> list[Finding]:
@@ -155,6 +176,10 @@ def findings(
         what = f"this machine is {architecture}, and {deployment.host} in the file is {deployment.architecture}"
         remedy = f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME"
         found.append(Finding("other-architecture", "error", what, remedy))
+    if deployment.core not in ("", deployment.host) and _is_apart(deployment):
+        what = f"this machine has no certificate of the fleet: no door of {deployment.core} would lead here"
+        remedy = f"on {deployment.core}: sudo infrakit secrets export --for {deployment.host}; it says what comes then"
+        found.append(Finding("fleet-apart", "error", what, remedy))
     names = [name for name in missing(deployment, seen) if name not in given]
     if names:
         remedy = _set_it(names[0], file, deployment.host)

@@ -8,6 +8,7 @@ import click
 
 from infrakit.cli import here, source
 from infrakit.cli.carry import need_root
+from infrakit.cli.exported import export_secrets, import_secrets
 from infrakit.cli.talk import result, result_json, say
 from infrakit.config.check import nearest
 from infrakit.errors import UsageProblem
@@ -17,13 +18,6 @@ from infrakit.system import secrets
 from infrakit.system.files import plain_errors
 
 MOST_BYTES = 64 * 1024
-BUILD = "build"
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    metavar="FOLDER",
-    help=f"Where the trees are; of the installed file {HOSTS}, else {BUILD} in this folder.",
-)
 HOST = click.option("--host", metavar="NAME", help="Only this host.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
@@ -33,10 +27,14 @@ def command():
     pass
 
 
+command.add_command(export_secrets)
+command.add_command(import_secrets)
+
+
 @command.command(name="list", help="Name every secret, who reads it, and whether it is there. Never a value.")
 @HOST
 @here.FILE
-@OUTPUT
+@here.OUTPUT
 @JSON
 def list_secrets(host, file, output, as_json):
     found = []
@@ -60,7 +58,7 @@ def list_secrets(host, file, output, as_json):
 @click.argument("name")
 @HOST
 @here.FILE
-@OUTPUT
+@here.OUTPUT
 @JSON
 def set_secret(name, host, file, output, as_json):
     places, known = [], set()
@@ -89,7 +87,7 @@ def _meant(host: str | None, file: str | None, output: str | None) -> Iterator[t
     if not (file or os.path.exists(source.FILE)) and os.path.exists(CONFIGURATION):
         need_root()  # else the file is shut, and so is the folder
     found = here.find(file)
-    folder = output or (HOSTS if here.is_installed(found) else BUILD)
+    folder = here.secrets_place(found, output)
     fleet = source.compiled(found)
     say(f"secrets of {found.name}, in {folder}")
     only = here.named(fleet, host).host if host or folder == HOSTS else ""

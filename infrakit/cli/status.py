@@ -11,6 +11,7 @@ from infrakit.cli.talk import result, result_json
 from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
 from infrakit.model import Deployment
+from infrakit.stack.far_doors import problems
 from infrakit.stack.networks import as_drawn
 from infrakit.stack.readers import reading
 from infrakit.stack.services import Wanted, is_well
@@ -37,7 +38,8 @@ def command(file, host, as_json):
 
 
 def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machine: Any) -> list[tuple[Any, ...]]:
-    """(service, container, how it is in words, whether that is well, image) of each container that is wanted."""
+    """(service, container, how it is in words, whether that is well, image) of each container that is wanted, and of
+    each other host that a door leads to."""
     containers = {item.service: item for item in machine.engine.containers(deployment.name)}
     older = {item.container.service: item.secrets for item in reading(deployment, wanted).stale(machine)}
     misplaced = as_drawn(deployment, wanted).misplaced(machine)
@@ -49,6 +51,7 @@ def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machi
             doubts += ["a network of it is another"] if item.name in misplaced else []
             state = _state(found, item) + "".join(f", but {doubt}" for doubt in doubts)
             rows.append((service, item.name, state, is_well(found, item) and not doubts, found.image if found else ""))
+    rows += [("fleet", host, said or "answers", not said, "") for host, said in problems(deployment, machine)]
     return rows
 
 
@@ -57,5 +60,8 @@ def _state(container: Any, wanted: Wanted) -> str:
         return "not there"
     if wanted.one_shot and container.state == "exited":
         return "done" if container.exit_code == 0 else f"failed, exit code {container.exit_code}"
+    if container.state != "running":
+        code = f", exit code {container.exit_code}" if container.state == "exited" else ""
+        return f"{container.state}{code}"
     state = container.health or container.state
     return state if is_well(container, wanted) or state != "healthy" else f"{state}, but not up to date"

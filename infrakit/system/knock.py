@@ -4,7 +4,10 @@ cookie."""
 import http.client
 import socket
 import ssl
+from contextlib import suppress
 from typing import NamedTuple
+
+from infrakit.system.certificates import DOMAIN
 
 
 class Answer(NamedTuple):
@@ -40,3 +43,25 @@ def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: fl
         return Answer(0, "", str(error).lower() or type(error).__name__.lower())
     finally:
         connection.close()
+
+
+def knock_at_fleet(host: str, dial: str, folder: str, timeout_s: float = 10) -> str:
+    """Meet another host's Caddy, `dial` as host:port, by the certificates in `folder`, as our own does; what is wrong,
+    "" where each believes the other. No door is named, so it hangs up then."""
+    address, _, port = dial.rpartition(":")
+    try:
+        context = ssl.create_default_context(cafile=f"{folder}/fleet_ca")
+        context.load_cert_chain(f"{folder}/fleet_certificate", f"{folder}/fleet_key")
+        name = f"{host}.{DOMAIN}"
+        with (
+            socket.create_connection((address.strip("[]"), int(port)), timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=name) as wrapped,
+        ):
+            wrapped.sendall(f"HEAD / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            with suppress(ConnectionResetError):
+                wrapped.recv(16)  # TLS 1.3 says here, if at all, that it does not believe us
+            return ""
+    except ssl.SSLError:
+        return f"is of another fleet; mend it: sudo infrakit secrets export --for {host}"
+    except OSError as error:
+        return f"does not answer at {dial}: {str(error).lower()}"

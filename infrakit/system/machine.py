@@ -214,6 +214,13 @@ class Machine:
         with self.breakable():
             return knock(hostname, port, address)
 
+    def knock_at_fleet(self, host: str, dial: str, folder: str) -> str:
+        """What is wrong with the way to another host's Caddy (system/knock.py)."""
+        from infrakit.system.knock import knock_at_fleet
+
+        with self.breakable():
+            return knock_at_fleet(host, dial, folder)
+
     def sleep(self, seconds: float) -> None:
         """Wait, until somebody says stop."""
         with self.breakable():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretSpec
-from infrakit.system.certificates import FLEET_KINDS, mint_certificates
+from infrakit.system.certificates import FLEET_KINDS, HOME, mint_certificates
 from infrakit.system.files import flush_names
 
 FOLDER = "secrets"
@@ -47,11 +47,12 @@ def mint(folder: str, host: str, specs: Iterable[SecretSpec], others: Iterable[s
         secrets_folder(folder)
     for spec in wanted:
         if spec.kind == "password":
-            value = _shared(spec.name, others) if spec.shared else None
+            folders = (*others, os.path.join(os.path.dirname(folder), HOME))
+            value = _shared(spec.name, folders) if spec.shared else None
             store(folder, spec.name, value or password(spec.length or 40))
             made.append(spec.name)
     if any(spec.kind in FLEET_KINDS for spec in wanted):
-        made += mint_certificates(folder, host, others)
+        made += mint_certificates(folder, host)
     return made
 
 

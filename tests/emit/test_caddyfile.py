@@ -47,7 +47,7 @@ def secrets(tmp_path_factory):
     """A folder with the files that a Caddyfile names, made once."""
     home = tmp_path_factory.mktemp("fleet") / "host"
     home.mkdir()
-    mint_certificates(str(home), "host", ())
+    mint_certificates(str(home), "host")
     for name, source in (("tls_certificate", "fleet_certificate"), ("tls_key", "fleet_key")):
         (home / "secrets" / name).write_bytes((home / "secrets" / source).read_bytes())
     return home / "secrets"

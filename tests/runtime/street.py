@@ -123,7 +123,7 @@ def fleet_of(text: str, home: Path):
     folders = {name: home / name for name in hosts}
     for name, folder in folders.items():
         folder.mkdir()
-        mint_certificates(str(folder), name, ())
+        mint_certificates(str(folder), name)
     (remote,) = {upstream.address for route in hosts["core"].routes for upstream in route.upstreams if upstream.remote}
     with (
         street_of(hosts["shed"], folders["shed"]) as shed,

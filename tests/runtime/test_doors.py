@@ -1,10 +1,12 @@
 """Real Caddy with compiled Caddyfiles: nobody comes past the outpost, nobody brings an identity along."""
 
+import shutil
 import time
 
 import pytest
 
 from infrakit.system.certificates import mint_certificates
+from infrakit.system.knock import knock_at_fleet
 from tests.runtime.caddy import BOB, CHECK, SESSION, needs_caddy
 from tests.runtime.street import CONFIG, DOMAIN, HYBRID, Street, fleet_of, get, hosts_of, street_of
 
@@ -430,6 +432,21 @@ def test_no_door_gets_no_answer(fleet, header):
     assert fleet.knock(header, pair=fleet.secrets["core"]) == (b"", [])
 
 
+def test_status_tells_a_door_to_another_host_that_opens_from_one_that_does_not(fleet, tmp_path):
+    dial = f"127.0.0.1:{fleet.shed.door.ports[':8443']}"
+    assert knock_at_fleet("shed", dial, str(fleet.secrets["core"])) == ""
+    assert "another fleet" in knock_at_fleet("cabin", dial, str(fleet.secrets["core"])), "it is shed that answers"
+    (tmp_path / "apart").mkdir()  # what a machine that knows of no core makes itself
+    mint_certificates(str(tmp_path / "apart"), "core")
+    assert "another fleet" in knock_at_fleet("shed", dial, str(tmp_path / "apart/secrets"))
+    stranger = tmp_path / "stranger"
+    shutil.copytree(tmp_path / "apart/secrets", stranger)
+    (stranger / "fleet_ca").chmod(0o600)
+    shutil.copy(fleet.secrets["core"] / "fleet_ca", stranger / "fleet_ca")
+    assert "another fleet" in knock_at_fleet("shed", dial, str(stranger)), "the shed does not believe it"
+    assert "does not answer" in knock_at_fleet("shed", "127.0.0.1:1", str(fleet.secrets["core"]))
+
+
 def test_without_a_certificate_the_handshake_fails(fleet):
     assert fleet.knock(DOZZLE, pair=None) == (b"", [])
     assert b"HTTP request to an HTTPS server" in fleet.shed.door.say_plainly(get().encode(), ":8443")
@@ -437,7 +454,7 @@ def test_without_a_certificate_the_handshake_fails(fleet):
 
 def test_a_certificate_of_another_authority_opens_nothing(fleet, tmp_path):
     (tmp_path / "core").mkdir()
-    mint_certificates(str(tmp_path / "core"), "core", ())
+    mint_certificates(str(tmp_path / "core"), "core")
 
     assert fleet.knock(DOZZLE, pair=tmp_path / "core/secrets") == (b"", [])
 

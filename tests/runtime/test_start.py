@@ -41,6 +41,7 @@ COMMANDS = {
 SERVICE = """\
   {name}:
     image: {image}
+    labels: {{io.infrakit.config: ""}}
     network_mode: none
     restart: {restart}
     command: [/bin/sh, -c, {command}]

@@ -1,0 +1,23 @@
+"""The doors that lead from the core to other hosts of the fleet: whether their Caddy answers ours, and believes it."""
+
+from typing import Any
+
+from infrakit.model import Deployment
+from infrakit.stack.layout import secrets_folder
+
+
+def far_doors(deployment: Deployment) -> list[tuple[str, str]]:
+    """(host, host:port as Caddy dials it) of each other host that a door leads to."""
+    found = {
+        (upstream.remote, upstream.address)
+        for route in deployment.routes
+        for upstream in route.upstreams
+        if upstream.remote
+    }
+    return sorted(found)
+
+
+def problems(deployment: Deployment, machine: Any) -> list[tuple[str, str]]:
+    """(host, what is wrong with the way there, "" where nothing is)."""
+    folder = f"{secrets_folder(deployment.host)}/secrets"
+    return [(host, machine.knock_at_fleet(host, dial, folder)) for host, dial in far_doors(deployment)]
