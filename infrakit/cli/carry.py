@@ -124,7 +124,10 @@ def note(machine: Machine, verb: str, text: str) -> None:
 
 
 def _write_down(machine: Machine, line: dict[str, Any]) -> None:
-    machine.append(JOURNAL, json.dumps({"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **line}, sort_keys=True).encode())
+    """Where it can be: a log that is full or cannot be written to stops nobody."""
+    with suppress(InfraKitError):
+        words = json.dumps({"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **line}, sort_keys=True)
+        machine.append(JOURNAL, words.encode())
 
 
 def _kept(machine: Machine) -> Callable[[str, Action], None]:
@@ -153,13 +156,19 @@ def stopping(stop: Stop, words: Callable[[], str]) -> Iterator[Callable[[], bool
     """While inside, SIGINT, SIGTERM and SIGHUP say stop: heard in a wait at once, else at the next safe point. The
     first is answered by `words`."""
 
+    answered = stop.asked
+
     def ask(number: int, frame: Any) -> None:
-        if not stop.asked:
-            stop.asked = True  # before the words: the same signal may come to us and to our group, which is twice
+        nonlocal answered
+        if not answered:
+            if stop.asked:
+                return  # the same signal comes to us and to our group, which is twice: the first is being answered
+            stop.asked = True
             with suppress(OSError):  # the terminal may be what went away
                 # Not by sys.stderr, which may be in the midst of a write; on a terminal, a line is drawn that has no
                 # end.
                 os.write(2, ("\n" * os.isatty(2) + words() + "\n").encode())
+            answered = True
         stop.ask()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

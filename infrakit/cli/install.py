@@ -9,6 +9,7 @@ import click
 from infrakit.cli import from_bundle, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
+from infrakit.cli.packages_folder import fit_folder
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.secrets import MOST_BYTES, checked
 from infrakit.cli.sign_in import note_link
@@ -122,10 +123,15 @@ def command(
     findings = accepted(findings, accept)
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
     ours = (*here.file_to_install(found), *program_steps(program(), script("bash").encode()))
-    dockers = os.path.abspath(packages) if packages else PACKAGES if bundle else ""
-    locked = {} if packages else _locked(found, facts)
+    locked = _locked(found, facts)
+    dockers = fit_folder(packages, locked, machine) if packages else PACKAGES if bundle else ""
     engine = engine_steps(
-        facts, repository=repository, key=key, files=dockers, own=docker_from == "distribution", locked=locked
+        facts,
+        repository=repository,
+        key=key,
+        files=dockers,
+        own=docker_from == "distribution",
+        locked={} if packages else locked,
     )
     plan = _plan(deployment, (engine, ours), facts, bundle, seen.former, given)
 

@@ -252,7 +252,7 @@ class Install(NamedTuple):
             *NO_SOURCES,
             *verb,
             "--no-install-recommends",
-            *(f"{self.files}/{name}" for name in newer_files(machine, self.files)),
+            *(f"{self.files}/{name}" for name in newer_files(machine, self.files, self.packages)),
         )
 
     def text(self) -> str:
@@ -288,17 +288,14 @@ class NothingHalf(NamedTuple):
         return "dpkg has nothing to finish"
 
 
-def newer_files(machine: Any, folder: str) -> list[str]:
+def newer_files(machine: Any, folder: str, wanted: Sequence[str]) -> list[str]:
     """The .deb files of a folder that are for this processor, and not installed in that version or a later one.
 
     MachineUnfit where there is none at all, or one cannot be read.
     """
     names = [name for name in machine.listing(folder) if name.endswith(".deb")]
     if not names:
-        raise MachineUnfit(
-            f"there are no .deb files in {folder}",
-            "bring docker-ce, docker-ce-cli, containerd.io, docker-compose-plugin and all they need",
-        )
+        raise MachineUnfit(f"there are no .deb files in {folder}", f"bring {', '.join(wanted)}, and all that they need")
     own = machine.run(("dpkg", "--print-architecture")).out.strip()
     found = []
     for name in names:

@@ -9,6 +9,7 @@ from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.services import LABEL
+from infrakit.stack.watch import Watch
 
 STOP_S = 600
 NO_DOCKER = 127
@@ -120,8 +121,32 @@ def plan_purge(ours: Belongings) -> tuple[Step, ...]:
 
 
 def plan_restart(project: str, names: tuple[str, ...]) -> Plan:
-    """Each of these containers once, whatever its state."""
+    """Each of these containers once, whatever its state; done when all are well again."""
+    restart = Run(("docker", "restart", *names), STOP_S, "see: infrakit status")
     return Plan(
-        f"restart {', '.join(names)}",
-        (Step("restart", "restart", (), (Run(("docker", "restart", *names), STOP_S, "see: infrakit status"),)),),
+        f"restart {', '.join(names)}", (Step("restart", "restart", (), (restart, WaitUntilWell(project, names))),)
     )
+
+
+class WaitUntilWell(NamedTuple):
+    """These containers of a project run, and their checks say that they are well."""
+
+    project: str
+    names: tuple[str, ...]
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        watch = Watch(machine, tell, self.project)
+        for name in self.names:
+            found = watch.found(name)
+            while found is None or found.state != "running" or found.health not in ("healthy", ""):
+                if found is None:
+                    raise MachineUnfit(f"{name} is gone", "infrakit up brings it back")
+                if not watch.gets_well(name):
+                    raise MachineUnfit(watch.last_words(found), f"see: infrakit logs {found.service}")
+                found = watch.found(name)
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "wait until they are well"

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.cli import carry
+from infrakit.plan import Plan, Step, Write
+
 TEXT = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes a machine")
 
@@ -129,3 +132,13 @@ def test_a_file_for_another_processor_is_refused(infrakit, tmp_path):
 
     assert run.returncode == 3, run.stderr
     assert "and pi in the file is armhf" in run.stderr and "hosts.pi.architecture" in run.stderr
+
+
+@as_root
+def test_a_journal_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(carry, "JOURNAL", str(tmp_path / "file/journal.jsonl"))
+    done = Path(tmp_path, "done")
+    plan = Plan("x", (Step("x", "x", (), (Write(str(done), b"x"),)),))
+    assert carry.carry_out(plan, yes=True, dry_run=False, as_json=False, recorded=False) == 0
+    assert done.read_bytes() == b"x"

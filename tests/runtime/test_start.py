@@ -13,8 +13,9 @@ import pytest
 
 from infrakit.cli.carry import stopping
 from infrakit.errors import MachineUnfit
-from infrakit.plan import Interrupted, Plan, Step, run
+from infrakit.plan import Interrupted, Plan, Step, StepFailed, run
 from infrakit.stack import services, watch
+from infrakit.stack.down import plan_restart
 from infrakit.stack.services import Start
 from infrakit.system.engine import Engine
 from infrakit.system.machine import Machine
@@ -28,15 +29,16 @@ FOR_EVER = "while :; do sleep 0.2; done"
 COMMANDS = {
     "crashes": "echo 'open /data/own.key: permission denied'; exit 7",
     "comes-late": (
-        f"read n </lives || n=0; echo $((n + 1)) >/lives; [ $n -ge 5 ] || {{ echo 'no database yet'; exit 3; }}; : "
-        f">/ready; {FOR_EVER}"
+        f"read n </lives || n=0; echo $((n + 1)) >/lives; [ $n -ge 5 ] || {{ echo 'no database yet'; exit 3; }}; "
+        f"echo 1 >/ready; {FOR_EVER}"
     ),
-    "is-slow": f"sleep 5; : >/ready; {FOR_EVER}",
+    "is-slow": f": >/ready; sleep 5; echo 1 >/ready; {FOR_EVER}",
     "is-silent": f"echo 'cannot listen'; {FOR_EVER}",
     "fails-once": "echo 'no such table'; exit 5",
-    "needs-it": f": >/ready; {FOR_EVER}",
+    "needs-it": f"echo 1 >/ready; {FOR_EVER}",
     "has-no-image": "true",
-    "is-well": f": >/ready; {FOR_EVER}",
+    "starts-once": (f"[ ! -e /once ] || {{ echo 'lost its key'; exit 9; }}; : >/once; echo 1 >/ready; {FOR_EVER}"),
+    "is-well": f"echo 1 >/ready; {FOR_EVER}",
 }
 SERVICE = """\
   {name}:
@@ -46,7 +48,7 @@ SERVICE = """\
     restart: {restart}
     command: [/bin/sh, -c, {command}]
     stop_grace_period: 0s
-    healthcheck: {{test: [CMD, /bin/sh, -c, "[ -e /ready ] || {{ echo not ready; exit 1; }}"], interval: 1s, retries: 2}}
+    healthcheck: {{test: [CMD, /bin/sh, -c, "[ -s /ready ] || {{ echo not ready; exit 1; }}"], interval: 1s, retries: 2}}
 """  # noqa: E501 -- verbatim text
 NEEDS = "    depends_on: {fails-once: {condition: service_completed_successfully}}\n"
 
@@ -171,6 +173,23 @@ def test_what_compose_was_about_to_put_in_anothers_place_does_not_stay(real, mac
     assert (after.name, after.health) == ("starting-is-well-1", "healthy") and after.started_at > before["State"][
         "StartedAt"
     ]
+
+
+def test_a_restart_is_done_when_all_are_well_again_and_says_who_is_not(machine, monkeypatch):
+    def restart(*names: str) -> None:
+        plan = plan_restart(PROJECT, tuple(f"starting-{name}-1" for name in names))
+        run(plan, machine, lambda event: None, lambda step, action: None)
+
+    started(machine, "is-slow", "is-well", "starts-once")
+    before = {item.service: item.started_at for item in machine.engine.containers(PROJECT)}
+    restart("is-slow", "is-well")
+    after = {item.service: item for item in machine.engine.containers(PROJECT)}
+    assert after["is-slow"].health == after["is-well"].health == "healthy"
+    assert [name for name, item in after.items() if item.started_at == before[name]] == ["starts-once"]
+
+    monkeypatch.setattr(watch, "CRASHING_S", 2)
+    with pytest.raises(StepFailed, match="starts-once dies again and again.*lost its key"):
+        restart("starts-once")
 
 
 def test_a_start_that_would_last_is_stopped_by_a_signal(real, machine):

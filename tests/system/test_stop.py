@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from infrakit.errors import EXIT_STEP
+from infrakit.cli import carry
+from infrakit.errors import EXIT_STEP, Stopped
+from infrakit.system.stop import Stop
 
 pytestmark = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root changes a machine")
 
@@ -128,6 +130,20 @@ def test_a_wait_ends_when_somebody_says_stop(tmp_path, silent, what, name):
     time.sleep(0.3)
     stopped(waiting, signal.Signals[name], what)
     assert '"failed"' in journal(tmp_path)
+
+
+def test_a_signal_that_comes_again_while_it_is_answered_is_answered_once(capfd):
+    """To us and to our group: the second one must not break off the words of the first."""
+    stop = Stop()
+
+    def words() -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "stopping"
+
+    with carry.stopping(stop, words), pytest.raises(Stopped), stop.breaks():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    assert capfd.readouterr().err == "stopping\n"
 
 
 def test_a_question_ends_when_somebody_says_stop(tmp_path):
