@@ -1,5 +1,7 @@
 """infrakit uninstall: take away what install put here, by its record of every change."""
 
+from contextlib import suppress
+
 import click
 
 from infrakit.cli import here
@@ -7,6 +9,8 @@ from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import say
 from infrakit.errors import InfraKitError, UsageProblem
+from infrakit.host.docker import ANSWERS
+from infrakit.plan.probes import holds
 from infrakit.stack.belongings import Belongings, all_here
 from infrakit.stack.down import used_by_others
 from infrakit.stack.layout import CONFIGURATION, UNDO
@@ -36,7 +40,8 @@ def command(keep_data, yes, dry_run, as_json):
     ours = belongings_here(machine)
     if not records and not ours:
         raise UsageProblem("nothing is installed here", f"there is neither {CONFIGURATION} nor {UNDO}")
-    records = still_ours(records, engine_is_there=machine.run(("docker", "--version")).code == 0)
+    is_there = machine.run(("docker", "--version")).code == 0
+    records = still_ours(records, engine_is_there=is_there)
     named = " and ".join(item.project for item in ours)
     if (
         not keep_data
@@ -52,7 +57,8 @@ def command(keep_data, yes, dry_run, as_json):
             "note: Docker stays: it holds containers or volumes that are not InfraKit's; uninstall takes it away when "
             "they are gone"
         )
-    plan = plan_uninstall(ours, records, keep_data=keep_data, keep_docker=keep_docker)
+    is_down = is_there and bool(ours) and not holds(ANSWERS, machine)
+    plan = plan_uninstall(ours, records, keep_data=keep_data, keep_docker=keep_docker, engine_is_down=is_down)
     return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)
 
 
@@ -62,7 +68,8 @@ def belongings_here(machine: Machine) -> list[Belongings]:
     ours = all_here(machine)
     running, _ = in_force(machine)
     if not ours and not running and machine.read(CONFIGURATION) is not None:
-        running = compiled(here.find(CONFIGURATION)).fleet.name
+        with suppress(InfraKitError):  # a file that is broken by now
+            running = compiled(here.find(CONFIGURATION)).fleet.name
     if running:
         ours.setdefault(running, Belongings(running))
     return list(ours.values())

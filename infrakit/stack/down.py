@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
+from infrakit.stack import offline
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.services import LABEL
 from infrakit.stack.watch import Watch
@@ -58,34 +59,27 @@ class RemoveAll(NamedTuple):
         return f"remove every {self.kind} of {self.ours.project}"
 
 
-def listed(machine: Any, kind: str, project: str = "") -> list[str]:
-    """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more)."""
-    everything = ("--all",) if kind == "container" else ()
-    chosen = ("--filter", f"label=com.docker.compose.project={project}") if project else ()
-    return _names(machine, kind, (*everything, *chosen))
+def listed(machine: Any, kind: str, project: str = "", label: str = "") -> list[str]:
+    """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more). `label`: of
+    containers that have it. Where the engine does not run, what its folder says."""
+    filters = ([f"label=com.docker.compose.project={project}"] if project else []) + (
+        [f"label={label}"] if label else []
+    )
+    words = ("--all",) if kind == "container" else ()
+    chosen = (word for item in filters for word in ("--filter", item))
+    shown = "{{.Names}}" if kind == "container" else "{{.Name}}"
+    done = machine.run(("docker", kind, "ls", *words, *chosen, "--format", shown))
+    if done.code == NO_DOCKER:
+        return []
+    return offline.names(machine, kind, project, label) if done.code else list(done.out.split())
 
 
 def found(machine: Any, kind: str, ours: Belongings) -> list[str]:
     """Those of ours: somebody else's project may have the same name."""
     if kind == "container":
-        label = f"label=com.docker.compose.project={ours.project}"
-        return _names(machine, kind, ("--all", "--filter", label, "--filter", f"label={LABEL}"))
+        return listed(machine, kind, ours.project, LABEL)
     there = listed(machine, kind, ours.project)
     return [name for name in there if name in ours.names] if ours.names else there
-
-
-def _names(machine: Any, kind: str, chosen: tuple[str, ...]) -> list[str]:
-    done = machine.run(
-        ("docker", kind, "ls", *chosen, "--format", "{{.Names}}" if kind == "container" else "{{.Name}}")
-    )
-    if done.code == NO_DOCKER:
-        return []
-    if done.code:
-        raise MachineUnfit(
-            done.err.strip() or f"docker {kind} ls: exit code {done.code}",
-            "does Docker run? see: systemctl status docker",
-        )
-    return list(done.out.split())
 
 
 def used_by_others(machine: Any, ours: Iterable[Belongings]) -> bool:

@@ -4,11 +4,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from infrakit.plan import FileIs, Gone, Plan, RemoveTree, Step, Write, action_from
+from infrakit.host.docker import ANSWERS, UNIT
+from infrakit.plan import FileIs, Gone, Plan, RemoveTree, Run, Step, Write, action_from
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.layout import CACHE, CONFIGURATION, CURRENT, GENERATIONS, HOSTS, STATE, UNDO
 
+ENGINE = Step(
+    "engine",
+    "Docker runs, until its containers are gone",
+    (ANSWERS,),
+    (Run(("systemctl", "start", UNIT), 180, "see why: journalctl -u docker -n 50"),),
+)
 OWN_FOLDER = CONFIGURATION.rpartition("/")[0]
 
 
@@ -23,11 +30,17 @@ def still_ours(records: Sequence[dict[str, Any]], *, engine_is_there: bool) -> l
 
 
 def plan_uninstall(
-    ours: Sequence[Belongings], records: Sequence[dict[str, Any]], *, keep_data: bool, keep_docker: bool
+    ours: Sequence[Belongings],
+    records: Sequence[dict[str, Any]],
+    *,
+    keep_data: bool,
+    keep_docker: bool,
+    engine_is_down: bool = False,
 ) -> Plan:
     """The stack first, then our changes to the machine, then what we kept. Data is volumes, secrets and the user's
     files.
 
+    `engine_is_down`: it is there, and does not run: nobody else can take containers away.
     `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the
     next time.
     """
@@ -50,7 +63,7 @@ def plan_uninstall(
             changes.append(Step(f"change {number}", action.text(), (), (action,)))
     return Plan(
         f"take InfraKit off this machine{'' if keep_data else ', with all data'}",
-        (*stack, *changes, *_own(keep_data, left[::-1])),
+        (*([ENGINE] if engine_is_down else []), *stack, *changes, *_own(keep_data, left[::-1])),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from infrakit.plan import Plan, run
 from infrakit.stack.belongings import Belongings
-from infrakit.stack.down import plan_down, plan_purge, used_by_others
+from infrakit.stack.down import listed, plan_down, plan_purge, used_by_others
 from infrakit.stack.moves import Seen, judge
 from infrakit.stack.services import NoOthers, RemoveOthers
 from infrakit.system.machine import Machine
@@ -95,3 +95,34 @@ def test_a_context_of_roots_does_not_lead_elsewhere(tmp_path):
     finally:
         del os.environ["DOCKER_HOST"]
     assert done.out == "default\n" and "192.0.2.1" not in said.err + said.out and "elsewhere" not in said.err
+
+
+def test_of_an_engine_that_does_not_run_the_folder_says_the_same(real, machine):
+    questions = [
+        (kind, *more)
+        for kind in ("container", "volume")
+        for more in (("",), ("homelab",), *((("homelab", "io.infrakit.config"),) if kind == "container" else ()))
+    ]
+    running = {question: sorted(listed(machine, *question)) for question in questions}
+    assert running["container", "homelab", "io.infrakit.config"] == ["ours"]
+
+    class Down(Local):
+        """The same, without an engine; its folder is where Docker's would be."""
+
+        def run(self, words, **how):
+            return super().run(("docker", "-H", "unix:///nowhere", *words[1:]), **how)
+
+        def _real(self, path):
+            return path.replace("/var/lib/docker", real.docker("info", "--format", "{{.DockerRootDir}}").strip())
+
+        def read(self, path, most_bytes=1 << 20):
+            return super().read(self._real(path), most_bytes)
+
+        def listing(self, path):
+            return super().listing(self._real(path))
+
+        def exists(self, path):
+            return super().exists(self._real(path))
+
+    down = Down(str(real.socket))
+    assert {question: sorted(listed(down, *question)) for question in questions} == running
