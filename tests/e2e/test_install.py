@@ -319,7 +319,8 @@ def test_uninstall_leaves_data_alone_and_install_goes_on_with_it(installed):
     assert titles == taken and len(titles) > 20
     after = set(host.run(SNAPSHOT).out.splitlines())
     kept = re.compile(
-        r"/etc/infrakit/( |(infrakit\.yaml|\.installed\.json) )|/var/lib/infrakit/( |undo\.jsonl |hosts/)|/var/lib/(docker|containerd)(/|$)"
+        r"/etc/infrakit/( |(infrakit\.yaml|\.installed\.json) )"
+        r"|/var/lib/infrakit/( |undo\.jsonl |hosts/)|/var/lib/(docker|containerd)(/|$)"
     )
     assert [line for line in sorted(after ^ set(installed.before)) if not kept.match(line)] == []
     assert host.run("test -e /var/cache/infrakit").code == 1
