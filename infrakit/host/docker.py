@@ -39,7 +39,8 @@ LEFT_BEHIND = ("/etc/cni", "/etc/cni/net.d")
 NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"))
 """The engine's bridge, which outlives it until the next start of the machine."""
 UNIT = "docker.service"
-ANSWERS = Answers(("docker", "info", "--format", "{{.ServerVersion}}"))
+ANSWERS = Answers(("docker", "version", "--format", "{{.Server.Version}}"))
+"""Not `docker info`, which ends well without a server up to 26."""
 RUNNING = (UnitRuns(UNIT), ANSWERS)
 RUN = (
     EnableUnit(UNIT),

@@ -150,12 +150,12 @@ def test_an_engine_that_is_installed_is_running_by_the_same_step():
     taken."""
     steps = engine_steps(facts_of(without_docker(load("debian13-vps"))))
     assert [step.name for step in steps][-1] == "docker packages"
-    assert {"docker.service runs, and starts at boot", "docker info --format {{.ServerVersion}} answers"} < {
+    assert {"docker.service runs, and starts at boot", "docker version --format {{.Server.Version}} answers"} < {
         probe.text() for probe in steps[-1].done_when
     }
     assert [action.text() for action in steps[-1].actions][-2:] == [
         "start docker.service, now and at boot",
-        "restart docker.service, unless docker info --format {{.ServerVersion}} answers",
+        "restart docker.service, unless docker version --format {{.Server.Version}} answers",
     ]
 
 
