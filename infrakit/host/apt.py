@@ -171,7 +171,7 @@ def alone(folder: str) -> tuple[str, ...]:
 PURGE = """\
 apt="$*"; shift $#; go=
 for one in $apt; do
-  others=$(apt-get -s purge "$one" | sed -n 's/^\\(Remv\\|Purg\\) \\([^ ]*\\).*/\\2/p' | grep -vxF "$(printf '%s\\n' $apt)" | tr '\\n' ' ')
+  others=$(apt-get -s purge "$one" | sed -n 's/^\\(Remv\\|Purg\\) \\([^ ]*\\).*/\\2/p' | grep -vxF "$(printf '%s\\n' $apt)" | paste -sd' ')
   if [ "$others" ]; then echo "note: $one stays: needed by $others"; else go="$go $one"; fi
 done
 [ -z "$go" ] || {words} $go

@@ -61,7 +61,8 @@ class RemoveAll(NamedTuple):
 
 def listed(machine: Any, kind: str, project: str = "", label: str = "") -> list[str]:
     """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more). `label`: of
-    containers that have it. Where the engine does not run, what its folder says."""
+    containers that have it. Where the engine does not run, what its folder says; of networks that says nothing:
+    MachineUnfit."""
     filters = ([f"label=com.docker.compose.project={project}"] if project else []) + (
         [f"label={label}"] if label else []
     )
@@ -71,7 +72,13 @@ def listed(machine: Any, kind: str, project: str = "", label: str = "") -> list[
     done = machine.run(("docker", kind, "ls", *words, *chosen, "--format", shown))
     if done.code == NO_DOCKER:
         return []
-    return offline.names(machine, kind, project, label) if done.code else list(done.out.split())
+    if not done.code:
+        return list(done.out.split())
+    if kind == "network":
+        raise MachineUnfit(
+            done.err.strip() or f"exit code {done.code}", "does Docker run? see: systemctl status docker"
+        )
+    return offline.names(machine, kind, project, label)
 
 
 def found(machine: Any, kind: str, ours: Belongings) -> list[str]:

@@ -1,7 +1,7 @@
 """What an engine that does not run has, from its folder: containers with their labels, and volumes.
 
 Source: moby, daemon/container.go (config.v2.json) and volume/local/local.go (a folder for each volume), 20.10 to 28.
-Networks are in a database of its own; nobody has to know them beforehand.
+Networks are in a database of its own.
 """
 
 import json
@@ -15,14 +15,12 @@ MOST_BYTES = 1 << 22
 
 
 def names(machine: Any, kind: str, project: str = "", label: str = "") -> list[str]:
-    """Of its containers ("container") or volumes ("volume"), of all or of a Compose project; `label`: only of
+    """Of its containers (kind "container") or volumes ("volume"), of all or of a Compose project; `label`: only of
     containers that have it."""
     root = _root(machine)
     if kind == "volume":
         found = [name for name in machine.listing(f"{root}/volumes") if machine.exists(f"{root}/volumes/{name}/_data")]
         return [name for name in found if name.startswith(f"{project}_" if project else "")]
-    if kind != "container":
-        return []
     trees = [
         _tree(machine, f"{root}/containers/{item}/config.v2.json") for item in machine.listing(f"{root}/containers")
     ]

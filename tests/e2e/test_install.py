@@ -375,7 +375,7 @@ def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     titles, taken = planned_and_taken(planned.out, done.err)
     assert titles == taken
     if installed.locked:
-        kept = re.findall(r"(\S+) stays: needed by", done.err)
+        kept = re.findall(r"(\w+) stays: needed by needy\b", done.err)
         there = host.run("dpkg-query -W -f '${db:Status-Status} ' needy tini; command -v dockerd").out
         assert kept == ["tini"] and there == "installed installed ", done.err
         assert host.run(f"apt-get purge -y needy {' '.join(kept)}").code == 0
