@@ -156,8 +156,9 @@ class Stack:
         }
 
     def without(self) -> None:
-        """As the file of the host has it: without the app."""
+        """As the file of the host was when it was installed: without the app."""
         self.fault("none 0 -")
+        self.host.put("/etc/infrakit/infrakit.yaml", self.plain.encode())
         done = self.fresh.infrakit("up", "--yes", "-f", "/etc/infrakit/infrakit.yaml")
         assert done.code == 0, done.err
         self.before = self.fresh.containers()

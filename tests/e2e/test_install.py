@@ -261,18 +261,17 @@ def test_a_machine_that_got_another_name_goes_on_with_its_data(installed):
     """There and back; what was written to a volume is read with the password that it was made with."""
     host, volumes = installed.host, installed.host.run("docker volume ls -q").out
     made = host.run(SECRETS.format("homelab")).out
-    host.run(
-        "cd /root && sed 's/^pattern: full$/hosts: {shed: {pattern: full}}/' /etc/infrakit/infrakit.yaml >named.yaml"
-    )
-    installed_file = "/etc/infrakit/infrakit.yaml"
-    for file, name, former in (("/root/named.yaml", "shed", "homelab"), (installed_file, "homelab", "shed")):
+    rename = "s/^pattern: full$/hosts: {shed: {pattern: full}}/"
+    host.run(f"cd /root && cp /etc/infrakit/infrakit.yaml kept.yaml && sed '{rename}' kept.yaml >named.yaml")
+    for file, name, former in (("/root/named.yaml", "shed", "homelab"), ("/root/kept.yaml", "homelab", "shed")):
         planned = installed.infrakit("up", "--dry-run", "-f", file)
         assert f"+ the secrets of {former} go along: {former} is called {name} now" in planned.out, planned.out
         done = installed.infrakit("up", "--yes", "-f", file)
         assert done.code == 0, done.out + done.err
         assert host.run(SECRETS.format(name)).out == made and host.run("docker volume ls -q").out == volumes
         assert host.run("ls /var/lib/infrakit/hosts").out == f"{name}\n"
-    assert installed.infrakit("status").code == 0 and host.run("rm /root/named.yaml").code == 0
+        assert host.run(f"cmp {file} /etc/infrakit/infrakit.yaml").code == 0, "what is brought up is the installed one"
+    assert installed.infrakit("status").code == 0 and host.run("rm /root/named.yaml /root/kept.yaml").code == 0
 
 
 @pytest.mark.on("trixie")
