@@ -1,11 +1,14 @@
-"""Artifacts -> a folder of their own under the state folder, and the link `current` that leads to it.
+"""Artifacts -> a folder of their own under the state folder, and the link `current` that leads to what is in force.
 
-A generation is named by what is in it: the same tree is the same generation, and publishing it again changes nothing.
+A generation is named by what is in it: the same tree is the same generation, and writing it again changes nothing.
+Containers mount the files of the generation that they were made from, so a new one changes nothing for who is not made
+anew, and who does not start from it can go back to his own.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from infrakit.errors import InfraKitError
 from infrakit.model import Artifact
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
@@ -17,6 +20,8 @@ MARK = "generation"
 
 SECRETS = "secrets"
 """A link in every generation, to the secrets of its host."""
+MADE_FROM = "com.docker.compose.project.working_dir"
+"""Compose's label: the folder of the generation that a container was made from."""
 
 
 def generation_id(artifacts: Sequence[Artifact], digest: Any) -> str:
@@ -25,17 +30,28 @@ def generation_id(artifacts: Sequence[Artifact], digest: Any) -> str:
     return str(digest("\n".join(parts).encode())[:16])
 
 
-class Published(NamedTuple):
-    """`current` leads to this generation, and the files in it are what they should be."""
+def folder_of(name: str) -> str:
+    """Where a generation is: containers mount its files by this path, whatever is in force later."""
+    return f"{GENERATIONS}/{name}"
+
+
+def in_force_folder(machine: Any) -> str:
+    """Of the generation in force; where none is yet, since the first start did not come to its end, the newest."""
+    if machine.target(CURRENT):
+        return CURRENT
+    whole = [name for name in machine.listing(GENERATIONS) if machine.exists(f"{folder_of(name)}/{MARK}")]
+    return folder_of(max(whole, key=lambda name: machine.changed_s(folder_of(name)))) if whole else CURRENT
+
+
+class Written(NamedTuple):
+    """The generation is there, and the files in it are what they should be."""
 
     name: str
     host: str
     artifacts: tuple[Artifact, ...]
 
     def holds(self, machine: Any) -> bool:
-        if machine.target(CURRENT) != _relative(self.name):
-            return False
-        folder = f"{GENERATIONS}/{self.name}"
+        folder = folder_of(self.name)
         if machine.target(f"{folder}/{SECRETS}") != _secrets(self.host):
             return False
         return all(
@@ -43,30 +59,73 @@ class Published(NamedTuple):
         )
 
     def text(self) -> str:
-        return f"{CURRENT} is generation {self.name}"
+        return f"generation {self.name} is there"
 
 
-class Publish(NamedTuple):
-    """Write a generation whole, then let `current` lead to it by one rename; the last few stay."""
+class WriteGeneration(NamedTuple):
+    """Write a generation whole. Nothing mounts it yet."""
 
     name: str
     host: str
     artifacts: tuple[Artifact, ...]
 
     def do(self, machine: Any, tell: Tell) -> None:
-        before = machine.target(CURRENT).rpartition("/")[2]
         contents = [(item.path, item.content, item.mode) for item in self.artifacts]
         links = [(SECRETS, _secrets(self.host))]
-        machine.make_tree(f"{GENERATIONS}/{self.name}", [*contents, (MARK, self.name.encode(), 0o444)], links)
-        machine.point(CURRENT, _relative(self.name))
-        for name in _forgotten(machine, {self.name, before}):
-            machine.remove_tree(f"{GENERATIONS}/{name}")
+        machine.make_tree(folder_of(self.name), [*contents, (MARK, self.name.encode(), 0o444)], links)
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"write generation {self.name}: {len(self.artifacts)} files"
+
+
+class InForce(NamedTuple):
+    """`current` leads to this generation, and every one finds the secrets of the host."""
+
+    name: str
+    host: str
+
+    def holds(self, machine: Any) -> bool:
+        return machine.target(CURRENT) == _relative(self.name) and not _astray(machine, self.host)
+
+    def text(self) -> str:
+        return f"{CURRENT} is generation {self.name}"
+
+
+class PutInForce(NamedTuple):
+    """Everything of it runs: let `current` lead to it by one rename. The last few stay, and all that a container was
+    made from."""
+
+    name: str
+    host: str
+    project: str
+
+    def do(self, machine: Any, tell: Tell) -> None:
+        before = machine.target(CURRENT).rpartition("/")[2]
+        machine.point(CURRENT, _relative(self.name))
+        for name in _astray(machine, self.host):
+            machine.point(f"{folder_of(name)}/{SECRETS}", _secrets(self.host))
+        try:
+            containers = machine.engine.containers(self.project)
+        except InfraKitError:
+            return  # the next one throws away what is old
+        made_from = {str(item.labels.get(MADE_FROM, "")).rpartition("/")[2] for item in containers}
+        for name in _forgotten(machine, {self.name, before, *made_from} - {""}):
+            machine.remove_tree(folder_of(name))
+
+    def inverse(self, machine: Any) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return f"put generation {self.name} in force"
+
+
+def _astray(machine: Any, host: str) -> list[str]:
+    """Generations of a host that had another name: its secrets went along."""
+    names = machine.listing(GENERATIONS)
+    return [name for name in names if machine.target(f"{folder_of(name)}/{SECRETS}") not in ("", _secrets(host))]
 
 
 def _secrets(host: str) -> str:
@@ -78,7 +137,7 @@ def _relative(name: str) -> str:
 
 
 def _forgotten(machine: Any, kept: set[str]) -> list[str]:
-    """Those that are neither the last nor the one before, nor among the newest."""
+    """Those that are not to be kept, nor among the newest."""
     others = [name for name in machine.listing(GENERATIONS) if name not in kept]
-    others.sort(key=lambda name: machine.changed_s(f"{GENERATIONS}/{name}"))
-    return others[: max(0, len(others) - (KEPT_GENERATIONS - len(kept)))]
+    others.sort(key=lambda name: machine.changed_s(folder_of(name)))
+    return others[: max(0, len(others) - max(0, KEPT_GENERATIONS - len(kept)))]

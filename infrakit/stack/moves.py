@@ -16,7 +16,8 @@ from infrakit.plan import Action, Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import belongings
 from infrakit.stack.down import listed
-from infrakit.stack.layout import CURRENT, HOSTS, secrets_folder
+from infrakit.stack.generation import in_force_folder
+from infrakit.stack.layout import HOSTS, secrets_folder
 
 OF_THE_HOST = ("fleet_ca", "fleet_certificate", "fleet_key")
 """Made for one name of a host: another name gets its own."""
@@ -43,10 +44,12 @@ class Seen(NamedTuple):
 
 
 def in_force(machine: Any) -> tuple[str, str]:
-    """(project, host) that the tree in force was compiled for; "" for what cannot be told."""
-    head = machine.read(f"{CURRENT}/compose.yaml", 4096) or b""
+    """(project, host) that the tree in force was compiled for, or where none is yet, the last one that was begun with;
+    "" for what cannot be told."""
+    folder = in_force_folder(machine)
+    head = machine.read(f"{folder}/compose.yaml", 4096) or b""
     project = re.search(rb'^name: "?([a-z0-9][a-z0-9_-]*)"?$', head, re.MULTILINE)
-    host = re.fullmatch(re.escape(HOSTS) + "/([^/]+)/secrets", machine.target(f"{CURRENT}/secrets"))
+    host = re.fullmatch(re.escape(HOSTS) + "/([^/]+)/secrets", machine.target(f"{folder}/secrets"))
     return project[1].decode() if project else "", host[1] if host else ""
 
 
@@ -61,7 +64,8 @@ def _seen(machine: Any, deployment: Deployment, former: str) -> Seen:
     there = along.union(_names(machine, deployment.host))
     missing = tuple(spec for spec in deployment.secrets if spec.kind == "password" and spec.name not in there)
     other = project not in ("", deployment.name)
-    files = {service.name: f"{CURRENT}/services/{service.name}.yaml" for service in deployment.services if missing}
+    tree = in_force_folder(machine)
+    files = {service.name: f"{tree}/services/{service.name}.yaml" for service in deployment.services if missing}
     return Seen(
         project,
         host,

@@ -15,8 +15,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.model import Deployment
 from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
-from infrakit.stack import services
-from infrakit.stack.services import CONTAINERS, LABEL, Wanted
+from infrakit.stack.services import CONTAINERS, LABEL, Wanted, compose
 from infrakit.stack.watch import LONGEST_START_S
 
 SWITCH = "com.docker.network.bridge.enable_"
@@ -104,6 +103,7 @@ class MakeAnew(NamedTuple):
     """Empty and remove those that are in the way; Compose makes them when it starts who is in them."""
 
     wanted: AsDrawn
+    folder: str
 
     def do(self, machine: Any, tell: Tell) -> None:
         changed = self.wanted.in_the_way(machine)
@@ -124,7 +124,8 @@ class MakeAnew(NamedTuple):
         _run(machine, ("network", "rm"), *inside)
         strays = self.wanted.strays(machine)
         if strays:
-            words = (*services.COMPOSE, "create", "--force-recreate", "--pull", "never", *strays)
+            how = ("up", "--no-start", "--no-deps", "--force-recreate", "--pull", "never")
+            words = (*compose(self.folder), *how, *strays)
             _done(machine.run(words, timeout_s=LONGEST_START_S))
 
     def inverse(self, machine: Any) -> tuple[Action, ...]:
@@ -182,10 +183,10 @@ class RemoveOtherNetworks(NamedTuple):
         return "remove networks that left the file"
 
 
-def networks_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> Step:
-    """`wanted`: of stack.up.wanted_of."""
+def networks_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]], folder: str) -> Step:
+    """`wanted`: of stack.up.wanted_of; `folder`: of the generation."""
     probe = as_drawn(deployment, wanted)
-    return Step("networks", "networks as the file says", (probe,), (MakeAnew(probe),))
+    return Step("networks", "networks as the file says", (probe,), (MakeAnew(probe, folder),))
 
 
 def other_networks(deployment: Deployment) -> NoOtherNetworks:

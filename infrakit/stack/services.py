@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
-from infrakit.stack.layout import CURRENT
-from infrakit.stack.watch import LONGEST_START_S, Watch
+from infrakit.stack.generation import MADE_FROM
+from infrakit.stack.watch import CRASHES, LONGEST_START_S, Watch
 
-COMPOSE = ("docker", "compose", "--project-directory", CURRENT, "-f", f"{CURRENT}/compose.yaml", "--ansi", "never")
 # docker/compose v2, pkg/compose: isServiceHealthy of 2.26 and waitDependencies.
 BLAMED = re.compile(
     r"""container (\S+) (?:is unhealthy|exited \(\d+\))|service "([^"]+)" didn't complete successfully"""
@@ -20,8 +19,16 @@ HALF = "[0-9a-f]{12}_"
 """What Compose has before the name of a new container until the old one, whose ID that is, has made room."""
 LABEL = "io.infrakit.config"
 """system/engine.py asks for containers by it."""
+GO_BACK_S = 300
+SETTLE_S = 2.0
+"""How long who has no check must stay up to be taken for well."""
 CONTAINERS = "/var/lib/docker/containers"
 """Of an engine that does not run, too."""
+
+
+def compose(folder: str) -> tuple[str, ...]:
+    """Words for Docker Compose, of the generation in a folder."""
+    return ("docker", "compose", "--project-directory", folder, "-f", f"{folder}/compose.yaml", "--ansi", "never")
 
 
 class Wanted(NamedTuple):
@@ -63,7 +70,11 @@ def is_well(container: Any, wanted: Wanted) -> bool:
 
 
 class Start(NamedTuple):
-    """Bring them up, and wait until they are healthy; where one is not, its last words are the error.
+    """Bring them up from the generation in a folder, and wait until they are healthy; where one is not, its last words
+    are the error, and those that were well before go back to the generation that they were made from.
+
+    They do not where the image is another one and has data of its own (`keeps_data`): the newer one may have converted
+    that, which the older one need not understand.
 
     What Compose was about to put in another's place when it was broken off goes first: with it there, Compose fails
     once (2.26: tried). Compose gives up at the first sight of a container that is not well; one that is merely slow
@@ -74,6 +85,8 @@ class Start(NamedTuple):
 
     project: str
     names: tuple[str, ...]
+    folder: str
+    keeps_data: bool = False
 
     def do(self, machine: Any, tell: Tell) -> None:
         watch = Watch(machine, tell, self.project)
@@ -96,33 +109,53 @@ class Start(NamedTuple):
             done = self._up(machine, watch)
         while done.code and watch.gets_well(_blamed(done)):
             done = self._up(machine, watch)
-        if done.code:
-            raise MachineUnfit(*self._why(watch, done))
+        dying = None if done.code else self._unsettled(machine, watch, before)
+        if done.code or dying:
+            what, hint = self._why(watch, done, dying)
+            raise MachineUnfit(f"{what}{self._gone_back(machine, watch)}", hint)
 
     def _up(self, machine: Any, watch: "Watch") -> Any:
-        left_s = max(1, watch.left_s())
-        words = (
-            *COMPOSE,
-            "up",
-            "-d",
-            "--wait",
-            "--wait-timeout",
-            f"{left_s:.0f}",
-            "--pull",
-            "never",
-            "--quiet-pull",
-            *self.names,
-        )
-        return machine.run(words, timeout_s=left_s + 60)
+        return _up(machine, self.folder, self.names, max(1, watch.left_s()))
 
-    def _why(self, watch: "Watch", done: Any) -> tuple[str, str]:
+    def _unsettled(self, machine: Any, watch: "Watch", before: set[tuple[str, str]]) -> Any:
+        """One of those that nobody checks, and that were started now, that does not stay up; None where all do."""
+        since: dict[str, str] = {}
+        while True:
+            found = [item for item in watch.containers() if item.service in self.names and not item.health]
+            for item in found:
+                if watch.deaths(item) >= CRASHES or item.state == "exited" and item.exit_code:
+                    return item
+            now = {item.name: item.started_at for item in found if (item.name, item.started_at) not in before}
+            if now == since and all(item.state in ("running", "exited") for item in found):
+                return None
+            since = now
+            machine.sleep(SETTLE_S)
+
+    def _gone_back(self, machine: Any, watch: "Watch") -> str:
+        """Whether they run as before, in words; "" where they never did, or nothing was made anew."""
+        before = [item for item in watch.before.values() if item.service in self.names]
+        folders = {str(item.labels.get(MADE_FROM, "")) for item in before}
+        folder = folders.pop() if len(folders) == 1 else ""
+        if folder in ("", self.folder) or any(watch.is_ill(item) for item in before):
+            return ""
+        now = {item.service: item for item in machine.engine.containers(self.project) if item.service in self.names}
+        newer = [item.service for item in before if item.service in now and now[item.service].image != item.image]
+        if newer and self.keeps_data:
+            return f"; it does not go back, since its data may be {newer[0]}'s of now: see infrakit logs {newer[0]}"
+        fresh = sorted(item.name for name, item in now.items() if name not in {item.service for item in before})
+        if fresh:
+            machine.run(("docker", "rm", "--force", *fresh), timeout_s=LONGEST_START_S)
+        done = _up(machine, folder, tuple(sorted(item.service for item in before)), GO_BACK_S)
+        return "; it runs as before" if not done.code else "; nor does it start as it was before"
+
+    def _why(self, watch: "Watch", done: Any, dying: Any) -> tuple[str, str]:
         """(what went wrong in the words of who failed, what to do): the container that Compose names, else one of ours
         that is not well."""
         taken = TAKEN.search(done.err + done.out)
         if taken:
             what = f"{taken[1]} cannot have port {taken[2]}: somebody else has it"
             return what, f"see who: ss -Hlntup 'sport = :{taken[2]}'; docker ps --filter publish={taken[2]}"
-        blamed = watch.found(_blamed(done))
+        blamed = dying or watch.found(_blamed(done))
         ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
         for container in [blamed] if blamed else ours:
             return watch.last_words(container), f"see: infrakit logs {container.service}"
@@ -134,6 +167,18 @@ class Start(NamedTuple):
 
     def text(self) -> str:
         return f"start {', '.join(self.names)}"
+
+
+def _up(machine: Any, folder: str, names: tuple[str, ...], longest_s: float) -> Any:
+    """What Compose says. What they need has its own place in the plan, before them; Compose would make that anew, too,
+    where it was made from another generation."""
+    words = (
+        *compose(folder),
+        *("up", "-d", "--no-deps", "--wait", "--wait-timeout", f"{longest_s:.0f}"),
+        *("--pull", "never", "--quiet-pull"),
+        *names,
+    )
+    return machine.run(words, timeout_s=longest_s + 60)
 
 
 def _blamed(done: Any) -> str:

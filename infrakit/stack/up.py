@@ -9,7 +9,7 @@ from infrakit.model import Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
-from infrakit.stack.generation import Publish, Published, generation_id
+from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
@@ -32,6 +32,9 @@ def plan_up(
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256.
     `former`: what the host was called before (stack/moves.py); `given`: secrets; `file`: see stack/installed.py."""
     wanted = wanted_of(deployment, artifacts)
+    name = generation_id(artifacts, digest)
+    folder = folder_of(name)
+    host = deployment.host
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
@@ -40,13 +43,17 @@ def plan_up(
             *given_steps(deployment.host, given),
             _secrets(deployment, former),
             *file,
-            _tree(deployment, tuple(artifacts), generation_id(artifacts, digest)),
-            *forgotten(former),
+            _tree(name, host, tuple(artifacts)),
             *late_addresses(deployment),
-            networks_step(deployment, wanted),
+            networks_step(deployment, wanted, folder),
             *readers_step(deployment, wanted),
-            *(_service(deployment, service, artifacts) for service in in_order(_wired_last(deployment.services))),
+            *(
+                service_step(deployment, service, artifacts, wanted[service.name], folder)
+                for service in in_order(_wired_last(deployment.services))
+            ),
             _others(deployment),
+            Step("in force", "in force", (InForce(name, host),), (PutInForce(name, host, deployment.name),)),
+            *forgotten(former),
             *wiring(deployment),
         ),
     )
@@ -104,13 +111,9 @@ def _secrets(deployment: Deployment, former: str) -> Step:
     return Step("secrets", "secrets", (there,), (Refuse(deployment, former), mint))
 
 
-def _tree(deployment: Deployment, artifacts: tuple[Artifact, ...], name: str) -> Step:
-    return Step(
-        "tree",
-        "the compiled tree",
-        (Published(name, deployment.host, artifacts),),
-        (Publish(name, deployment.host, artifacts),),
-    )
+def _tree(name: str, host: str, artifacts: tuple[Artifact, ...]) -> Step:
+    probe, action = Written(name, host, artifacts), WriteGeneration(name, host, artifacts)
+    return Step("tree", "the compiled tree", (probe,), (action,))
 
 
 def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str, tuple[Wanted, ...]]:
@@ -126,16 +129,14 @@ def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifa
     )
 
 
-def _service(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> Step:
-    wanted = _wanted(deployment, service, artifacts)
-    names = tuple(item.name for item in wanted)
+def service_step(
+    deployment: Deployment, service: Service, artifacts: Sequence[Artifact], wanted: tuple[Wanted, ...], folder: str
+) -> Step:
+    """A service that runs as the file says, and has been told what only a running one can be. `folder`: of the
+    generation."""
     told, tell = wired(deployment, service.name, artifacts)
-    return Step(
-        f"service {service.name}",
-        service.title,
-        (Runs(deployment.name, wanted), *told),
-        (Start(deployment.name, names), *tell),
-    )
+    start = Start(deployment.name, tuple(item.name for item in wanted), folder, bool(service.volumes))
+    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (start, *tell))
 
 
 def _others(deployment: Deployment) -> Step:

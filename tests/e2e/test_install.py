@@ -172,6 +172,23 @@ def test_a_changed_file_restarts_its_readers_only(installed):
     assert {name for name in after if after[name] != before.get(name)} == {"homelab-wiki-1"}
 
 
+@pytest.mark.on("trixie")
+def test_what_does_not_start_from_a_changed_file_runs_on_as_before(installed):
+    host, before = installed.host, installed.containers()
+    in_force = host.run("readlink /var/lib/infrakit/current").out
+    break_it = "s#port: 3000#port: 3000, command: [/no/such/program]#"
+    host.run(f"cd /root && cp /etc/infrakit/infrakit.yaml kept.yaml && sed '{break_it}' kept.yaml >broken.yaml")
+    done = installed.infrakit("up", "--yes", "-f", "/root/broken.yaml")
+    assert done.code == 4 and "/no/such/program" in done.err and "it runs as before" in done.err, done.err
+    assert host.run("readlink /var/lib/infrakit/current").out == in_force
+    assert {name for name, at in installed.containers().items() if at != before[name]} == {"homelab-wiki-1"}
+    status = installed.infrakit("status")
+    assert status.code == 1 and [line.split()[1] for line in status.out.splitlines() if line[0] == "!"] == ["wiki"]
+    done = installed.infrakit("up", "--yes", "-f", "/root/kept.yaml")
+    assert done.code == 0 and installed.infrakit("status").code == 0, done.err
+    assert host.run("rm /root/kept.yaml /root/broken.yaml").code == 0
+
+
 AGENT = """\
 import socket, sys
 wanted = "" if sys.argv[1:] else "Connection: Upgrade\\r\\nUpgrade: websocket\\r\\nSec-WebSocket-Protocol: chisel-v3\\r\\n"

@@ -8,8 +8,8 @@ from infrakit.cli.status import rows_of
 from infrakit.emit import compose
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Plan, StepFailed, preview, run
-from infrakit.stack import networks, services
-from infrakit.stack.up import _others, _service, wanted_of
+from infrakit.stack import networks
+from infrakit.stack.up import _others, service_step, wanted_of
 from tests.emit.deployments import container, deployment, network, service
 from tests.emit.tree import needs_compose, write
 from tests.runtime.engine import engine, import_shell, needs_engine
@@ -62,9 +62,7 @@ def real(tmp_path_factory):
 
 
 @pytest.fixture
-def machine(real, tmp_path, monkeypatch):
-    words = ("docker", "compose", "--project-directory", str(tmp_path), "-f", f"{tmp_path}/compose.yaml")
-    monkeypatch.setattr(services, "COMPOSE", (*words, "--ansi", "never"))
+def machine(real, tmp_path):
     found = CutShort(str(real.socket))
     found.tree = tmp_path
     yield found
@@ -75,22 +73,23 @@ def machine(real, tmp_path, monkeypatch):
             real.docker(kind, "rm", "--force", *left)
 
 
-def plan(made, *, only_services: bool = False) -> Plan:
+def plan(made, tree: str, *, only_services: bool = False) -> Plan:
     """That part of `up` which is about what runs."""
     artifacts = compose.emit(made)
-    step = networks.networks_step(made, wanted_of(made, artifacts))
-    parts = [_service(made, item, artifacts) for item in made.services]
+    wanted = wanted_of(made, artifacts)
+    step = networks.networks_step(made, wanted, tree)
+    parts = [service_step(made, item, artifacts, wanted[item.name], tree) for item in made.services]
     return Plan("up", tuple(parts if only_services else [step, *parts, _others(made)]))
 
 
 def up(machine, made, **how) -> int:
     """How many steps were taken."""
     write(machine.tree, compose.emit(made), made)
-    return run(plan(made, **how), machine, lambda event: None, lambda step, action: None)
+    return run(plan(made, str(machine.tree), **how), machine, lambda event: None, lambda step, action: None)
 
 
 def foretold(machine, made) -> list[str]:
-    return list(preview(plan(made), machine)[0].actions)
+    return list(preview(plan(made, str(machine.tree)), machine)[0].actions)
 
 
 def ranges(machine) -> dict[str, str]:

@@ -9,8 +9,8 @@ from infrakit.cli.status import rows_of
 from infrakit.emit import compose
 from infrakit.model import Dependency, SecretMount, SecretSpec
 from infrakit.plan import Event, Plan, preview, run
-from infrakit.stack import layout, readers, services
-from infrakit.stack.up import _service, wanted_of
+from infrakit.stack import layout, readers
+from infrakit.stack.up import service_step, wanted_of
 from infrakit.system import secrets
 from tests.emit.deployments import container, deployment, origin, service
 from tests.emit.tree import needs_compose
@@ -56,12 +56,10 @@ def machine(real, tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(artifact.content)
     monkeypatch.setattr(layout, "HOSTS", str(kept))
-    words = ("docker", "compose", "--project-directory", str(tree), "-f", f"{tree}/compose.yaml", "--ansi", "never")
-    monkeypatch.setattr(services, "COMPOSE", words)
     (kept / "core").mkdir(parents=True)
     (tree / "secrets").symlink_to(kept / "core" / "secrets")
     found = Local(str(real.socket))
-    found.kept = kept / "core"
+    found.kept, found.tree = kept / "core", str(tree)
     for name in ("word", "another"):
         secrets.store(str(found.kept), name, b"first")
     yield found
@@ -70,24 +68,26 @@ def machine(real, tmp_path, monkeypatch):
         real.docker("rm", "-f", *left)
 
 
-def plan() -> Plan:
+def plan(machine) -> Plan:
     """That part of `up` which is about what runs."""
     artifacts = compose.emit(HOST)
-    steps = readers.readers_step(HOST, wanted_of(HOST, artifacts))
-    return Plan("up", (*steps, *(_service(HOST, item, artifacts) for item in HOST.services)))
+    wanted = wanted_of(HOST, artifacts)
+    steps = readers.readers_step(HOST, wanted)
+    parts = (service_step(HOST, item, artifacts, wanted[item.name], machine.tree) for item in HOST.services)
+    return Plan("up", (*steps, *parts))
 
 
 def up(machine, notes: list[str] | None = None) -> tuple[int, dict[str, str]]:
     """How many steps were taken, and container -> when it began. `notes` gets what the journal does."""
     told: list[Event] = []
-    taken = run(plan(), machine, told.append, lambda step, action: None)
+    taken = run(plan(machine), machine, told.append, lambda step, action: None)
     if notes is not None:
         notes += [event.text for event in told if event.kind == "note"]
     return taken, {item.service: item.started_at for item in machine.engine.containers("infrakit")}
 
 
 def foretold(machine) -> list[str]:
-    (first, *others) = preview(plan(), machine)
+    (first, *others) = preview(plan(machine), machine)
     assert not [item for item in others if item.acts]
     return list(first.actions)
 

@@ -14,9 +14,9 @@ import pytest
 from infrakit.cli.carry import stopping
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Interrupted, Plan, Step, StepFailed, run
-from infrakit.stack import services, watch
+from infrakit.stack import watch
 from infrakit.stack.down import plan_restart
-from infrakit.stack.services import Start
+from infrakit.stack.services import Start, compose
 from infrakit.system.engine import Engine
 from infrakit.system.machine import Machine
 from tests.emit.tree import needs_compose
@@ -90,16 +90,13 @@ def real(tmp_path_factory):
 
 
 @pytest.fixture
-def machine(real, monkeypatch):
+def machine(real):
     """With a Compose file of all containers."""
     folder = real.socket.parent
     (folder / "compose.yaml").write_text(compose_file())
-    monkeypatch.setattr(
-        services,
-        "COMPOSE",
-        ("docker", "compose", "--project-directory", str(folder), "-f", f"{folder}/compose.yaml", "--ansi", "never"),
-    )
-    yield Local(str(real.socket))
+    made = Local(str(real.socket))
+    made.tree = str(folder)
+    yield made
     left = real.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}").split()
     if left:
         real.docker("rm", "-f", *left)
@@ -108,7 +105,7 @@ def machine(real, monkeypatch):
 def started(machine, *names: str) -> list[str]:
     """What was told meanwhile."""
     told: list[str] = []
-    Start(PROJECT, names).do(machine, lambda event: told.append(event.text))
+    Start(PROJECT, names, machine.tree).do(machine, lambda event: told.append(event.text))
     return told
 
 
@@ -116,7 +113,7 @@ def failed(machine, *names: str, told: list[str] | None = None) -> str:
     """The error; `told` gets what was told meanwhile."""
     heard = [] if told is None else told
     with pytest.raises(MachineUnfit) as error:
-        Start(PROJECT, names).do(machine, lambda event: heard.append(event.text))
+        Start(PROJECT, names, machine.tree).do(machine, lambda event: heard.append(event.text))
     assert error.value.hint.startswith("see: infrakit "), error.value.hint
     return error.value.message
 
@@ -154,7 +151,7 @@ def test_who_ends_badly_is_given_up_at_once(machine):
 
 def test_what_compose_itself_cannot_do_is_said_in_its_words(machine):
     """Also where another container of the project is not well."""
-    machine.run((*services.COMPOSE, "up", "-d", "fails-once"))
+    machine.run((*compose(machine.tree), "up", "-d", "fails-once"))
     said = failed(machine, "has-no-image")
     assert "example/none:1" in said and "fails-once" not in said, said
 
@@ -200,7 +197,7 @@ def test_a_start_that_would_last_is_stopped_by_a_signal(real, machine):
             time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    start = Step("service is-silent", "is silent", (), (Start(PROJECT, ("is-silent",)),))
+    start = Step("service is-silent", "is silent", (), (Start(PROJECT, ("is-silent",), machine.tree),))
     with (
         stopping(machine.stop, lambda: "stopping") as asked,
         pytest.raises(Interrupted, match="stopped in: is silent") as stopped,

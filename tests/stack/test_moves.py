@@ -8,7 +8,7 @@ from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.model import Deployment
 from infrakit.plan import Plan, run
-from infrakit.stack.layout import CURRENT, HOSTS, STATE
+from infrakit.stack.layout import CURRENT, GENERATIONS, HOSTS, STATE
 from infrakit.stack.moves import Seen, in_force, judge, look, shut
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
@@ -48,7 +48,13 @@ def bring_up(machine: Machine, deployment: Deployment, hosts=(), *, until: str =
     run(Plan("up", tuple(kept)), machine, lambda event: None, lambda step, action: None)
 
 
-FILES = ("former secrets", "secrets", "tree", "former host")
+def forget_trees() -> None:
+    """As uninstall does it."""
+    os.unlink(CURRENT)
+    remove_tree(GENERATIONS)
+
+
+FILES = ("former secrets", "secrets", "tree", "in force", "former host")
 
 
 def values(host: str) -> dict[str, bytes]:
@@ -62,7 +68,7 @@ def test_a_machine_knows_what_it_was_brought_up_as(machine):
     assert in_force(machine) == ("infrakit", "infrakit")
 
 
-@pytest.mark.parametrize("until", ["", "secrets", "tree", "former host"])
+@pytest.mark.parametrize("until", ["", "secrets", "tree", "in force", "former host"])
 def test_a_rename_broken_off_anywhere_is_finished_by_the_next_run(machine, until):
     bring_up(machine, host_of(ONE))
     made = values("infrakit")
@@ -77,14 +83,14 @@ def test_a_rename_broken_off_anywhere_is_finished_by_the_next_run(machine, until
 def test_after_an_uninstall_that_kept_data_the_name_may_change_too(machine):
     bring_up(machine, host_of(ONE))
     made = values("infrakit")
-    os.unlink(CURRENT)
+    forget_trees()
     bring_up(machine, host_of(NAMED))
     assert values("pi") == made
 
 
 def test_secrets_of_another_project_are_left_alone(machine):
     bring_up(machine, host_of(ONE))
-    os.unlink(CURRENT)
+    forget_trees()
     other = host_of(NAMED.replace("version: 1\n", "version: 1\nname: other\n"))
     assert look(machine, other, {"pi"}).former == ""
     assert look(machine, host_of(NAMED), {"pi", "infrakit"}).former == "", "a host of the file, set up from here"

@@ -40,7 +40,7 @@ def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_b
 @pytest.mark.parametrize("name", HOSTS)
 def test_images_come_before_anything_that_changes_what_runs(name):
     kinds = [step.name.split()[0] for step in plan_up(HOSTS[name], emit(HOSTS[name]), hex_digest).steps]
-    order = ["layers", "image", "secrets", "tree", "late", "networks", "readers", "service", "others", "door"]
+    order = ["layers", "image", "secrets", "tree", "late", "networks", "readers", "service", "others", "in", "door"]
 
     assert kinds == sorted(kinds, key=order.index)
     assert kinds.count("service") == len(HOSTS[name].services)
@@ -156,7 +156,7 @@ TAKEN_PORTS = {
 @pytest.mark.parametrize("name", TAKEN_PORTS)
 def test_who_wants_a_port_that_is_taken_is_named_and_nobody_else(name):
     said = SimpleNamespace(err=f"Error response from daemon: {TAKEN_PORTS[name]}\n", out="", code=1)
-    what, hint = Start("homelab", ("dozzle", "caddy"))._why(None, said)
+    what, hint = Start("homelab", ("dozzle", "caddy"), "/tree")._why(None, said, None)
     assert what == "homelab-caddy-1 cannot have port 443: somebody else has it" and "sport = :443" in hint
 
 
