@@ -33,6 +33,7 @@ from infrakit.stack.sign_in import Link, first_user, never_came, portal, sign_in
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
 from infrakit.system.machine import Machine
+from infrakit.system.proxies import of_daemon
 
 
 @click.command(
@@ -132,6 +133,7 @@ def command(
         files=dockers,
         own=docker_from == "distribution",
         locked={} if packages else locked,
+        proxies=of_daemon(machine.proxies),
     )
     plan = _plan(deployment, (engine, ours), facts, bundle, seen.former, given)
 

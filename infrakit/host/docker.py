@@ -160,6 +160,7 @@ def engine_steps(
     files: str = "",
     own: bool = False,
     locked: Mapping[str, LockedPackage] = {},
+    proxies: Mapping[str, str] = {},
 ) -> tuple[Step, ...]:
     """An engine that is new enough is used, never replaced; else Docker's own packages. MachineUnfit where there are
     none.
@@ -167,7 +168,9 @@ def engine_steps(
     `files`: a folder of .deb files that Docker comes from instead of `repository`. `own`: the distribution's packages
     instead.
     `locked`: Docker's own packages by name, where a lock says which.
+    `proxies`: what a new engine fetches images through, as its settings name it.
     """
+    settings = {**SETTINGS, **({"proxies": dict(proxies)} if proxies else {})}
     finish = (
         (Step("packages", "no package half installed", (NothingHalf(),), (Finish(IN_USE),)),)
         if facts.half_installed
@@ -180,11 +183,15 @@ def engine_steps(
     ):
         compose = () if is_at_least(facts.compose_version, OLDEST_COMPOSE) else compose_steps(facts, files)
         return (*finish, *compose, Step("docker unit", "Docker runs, starts at boot, and answers", RUNNING, RUN))
-    steps = own_steps(facts) if own else docker_steps(facts, repository=repository, key=key, files=files, locked=locked)
+    steps = (
+        own_steps(facts, settings)
+        if own
+        else docker_steps(facts, repository=repository, key=key, files=files, locked=locked, settings=settings)
+    )
     return (*finish, *steps)
 
 
-def own_steps(facts: Any) -> tuple[Step, ...]:
+def own_steps(facts: Any, settings: Mapping[str, Any] = SETTINGS) -> tuple[Step, ...]:
     """The distribution's own packages, from the sources that the machine has."""
     row = row_for(facts.distribution, facts.codename, facts.architecture)
     if not row.own:
@@ -192,7 +199,7 @@ def own_steps(facts: Any) -> tuple[Step, ...]:
             f"the Docker of {row.distribution} {row.codename} itself is older than 25",
             "leave --docker-from out: Docker's own packages are new enough",
         )
-    return (_settings(facts), _packages(facts, row.own, Refresh()))
+    return (_settings(facts, settings), _packages(facts, row.own, Refresh()))
 
 
 def compose_package(origin: str, distribution: str) -> str:
@@ -222,31 +229,31 @@ def docker_steps(
     key: str = KEY,
     files: str = "",
     locked: Mapping[str, LockedPackage] = {},
+    settings: Mapping[str, Any] = SETTINGS,
 ) -> tuple[Step, ...]:
     """Docker's own packages, from its repository or from files. Where the kernel has AppArmor, no container starts
     without its parser."""
     sources = () if files else source_steps(facts, repository, key)
     return (
         *sources,
-        _settings(facts),
+        _settings(facts, settings),
         _packages(facts, PACKAGES, *(() if files else (Refresh(SOURCE),)), files=files, locked=locked),
     )
 
 
-def _settings(facts: Any) -> Step:
-    content = merged(facts.daemon_json)
+def _settings(facts: Any, settings: Mapping[str, Any]) -> Step:
+    """Those that a daemon.json has already stay as they are."""
+    before = json.loads(facts.daemon_json) if facts.daemon_json.strip() else {}
+    ours = {name: value for name, value in settings.items() if name not in before}
+    content = (json.dumps({**before, **ours}, indent=2) + "\n").encode() if ours else facts.daemon_json.encode()
+    keys = tuple((name, json.dumps(value, sort_keys=True)) for name, value in ours.items())
+    mode = 0o600 if "@" in json.dumps(ours.get("proxies", "")) else 0o644  # a proxy that wants a password
     return Step(
         "docker settings",
         "settings of a new engine",
-        (FileIs(DAEMON, content),),
-        (Write(DAEMON, content, keys=_ours(facts.daemon_json)),),
+        (FileIs(DAEMON, content, mode),),
+        (Write(DAEMON, content, mode, keys=keys),),
     )
-
-
-def _ours(text: str) -> tuple[tuple[str, str], ...]:
-    """The settings that we add to a daemon.json, each with its value as JSON."""
-    before = json.loads(text) if text.strip() else {}
-    return tuple((name, json.dumps(value, sort_keys=True)) for name, value in SETTINGS.items() if name not in before)
 
 
 def _packages(
@@ -292,13 +299,6 @@ def source_steps(facts: Any, repository: str, key: str) -> tuple[Step, ...]:
         ),
         Step("docker source", "Docker's package source", (FileIs(SOURCE, source),), (Write(SOURCE, source),)),
     )
-
-
-def merged(text: str) -> bytes:
-    """The daemon.json of an engine before us, with our settings where it has none."""
-    before = json.loads(text) if text.strip() else {}
-    missing = {name: value for name, value in SETTINGS.items() if name not in before}
-    return (json.dumps({**before, **missing}, indent=2) + "\n").encode() if missing else text.encode()
 
 
 def is_at_least(version: str, oldest: tuple[int, int]) -> bool:

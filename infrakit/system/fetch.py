@@ -4,22 +4,25 @@ help."""
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 
 from infrakit.errors import MachineUnfit
+from infrakit.system.proxies import handler
 
 ATTEMPTS = 4
 FIRST_PAUSE_S = 1.0
 
 
-def fetch(url: str, most_bytes: int, timeout_s: float) -> bytes:
-    """The body of the answer. MachineUnfit where it does not come, is not 200, or is larger."""
+def fetch(url: str, most_bytes: int, timeout_s: float, said: Mapping[str, str]) -> bytes:
+    """The body of the answer. MachineUnfit where it does not come, is not 200, or is larger. `said`: of proxies.py."""
+    opener = urllib.request.build_opener(handler(said, url))
     problem = ""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(FIRST_PAUSE_S * 2**attempt)
         try:
             request = urllib.request.Request(url, headers={"User-Agent": "infrakit"})
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            with opener.open(request, timeout=timeout_s) as answer:
                 content = answer.read(most_bytes + 1)
             if len(content) > most_bytes:
                 raise MachineUnfit(f"{url}: more than {most_bytes} bytes", "is this the right address?")

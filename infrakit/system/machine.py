@@ -186,7 +186,7 @@ class Machine:
         from infrakit.system.fetch import fetch
 
         with self.breakable():
-            return aside(lambda: fetch(url, most_bytes, timeout_s))
+            return aside(lambda: fetch(url, most_bytes, timeout_s, self.proxies))
 
     def load_image(self, bundle: str, manifest: Any, reference: str, architecture: str, progress: Any) -> None:
         """Give the engine an image of a bundle. Refused where the bundle is not what its manifest says."""
@@ -227,6 +227,13 @@ class Machine:
             time.sleep(seconds)
 
     @cached_property
+    def proxies(self) -> dict[str, str]:
+        """The way to other networks (system/proxies.py)."""
+        from infrakit.system.proxies import proxies
+
+        return proxies()
+
+    @cached_property
     def engine(self) -> Any:
         """The Docker Engine. DockerUnreachable where it does not answer."""
         from infrakit.system.engine import Engine
@@ -249,4 +256,5 @@ class Machine:
         environment: dict[str, str] | None = None,
     ) -> Done:
         """Run a program and wait for it, `timeout_s` at most; never raises for how it ended (system/process.py)."""
-        return process.run(words, feed or b"", timeout_s, {**ENVIRONMENT, **(environment or {})}, self.stop)
+        way = self.proxies if words[0] == "apt-get" else {}
+        return process.run(words, feed or b"", timeout_s, {**ENVIRONMENT, **way, **(environment or {})}, self.stop)

@@ -4,17 +4,19 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.apt import Installed
-from infrakit.host.docker import KEY, KEYRING, MATRIX, FetchKey, KeyIs, engine_steps, merged, row_for, source_file
+from infrakit.host.docker import KEY, KEYRING, MATRIX, FetchKey, KeyIs, engine_steps, row_for, source_file
 from infrakit.host.facts import facts_of
 from infrakit.host.forwarding import OPEN, SWEEP
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
-from infrakit.plan import Plan, preview
+from infrakit.plan import Plan, Write, preview
 from infrakit.system.machine import Machine
 from tests.host.machines import DPKG_QUERY, changed, load, without_docker
 
@@ -234,8 +236,26 @@ def test_the_distributions_own_engine_is_refused_where_it_is_too_old():
     ],
 )
 def test_settings_of_an_engine_before_us_stay(before, after):
-    assert json.loads(merged(before)) == after
-    assert merged(merged(before).decode()) == merged(before)
+    written = settings_of(before).content
+    assert json.loads(written) == after
+    assert settings_of(written.decode()).content == written
+
+
+def settings_of(daemon_json: str, proxies: Mapping[str, str] = MappingProxyType({})) -> Write:
+    """The file that a new engine gets where there was this one."""
+    facts = facts_of(without_docker(load("debian13-vps")))._replace(daemon_json=daemon_json)
+    (step,) = [step for step in engine_steps(facts, proxies=proxies) if step.name == "docker settings"]
+    return step.actions[0]
+
+
+def test_a_new_engine_fetches_through_the_proxy_of_the_machine_unless_it_has_one():
+    plain = {"http-proxy": "http://proxy.lan:3128", "no-proxy": "registry.lan"}
+    written = settings_of("", plain)
+    assert json.loads(written.content)["proxies"] == plain and written.mode == 0o644
+    assert dict(written.keys)["proxies"] == json.dumps(plain, sort_keys=True), "uninstall knows that it is ours"
+    assert settings_of("", {"http-proxy": "http://me:word@proxy.lan:3128"}).mode == 0o600
+    own = '{"proxies": {"http-proxy": "http://other.lan"}}'
+    assert json.loads(settings_of(own, plain).content)["proxies"] == {"http-proxy": "http://other.lan"}
 
 
 RULES = """*filter
