@@ -6,8 +6,12 @@ that on every call. Names of fields are the names of the keys of a blueprint whe
 depends on it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
 
 SECRETS_DIRECTORY = "/run/secrets"
 OURS = "infrakit-"
@@ -377,12 +381,33 @@ class Deployment(NamedTuple):
     idle_updater: Origin | None = None
 
 
+if TYPE_CHECKING:
+
+    class Hosts(Protocol):
+        """What resolve/fleet.py makes."""
+
+        def __len__(self) -> int: ...
+
+        def __getitem__(self, index: int) -> Deployment: ...
+
+        def __iter__(self) -> Iterator[Deployment]: ...
+
+        def groups(self) -> Iterator[tuple[Deployment, Iterator[str] | None]]:
+            """(deployment, None) for a host; (deployment with a placeholder, the names) for a range of hosts."""
+
+        def names(self) -> frozenset[str]:
+            """What the hosts are called."""
+
+        def shapes(self) -> tuple[Deployment, ...]:
+            """One deployment for each distinct shape."""
+
+
 class Fleet(NamedTuple):
     """All hosts. `deployments` may be a lazy sequence: iterate, do not copy."""
 
     name: str
     domain: str
-    deployments: Sequence[Deployment]
+    deployments: "Hosts"
 
 
 class Artifact(NamedTuple):

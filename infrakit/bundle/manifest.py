@@ -43,7 +43,7 @@ class ImageEntry(NamedTuple):
 
     manifest: str
     config: str
-    index: str = ""
+    index: str = ""  # type: ignore[assignment]  # a tuple has a method of that name
 
 
 class Manifest(NamedTuple):

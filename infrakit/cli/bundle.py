@@ -14,13 +14,13 @@ COMMANDS = {
 class Commands(click.Group):
     """Imports a command's module only when it is called."""
 
-    def list_commands(self, context):
+    def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, context, name):
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
         return __import__(f"infrakit.cli.bundle_{name}", fromlist=["command"]).command if name in COMMANDS else None
 
-    def format_commands(self, context, formatter):
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -30,5 +30,5 @@ class Commands(click.Group):
     help="All that a machine without a network needs, in one folder that fits on a stick.",
     subcommand_metavar="COMMAND ...",
 )
-def command():
+def command() -> None:
     pass

@@ -6,10 +6,12 @@ import click
 
 from infrakit import VERSION
 from infrakit.cli.bundle_verify import checked, say_who
+from infrakit.cli.progress import Counter
 from infrakit.cli.talk import result
 from infrakit.cli.trust import trust
 from infrakit.errors import EXIT_OK, UsageProblem
 from infrakit.system.bundle.copy import copy
+from infrakit.system.bundle.verify import Verified
 
 
 @click.command(
@@ -25,14 +27,16 @@ Its signature stays as it is. Run again, it writes only what is missing or damag
 @click.option("--key", metavar="FILE", help="Public keys to believe, instead of the one that this machine pinned.")
 @click.option("--allow-unsigned", is_flag=True, help="Copy a bundle that nobody signed.")
 @click.option("--allow-downgrade", is_flag=True, help="Copy a bundle that is older than the one that this machine has.")
-def command(folder, out, fingerprint, key, allow_unsigned, allow_downgrade):
+def command(
+    folder: str, out: str, fingerprint: str | None, key: str | None, allow_unsigned: bool, allow_downgrade: bool
+) -> int:
     if os.path.realpath(folder) == os.path.realpath(out):
         raise UsageProblem(f"{folder} and {out} are one folder")
     believed = trust(key, allow_unsigned=allow_unsigned, allow_downgrade=allow_downgrade)
     written = []
 
-    def act(progress):
-        found, count = copy(folder, out, believed, VERSION, progress, fingerprint)
+    def act(progress: Counter) -> Verified:
+        found, count = copy(folder, out, believed, VERSION, progress, fingerprint or "")
         written.append(count)
         return found
 

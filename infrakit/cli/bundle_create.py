@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import click
 
@@ -102,7 +103,17 @@ LEAST_SPLIT = 1 << 20
     type=click.IntRange(0, 1 << 62),
     help="A number that grows with each bundle; by default larger than the one before.",
 )
-def command(out, file, hosts, inventories, sign, no_sbom, split, serial, **packages):
+def command(
+    out: str,
+    file: str | None,
+    hosts: tuple[str, ...],
+    inventories: tuple[str, ...],
+    sign: str | None,
+    no_sbom: bool,
+    split: str | None,
+    serial: int | None,
+    **packages: Any,
+) -> int:
     known = [parse(read_input(name), name) for name in inventories]
     found = here.find(file)
     fleet = compiled(found)

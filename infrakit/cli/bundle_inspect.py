@@ -34,7 +34,7 @@ MEGABYTE = 1e6
 @click.option("--sbom", "image", metavar="IMAGE", help="Print the bill of materials of one image (CycloneDX).")
 @click.option("--architecture", metavar="NAME", help="With --sbom: for which processor, where there are several.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(folder, other, image, architecture, as_json):
+def command(folder: str, other: str | None, image: str | None, architecture: str | None, as_json: bool) -> int:
     seen = opened(folder)
     if image:
         result_text(_bom(seen, image, architecture).decode())

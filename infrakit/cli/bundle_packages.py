@@ -15,6 +15,7 @@ from infrakit.system.bundle.debs import Apt, Signed, control_of, own_archive
 from infrakit.system.bundle.write import Writer
 from infrakit.system.fetch import fetch
 from infrakit.system.files import read_input
+from infrakit.system.proxies import proxies
 
 Locked = Mapping[str, Mapping[str, LockedPackage]]
 """System -> package -> what a lock says of it."""
@@ -95,7 +96,7 @@ def docker_of(made_for: System, repository: str, wanted: str) -> Signed:
     """Docker's repository for a system, with its key, which is refused where it is another one."""
     origin = row_for(made_for.distribution, made_for.codename, made_for.architecture).origin
     url, wanted = f"{repository}/linux/{origin}/gpg", wanted.upper().replace(" ", "")
-    content = fetch(url, 1 << 20, 60)
+    content = fetch(url, 1 << 20, 60, proxies())
     found = fingerprints(content)
     if found != [wanted]:
         raise MachineUnfit(

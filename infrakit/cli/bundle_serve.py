@@ -57,7 +57,15 @@ Nobody can write to it, and everybody who reaches it may read it. All of it is c
 @click.option(
     "--allow-downgrade", is_flag=True, help="Serve a bundle that is older than the one that this machine has."
 )
-def command(folder, listen, names, tls, key, allow_unsigned, allow_downgrade):
+def command(
+    folder: str | None,
+    listen: str,
+    names: tuple[str, ...],
+    tls: str,
+    key: str | None,
+    allow_unsigned: bool,
+    allow_downgrade: bool,
+) -> int:
     folder = folder or beside()
     if not folder:
         raise UsageProblem("there is no bundle beside the program", "name its folder: infrakit bundle serve DIR")

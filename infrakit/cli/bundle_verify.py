@@ -1,6 +1,8 @@
 """infrakit bundle verify: read every byte, name what is damaged, and give a receipt of what was checked."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -26,7 +28,7 @@ MOST_LINES = 30
 @click.option("--allow-unsigned", is_flag=True, help="Accept a bundle that nobody signed.")
 @click.option("--allow-downgrade", is_flag=True, help="Accept a bundle that is older than the one before.")
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
-def command(folder, key, allow_unsigned, allow_downgrade, as_json):
+def command(folder: str, key: str | None, allow_unsigned: bool, allow_downgrade: bool, as_json: bool) -> int:
     believed = trust(key, allow_unsigned=allow_unsigned, allow_downgrade=allow_downgrade)
     found = checked(lambda progress: verify(folder, believed, VERSION, fresh=True, progress=progress), quiet=as_json)
     if as_json:
@@ -40,11 +42,11 @@ def command(folder, key, allow_unsigned, allow_downgrade, as_json):
     return EXIT_OK
 
 
-def checked(act, *, quiet: bool) -> Verified:
+def checked(act: Callable[[Counter], Verified], *, quiet: bool) -> Verified:
     """`act(progress)` with a bar; what it refuses is said line by line, before the error is."""
     counter = Counter("verify", quiet=quiet)
     try:
-        found: Verified = act(counter)
+        found = act(counter)
     except Refused as error:
         counter.end()
         if not quiet and len(error.faults) > 1:
@@ -72,7 +74,7 @@ def say_who(found: Verified) -> None:
         )
 
 
-def receipt(found: Verified) -> dict:
+def receipt(found: Verified) -> dict[str, Any]:
     """For whoever has to show that it was verified."""
     manifest = found.manifest
     return {

@@ -31,7 +31,7 @@ def need_root() -> None:
         raise MachineUnfit("this needs root", f"sudo {' '.join(['infrakit', *sys.argv[1:]])}")
 
 
-def show(plan: Plan, machine: Any, *, as_json: bool) -> int:
+def show(plan: Plan, machine: Machine, *, as_json: bool) -> int:
     """The plan in words: what would be done and why, what is waited for (?), what would be kept. How many steps would
     change something."""
     found = preview(plan, machine)

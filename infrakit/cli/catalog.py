@@ -1,5 +1,7 @@
 """infrakit catalog: the services that InfraKit knows."""
 
+from typing import Any
+
 import click
 
 from infrakit.catalog import load_catalog, outdated
@@ -24,13 +26,13 @@ NEWEST = {
 
 
 @click.group(name="catalog", help="The services that InfraKit knows.")
-def command():
+def command() -> None:
     pass
 
 
 @command.command(name="list", help="One line for each service.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def list_services(as_json):
+def list_services(as_json: bool) -> None:
     blueprints = load_catalog().blueprints.values()
     if as_json:
         result_json(
@@ -44,7 +46,7 @@ def list_services(as_json):
 @command.command(help="Images, architectures, memory, ports, health, secrets and backup recipe of one service.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def show(name, as_json):
+def show(name: str, as_json: bool) -> None:
     blueprints = load_catalog().blueprints
     if name not in blueprints:
         close = nearest(name, blueprints)
@@ -65,7 +67,7 @@ def show(name, as_json):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def outdated_pins(context, against, as_json):
+def outdated_pins(context: Any, against: Any, as_json: bool) -> None:
     """Each pinned image: its version, the floor below which holes are known, and when that was looked up.
 
     Exit code 6 where a version is below its floor, or one of FILE is newer.

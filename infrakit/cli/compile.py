@@ -1,5 +1,7 @@
 """infrakit compile: the words of its call; compiling.py does it."""
 
+from typing import Any
+
 import click
 
 from infrakit.cli.compiling import compile_file
@@ -16,5 +18,5 @@ from infrakit.cli.source import EXAMPLES
 @click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
 @click.option("--example", type=click.Choice(EXAMPLES), help="Compile an embedded example instead of a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(**options):
+def command(**options: Any) -> int:
     return compile_file(**options)

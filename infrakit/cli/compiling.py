@@ -9,7 +9,7 @@ from infrakit.cli import source
 from infrakit.cli.report import Report
 from infrakit.emit import emit, stencil
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, UsageProblem
-from infrakit.model import Deployment
+from infrakit.model import Deployment, Fleet
 from infrakit.resolve.world import HOST_TOKEN
 from infrakit.system import secrets, stamp, tree
 from infrakit.system.files import locked, plain_errors, sync
@@ -108,7 +108,7 @@ def _take_away(departed: list[str], output: str, force: bool, report: Report) ->
 
 
 def _plans(
-    fleet, output: str, host: str | None, force: bool, report: Report
+    fleet: Fleet, output: str, host: str | None, force: bool, report: Report
 ) -> Iterator[tuple[Deployment, tree.TreePlan]]:
     """Each host with what it takes to bring its folder up to date, one at a time: a fleet need not fit in memory."""
     known = False
@@ -137,7 +137,7 @@ def _plans(
         raise UsageProblem(f"there is no host {host} in the file")
 
 
-def _departed(fleet, output: str) -> list[str]:
+def _departed(fleet: Fleet, output: str) -> list[str]:
     """Folders of hosts that have left the file, of this project only."""
     names = fleet.deployments.names()
     with os.scandir(output) as entries:

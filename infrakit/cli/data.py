@@ -55,9 +55,9 @@ def _volume_lines(
     """(host, line) for each volume that a host reads no more, or reads now. `volumes`: of each host before, and after;
     `former`: what a host was called before."""
     hosts = {name: both for name, both in volumes.items() if name not in former.values()}
-    for name, before in former.items():
+    for name, earlier in former.items():
         if name in hosts:
-            hosts[name] = hosts[name][0] | volumes.get(before, (frozenset(), frozenset()))[0], hosts[name][1]
+            hosts[name] = hosts[name][0] | volumes.get(earlier, (frozenset(), frozenset()))[0], hosts[name][1]
     kept = {volume: host for host, (before, after) in hosts.items() for volume in before - after}
     lines = []
     for host, (before, after) in hosts.items():

@@ -17,7 +17,7 @@ from infrakit.system.machine import Machine
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(file, yes, dry_run, as_json):
+def command(file: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     project = compiled(here.running(file)).fleet.name
     ours = all_here(Machine()).get(project, Belongings(project))
     return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json)

@@ -1,6 +1,7 @@
 """infrakit explain: what a key means, or why a value of a compiled file is what it is."""
 
 import json
+from collections.abc import Mapping
 
 import click
 
@@ -10,6 +11,7 @@ from infrakit.cli.talk import result, result_json
 from infrakit.config.keys import key_facts
 from infrakit.emit import emit, trace
 from infrakit.errors import UsageProblem
+from infrakit.model import Origin
 
 
 @click.command(
@@ -21,7 +23,7 @@ from infrakit.errors import UsageProblem
 @click.option("--host", metavar="NAME", help="The host; the first one where nothing is said.")
 @click.option("--example", type=click.Choice(source.EXAMPLES), help="Explain an embedded example.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(what, file, host, example, as_json):
+def command(what: str, file: str | None, host: str | None, example: str | None, as_json: bool) -> None:
     if ":" in what:
         name, _, path = what.partition(":")
         _explain_value(name, path, file, host, example, as_json)
@@ -46,7 +48,9 @@ def _explain_key(key: str, as_json: bool) -> None:
         result(f"  keys: {', '.join(facts['keys'])}")
 
 
-def _explain_value(name: str, path: str, file, host, example, as_json: bool) -> None:
+def _explain_value(
+    name: str, path: str, file: str | None, host: str | None, example: str | None, as_json: bool
+) -> None:
     compiled = source.compiled(source.find(file, example))
     deployment = next((item for item in compiled.fleet.deployments if host in (None, item.host)), None)
     if deployment is None:
@@ -78,6 +82,6 @@ def _explain_value(name: str, path: str, file, host, example, as_json: bool) -> 
     )
 
 
-def _under(found, path: str) -> str:
+def _under(found: Mapping[str, Origin], path: str) -> str:
     """The first leaf below `path`, for a path that leads to a block."""
     return next((leaf for leaf in found if leaf.startswith(f"{path}.")), "")

@@ -28,7 +28,7 @@ from infrakit.system.machine import Machine
 @here.FILE
 @here.OUTPUT
 @click.option("--json", "as_json", is_flag=True, help="Print what was written, without values, as JSON.")
-def export_secrets(host, target, file, output, as_json):
+def export_secrets(host: str, target: str | None, file: str | None, output: str | None, as_json: bool) -> None:
     found = here.find(file)
     fleet = source.compiled(found)
     deployment = here.named(fleet, host)
@@ -69,7 +69,7 @@ def export_secrets(host, target, file, output, as_json):
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def import_secrets(exported_file, file, yes, dry_run, as_json):
+def import_secrets(exported_file: str, file: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
     only_ours(exported_file)
     found = exported.read(read_input(exported_file, exported.MOST_BYTES), exported_file)

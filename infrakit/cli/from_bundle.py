@@ -13,6 +13,7 @@ from infrakit.cli.bundle_verify import checked, say_who
 from infrakit.cli.talk import say
 from infrakit.cli.trust import trust
 from infrakit.errors import MachineUnfit, UsageProblem
+from infrakit.host.facts import Facts
 from infrakit.lock import LockFile
 from infrakit.model import Deployment
 from infrakit.stack.bundle import Source, pins, space, system_of
@@ -37,6 +38,8 @@ OPTIONS = (
     click.option("--allow-unsigned", is_flag=True, help="Take a bundle that nobody signed."),
     click.option("--allow-downgrade", is_flag=True, help="Take a bundle that is older than the one before."),
 )
+
+__loader__: Any  # of a zipapp, our own (packaging/zip_start.py)
 
 
 def options(function: Any) -> Any:
@@ -109,7 +112,7 @@ class Bundle:
                 )
             return content.small(path)
 
-    def brought(self, deployment: Deployment, facts: Any, machine: Machine) -> Brought:
+    def brought(self, deployment: Deployment, facts: Facts, machine: Machine) -> Brought:
         """What of this host's need is in it, and what it takes once it is unpacked. MachineUnfit where it is for other
         machines."""
         made_for = self.source.manifest.architectures

@@ -21,7 +21,9 @@ SCHEMA = os.path.join(".infrakit", "infrakit.schema.json")
 @click.option("--tls", type=click.Choice(["acme", "internal", "files", "tunnel"]), help="Where certificates come from.")
 @click.option("--admin", metavar="USER", help="The user who may open everything.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file, domain, pattern, tls, admin, as_json):
+def command(
+    file: str, domain: str | None, pattern: str | None, tls: str | None, admin: str | None, as_json: bool
+) -> None:
     if os.path.lexists(file):
         raise UsageProblem(f"{file} is there already", "edit it, or name another with -f")
     domain = domain or _ask("domain", "home.example.org")

@@ -18,6 +18,7 @@ from infrakit.cli.terminal import ask, ask_hidden, has_terminal
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.config.sample import sample
 from infrakit.emit import emit
+from infrakit.emit.authentik import portal
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.host.docker import KEY, REPOSITORY, engine_steps
 from infrakit.host.facts import Facts
@@ -29,11 +30,13 @@ from infrakit.stack.bundle import from_packages, remembered, system_of
 from infrakit.stack.install import plan_install, program_steps
 from infrakit.stack.layout import CONFIGURATION, PACKAGES, secrets_folder
 from infrakit.stack.secrets import Given
-from infrakit.stack.sign_in import Link, first_user, never_came, portal, sign_in_link
+from infrakit.stack.sign_in import Link, first_user, never_came, sign_in_link
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
 from infrakit.system.machine import Machine
 from infrakit.system.proxies import of_daemon
+
+__loader__: Any  # of a zipapp, our own (packaging/zip_start.py)
 
 
 @click.command(
@@ -89,23 +92,23 @@ from infrakit.system.proxies import of_daemon
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def command(
-    file,
-    domain,
-    pattern,
-    tls,
-    admin,
-    host,
-    docker_repository,
-    docker_key,
-    docker_from,
-    packages,
-    secrets,
-    accept,
-    yes,
-    dry_run,
-    as_json,
-    **flags,
-):
+    file: str | None,
+    domain: str | None,
+    pattern: str | None,
+    tls: str | None,
+    admin: str | None,
+    host: str | None,
+    docker_repository: str,
+    docker_key: str,
+    docker_from: str,
+    packages: str | None,
+    secrets: tuple[str, ...],
+    accept: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     bundle = from_bundle.found(**flags, quiet=as_json)
     answers = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
     found = bundle.file() if bundle and not file and not any(answers.values()) else _source(file, answers)
@@ -205,7 +208,7 @@ def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
     return source.Source("", source.FILE, content, read_blueprint, [])
 
 
-def _locked(found: source.Source, facts: Any) -> Mapping[str, LockedPackage]:
+def _locked(found: source.Source, facts: Facts) -> Mapping[str, LockedPackage]:
     """What the lock says of Docker's packages for this system."""
     if found.lock is None:
         return {}

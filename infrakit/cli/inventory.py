@@ -22,7 +22,7 @@ MOST_BYTES = 1 << 26
         "made: bundle create --inventory FILE."
     )
 )
-def command():
+def command() -> int:
     machine = Machine()
     facts = facts_of(record(machine))
     chains: set[tuple[str, ...]] = set()

@@ -69,7 +69,15 @@ What stands there already is kept. Keep the lock in git: with it, the same file 
     help="The key that signs it; Docker's own where nothing is said.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file, upgrade, check, systems, docker_repository, docker_key, as_json):
+def command(
+    file: str | None,
+    upgrade: str | None,
+    check: bool,
+    systems: tuple[str, ...],
+    docker_repository: str,
+    docker_key: str,
+    as_json: bool,
+) -> int:
     if check and (upgrade or systems):
         raise UsageProblem(
             "--check changes nothing: it goes with neither --upgrade nor --system",

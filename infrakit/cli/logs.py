@@ -17,7 +17,7 @@ from infrakit.system.machine import Machine
 )
 @here.RUNNING
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(service, lines, file, as_json):
+def command(service: str | None, lines: int, file: str | None, as_json: bool) -> None:
     project = compiled(here.running(file)).fleet.name
     engine = Machine().engine
     containers = engine.containers(project)

@@ -32,13 +32,13 @@ LONGEST_S = 7 * 86400
 @click.option("--for", "seconds", type=click.IntRange(1, LONGEST_S), help="End by itself after so many seconds.")
 @here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
-def command(service, port, seconds, file, host):
+def command(service: str, port: int | None, seconds: int | None, file: str | None, host: str | None) -> None:
     need_root()
     deployment = here.deployment_of(compiled(here.running(file)), host)
     machine = Machine()
     way = way_in(deployment, service)
 
-    def target():
+    def target() -> list[tuple[str, int]]:
         return [(address, way.port) for address in machine.engine.addresses(way.container)]
 
     if not target():

@@ -5,6 +5,10 @@ click's declaration in compile.py is the definition; a test holds this table aga
 
 from infrakit.cli.source import EXAMPLES
 
+MYPY = False
+if MYPY:
+    from typing import Any  # nothing that a start would pay for
+
 VALUES = {
     "-f": "file",
     "--file": "file",
@@ -16,9 +20,15 @@ VALUES = {
 FLAGS = {"--check": "check", "--diff": "diff", "--no-secrets": "no_secrets", "--force": "force", "--json": "as_json"}
 
 
-def compile_options(words: list[str]) -> dict | None:
+def compile_options(words: list[str]) -> "dict[str, Any] | None":
     """Keyword arguments of `compile_file`, or None where click has to say what the words mean."""
-    options = {"file": None, "output": "build", "host": None, "example": None, **dict.fromkeys(FLAGS.values(), False)}
+    options: dict[str, Any] = {
+        "file": None,
+        "output": "build",
+        "host": None,
+        "example": None,
+        **dict.fromkeys(FLAGS.values(), False),
+    }
     rest = iter(words)
     for word in rest:
         if word in FLAGS:

@@ -50,7 +50,16 @@ SIGNS = {"error": "!", "warning": "~", "note": "-"}
 @ACCEPT
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @click.option("--dry-run", is_flag=True, help="With --fix: change nothing; print the plan.")
-def command(file, host, recorded, as_json, fix, accept, yes, dry_run):
+def command(
+    file: str | None,
+    host: str | None,
+    recorded: bool,
+    as_json: bool,
+    fix: bool,
+    accept: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+) -> int:
     bundle = glimpsed()
     file_here = bundle.file() if bundle and not file else _file(file)
     found = compiled(file_here)

@@ -36,15 +36,18 @@ VERBS = {
 class Verbs(click.Group):
     """A group that imports a verb's module only when the verb is called."""
 
-    def list_commands(self, context):
+    def list_commands(self, context: click.Context) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, context, name):
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        return __import__(f"infrakit.cli.{name.replace('-', '_')}", fromlist=["command"]).command
+        found: click.Command = __import__(f"infrakit.cli.{name.replace('-', '_')}", fromlist=["command"]).command
+        return found
 
-    def resolve_command(self, context, arguments):
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = arguments[0] if arguments else ""
         if name and not name.startswith("-") and name not in VERBS:
             from infrakit.config.check import nearest
@@ -53,7 +56,7 @@ class Verbs(click.Group):
             context.fail(f"there is no verb {name}" + (f"; did you mean {close}?" if close else ""))
         return super().resolve_command(context, arguments)
 
-    def format_commands(self, context, formatter):
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs, without importing one of them."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -66,7 +69,7 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(VERSION, prog_name="infrakit", message="%(prog)s %(version)s")
-def program():
+def program() -> None:
     pass
 
 

@@ -20,7 +20,7 @@ from infrakit.system.machine import Machine
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(service, file, host, yes, dry_run, as_json):
+def command(service: str | None, file: str | None, host: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     deployment = here.deployment_of(compiled(here.running(file)), host)
     names = {
         item.name: [container.name for container in item.containers if not container.one_shot]

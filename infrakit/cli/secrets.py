@@ -23,7 +23,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as
 
 
 @click.group(name="secrets", help="Set the secrets that only you have, and list all of them.")
-def command():
+def command() -> None:
     pass
 
 
@@ -36,7 +36,7 @@ command.add_command(import_secrets)
 @here.FILE
 @here.OUTPUT
 @JSON
-def list_secrets(host, file, output, as_json):
+def list_secrets(host: str | None, file: str | None, output: str | None, as_json: bool) -> None:
     found = []
     for deployment, place in _meant(host, file, output):
         found += secrets.states(place, deployment.host, deployment.secrets)
@@ -60,7 +60,7 @@ def list_secrets(host, file, output, as_json):
 @here.FILE
 @here.OUTPUT
 @JSON
-def set_secret(name, host, file, output, as_json):
+def set_secret(name: str, host: str | None, file: str | None, output: str | None, as_json: bool) -> None:
     places, known = [], set()
     for deployment, place in _meant(host, file, output):
         users = {spec.name for spec in deployment.secrets if spec.kind == "user"}

@@ -19,7 +19,7 @@ from infrakit.system.machine import Machine
 @click.argument("user", required=False)
 @here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
-def command(user, file, host):
+def command(user: str, file: str | None, host: str | None) -> None:
     need_root()
     deployment = here.deployment_of(compiled(here.running(file)), host)
     machine = Machine()

@@ -10,6 +10,7 @@ from infrakit.cli.source import compiled
 from infrakit.cli.talk import result, result_json
 from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
+from infrakit.machine import Container
 from infrakit.model import Deployment
 from infrakit.stack.far_doors import problems
 from infrakit.stack.networks import as_drawn
@@ -23,7 +24,7 @@ from infrakit.system.machine import Machine
 @here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file, host, as_json):
+def command(file: str | None, host: str | None, as_json: bool) -> int:
     deployment = here.deployment_of(compiled(here.running(file)), host)
     rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), Machine())
     if as_json:
@@ -37,7 +38,7 @@ def command(file, host, as_json):
     return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
 
 
-def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machine: Any) -> list[tuple[Any, ...]]:
+def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machine: Machine) -> list[tuple[Any, ...]]:
     """(service, container, how it is in words, whether that is well, image) of each container that is wanted, and of
     each other host that a door leads to."""
     containers = {item.service: item for item in machine.engine.containers(deployment.name)}
@@ -55,7 +56,7 @@ def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machi
     return rows
 
 
-def _state(container: Any, wanted: Wanted) -> str:
+def _state(container: Container | None, wanted: Wanted) -> str:
     if container is None:
         return "not there"
     if wanted.one_shot and container.state == "exited":

@@ -32,7 +32,7 @@ from infrakit.system.machine import Machine
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(keep_data, yes, dry_run, as_json):
+def command(keep_data: bool, yes: int, dry_run: bool, as_json: bool) -> int:
     if not dry_run:
         need_root()
     machine = Machine()

@@ -1,5 +1,7 @@
 """infrakit up: bring this host's stack up, or up to date, and wait until it is healthy."""
 
+from typing import Any
+
 import click
 
 from infrakit.cli import from_bundle, here
@@ -24,7 +26,9 @@ from infrakit.system.machine import Machine
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(file, host, accept, yes, dry_run, as_json, **flags):
+def command(
+    file: str | None, host: str | None, accept: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool, **flags: Any
+) -> int:
     bundle = from_bundle.found(**flags, quiet=as_json)
     source = here.find(file)
     found = compiled(source)

@@ -15,7 +15,7 @@ from infrakit.errors import InfraKitError
     "-f", "--file", metavar="FILE", help="The file to check; infrakit.yaml in this folder where nothing is said."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file, as_json):
+def command(file: str | None, as_json: bool) -> None:
     found = source.find(file, None)
     compiled = source.compiled(found)
     _ask_again(compiled.locate)

@@ -106,10 +106,10 @@ def config_hashes(service: Service, networks: Sequence[Network], read: Sequence[
 def _sha256() -> Any:
     """The interpreter's own SHA-256 where it has one: `import hashlib` loads OpenSSL, a tenth of a whole compile."""
     try:
-        from _sha2 import sha256  # type: ignore[import-not-found]  # CPython's own, typeshed has no stub
+        from _sha2 import sha256  # CPython's own
     except ImportError:
         try:
-            from _sha256 import sha256  # type: ignore[import-not-found]  # the same, before 3.12
+            from _sha256 import sha256  # the same, before 3.12
         except ImportError:
             from hashlib import sha256
     return sha256()

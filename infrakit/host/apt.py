@@ -2,9 +2,10 @@
 what was broken off."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
+from infrakit.machine import Done, Machine
 from infrakit.plan import Action, Event, Remove, RemoveTree, Run
 from infrakit.plan.model import Tell
 from infrakit.plan.unflushed import begin, broken_off, finish
@@ -28,7 +29,7 @@ BUSY = ("could not get lock", "locked by", "unable to lock", "unable to acquire"
 """What apt and dpkg say where another holds a lock."""
 
 
-def patiently(machine: Any, tell: Tell, words: Sequence[str], timeout_s: int, remedy: str) -> None:
+def patiently(machine: Machine, tell: Tell, words: Sequence[str], timeout_s: int, remedy: str) -> None:
     """Run apt or dpkg, again while somebody else is at it; MachineUnfit where it fails."""
     until = machine.monotonic() + LONGEST_WAIT_S
     while True:
@@ -47,11 +48,11 @@ def patiently(machine: Any, tell: Tell, words: Sequence[str], timeout_s: int, re
         raise MachineUnfit(f"{' '.join(words[:1])}: {problem_of(done)}", remedy)
 
 
-def problem_of(done: Any) -> str:
+def problem_of(done: Done) -> str:
     """The line that says what went wrong: apt's and dpkg's errors begin with a word for it; warnings come after."""
     said = [line.strip() for line in (done.err + "\n" + done.out).splitlines() if line.strip()]
     errors = [line for line in said if line.startswith(("E: ", "dpkg: error", "Err:"))]
-    return (errors or said[-1:] or [f"exit code {done.code}"])[0].removeprefix("E: ")
+    return str((errors or said[-1:] or [f"exit code {done.code}"])[0]).removeprefix("E: ")
 
 
 class Finish(NamedTuple):
@@ -65,7 +66,7 @@ class Finish(NamedTuple):
 
     in_use: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         new = [] if machine.listing(self.in_use) else torn(machine)
         if new:
             done = machine.run(("dpkg", "--force-remove-reinstreq", "--purge", *new), timeout_s=INSTALL_S)
@@ -74,14 +75,14 @@ class Finish(NamedTuple):
         patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
         finish(machine, INSTALLING, *WRITTEN)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return "remove new packages that a power cut came into, and run dpkg --configure -a"
 
 
-def torn(machine: Any) -> list[str]:
+def torn(machine: Machine) -> list[str]:
     """New packages that were being installed when the machine went off."""
     return [name for names in broken_off(machine, INSTALLING) for name in names.split()]
 
@@ -92,7 +93,7 @@ class Refresh(NamedTuple):
 
     source: str = ""
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         remedy = "is the network up, and does DNS work? see: apt-get update"
         _drop_torn_lists(machine)
         begin(machine, REFRESHING, "lists")
@@ -114,14 +115,14 @@ class Refresh(NamedTuple):
             patiently(machine, tell, (*APT, *alone, "-o", "APT::Update::Error-Mode=any", "update"), UPDATE_S, remedy)
         finish(machine, REFRESHING, LISTS)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return "run apt-get update"
 
 
-def _drop_torn_lists(machine: Any) -> None:
+def _drop_torn_lists(machine: Machine) -> None:
     """Remove lists that a power cut may have torn. apt does not flush them, and believes what is there: an empty
     InRelease stops it, with an empty Packages it finds no package, and as long as the archive does not change it
     fetches neither again (apt 2.6, 3.0: tried).
@@ -141,14 +142,14 @@ class Index(NamedTuple):
 
     folder: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.make_folder(f"{self.folder}/lists/partial")
         machine.write(f"{self.folder}/sources.list", f"deb [trusted=yes] file:{self.folder} ./\n".encode())
         patiently(
             machine, tell, (*APT, *alone(self.folder), "update"), UPDATE_S, f"see what apt says about {self.folder}"
         )
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -201,7 +202,7 @@ class Install(NamedTuple):
     data: tuple[str, ...] = ()
     effects: tuple[Action, ...] = ()
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
         remedy = "see what apt says: apt-get install " + " ".join(self.packages[:3])
         if self.files:
@@ -220,7 +221,7 @@ class Install(NamedTuple):
         finally:
             finish(machine, INSTALLING, *WRITTEN)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         new, _ = self._simulated(machine)
         groups = [
             Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}"))
@@ -235,14 +236,14 @@ class Install(NamedTuple):
         # The last is taken back first.
         return (*data, *folders, *groups, purge(new), *effects)
 
-    def _simulated(self, machine: Any) -> tuple[list[str], list[str]]:
+    def _simulated(self, machine: Machine) -> tuple[list[str], list[str]]:
         """Packages that would come, and are not there in another version; and those that would go."""
         lines = machine.run(self._words(machine, "--simulate", "install"), timeout_s=120).out.splitlines()
         new = {line.split()[1] for line in lines if line.startswith("Inst ") and "[" not in line.partition("(")[0]}
         removed = {line.split()[1] for line in lines if line.startswith(("Remv ", "Purg "))}
         return sorted(new), sorted(removed - new)
 
-    def _words(self, machine: Any, *verb: str) -> tuple[str, ...]:
+    def _words(self, machine: Machine, *verb: str) -> tuple[str, ...]:
         if not self.files:
             return (*APT, *verb, "--no-install-recommends", *self.packages)
         if machine.exists(f"{self.files}/Packages"):
@@ -258,7 +259,7 @@ class Install(NamedTuple):
     def text(self) -> str:
         return f"install {' '.join(self.packages)}" + (f" from {self.files}" if self.files else "")
 
-    def foretold(self, machine: Any) -> tuple[str, ...]:
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
         _, removed = self._simulated(machine)
         return (self.text(), *([f"which apt would remove {', '.join(removed)} for: refused"] if removed else []))
 
@@ -268,7 +269,7 @@ class Installed(NamedTuple):
 
     packages: tuple[str, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         done = machine.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *self.packages))
         found = dict(line.split(" ", 1) for line in done.out.splitlines() if " " in line)
         return all(found.get(name) == "installed" for name in self.packages)
@@ -280,7 +281,7 @@ class Installed(NamedTuple):
 class NothingHalf(NamedTuple):
     """dpkg has nothing to finish, and every installation of ours came to its end."""
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         done = machine.run(("dpkg", "--audit"))
         return done.code == 0 and not done.out.strip() and not machine.exists(INSTALLING)
 
@@ -288,7 +289,7 @@ class NothingHalf(NamedTuple):
         return "dpkg has nothing to finish"
 
 
-def newer_files(machine: Any, folder: str, wanted: Sequence[str]) -> list[str]:
+def newer_files(machine: Machine, folder: str, wanted: Sequence[str]) -> list[str]:
     """The .deb files of a folder that are for this processor, and not installed in that version or a later one.
 
     MachineUnfit where there is none at all, or one cannot be read.
@@ -308,10 +309,10 @@ def newer_files(machine: Any, folder: str, wanted: Sequence[str]) -> list[str]:
     return found
 
 
-def _has(machine: Any, package: str, version: str) -> bool:
+def _has(machine: Machine, package: str, version: str) -> bool:
     done = machine.run(("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", package))
     state, _, installed = done.out.partition(" ")
-    return (
+    return bool(
         done.code == 0
         and state == "installed"
         and machine.run(("dpkg", "--compare-versions", installed, "ge", version)).code == 0

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.apt import Finish, Install, Installed, NothingHalf, Refresh
+from infrakit.host.facts import Facts
 from infrakit.host.forwarding import Forwarding
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
+from infrakit.machine import Machine
 from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Unless, Write
 from infrakit.plan.actions import put_back
 from infrakit.plan.model import Tell
@@ -108,7 +110,7 @@ class FetchKey(NamedTuple):
     fingerprint: str
     path: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         content = machine.fetch(self.url)
         found = fingerprints(content)
         if found != [self.fingerprint]:
@@ -119,7 +121,7 @@ class FetchKey(NamedTuple):
             )
         machine.write(self.path, content, 0o644)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return put_back(machine, self.path, None)
 
     def text(self) -> str:
@@ -132,7 +134,7 @@ class KeyIs(NamedTuple):
     path: str
     fingerprint: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return fingerprints(machine.read(self.path) or b"") == [self.fingerprint]
 
     def text(self) -> str:
@@ -153,7 +155,7 @@ def source_file(row: Row, architecture: str, repository: str) -> bytes:
 
 
 def engine_steps(
-    facts: Any,
+    facts: Facts,
     *,
     repository: str = REPOSITORY,
     key: str = KEY,
@@ -191,7 +193,7 @@ def engine_steps(
     return (*finish, *steps)
 
 
-def own_steps(facts: Any, settings: Mapping[str, Any] = SETTINGS) -> tuple[Step, ...]:
+def own_steps(facts: Facts, settings: Mapping[str, Any] = SETTINGS) -> tuple[Step, ...]:
     """The distribution's own packages, from the sources that the machine has."""
     row = row_for(facts.distribution, facts.codename, facts.architecture)
     if not row.own:
@@ -211,7 +213,7 @@ def compose_package(origin: str, distribution: str) -> str:
     return ""
 
 
-def compose_steps(facts: Any, files: str = "") -> tuple[Step, ...]:
+def compose_steps(facts: Facts, files: str = "") -> tuple[Step, ...]:
     """Compose for an engine that has none, from where the engine came."""
     package = compose_package(facts.docker_origin, facts.distribution)
     if not package:
@@ -223,7 +225,7 @@ def compose_steps(facts: Any, files: str = "") -> tuple[Step, ...]:
 
 
 def docker_steps(
-    facts: Any,
+    facts: Facts,
     *,
     repository: str = REPOSITORY,
     key: str = KEY,
@@ -241,7 +243,7 @@ def docker_steps(
     )
 
 
-def _settings(facts: Any, settings: Mapping[str, Any]) -> Step:
+def _settings(facts: Facts, settings: Mapping[str, Any]) -> Step:
     """Those that a daemon.json has already stay as they are."""
     before = json.loads(facts.daemon_json) if facts.daemon_json.strip() else {}
     ours = {name: value for name, value in settings.items() if name not in before}
@@ -257,7 +259,7 @@ def _settings(facts: Any, settings: Mapping[str, Any]) -> Step:
 
 
 def _packages(
-    facts: Any, names: tuple[str, ...], *before: Action, files: str = "", locked: Mapping[str, LockedPackage] = {}
+    facts: Facts, names: tuple[str, ...], *before: Action, files: str = "", locked: Mapping[str, LockedPackage] = {}
 ) -> Step:
     packages = (*names, *(HELPERS if facts.apparmor else HELPERS[:-1]))
     install = Install(
@@ -280,7 +282,7 @@ def exact(packages: Sequence[str], locked: Mapping[str, LockedPackage]) -> tuple
     return tuple(f"{name}={locked[name].version}" if name in locked else name for name in packages)
 
 
-def source_steps(facts: Any, repository: str, key: str) -> tuple[Step, ...]:
+def source_steps(facts: Facts, repository: str, key: str) -> tuple[Step, ...]:
     """Docker's repository, and it alone: apt refuses all sources where two of them name different keys for one
     place."""
     row = row_for(facts.distribution, facts.codename, facts.architecture)

@@ -141,7 +141,9 @@ def packages(recording: Recording) -> dict[str, Any]:
         "reboot_required": any(
             path in recording.files for path in ("/run/reboot-required", "/var/run/reboot-required")
         ),
-        "unattended_upgrades": "unattended-upgrades" in installed and bool(automatic) and automatic[1] not in ("0", ""),
+        "unattended_upgrades": "unattended-upgrades" in installed
+        and automatic is not None
+        and automatic[1] not in ("0", ""),
         "docker_kept_back": kept_back,
         "other_engines": tuple(
             sorted({name for unit, name in OTHER_ENGINES.items() if unit in active_units(recording)})

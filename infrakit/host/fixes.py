@@ -2,11 +2,13 @@
 stub of port 53."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.host.checks.memory import CMDLINE
+from infrakit.host.facts import Facts
+from infrakit.machine import Machine
 from infrakit.plan import Action, Answers, FileIs, Plan, Run, Step, Write
 from infrakit.plan.actions import put_back
 from infrakit.plan.model import Event, Tell
@@ -22,7 +24,7 @@ RESOLV, STUB_RESOLV, REAL_RESOLV = (
 LONGEST_SYNC_S, PAUSE_S = 60, 1.0
 
 
-def plan_fixes(facts: Any, findings: Sequence[Finding]) -> Plan:
+def plan_fixes(facts: Facts, findings: Sequence[Finding]) -> Plan:
     """One step for each kind of fix that the findings name."""
     asked = dict.fromkeys(finding.fix for finding in findings if finding.fix)
     makers = {"memory-cgroup": _memory_cgroup, "clock": _clock, "dns-stub": _dns_stub}
@@ -35,7 +37,7 @@ class LineAsks(NamedTuple):
     path: str
     words: tuple[str, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return set(self.words) <= set((machine.read(self.path) or b"").decode("utf-8", "replace").split())
 
     def text(self) -> str:
@@ -48,7 +50,7 @@ class AskKernel(NamedTuple):
     path: str
     words: tuple[str, ...]
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         before = machine.read(self.path)
         if before is None:
             raise MachineUnfit(f"cannot read {self.path}", "is the boot partition mounted? see: findmnt /boot/firmware")
@@ -59,7 +61,7 @@ class AskKernel(NamedTuple):
         machine.write(self.path, self._asking(before), mode)
         tell(Event("note", "", "reboot for it to count"))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         before = machine.read(self.path) or b""
         added = tuple(word for word in self.words if word not in before.decode("utf-8", "replace").split())
         return (
@@ -79,7 +81,7 @@ class AskKernel(NamedTuple):
 class ClockIsSet(NamedTuple):
     """A time server has set the clock, and keeps it."""
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         said = machine.run(("timedatectl", "show")).out.splitlines()
         return {"NTP=yes", "NTPSynchronized=yes"} <= set(said)
 
@@ -90,7 +92,7 @@ class ClockIsSet(NamedTuple):
 class SetClock(NamedTuple):
     """Let systemd ask a time server, and wait for its answer."""
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         Run(("timedatectl", "set-ntp", "true"), 30, "apt-get install systemd-timesyncd").do(machine, tell)
         until = machine.monotonic() + LONGEST_SYNC_S
         while not ClockIsSet().holds(machine):
@@ -101,7 +103,7 @@ class SetClock(NamedTuple):
                 )
             machine.sleep(PAUSE_S)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         is_on = "NTP=yes" in machine.run(("timedatectl", "show")).out.splitlines()
         return () if is_on else (Run(("timedatectl", "set-ntp", "false"), 30),)
 
@@ -115,14 +117,14 @@ class Leads(NamedTuple):
     path: str
     target: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return str(machine.target(self.path)) == self.target
 
     def text(self) -> str:
         return f"{self.path} leads to {self.target}"
 
 
-def _memory_cgroup(facts: Any) -> Step:
+def _memory_cgroup(facts: Facts) -> Step:
     words = tuple(CMDLINE.split())
     return Step(
         "memory limits",
@@ -132,11 +134,11 @@ def _memory_cgroup(facts: Any) -> Step:
     )
 
 
-def _clock(facts: Any) -> Step:
+def _clock(facts: Facts) -> Step:
     return Step("clock", "the clock", (ClockIsSet(),), (SetClock(),))
 
 
-def _dns_stub(facts: Any) -> Step:
+def _dns_stub(facts: Facts) -> Step:
     """The stub goes before the link is changed back: the last thing that is undone is the first that was done."""
     restart = ("systemctl", "restart", "systemd-resolved.service")
     point, back = ("ln", "-sfn", REAL_RESOLV, RESOLV), ("ln", "-sfn", STUB_RESOLV, RESOLV)

@@ -6,8 +6,9 @@ on. Source: docs.docker.com/engine/network/packet-filtering-firewalls, 2026; wha
 after a purge.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from infrakit.machine import Machine
 from infrakit.plan import Action, Run
 from infrakit.plan.model import Tell
 
@@ -28,10 +29,10 @@ OPEN = "| sed 's/^:FORWARD DROP/:FORWARD ACCEPT/' "
 class Forwarding(NamedTuple):
     """The engine changes it, not we: doing this does nothing."""
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         return None
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         closed = (
             [Run(("sh", "-c", CLOSE), title="no forwarding of packets, as before Docker")]
             if machine.read(SWITCH) == b"0\n"
@@ -43,7 +44,7 @@ class Forwarding(NamedTuple):
         return "let the engine forward packets"
 
 
-def _sweep(machine: Any, family: str) -> Run:
+def _sweep(machine: Machine, family: str) -> Run:
     """Docker's rules go; FORWARD lets through what it let through before."""
     dropped = machine.run((family, "-S", "FORWARD")).out.startswith("-P FORWARD DROP")
     return Run(

@@ -7,7 +7,9 @@ shown.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from infrakit.machine import Machine
 
 MOST_CHARACTERS = 1 << 16
 TIMEOUT_S, LOOKUP_TIMEOUT_S = 20, 5
@@ -170,7 +172,7 @@ class Recording(NamedTuple):
         return self.commands.get(" ".join(words), (NOT_FOUND, ""))
 
 
-def record(machine: Any, names: Sequence[str] = ()) -> Recording:
+def record(machine: Machine, names: Sequence[str] = ()) -> Recording:
     """Read all files and run all commands; `names` are hostnames to look up. The only function here that asks a
     machine."""
     contents = ((path, machine.read(path)) for path in FILES)

@@ -76,8 +76,9 @@ def updated(old: Lock, wanted: Mapping[str, Iterable[str]], asked: "Mapping[str,
     for name, architectures in wanted.items():
         before, now = old.images.get(name), asked.get(name)
         known = {**(before.images if before else {}), **(now.images if now else {})}
-        # type: ignore[union-attr]
-        images[name] = (now or before)._replace(images={item: known[item] for item in sorted(architectures)})
+        locked = now or before
+        assert locked is not None, "what is wanted, and was not there, was asked for"
+        images[name] = locked._replace(images={item: known[item] for item in sorted(architectures)})
     return old._replace(images=images)
 
 

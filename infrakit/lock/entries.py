@@ -18,7 +18,7 @@ class LockedName(NamedTuple):
     """What a name stood for when it was locked. `index` is the digest that its tag led to; `images` by dpkg's word for
     the processor."""
 
-    index: str
+    index: str  # type: ignore[assignment]  # a tuple has a method of that name
     images: Mapping[str, LockedImage]
 
 

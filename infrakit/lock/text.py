@@ -97,7 +97,9 @@ def _is_right(lock: Lock) -> bool:
     )
     return bool(
         all(map(DIGEST.fullmatch, digests))
-        and all(0 <= item.size_bytes < LARGEST for item in (*parts, *found))
+        and all(
+            0 <= size < LARGEST for size in (*(part.size_bytes for part in parts), *(item.size_bytes for item in found))
+        )
         and all(
             REFERENCE.fullmatch(name) and locked.images and set(locked.images) <= set(ARCHITECTURES)
             for name, locked in lock.images.items()
@@ -120,7 +122,7 @@ def _tree(text: str) -> dict[str, Any]:
         depth = (len(line) - len(body)) // 2
         key, value = (body[:-1], None) if body.endswith(":") else body.split(": ", 1)
         del levels[depth + 1 :]
-        levels[depth][key.strip('"')] = {} if value in (None, "{}") else value.strip('"')  # type: ignore[union-attr]
+        levels[depth][key.strip('"')] = {} if value in (None, "{}") else value.strip('"')
         if value is None:
             levels.append(levels[depth][key.strip('"')])
     return levels[0]

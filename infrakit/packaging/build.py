@@ -200,15 +200,16 @@ def _archive(path: str) -> None:
         build.update(name.encode() + b"\0" + hashlib.sha256(members[name]).digest())
     from infrakit import VERSION
 
+    starts = {}
     for name, source in (("__main__.py", "zip_main.py"), ("infrakit_start.py", "zip_start.py")):
         with open(os.path.join(HERE, source), encoding="utf-8") as file:
-            text = file.read()
-        build.update(text.encode())
-        members[name] = text.replace("@VERSION@", VERSION)
-    for name in ("__main__.py", "infrakit_start.py"):
-        members[name] = (
-            members[name].replace("@BUILD@", build.hexdigest()[:16]).replace("@NESTED@", " ".join(NESTED)).encode()
-        )
+            starts[name] = file.read()
+        build.update(starts[name].encode())
+    said = {"@VERSION@": VERSION, "@BUILD@": build.hexdigest()[:16], "@NESTED@": " ".join(NESTED)}
+    for name, text in starts.items():
+        for word, value in said.items():
+            text = text.replace(word, value)
+        members[name] = text.encode()
     with open(path, "wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -222,7 +223,7 @@ def _archive(path: str) -> None:
     os.chmod(path, 0o755)
 
 
-def _nest(members: dict) -> None:
+def _nest(members: dict[str, bytes]) -> None:
     """NESTED as one member, path -> source: every start reads the list of members, few read these."""
     found = {}
     for name in sorted(members):

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Machine
 from infrakit.plan.model import Action, Event, Probe, Tell
 from infrakit.plan.probes import holds
 
@@ -31,10 +33,10 @@ class Write(NamedTuple):
     mode: int = 0o644
     keys: tuple[tuple[str, str], ...] = ()
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.write(self.path, self.content, self.mode)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return put_back(machine, self.path, self.content, keys=self.keys)
 
     def text(self) -> str:
@@ -42,7 +44,7 @@ class Write(NamedTuple):
 
 
 def put_back(
-    machine: Any,
+    machine: Machine,
     path: str,
     content: bytes | None,
     *,
@@ -69,7 +71,7 @@ class PutBack(NamedTuple):
     words: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         current = machine.read(self.path, MOST_KEPT)
         if not self.wrote or state_of(current) in self.wrote:
             if self.before is None:
@@ -78,17 +80,17 @@ class PutBack(NamedTuple):
                 machine.write(self.path, self.before, self.mode)
             return
         rest = self._rest(current)
-        if rest != current:
+        if rest is not None and rest != current:
             machine.write(self.path, rest, machine.mode(self.path))
         tell(Event("note", "", self._words(current)))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"remove {self.path}" if self.before is None else f"put {self.path} back as it was"
 
-    def foretold(self, machine: Any) -> tuple[str, ...]:
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
         current = machine.read(self.path, MOST_KEPT)
         return (self.text() if not self.wrote or state_of(current) in self.wrote else self._words(current),)
 
@@ -122,7 +124,7 @@ def _without(text: str, keys: tuple[tuple[str, str], ...]) -> str:
     return text if len(kept) == len(found) else json.dumps(kept, indent=2) + "\n"
 
 
-def _missing(machine: Any, path: str) -> list[str]:
+def _missing(machine: Machine, path: str) -> list[str]:
     """The folders above a path that are not there, from the top down: who takes the path back takes those back that are
     empty then."""
     folders = path.split("/")[1:-1]
@@ -135,10 +137,10 @@ class Remove(NamedTuple):
 
     path: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.remove(self.path)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         before = machine.read(self.path, MOST_KEPT)
         return () if before is None else (PutBack(self.path, before, machine.mode(self.path), (NOTHING,)),)
 
@@ -152,10 +154,10 @@ class RemoveTree(NamedTuple):
 
     path: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.remove_tree(self.path)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -178,7 +180,7 @@ class Run(NamedTuple):
     takes_back: tuple[tuple[str, ...], ...] = ()
     title: str = ""
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         done = machine.run(self.words, timeout_s=self.timeout_s)
         if done.code:
             said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
@@ -188,7 +190,7 @@ class Run(NamedTuple):
             if line.startswith(NOTE):
                 tell(Event("note", "", line.removeprefix(NOTE)))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return tuple(Run(words, self.timeout_s) for words in self.takes_back)
 
     def text(self) -> str:
@@ -203,10 +205,10 @@ class EnableUnit(NamedTuple):
 
     name: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         Run(("systemctl", "enable", "--now", self.name), 120, f"see: journalctl -u {self.name} -n 50").do(machine, tell)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         enabled = machine.run(("systemctl", "is-enabled", self.name)).code == 0
         return () if enabled else (Run(("systemctl", "disable", "--now", self.name), 120),)
 
@@ -224,11 +226,11 @@ class Unless(NamedTuple):
     probe: Probe
     action: Action
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         if not holds(self.probe, machine):
             self.action.do(machine, tell)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -250,7 +252,7 @@ BYTES, TUPLES = ("content", "before"), ("words", "takes_back", "wrote", "keys")
 def record_of(action: Action) -> dict[str, Any]:
     """An action of this module as JSON."""
     kind = next(name for name, kind in KINDS.items() if type(action) is kind)
-    fields = dict(zip(type(action)._fields, action))  # type: ignore[attr-defined]
+    fields: dict[str, Any] = action._asdict()  # type: ignore[attr-defined]  # those of KINDS are named tuples
     for name in BYTES:
         if isinstance(fields.get(name), bytes):
             fields[name] = fields[name].decode("latin-1")
@@ -260,7 +262,7 @@ def record_of(action: Action) -> dict[str, Any]:
 def action_from(record: dict[str, Any]) -> Action:
     """The action that `record_of` wrote down. InfraKitError where it is none."""
     fields = dict(record)
-    kind = KINDS.get(fields.pop("kind", ""))
+    kind: Callable[..., Action] | None = KINDS.get(fields.pop("kind", ""))
     if kind is None:
         raise InfraKitError("the undo record holds what this InfraKit does not know", "use the version that wrote it")
     for name in BYTES:

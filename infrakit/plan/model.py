@@ -4,7 +4,9 @@
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from infrakit.machine import Machine
 
 
 class Event(NamedTuple):
@@ -27,7 +29,7 @@ Tell = Callable[[Event], None]
 class Probe(Protocol):
     """A question about the machine. `holds` changes nothing, and is asked before and after."""
 
-    def holds(self, machine: Any) -> bool: ...
+    def holds(self, machine: Machine) -> bool: ...
 
     def text(self) -> str: ...
 
@@ -36,9 +38,9 @@ class Action(Protocol):
     """One change. `do` raises InfraKitError where it cannot; `inverse` is asked before it, and says how to take it
     back."""
 
-    def do(self, machine: Any, tell: Tell) -> None: ...
+    def do(self, machine: Machine, tell: Tell) -> None: ...
 
-    def inverse(self, machine: Any) -> "tuple[Action, ...]": ...
+    def inverse(self, machine: Machine) -> "tuple[Action, ...]": ...
 
     def text(self) -> str: ...
 
@@ -47,7 +49,7 @@ class Action(Protocol):
 class Looking(Protocol):
     """An action whose extent only the machine knows: `foretold` says, before it is taken, what it would do there."""
 
-    def foretold(self, machine: Any) -> tuple[str, ...]: ...
+    def foretold(self, machine: Machine) -> tuple[str, ...]: ...
 
 
 class Step(NamedTuple):

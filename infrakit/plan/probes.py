@@ -1,12 +1,13 @@
 """The questions that plans mostly ask."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import InfraKitError
+from infrakit.machine import Machine
 from infrakit.plan.model import Probe
 
 
-def holds(probe: Probe, machine: Any) -> bool:
+def holds(probe: Probe, machine: Machine) -> bool:
     """What cannot be asked (no engine yet) does not hold. A question changes nothing, and may be broken off."""
     try:
         with machine.breakable():
@@ -22,8 +23,9 @@ class FileIs(NamedTuple):
     content: bytes
     mode: int = 0o644
 
-    def holds(self, machine: Any) -> bool:
-        return machine.read(self.path, len(self.content) + 1) == self.content and machine.mode(self.path) == self.mode
+    def holds(self, machine: Machine) -> bool:
+        content = machine.read(self.path, len(self.content) + 1)
+        return bool(content == self.content and machine.mode(self.path) == self.mode)
 
     def text(self) -> str:
         return f"{self.path} is as it should be"
@@ -34,7 +36,7 @@ class Gone(NamedTuple):
 
     path: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not machine.exists(self.path)
 
     def text(self) -> str:
@@ -48,7 +50,7 @@ class Answers(NamedTuple):
     expected: str = ""
     timeout_s: int = 30
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         done = machine.run(self.words, timeout_s=self.timeout_s)
         return done.code == 0 and self.expected in done.out
 
@@ -61,7 +63,7 @@ class UnitRuns(NamedTuple):
 
     name: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         states = [machine.run(("systemctl", word, "--quiet", self.name)).code for word in ("is-active", "is-enabled")]
         return states == [0, 0]
 

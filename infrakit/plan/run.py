@@ -1,9 +1,10 @@
 """Plan -> what would be done; or done, step by step, with how to take each change back kept before it is made."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError, Stopped
+from infrakit.machine import Machine
 from infrakit.plan.model import Action, Event, Looking, Plan, Step, Tell
 from infrakit.plan.probes import holds
 
@@ -37,7 +38,7 @@ class Preview(NamedTuple):
         return self.acts and not self.step.waits
 
 
-def preview(plan: Plan, machine: Any) -> list[Preview]:
+def preview(plan: Plan, machine: Machine) -> list[Preview]:
     """Ask every probe, change nothing. A later step is asked about the machine as it is now, not as it will be."""
     found = []
     for step in plan.steps:
@@ -48,7 +49,7 @@ def preview(plan: Plan, machine: Any) -> list[Preview]:
     return found
 
 
-def words(action: Action, machine: Any) -> tuple[str, ...]:
+def words(action: Action, machine: Machine) -> tuple[str, ...]:
     """What an action would do on this machine: its own answer where it looks before it acts, else its text."""
     if not isinstance(action, Looking):
         return (action.text(),)
@@ -59,7 +60,7 @@ def words(action: Action, machine: Any) -> tuple[str, ...]:
         return (action.text(),)
 
 
-def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[[], bool] = lambda: False) -> int:
+def run(plan: Plan, machine: Machine, tell: Tell, keep: Keep, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Take every step that is not done yet; how many changed something. Raises StepFailed or Interrupted.
 
     `keep(step, action)` is called with the inverse of each change before the change. `stopping` is asked between
@@ -88,7 +89,7 @@ def run(plan: Plan, machine: Any, tell: Tell, keep: Keep, *, stopping: Callable[
     return taken
 
 
-def _act(step: Step, machine: Any, tell: Tell, keep: Keep, stopping: Callable[[], bool]) -> None:
+def _act(step: Step, machine: Machine, tell: Tell, keep: Keep, stopping: Callable[[], bool]) -> None:
     for action in step.undo:
         keep(step.name, action)
     for action in step.actions:

@@ -7,28 +7,28 @@ flushed.
 A kill breaks nothing off: the kernel goes on to write. So only marks of an earlier start of the machine count.
 """
 
-from typing import Any
+from infrakit.machine import Machine
 
 THIS_START = "/proc/sys/kernel/random/boot_id"
 
 
-def begin(machine: Any, mark: str, what: str) -> None:
+def begin(machine: Machine, mark: str, what: str) -> None:
     """From here on, a power cut breaks off `what`."""
     machine.append(mark, f"{_this_start(machine)} {what}".encode())
 
 
-def finish(machine: Any, mark: str, *folders: str) -> None:
+def finish(machine: Machine, mark: str, *folders: str) -> None:
     """Have what lies in these folders on the disk; then the mark goes."""
     machine.flush(*folders)
     machine.remove(mark)
 
 
-def broken_off(machine: Any, mark: str) -> list[str]:
+def broken_off(machine: Machine, mark: str) -> list[str]:
     """What was begun before this start of the machine, and never finished."""
     lines = (machine.read(mark) or b"").decode("utf-8", "replace").splitlines()
     begun = [line.partition(" ") for line in lines]
     return list(dict.fromkeys(what for start, _, what in begun if what and start != _this_start(machine)))
 
 
-def _this_start(machine: Any) -> str:
+def _this_start(machine: Machine) -> str:
     return (machine.read(THIS_START) or b"").decode().strip()

@@ -5,9 +5,10 @@ and networks. Labels would not do: Compose makes a volume that got another label
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.emit.compose import network_tree
+from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.stack.layout import HOSTS, secrets_folder
 
@@ -23,13 +24,13 @@ class Belongings(NamedTuple):
     names: frozenset[str] = frozenset()
 
 
-def of_host(machine: Any, host: str) -> Belongings:
+def of_host(machine: Machine, host: str) -> Belongings:
     """What was written down for a host."""
     lines = (machine.read(f"{secrets_folder(host)}/{FILE}", MOST_BYTES) or b"").decode("utf-8", "replace").splitlines()
     return Belongings(lines[0], frozenset(lines[1:])) if lines else Belongings()
 
 
-def all_here(machine: Any) -> dict[str, Belongings]:
+def all_here(machine: Machine) -> dict[str, Belongings]:
     """Project -> what is ours of it, of every host that this machine ever was."""
     ours: dict[str, Belongings] = {}
     for found in (of_host(machine, host) for host in machine.listing(HOSTS)):
@@ -47,7 +48,7 @@ def of_deployment(deployment: Deployment) -> Belongings:
     return Belongings(project, frozenset(volumes | networks))
 
 
-def write(machine: Any, host: str, project: str, names: Iterable[str]) -> None:
+def write(machine: Machine, host: str, project: str, names: Iterable[str]) -> None:
     """Keep those that were there, too: an app that left the file leaves its volume."""
     before = of_host(machine, host)
     known = before.names.union(names) if before.project == project else names

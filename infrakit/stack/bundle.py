@@ -3,12 +3,14 @@ to trust."""
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.bundle import Manifest
 from infrakit.bundle.signature import PublicKey, allowed_signers
 from infrakit.errors import MachineUnfit
 from infrakit.host.apt import Index, Install
+from infrakit.host.facts import Facts
+from infrakit.machine import Machine
 from infrakit.model import Deployment, ImagePin
 from infrakit.plan import Action, Event, FileIs, Gone, Plan, RemoveTree, Step, Write
 from infrakit.plan.model import Tell
@@ -38,7 +40,7 @@ class ImageIs(NamedTuple):
     reference: str
     ids: tuple[str, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return machine.engine.image_id(self.reference) in self.ids
 
     def text(self) -> str:
@@ -52,10 +54,10 @@ class Load(NamedTuple):
     reference: str
     architecture: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         marked(machine, self, tell)
 
-    def fetch(self, machine: Any, tell: Tell) -> None:
+    def fetch(self, machine: Machine, tell: Tell) -> None:
         """Without a mark."""
         progress = Event("progress", "")
         machine.load_image(
@@ -71,7 +73,7 @@ class Load(NamedTuple):
         """All that the image has then."""
         return (self.reference,)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return (removal(self.reference),)
 
     def text(self) -> str:
@@ -85,11 +87,11 @@ class Unpack(NamedTuple):
     source: Source
     system: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.unpack_packages(self.source.path, self.source.manifest, self.system, PACKAGES)
         Index(PACKAGES).do(machine, tell)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -110,7 +112,7 @@ def image_step(source: Source, reference: str, architecture: str) -> Step:
     )
 
 
-def system_of(facts: Any) -> str:
+def system_of(facts: Facts) -> str:
     """The folder of packages for a machine: debian-trixie-amd64."""
     return f"{facts.distribution}-{facts.codename}-{facts.architecture}"
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
+from infrakit.machine import Machine
 from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import offline
@@ -24,7 +25,7 @@ class NoneLeft(NamedTuple):
     kind: str
     ours: Belongings
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not found(machine, self.kind, self.ours)
 
     def text(self) -> str:
@@ -38,28 +39,27 @@ class RemoveAll(NamedTuple):
     ours: Belongings
     unnamed_volumes: bool = False
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         names = found(machine, self.kind, self.ours)
         if not names:
             return
         if self.kind == "container":
             machine.run(("docker", "stop", *names), timeout_s=STOP_S)
-        force = ("--force",) if self.kind == "container" else ()
-        force += ("--volumes",) if self.unnamed_volumes else ()
-        done = machine.run(("docker", self.kind, "rm", *force, *names), timeout_s=STOP_S)
+        how = ["--force"] * (self.kind == "container") + ["--volumes"] * self.unnamed_volumes
+        done = machine.run(("docker", self.kind, "rm", *how, *names), timeout_s=STOP_S)
         if done.code:
             raise MachineUnfit(
                 done.err.strip().splitlines()[-1] if done.err.strip() else f"exit code {done.code}", "run again"
             )
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"remove every {self.kind} of {self.ours.project}"
 
 
-def listed(machine: Any, kind: str, project: str = "", label: str = "") -> list[str]:
+def listed(machine: Machine, kind: str, project: str = "", label: str = "") -> list[str]:
     """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more). `label`: of
     containers that have it. Where the engine does not run, what its folder says; of networks that says nothing:
     MachineUnfit."""
@@ -81,7 +81,7 @@ def listed(machine: Any, kind: str, project: str = "", label: str = "") -> list[
     return offline.names(machine, kind, project, label)
 
 
-def found(machine: Any, kind: str, ours: Belongings) -> list[str]:
+def found(machine: Machine, kind: str, ours: Belongings) -> list[str]:
     """Those of ours: somebody else's project may have the same name."""
     if kind == "container":
         return listed(machine, kind, ours.project, LABEL)
@@ -89,7 +89,7 @@ def found(machine: Any, kind: str, ours: Belongings) -> list[str]:
     return [name for name in there if name in ours.names] if ours.names else there
 
 
-def used_by_others(machine: Any, ours: Iterable[Belongings]) -> bool:
+def used_by_others(machine: Machine, ours: Iterable[Belongings]) -> bool:
     """Whether Docker holds containers, or volumes with a name, that are not ours."""
     others = {
         name
@@ -135,7 +135,7 @@ class WaitUntilWell(NamedTuple):
     project: str
     names: tuple[str, ...]
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         watch = Watch(machine, tell, self.project)
         for name in self.names:
             found = watch.found(name)
@@ -146,7 +146,7 @@ class WaitUntilWell(NamedTuple):
                     raise MachineUnfit(watch.last_words(found), f"see: infrakit logs {found.service}")
                 found = watch.found(name)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:

@@ -1,7 +1,6 @@
 """The doors that lead from the core to other hosts of the fleet: whether their Caddy answers ours, and believes it."""
 
-from typing import Any
-
+from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.stack.layout import secrets_folder
 
@@ -17,7 +16,7 @@ def far_doors(deployment: Deployment) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def problems(deployment: Deployment, machine: Any) -> list[tuple[str, str]]:
+def problems(deployment: Deployment, machine: Machine) -> list[tuple[str, str]]:
     """(host, what is wrong with the way there, "" where nothing is)."""
     folder = f"{secrets_folder(deployment.host)}/secrets"
     return [(host, machine.knock_at_fleet(host, dial, folder)) for host, dial in far_doors(deployment)]

@@ -5,10 +5,11 @@ Containers mount the files of the generation that they were made from, so a new 
 anew, and who does not start from it can go back to his own.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from infrakit.errors import InfraKitError
+from infrakit.machine import Machine
 from infrakit.model import Artifact
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
@@ -24,7 +25,7 @@ MADE_FROM = "com.docker.compose.project.working_dir"
 """Compose's label: the folder of the generation that a container was made from."""
 
 
-def generation_id(artifacts: Sequence[Artifact], digest: Any) -> str:
+def generation_id(artifacts: Sequence[Artifact], digest: Callable[[bytes], str]) -> str:
     """A short name for exactly these files. `digest`: bytes -> hexadecimal SHA-256."""
     parts = [f"{item.path} {item.mode:o} {digest(item.content)}" for item in sorted(artifacts)]
     return str(digest("\n".join(parts).encode())[:16])
@@ -35,7 +36,7 @@ def folder_of(name: str) -> str:
     return f"{GENERATIONS}/{name}"
 
 
-def in_force_folder(machine: Any) -> str:
+def in_force_folder(machine: Machine) -> str:
     """Of the generation in force; where none is yet, since the first start did not come to its end, the newest."""
     if machine.target(CURRENT):
         return CURRENT
@@ -50,7 +51,7 @@ class Written(NamedTuple):
     host: str
     artifacts: tuple[Artifact, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         folder = folder_of(self.name)
         if machine.target(f"{folder}/{SECRETS}") != _secrets(self.host):
             return False
@@ -69,12 +70,12 @@ class WriteGeneration(NamedTuple):
     host: str
     artifacts: tuple[Artifact, ...]
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         contents = [(item.path, item.content, item.mode) for item in self.artifacts]
         links = [(SECRETS, _secrets(self.host))]
         machine.make_tree(folder_of(self.name), [*contents, (MARK, self.name.encode(), 0o444)], links)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -87,7 +88,7 @@ class InForce(NamedTuple):
     name: str
     host: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return machine.target(CURRENT) == _relative(self.name) and not _astray(machine, self.host)
 
     def text(self) -> str:
@@ -102,7 +103,7 @@ class PutInForce(NamedTuple):
     host: str
     project: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         before = machine.target(CURRENT).rpartition("/")[2]
         machine.point(CURRENT, _relative(self.name))
         for name in _astray(machine, self.host):
@@ -115,14 +116,14 @@ class PutInForce(NamedTuple):
         for name in _forgotten(machine, {self.name, before, *made_from} - {""}):
             machine.remove_tree(folder_of(name))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"put generation {self.name} in force"
 
 
-def _astray(machine: Any, host: str) -> list[str]:
+def _astray(machine: Machine, host: str) -> list[str]:
     """Generations of a host that had another name: its secrets went along."""
     names = machine.listing(GENERATIONS)
     return [name for name in names if machine.target(f"{folder_of(name)}/{SECRETS}") not in ("", _secrets(host))]
@@ -136,7 +137,7 @@ def _relative(name: str) -> str:
     return f"{GENERATIONS.rpartition('/')[2]}/{name}"
 
 
-def _forgotten(machine: Any, kept: set[str]) -> list[str]:
+def _forgotten(machine: Machine, kept: set[str]) -> list[str]:
     """Those that are not to be kept, nor among the newest."""
     others = [name for name in machine.listing(GENERATIONS) if name not in kept]
     others.sort(key=lambda name: machine.changed_s(folder_of(name)))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from infrakit.bundle.images import PROCESSORS
 from infrakit.errors import MachineUnfit
 from infrakit.lock import full_name, untagged
+from infrakit.machine import Machine
 from infrakit.model import ImagePin
 from infrakit.plan import Action, Event, Run
 from infrakit.plan.model import Tell
@@ -29,7 +30,7 @@ class ImageThere(NamedTuple):
     architecture: str
     pin: ImagePin | None = None
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         found = machine.engine.image_id(self.reference)
         if self.pin:
             return found in self.pin.ids
@@ -52,10 +53,10 @@ class Pull(NamedTuple):
     architecture: str
     pin: ImagePin | None = None
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         marked(machine, self, tell)
 
-    def fetch(self, machine: Any, tell: Tell) -> None:
+    def fetch(self, machine: Machine, tell: Tell) -> None:
         """Without a mark."""
         source = self._fetched(machine, tell)
         if self.pin is None:
@@ -66,7 +67,7 @@ class Pull(NamedTuple):
             raise MachineUnfit(what, f"is the lock edited by hand? infrakit lock --upgrade asks {self.reference} again")
         machine.engine.tag(source, self.reference)
 
-    def _fetched(self, machine: Any, tell: Tell) -> str:
+    def _fetched(self, machine: Machine, tell: Tell) -> str:
         """Which of the sources gave it. Where none did, what is wrong with the first is raised."""
         first, *others = self.sources
         try:
@@ -80,7 +81,7 @@ class Pull(NamedTuple):
             except MachineUnfit:
                 raise error from None
 
-    def _asked(self, source: str, machine: Any, tell: Tell) -> str:
+    def _asked(self, source: str, machine: Machine, tell: Tell) -> str:
         progress = Event("progress", "")
         with machine.breakable():
             machine.engine.pull(
@@ -105,7 +106,7 @@ class Pull(NamedTuple):
         names = (own, other) if other and other != full_name(own) else (own,)
         return tuple(f"{name}@{self.pin.index}" for name in names)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return (removal(*self.names),)
 
     def text(self) -> str:
@@ -125,7 +126,7 @@ def removal(*names: str) -> Action:
 class NoneBrokenOff(NamedTuple):
     """Every fetch that was begun has come to its end."""
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not machine.exists(PULLING)
 
     def text(self) -> str:
@@ -141,7 +142,7 @@ class ThrowAway(NamedTuple):
     fetches: tuple[Any, ...]
     architecture: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         wanted = {item.names[-1]: item for item in self.fetches}
         references = {item.reference for item in self.fetches}
         for names in (what.split() for what in broken_off(machine, PULLING)):
@@ -156,14 +157,14 @@ class ThrowAway(NamedTuple):
                 machine.engine.forget(name)
         finish(machine, PULLING, CONTAINERD, machine.engine.folder())
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return "throw away the image whose fetch was broken off"
 
 
-def marked(machine: Any, item: Any, tell: Tell) -> None:
+def marked(machine: Machine, item: Any, tell: Tell) -> None:
     """Fetch, with a mark by which a later run sees that a power cut came into it. `item`: a Pull, or a Load."""
     begin(machine, PULLING, " ".join(item.names))
     item.fetch(machine, tell)

@@ -2,9 +2,9 @@
 secret leaves."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from infrakit.errors import MachineUnfit
+from infrakit.machine import Machine
 
 LONGEST_S = 60
 
@@ -14,7 +14,9 @@ def container_name(project: str, container: str) -> str:
     return f"{project}-{container}-1"
 
 
-def inside(machine: Any, name: str, words: Sequence[str], *, feed: bytes = b"", timeout_s: float = LONGEST_S) -> str:
+def inside(
+    machine: Machine, name: str, words: Sequence[str], *, feed: bytes = b"", timeout_s: float = LONGEST_S
+) -> str:
     """What it wrote. MachineUnfit where it failed, with its last line."""
     done = machine.run(("docker", "exec", "--interactive", name, *words), feed=feed, timeout_s=timeout_s)
     if done.code:

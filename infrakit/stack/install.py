@@ -1,8 +1,7 @@
 """A fresh machine -> the plan that ends with a running stack: the engine, our own files, then the stack as `up` brings
 it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import FileIs, Plan, Step, Write
@@ -17,7 +16,7 @@ COMPLETION = "/usr/share/bash-completion/completions/infrakit"
 def plan_install(
     deployment: Deployment,
     artifacts: Sequence[Artifact],
-    digest: Any,
+    digest: Callable[[bytes], str],
     engine: tuple[Step, ...],
     ours: tuple[Step, ...],
     bundle: Source | None = None,

@@ -7,8 +7,9 @@ merely older than the one in his folder.
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from infrakit.machine import Machine
 from infrakit.plan import Action, FileIs, Gone, Remove, Step, Write
 from infrakit.plan.actions import put_back, state_of
 from infrakit.plan.model import Tell
@@ -94,7 +95,7 @@ class Says(NamedTuple):
     path: str
     content: bytes
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return bool(machine.read(self.path, len(self.content) + 1) == self.content)
 
     def text(self) -> str:
@@ -107,20 +108,20 @@ class Replace(NamedTuple):
     path: str
     content: bytes
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.write(self.path, self.content, 0o600)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return put_back(machine, self.path, self.content)
 
     def text(self) -> str:
         return f"write {self.path}"
 
-    def foretold(self, machine: Any) -> tuple[str, ...]:
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
         before = machine.read(self.path)
         if before is None or before == self.content:
             return (self.text(),)
-        lines = [part.decode("utf-8", "replace").splitlines() for part in (before, self.content)]
-        changed = list(difflib.unified_diff(*lines, n=1, lineterm=""))[2:]
+        old, new = (part.decode("utf-8", "replace").splitlines() for part in (before, self.content))
+        changed = list(difflib.unified_diff(old, new, n=1, lineterm=""))[2:]
         more = [f"... and {len(changed) - MOST_LINES} lines more"] if len(changed) > MOST_LINES else []
         return (f"replace {self.path}:", *(f"  {line}" for line in [*changed[:MOST_LINES], *more]))

@@ -5,8 +5,9 @@ kernel is told that programs may bind an address before it is there (ip_nonlocal
 Documentation/networking/ip-sysctl.rst).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.plan import Action, FileIs, Run, Step, Write
 from infrakit.plan.model import Tell
@@ -43,7 +44,7 @@ class BoundEarly(NamedTuple):
 
     switch: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return bool(machine.read(self.switch) == b"1\n")
 
     def text(self) -> str:
@@ -55,10 +56,10 @@ class BindEarly(NamedTuple):
 
     switch: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         self._set(1).do(machine, tell)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return () if BoundEarly(self.switch).holds(machine) else (self._set(0),)
 
     def text(self) -> str:

@@ -7,10 +7,11 @@ that got another name takes them along. What would pair an old volume with a new
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.host.checks import Finding
+from infrakit.machine import Machine
 from infrakit.model import Deployment, SecretSpec
 from infrakit.plan import Action, Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
@@ -43,7 +44,7 @@ class Seen(NamedTuple):
     strangers: tuple[str, ...] = ()
 
 
-def in_force(machine: Any) -> tuple[str, str]:
+def in_force(machine: Machine) -> tuple[str, str]:
     """(project, host) that the tree in force was compiled for, or where none is yet, the last one that was begun with;
     "" for what cannot be told."""
     folder = in_force_folder(machine)
@@ -53,12 +54,12 @@ def in_force(machine: Any) -> tuple[str, str]:
     return project[1].decode() if project else "", host[1] if host else ""
 
 
-def look(machine: Any, deployment: Deployment, hosts: Collection[str]) -> Seen:
+def look(machine: Machine, deployment: Deployment, hosts: Collection[str]) -> Seen:
     """Ask the machine. `hosts`: all names in the file. The engine is asked only where it matters."""
     return _seen(machine, deployment, _former(machine, deployment, hosts))
 
 
-def _seen(machine: Any, deployment: Deployment, former: str) -> Seen:
+def _seen(machine: Machine, deployment: Deployment, former: str) -> Seen:
     project, host = in_force(machine)
     along = frozenset(_names(machine, former)) if former else frozenset()
     there = along.union(_names(machine, deployment.host))
@@ -79,7 +80,7 @@ def _seen(machine: Any, deployment: Deployment, former: str) -> Seen:
     )
 
 
-def _strangers(machine: Any, project: str) -> tuple[str, ...]:
+def _strangers(machine: Machine, project: str) -> tuple[str, ...]:
     """None where the engine does not answer yet: Refuse asks again."""
     try:
         return tuple(machine.engine.strangers(project))
@@ -87,7 +88,7 @@ def _strangers(machine: Any, project: str) -> tuple[str, ...]:
         return ()
 
 
-def _volumes(machine: Any, project: str) -> frozenset[str]:
+def _volumes(machine: Machine, project: str) -> frozenset[str]:
     """None where the engine does not answer yet: Refuse asks again."""
     try:
         return frozenset(listed(machine, "volume", project))
@@ -95,7 +96,7 @@ def _volumes(machine: Any, project: str) -> frozenset[str]:
         return frozenset()
 
 
-def _former(machine: Any, deployment: Deployment, hosts: Collection[str]) -> str:
+def _former(machine: Machine, deployment: Deployment, hosts: Collection[str]) -> str:
     """The host that this one was called before: that of the tree in force; where none is, the only one whose secrets
     are of this project and that is in the file no more."""
     _, host = in_force(machine)
@@ -107,7 +108,7 @@ def _former(machine: Any, deployment: Deployment, hosts: Collection[str]) -> str
     return of_ours[0] if len(of_ours) == 1 else ""
 
 
-def _names(machine: Any, host: str) -> list[str]:
+def _names(machine: Machine, host: str) -> list[str]:
     """Of secrets; a file that was being written when the power went is none."""
     return [name for name in machine.listing(f"{secrets_folder(host)}/secrets") if not name.startswith(".")]
 
@@ -177,12 +178,12 @@ class Refuse(NamedTuple):
     deployment: Deployment
     former: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         seen = _seen(machine, self.deployment, self.former)
         for finding in judge(seen, self.deployment, ()):
             raise MachineUnfit(finding.what, finding.remedy)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -214,7 +215,7 @@ class CarriedAlong(NamedTuple):
     host: str
     user: tuple[str, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not _differing(machine, self)
 
     def text(self) -> str:
@@ -228,22 +229,23 @@ class CarryAlong(NamedTuple):
     host: str
     user: tuple[str, ...]
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.make_folder(secrets_folder(self.host))
         for name in _differing(machine, self):
             path = f"{secrets_folder(self.former)}/secrets/{name}"
             content = machine.read(path, MOST_BYTES)
-            machine.keep_secret(secrets_folder(self.host), name, content, machine.changed_s(path))
+            if content is not None:
+                machine.keep_secret(secrets_folder(self.host), name, content, machine.changed_s(path))
         belongings.write(machine, self.host, *belongings.of_host(machine, self.former))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"copy the secrets of {self.former} to {self.host}"
 
 
-def _differing(machine: Any, move: CarriedAlong | CarryAlong) -> list[str]:
+def _differing(machine: Machine, move: CarriedAlong | CarryAlong) -> list[str]:
     """Names of those that still have to be carried."""
     found = []
     for name in _names(machine, move.former):

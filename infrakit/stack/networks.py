@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from infrakit.emit.compose import network_tree
 from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Done, Machine, Network
 from infrakit.model import Deployment
 from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
@@ -31,7 +32,7 @@ class Drawn(NamedTuple):
     internal: bool
     options: tuple[tuple[str, str], ...]
 
-    def is_it(self, found: Any) -> bool:
+    def is_it(self, found: Network) -> bool:
         """Whether a network (system/engine.py) is this one."""
         options = tuple(sorted(item for item in found.options.items() if item[0].startswith(SWITCH)))
         known = (self.driver, (self.subnet,), self.internal, self.options)
@@ -53,7 +54,7 @@ class AsDrawn(NamedTuple):
     networks: tuple[Drawn, ...]
     members: tuple[Member, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         try:
             return not self.in_the_way(machine) and not self.strays(machine)
         except InfraKitError:
@@ -61,7 +62,7 @@ class AsDrawn(NamedTuple):
                 raise
             return True  # where there is no engine yet
 
-    def in_the_way(self, machine: Any) -> list[Any]:
+    def in_the_way(self, machine: Machine) -> list[Any]:
         """Networks of ours that have to go (system/engine.py)."""
         found = {item.name: item for item in machine.engine.networks(self.project)}
         drawn = {item.name: item for item in self.networks}
@@ -73,11 +74,11 @@ class AsDrawn(NamedTuple):
             if (not drawn[name].is_it(item) if name in drawn else _overlaps(item, ranges))
         ]
 
-    def inside(self, machine: Any, name: str) -> list[Any]:
+    def inside(self, machine: Machine, name: str) -> list[Any]:
         """The project's containers that are in a network, or will be when they start."""
         return [item for item in machine.engine.containers(self.project) if name in item.networks]
 
-    def strays(self, machine: Any) -> list[str]:
+    def strays(self, machine: Machine) -> list[str]:
         """Containers, by their names in Compose's file, which Compose would start as they are, outside of their
         networks: those went when somebody broke us off, or by hand."""
         there = {item.name for item in machine.engine.networks(self.project)}
@@ -90,7 +91,7 @@ class AsDrawn(NamedTuple):
             and not networks <= there & set(found[wanted.name].networks)
         ]
 
-    def misplaced(self, machine: Any) -> set[str]:
+    def misplaced(self, machine: Machine) -> set[str]:
         """Containers, by their names in Compose's file, that are not in their networks as the file says these."""
         inside = [member for item in self.in_the_way(machine) for member in self.inside(machine, item.name)]
         return {*self.strays(machine), *(member.service for member in inside)}
@@ -105,7 +106,7 @@ class MakeAnew(NamedTuple):
     wanted: AsDrawn
     folder: str
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         changed = self.wanted.in_the_way(machine)
         inside = {item.name: self.wanted.inside(machine, item.name) for item in changed}
         for name, members in inside.items():
@@ -128,13 +129,13 @@ class MakeAnew(NamedTuple):
             words = (*compose(self.folder), *how, *strays)
             _done(machine.run(words, timeout_s=LONGEST_START_S))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return "make networks anew that the file says something else of"
 
-    def foretold(self, machine: Any) -> tuple[str, ...]:
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
         drawn = {item.name: item for item in self.wanted.networks}
         lines = []
         for item in self.wanted.in_the_way(machine):
@@ -151,7 +152,7 @@ class NoOtherNetworks(NamedTuple):
     project: str
     names: tuple[str, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         try:
             return not self.others(machine)
         except InfraKitError:
@@ -159,7 +160,7 @@ class NoOtherNetworks(NamedTuple):
                 raise
             return True  # where there is no engine yet
 
-    def others(self, machine: Any) -> list[str]:
+    def others(self, machine: Machine) -> list[str]:
         """Those that nobody needs any more."""
         found = [item.name for item in machine.engine.networks(self.project) if item.name not in self.names]
         return [name for name in found if not machine.engine.inside(name)]
@@ -173,10 +174,10 @@ class RemoveOtherNetworks(NamedTuple):
 
     wanted: NoOtherNetworks
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         _run(machine, ("network", "rm"), *self.wanted.others(machine))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -217,30 +218,30 @@ def _drawn(project: str, network: Any) -> Drawn:
     return Drawn(name, tree["driver"], config["subnet"], tree["internal"], options)
 
 
-def _overlaps(found: Any, ranges: list[Any]) -> bool:
+def _overlaps(found: Network, ranges: list[Any]) -> bool:
     own = [ip_network(subnet) for subnet in found.subnets]
     return any(one.version == other.version and one.overlaps(other) for one in own for other in ranges)
 
 
-def _ranges(found: Any) -> tuple[str, ...]:
+def _ranges(found: Network) -> tuple[str, ...]:
     """Those that the file speaks of. An engine may give every network one of IPv6 (dockerd
     --default-network-opt=bridge=com.docker.network.enable_ipv6=true), and would again."""
     return tuple(subnet for subnet in found.subnets if ip_network(subnet).version == 4)
 
 
-def _difference(drawn: Drawn, found: Any) -> str:
+def _difference(drawn: Drawn, found: Network) -> str:
     if _ranges(found) != (drawn.subnet,):
         return f"moves from {', '.join(_ranges(found)) or 'no range'} to {drawn.subnet}"
     return "gets other options"
 
 
-def _run(machine: Any, words: tuple[str, ...], *names: str) -> None:
+def _run(machine: Machine, words: tuple[str, ...], *names: str) -> None:
     """A command of Docker's, where there is something to name."""
     if names:
         _done(machine.run(("docker", *words, *names), timeout_s=LONGEST_START_S))
 
 
-def _done(done: Any) -> None:
+def _done(done: Done) -> None:
     said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
     if done.code:
         raise MachineUnfit(

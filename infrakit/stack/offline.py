@@ -8,13 +8,14 @@ import json
 from typing import Any
 
 from infrakit.host.docker import DAEMON
+from infrakit.machine import Machine
 
 ROOT = "/var/lib/docker"
 PROJECT = "com.docker.compose.project"
 MOST_BYTES = 1 << 22
 
 
-def names(machine: Any, kind: str, project: str = "", label: str = "") -> list[str]:
+def names(machine: Machine, kind: str, project: str = "", label: str = "") -> list[str]:
     """Of its containers (kind "container") or volumes ("volume"), of all or of a Compose project; `label`: only of
     containers that have it."""
     root = _root(machine)
@@ -34,11 +35,11 @@ def names(machine: Any, kind: str, project: str = "", label: str = "") -> list[s
     ]
 
 
-def _root(machine: Any) -> str:
+def _root(machine: Machine) -> str:
     return str(_tree(machine, DAEMON).get("data-root") or ROOT)
 
 
-def _tree(machine: Any, path: str) -> dict[str, Any]:
+def _tree(machine: Machine, path: str) -> dict[str, Any]:
     """A JSON object of the engine's; empty where it cannot be read."""
     try:
         found = json.loads(machine.read(path, MOST_BYTES) or b"{}")

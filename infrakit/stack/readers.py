@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Container, Machine
 from infrakit.model import SECRETS_DIRECTORY, Deployment
 from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
@@ -26,7 +27,7 @@ class Reader(NamedTuple):
 class Stale(NamedTuple):
     """A container of the engine, and those of its secrets that were set since it began."""
 
-    container: Any
+    container: Container
     secrets: tuple[str, ...]
 
 
@@ -38,10 +39,10 @@ class ReadAsTheyAre(NamedTuple):
     host: str
     readers: tuple[Reader, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not self.stale(machine)
 
-    def stale(self, machine: Any) -> list[Stale]:
+    def stale(self, machine: Machine) -> list[Stale]:
         """Those that have to start anew; none where there is no engine yet."""
         try:
             found = {item.service: item for item in machine.engine.containers(self.project)}
@@ -56,7 +57,7 @@ class ReadAsTheyAre(NamedTuple):
         ]
         return [item for item in asked if item.secrets]
 
-    def _older(self, machine: Any, container: Any, reader: Reader) -> list[str]:
+    def _older(self, machine: Machine, container: Container, reader: Reader) -> list[str]:
         folder = f"{secrets_folder(self.host)}/secrets"
         return [
             name
@@ -73,7 +74,7 @@ class StartReaders(NamedTuple):
 
     wanted: ReadAsTheyAre
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         names = [item.container.name for item in self.wanted.stale(machine)]
         for line in self.foretold(machine):
             tell(Event("note", "", line))
@@ -81,13 +82,13 @@ class StartReaders(NamedTuple):
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return "start anew who reads a secret that was set again"
 
-    def foretold(self, machine: Any) -> tuple[str, ...]:
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
         readers: dict[str, list[str]] = {}
         for item in self.wanted.stale(machine):
             for name in item.secrets:

@@ -1,8 +1,9 @@
 """The secrets of a host: minted once, before anything reads them."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from infrakit.machine import Machine
 from infrakit.model import SecretSpec
 from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
@@ -17,7 +18,7 @@ class SecretsThere(NamedTuple):
     owns: belongings.Belongings
     specs: tuple[SecretSpec, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         folder = secrets_folder(self.host)
         states = machine.secret_states(folder, self.host, self.specs)
         missing = [state for state in states if state.state == "not minted"]
@@ -35,13 +36,13 @@ class Mint(NamedTuple):
     owns: belongings.Belongings
     specs: tuple[SecretSpec, ...]
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         folder = secrets_folder(self.host)
         belongings.write(machine, self.host, *self.owns)
         made = machine.mint(folder, self.host, self.specs)
         tell(Event("note", "", f"{len(made)} minted"))
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
@@ -66,7 +67,7 @@ class GivenIs(NamedTuple):
     host: str
     given: Given
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         path = f"{secrets_folder(self.host)}/secrets/{self.given.name}"
         return bool(machine.read(path, len(self.given.value) + 1) == self.given.value)
 
@@ -80,11 +81,11 @@ class KeepGiven(NamedTuple):
     host: str
     given: Given
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         machine.make_folder(secrets_folder(self.host))
         machine.keep_secret(secrets_folder(self.host), self.given.name, self.given.value)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:

@@ -1,9 +1,10 @@
 """The containers of a service: running as the tree says, healthy, or finished where that is their work."""
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Container, Done, Machine
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.generation import MADE_FROM
@@ -47,7 +48,7 @@ class Runs(NamedTuple):
     project: str
     wanted: tuple[Wanted, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         found = {item.service: item for item in machine.engine.containers(self.project)}
         return all(is_well(found.get(item.name), item) for item in self.wanted)
 
@@ -55,7 +56,7 @@ class Runs(NamedTuple):
         return f"{', '.join(item.name for item in self.wanted)}: up to date and healthy"
 
 
-def is_well(container: Any, wanted: Wanted) -> bool:
+def is_well(container: Container | None, wanted: Wanted) -> bool:
     """Whether a container (system/engine.py, or None) is as wanted."""
     if (
         container is None
@@ -88,7 +89,7 @@ class Start(NamedTuple):
     folder: str
     keeps_data: bool = False
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         watch = Watch(machine, tell, self.project)
         half = [
             name
@@ -114,10 +115,10 @@ class Start(NamedTuple):
             what, hint = self._why(watch, done, dying)
             raise MachineUnfit(f"{what}{self._gone_back(machine, watch)}", hint)
 
-    def _up(self, machine: Any, watch: "Watch") -> Any:
+    def _up(self, machine: Machine, watch: "Watch") -> Done:
         return _up(machine, self.folder, self.names, max(1, watch.left_s()))
 
-    def _unsettled(self, machine: Any, watch: "Watch", before: set[tuple[str, str]]) -> Any:
+    def _unsettled(self, machine: Machine, watch: "Watch", before: set[tuple[str, str]]) -> Container | None:
         """One of those that nobody checks, and that were started now, that does not stay up; None where all do."""
         since: dict[str, str] = {}
         while True:
@@ -131,7 +132,7 @@ class Start(NamedTuple):
             since = now
             machine.sleep(SETTLE_S)
 
-    def _gone_back(self, machine: Any, watch: "Watch") -> str:
+    def _gone_back(self, machine: Machine, watch: "Watch") -> str:
         """Whether they run as before, in words; "" where they never did, or nothing was made anew."""
         before = [item for item in watch.before.values() if item.service in self.names]
         folders = {str(item.labels.get(MADE_FROM, "")) for item in before}
@@ -148,7 +149,7 @@ class Start(NamedTuple):
         done = _up(machine, folder, tuple(sorted(item.service for item in before)), GO_BACK_S)
         return "; it runs as before" if not done.code else "; nor does it start as it was before"
 
-    def _why(self, watch: "Watch", done: Any, dying: Any) -> tuple[str, str]:
+    def _why(self, watch: "Watch", done: Done, dying: Container | None) -> tuple[str, str]:
         """(what went wrong in the words of who failed, what to do): the container that Compose names, else one of ours
         that is not well."""
         taken = TAKEN.search(done.err + done.out)
@@ -162,14 +163,14 @@ class Start(NamedTuple):
         said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
         return (said[-1].strip() if said else f"exit code {done.code}"), "see: infrakit status"
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"start {', '.join(self.names)}"
 
 
-def _up(machine: Any, folder: str, names: tuple[str, ...], longest_s: float) -> Any:
+def _up(machine: Machine, folder: str, names: tuple[str, ...], longest_s: float) -> Done:
     """What Compose says. What they need has its own place in the plan, before them; Compose would make that anew, too,
     where it was made from another generation."""
     words = (
@@ -181,7 +182,7 @@ def _up(machine: Any, folder: str, names: tuple[str, ...], longest_s: float) -> 
     return machine.run(words, timeout_s=longest_s + 60)
 
 
-def _blamed(done: Any) -> str:
+def _blamed(done: Done) -> str:
     """The container, or the service of its file, that Compose says it gave up because of; "" for none."""
     found = BLAMED.findall(done.err + done.out)
     return next((name or service for name, service in found[-1:]), "")
@@ -193,7 +194,7 @@ class NoOthers(NamedTuple):
     project: str
     names: tuple[str, ...]
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         try:
             found = machine.engine.containers(self.project)
         except InfraKitError:
@@ -212,13 +213,13 @@ class RemoveOthers(NamedTuple):
     project: str
     names: tuple[str, ...]
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         others = [item.name for item in machine.engine.containers(self.project) if item.service not in self.names]
         done = machine.run(("docker", "rm", "--force", *others), timeout_s=300) if others else None
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "run again")
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:

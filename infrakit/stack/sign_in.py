@@ -5,10 +5,11 @@ there).
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.emit.authentik import portal
 from infrakit.errors import MachineUnfit, UsageProblem
+from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.stack.inside import container_name
 from infrakit.stack.wire.authentik import SERVER, administrators, ask
@@ -35,13 +36,13 @@ def first_user(deployment: Deployment) -> str:
     return next(iter(administrators(deployment)), AKADMIN)
 
 
-def never_came(deployment: Deployment, machine: Any) -> bool:
+def never_came(deployment: Deployment, machine: Machine) -> bool:
     """Whether the first administrator of the file has not signed in yet."""
     names = administrators(deployment)
     return bool(names) and ask(machine, deployment.name).members.get(names[0]) == ""
 
 
-def sign_in_link(deployment: Deployment, user: str, machine: Any) -> Link:
+def sign_in_link(deployment: Deployment, user: str, machine: Machine) -> Link:
     """Make one. UsageProblem where there is no such user; MachineUnfit where Authentik does not run here or says no."""
     base = portal(deployment)
     if not base:

@@ -1,8 +1,7 @@
 """A decided host and its files -> the plan that brings its stack up: images, secrets, the tree, service by service, the
 doors."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from infrakit.emit.compose import config_hashes
 from infrakit.model import Artifact, Deployment, ImagePin, Service
@@ -23,7 +22,7 @@ from infrakit.stack.wire import WIRED, wired, wiring
 def plan_up(
     deployment: Deployment,
     artifacts: Sequence[Artifact],
-    digest: Any,
+    digest: Callable[[bytes], str],
     bundle: Source | None = None,
     former: str = "",
     given: Sequence[Given] = (),
@@ -107,8 +106,8 @@ def _image(name: str, architecture: str, pin: ImagePin | None, bundle: Source | 
 
 def _secrets(deployment: Deployment, former: str) -> Step:
     owns = of_deployment(deployment)
-    there, mint = (kind(deployment.host, owns, deployment.secrets) for kind in (SecretsThere, Mint))
-    return Step("secrets", "secrets", (there,), (Refuse(deployment, former), mint))
+    what = (deployment.host, owns, deployment.secrets)
+    return Step("secrets", "secrets", (SecretsThere(*what),), (Refuse(deployment, former), Mint(*what)))
 
 
 def _tree(name: str, host: str, artifacts: tuple[Artifact, ...]) -> Step:

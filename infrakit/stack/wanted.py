@@ -1,9 +1,11 @@
 """A decided host -> what it asks of its machine, as the checks want it said."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit import MADE_S
 from infrakit.host.checks import Wanted
+from infrakit.host.facts import Facts
+from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.stack.images import ImageThere
 
@@ -26,7 +28,12 @@ class Brought(NamedTuple):
 
 
 def wanted_of(
-    deployment: Deployment, facts: Any, machine: Any, *, own_repository: bool = False, brought: Brought | None = None
+    deployment: Deployment,
+    facts: Facts,
+    machine: Machine,
+    *,
+    own_repository: bool = False,
+    brought: Brought | None = None,
 ) -> Wanted:
     """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the
     user said."""

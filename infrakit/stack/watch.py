@@ -5,8 +5,7 @@ Docker calls a container unhealthy as soon as it dies, since nobody checks it an
 may run again, and looks like new.
 """
 
-from typing import Any
-
+from infrakit.machine import Container, Machine
 from infrakit.plan import Event
 from infrakit.plan.model import Tell
 
@@ -24,7 +23,7 @@ LOG_LINES, LONGEST_LINE = 3, 300
 class Watch:
     """The containers of a project from now on. `before`: how they were, by name."""
 
-    def __init__(self, machine: Any, tell: Tell, project: str) -> None:
+    def __init__(self, machine: Machine, tell: Tell, project: str) -> None:
         self._machine, self._tell, self._project = machine, tell, project
         self._end = machine.monotonic() + LONGEST_START_S
         self._ill_since: dict[str, float] = {}
@@ -35,23 +34,23 @@ class Watch:
         """Of the time that a start may take."""
         return float(self._end - self._machine.monotonic())
 
-    def containers(self) -> list[Any]:
+    def containers(self) -> list[Container]:
         """Those of the project (system/engine.py); an exit code is remembered, since the engine forgets it when it
         starts one again."""
-        found: list[Any] = self._machine.engine.containers(self._project)
+        found = self._machine.engine.containers(self._project)
         self._codes.update({item.name: item.exit_code for item in found if item.state in ("restarting", "exited")})
         return found
 
-    def found(self, name: str) -> Any:
+    def found(self, name: str) -> Container | None:
         """The container of this name, or of this service in Compose's file; None where there is none."""
         return next((item for item in self.containers() if name and name in (item.name, item.service)), None)
 
-    def deaths(self, container: Any) -> int:
+    def deaths(self, container: Container) -> int:
         """How often it died, and was started again, since we look."""
         known = self.before.get(container.name)
         return int(container.restarts - (known.restarts if known and known.restarts <= container.restarts else 0))
 
-    def is_ill(self, container: Any) -> bool:
+    def is_ill(self, container: Container) -> bool:
         """Whether it failed, or is failing, as far as one look can tell."""
         return (
             container.state in ("restarting", "dead")
@@ -83,7 +82,7 @@ class Watch:
                 )
             )
 
-    def last_words(self, container: Any) -> str:
+    def last_words(self, container: Container) -> str:
         """What is wrong with it, and what it, or its check, said last."""
         deaths, code = self.deaths(container), self._codes.get(container.name)
         with_code = "" if code is None else f" with exit code {code}"

@@ -18,7 +18,7 @@ class WayIn(NamedTuple):
 
 def way_in(deployment: Deployment, service: str) -> WayIn:
     """UsageProblem where the service has no page here."""
-    ways = {}
+    ways: dict[str, WayIn] = {}
     for route in deployment.routes:
         for upstream in route.upstreams:
             if not upstream.remote:

@@ -11,4 +11,4 @@ except ImportError:
 
 def hex_digest(content: bytes) -> str:
     """SHA-256 of `content`, in hexadecimal."""
-    return sha256(content).hexdigest()
+    return str(sha256(content).hexdigest())

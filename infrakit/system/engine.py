@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, InfraKitError
+from infrakit.machine import Container, Network
 from infrakit.system import SOCKET
 from infrakit.system.patience import ATTEMPTS, STALL_S, one_line
 from infrakit.system.pull import Fetcher, Order, Progress
@@ -41,39 +42,6 @@ class EngineVersion(NamedTuple):
     api: str
     minimum_api: str
     architecture: str
-
-
-class Container(NamedTuple):
-    """`service` and `config_hash` are Compose's labels. health: "healthy", "unhealthy", "starting", or "" where it has
-    no check.
-
-    `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it
-    never was; `pid` is 0 where it does not run. `networks`: names of those that it is in, or will be when it starts.
-    """
-
-    name: str
-    service: str
-    state: str
-    health: str
-    exit_code: int
-    config_hash: str
-    image: str
-    image_id: str
-    restarts: int
-    started_at: str
-    labels: Mapping[str, str]
-    pid: int = 0
-    networks: tuple[str, ...] = ()
-
-
-class Network(NamedTuple):
-    """One that Compose made. `options` are those of its driver."""
-
-    name: str
-    driver: str
-    subnets: tuple[str, ...]
-    internal: bool
-    options: Mapping[str, str]
 
 
 class Engine:
@@ -279,7 +247,7 @@ def _client(socket: str, version: str, silence_s: float) -> Any:
     time-out at all."""
     import docker
 
-    class Client(docker.APIClient):
+    class Client(docker.APIClient):  # type: ignore[misc]  # it has no types
         def send(self, request: Any, **options: Any) -> Any:
             return super().send(request, **{**options, "timeout": silence_s})
 

@@ -215,7 +215,8 @@ def _call(name: str, *words: int | bytes) -> int:
     try:
         import _ctypes  # `ctypes` itself would cost a third of a bare start
 
-        return _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), name), words)
+        library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None: the program itself
+        return int(_ctypes.call_function(_ctypes.dlsym(library, name), words))
     except (ImportError, AttributeError, OSError):
         return -1
 

@@ -5,17 +5,9 @@ import http.client
 import socket
 import ssl
 from contextlib import suppress
-from typing import NamedTuple
 
+from infrakit.machine import Answer
 from infrakit.system.certificates import DOMAIN
-
-
-class Answer(NamedTuple):
-    """status 0 where there was none; then `problem` says why. `location` is where it sends the stranger."""
-
-    status: int
-    location: str
-    problem: str
 
 
 def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = 10) -> Answer:

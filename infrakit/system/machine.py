@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from infrakit.errors import MachineUnfit
+from infrakit.machine import Answer, Done, Engine
 from infrakit.model import SecretSpec
 from infrakit.system import SOCKET, files, process, secrets, seen, tree
-from infrakit.system.process import Done
 from infrakit.system.stop import Stop
 
 ENVIRONMENT = {
@@ -207,7 +207,7 @@ class Machine:
         with self.breakable(), Content(bundle, manifest) as content:
             unpack(content, system, target)
 
-    def knock(self, hostname: str, port: int, address: str) -> Any:
+    def knock(self, hostname: str, port: int, address: str) -> Answer:
         """What a door of this machine answers a stranger (system/knock.py)."""
         from infrakit.system.knock import knock
 
@@ -234,7 +234,7 @@ class Machine:
         return proxies()
 
     @cached_property
-    def engine(self) -> Any:
+    def engine(self) -> "Engine":
         """The Docker Engine. DockerUnreachable where it does not answer."""
         from infrakit.system.engine import Engine
 

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from infrakit.errors import Stopped
+from infrakit.machine import Done
 from infrakit.system.stop import Stop
 
 NOT_FOUND = 127
@@ -19,14 +20,6 @@ run sees to the rest. All others are waited for: apt and dpkg, above all, must n
 LOOK_S = 0.2
 END_S = 2.0
 """How long a client has to go by itself."""
-
-
-class Done(NamedTuple):
-    """How a program ended: its exit code (127 where it is not there, 124 where it took too long), and what it wrote."""
-
-    code: int
-    out: str
-    err: str
 
 
 def run(words: Sequence[str], feed: bytes, timeout_s: float, environment: Mapping[str, str], stop: Stop) -> Done:

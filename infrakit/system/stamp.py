@@ -11,12 +11,18 @@ from stat import S_ISREG
 
 from infrakit.system.digest import hex_digest
 
+MYPY = False
+if MYPY:
+    from typing import Any  # nothing that a start would pay for
+
 NAME = ".infrakit.stamp"
 MOST_FILES = 300
 MOST_BYTES = 16 << 20
 
+__loader__: object  # of a zipapp, our own (packaging/zip_start.py)
 
-def write(output: str, found, example: str | None, report) -> None:
+
+def write(output: str, found: "Any", example: str | None, report: "Any") -> None:
     """Remember this compile (a Source and a Report), where it is small, of a file, and whole."""
     from infrakit.errors import printable
     from infrakit.system.files import remove, replace
@@ -67,7 +73,7 @@ def lock_beside(file: str) -> str:
 def build() -> str:
     """What made the stamp: another InfraKit must not believe it. "" in a checkout, whose code may change at any
     time."""
-    return getattr(__loader__, "build", "")
+    return str(getattr(__loader__, "build", ""))
 
 
 def unchanged(file: str, output: str) -> tuple[str, list[str]] | None:

@@ -59,10 +59,11 @@ def plan_tree(folder: str, artifacts: Iterable[Artifact], about: Mapping[str, An
     if os.path.islink(folder):
         raise _linked(folder)
     if not os.path.lexists(folder):
-        changes = tuple(Change("added", artifact.path, None, artifact.content) for artifact in artifacts)
-        return TreePlan(folder, artifacts, changes, (), manifest, True, True)
+        added = tuple(Change("added", artifact.path, None, artifact.content) for artifact in artifacts)
+        return TreePlan(folder, artifacts, added, (), manifest, True, True)
     ours = _ours(folder)
-    changes, edited = [], []
+    changes: list[Change] = []
+    edited: list[str] = []
     for artifact in artifacts:
         before = _content(folder, artifact.path)
         if before == artifact.content:

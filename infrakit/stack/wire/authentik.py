@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from infrakit.emit.authentik import EMBEDDED, MADE_BY_US, PATH, named, provider_name
 from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Machine
 from infrakit.model import OURS, SECRETS_DIRECTORY, Artifact, Deployment
 from infrakit.plan import Action, Probe, Unless
 from infrakit.plan.model import Tell
@@ -30,7 +31,7 @@ LONGEST_WAIT_S = 600
 """A Raspberry Pi takes minutes at its first start to apply the blueprints that Authentik brings."""
 PAUSE_S = 1.0
 ASKED_AGAIN_S = 20
-ORDER = {
+ORDER: dict[str, Any] = {
     "base": "http://127.0.0.1:9000/api/v3",
     "token": f"{SECRETS_DIRECTORY}/authentik_bootstrap_token",
     "path": INSIDE,
@@ -134,7 +135,7 @@ class State(NamedTuple):
     older: "list[str]" = []
 
 
-def ask(machine: Any, project: str, wanted: "Applied | None" = None, *, mend: bool = False) -> State:
+def ask(machine: Machine, project: str, wanted: "Applied | None" = None, *, mend: bool = False) -> State:
     """MachineUnfit where Authentik does not answer; Hopeless where it does not take the token. `mend`: have the
     blueprint applied once more, or where it is in force, take away what is left of earlier ones."""
     order = ORDER | {"digest": "", "named": {}, "mend": mend}
@@ -169,10 +170,10 @@ class Applied(NamedTuple):
     named: "dict[str, list[str]]"
     clients: tuple[tuple[str, str], ...] = ()
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not self.missing(ask(machine, self.project, self))
 
-    def client_secrets(self, machine: Any) -> dict[str, str]:
+    def client_secrets(self, machine: Machine) -> dict[str, str]:
         """Provider -> what its file says, as `!File` reads it (authentik/blueprints/v1/common.py)."""
         files = {provider: machine.read(path) for provider, path in self.clients}
         return {provider: content.decode("utf-8", "replace").strip() for provider, content in files.items() if content}
@@ -208,7 +209,7 @@ class Apply(NamedTuple):
 
     wanted: Applied
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         project = self.wanted.project
         began = asked = machine.monotonic()
         problem, in_force = self._problem(machine, mend=True)
@@ -226,7 +227,7 @@ class Apply(NamedTuple):
                 ),
             )
 
-    def _problem(self, machine: Any, *, mend: bool) -> tuple[str, bool]:
+    def _problem(self, machine: Machine, *, mend: bool) -> tuple[str, bool]:
         """What is missing, "" for nothing; and whether the blueprint is in force, so that only what is left is."""
         try:
             state = ask(machine, self.wanted.project, self.wanted, mend=mend)
@@ -241,7 +242,7 @@ class Apply(NamedTuple):
             raise Hopeless(problem, "switch it on again: Admin interface, Customization, Blueprints, InfraKit")
         return problem, bool(state.left)
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:

@@ -1,8 +1,9 @@
 """Every door, knocked at by a stranger, leads to sign-in, or to the page where the file says `public`."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
+from infrakit.machine import Machine
 from infrakit.model import Deployment, Route
 from infrakit.plan import Action, Step
 from infrakit.plan.model import Tell
@@ -21,10 +22,10 @@ class Door(NamedTuple):
     sign_in: str
     portal: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         return not self.problem(machine)
 
-    def problem(self, machine: Any) -> str:
+    def problem(self, machine: Machine) -> str:
         """What is wrong with the answer, "" where nothing is."""
         answer = machine.knock(self.hostname, self.port, self.address)
         if answer.problem:
@@ -46,7 +47,7 @@ class Wait(NamedTuple):
 
     door: Door
 
-    def do(self, machine: Any, tell: Tell) -> None:
+    def do(self, machine: Machine, tell: Tell) -> None:
         until = machine.monotonic() + LONGEST_WAIT_S
         problem = self.door.problem(machine)
         while problem and machine.monotonic() < until:
@@ -55,7 +56,7 @@ class Wait(NamedTuple):
         if problem:
             raise MachineUnfit(f"{self.door.hostname} {problem}", "see: infrakit logs caddy, infrakit logs authentik")
 
-    def inverse(self, machine: Any) -> tuple[Action, ...]:
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:

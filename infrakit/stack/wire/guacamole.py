@@ -6,8 +6,9 @@ the hexadecimal of its salt.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Action, Probe, Run, Unless
 from infrakit.stack.inside import container_name, inside
@@ -26,7 +27,7 @@ class NoDefaultLogin(NamedTuple):
 
     project: str
 
-    def holds(self, machine: Any) -> bool:
+    def holds(self, machine: Machine) -> bool:
         words = ("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "guacamole", "-d", "guacamole")
         return inside(machine, container_name(self.project, DATABASE), words, feed=QUERY).strip() == "0"
 

@@ -2,12 +2,13 @@
 and signature as they are."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from infrakit.bundle.manifest import MOST_MANIFEST_BYTES, MOST_SIGNATURE_BYTES, NAME, SIGNATURE, FileEntry
 from infrakit.system.bundle.folder import Folder
 from infrakit.system.bundle.remote import SCHEME, Remote
 from infrakit.system.bundle.verify import Trust, Verified, head, verified_bytes
-from infrakit.system.bundle.write import Writer
+from infrakit.system.bundle.write import Writer, further
 
 
 def copy(
@@ -35,8 +36,8 @@ def copy(
                     path,
                     entry.sha256,
                     entry.size,
-                    lambda offset, path=path, entry=entry: _pieces(folder, path, entry, offset),
-                    lambda done, path=path, part=part: progress(part + done, whole, path),
+                    partial(_pieces, folder, path, entry),
+                    partial(further, progress, part, whole, path),
                 )
                 part += entry.size
             writer.seal_as(content, signature)

@@ -2,6 +2,7 @@
 with after a break."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from infrakit.bundle.images import INDEX, LAYOUT, LAYOUT_TEXT, blob_path, diff_ids, layout_index
@@ -11,7 +12,7 @@ from infrakit.errors import MachineUnfit
 from infrakit.lock import untagged
 from infrakit.model import ImagePin
 from infrakit.system.bundle.inside import Inside
-from infrakit.system.bundle.write import Writer
+from infrakit.system.bundle.write import Writer, further
 from infrakit.system.registry import Client, Descriptor, Image, PlatformImage
 
 Progress = Callable[[int, int, str], None]
@@ -85,13 +86,7 @@ def fetch(
             wanted.update({layer.digest: (image.reference, layer) for layer in one.layers[known:]})
     whole, before, fetched = sum(blob.size for _, blob in wanted.values()), 0, 0
     for digest, (reference, blob) in sorted(wanted.items()):
-        fetched += _blob(
-            client,
-            writer,
-            reference,
-            blob,
-            lambda part, before=before, reference=reference: progress(before + part, whole, reference),
-        )
+        fetched += _blob(client, writer, reference, blob, partial(further, progress, before, whole, reference))
         before += blob.size
         if inside is not None:
             inside.look(digest)

@@ -18,7 +18,8 @@ from infrakit.errors import MachineUnfit
 from infrakit.host.apt import problem_of
 from infrakit.host.facts_system import assignments
 from infrakit.lock.entries import LockedPackage
-from infrakit.system.machine import ENVIRONMENT, Done
+from infrakit.machine import Done
+from infrakit.system.machine import ENVIRONMENT
 
 UPDATE_S, FETCH_S = 900, 3600
 BASE = ("?priority(required)", "apt", "systemd-sysv")

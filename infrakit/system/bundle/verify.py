@@ -84,7 +84,7 @@ def verify(
         faults, notes = _layout(found.manifest, folder.listing()), []
         known = {fault.path for fault in faults}
         whole, part = sum(entry.size for entry in found.manifest.files.values()), 0
-        contents = {
+        contents: dict[tuple[int, object] | None, str] = {
             _content(entry.size, entry.sha256, entry.chunks): name for name, entry in found.manifest.files.items()
         }
         for name, entry in sorted(found.manifest.files.items()):
@@ -166,15 +166,18 @@ def _layout(manifest: Manifest, found: Listing) -> list[Fault]:
     return faults
 
 
-def _check(folder: Folder, path: str, entry: FileEntry, contents: Mapping[object, str], fresh: bool) -> list[str]:
+def _check(
+    folder: Folder, path: str, entry: FileEntry, contents: Mapping[tuple[int, object] | None, str], fresh: bool
+) -> list[str]:
     """What had to be read twice. Raises Refused where the file is not what it should be."""
     with folder.open(path) as descriptor:
         size = os.fstat(descriptor).st_size
         if fresh:
             from_medium(descriptor)
         if size != entry.size:
-            # type: ignore[index]
-            other = contents.get(_content_of(descriptor, size)) if any(key[0] == size for key in contents) else None
+            other = (
+                contents.get(_content_of(descriptor, size)) if any(key and key[0] == size for key in contents) else None
+            )
             if other:
                 raise refused("swapped", path, f"it holds what {other} should hold")
             if size < entry.size:
@@ -263,7 +266,7 @@ def _content_of(descriptor: int, size: int) -> tuple[int, object] | None:
 
 def _renamed(folder: Folder, manifest: Manifest, faults: list[Fault]) -> list[Fault]:
     """A file that is missing, and one too many that holds the same, are one that was renamed."""
-    missing = {
+    missing: dict[tuple[int, object] | None, Fault] = {
         _content(entry.size, entry.sha256, entry.chunks): fault
         for fault in faults
         if fault.code == "missing" and (entry := manifest.files.get(fault.path))
@@ -272,10 +275,14 @@ def _renamed(folder: Folder, manifest: Manifest, faults: list[Fault]) -> list[Fa
         try:
             with folder.open(extra.path) as descriptor:
                 size = os.fstat(descriptor).st_size
-                lost = missing.get(_content_of(descriptor, size)) if any(key[0] == size for key in missing) else None
+                lost = (
+                    missing.get(_content_of(descriptor, size))
+                    if any(key and key[0] == size for key in missing)
+                    else None
+                )
         except Refused:
             continue
-        if lost in faults:
+        if lost is not None and lost in faults:
             faults = [
                 Fault("renamed", lost.path, f"it is there under another name: {extra.path}") if fault is lost else fault
                 for fault in faults
@@ -306,4 +313,4 @@ def verified_bytes(folder: Folder, path: str, entry: FileEntry, offset: int = 0)
                 from_medium(descriptor, start, length)
             else:
                 raise refused("damaged" if "changed" in problem else "unreadable", path, problem)
-            yield piece[max(0, offset - start) :]
+            yield piece[max(0, offset - start) :]  # type: ignore[misc]  # a bytearray: no copy

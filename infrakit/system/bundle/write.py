@@ -25,6 +25,11 @@ Fetch = Callable[[int], Iterable[bytes]]
 Progress = Callable[[int], None]
 
 
+def further(progress: Callable[[int, int, str], None], before: int, whole: int, what: str, part: int) -> None:
+    """Of several files, one after the other: `part` of this one after the `before` bytes of the others."""
+    progress(before + part, whole, what)
+
+
 class Writer:
     """`with Writer(path) as writer:` then `put` and `blob` for each file, and `seal`. Raises UsageProblem where
     something else stands there."""

@@ -34,7 +34,7 @@ def decompressed(paths: Sequence[str]) -> Iterator[BinaryIO]:
         assert source.stdout and program.stdout
         source.stdout.close()
         try:
-            yield program.stdout
+            yield program.stdout  # type: ignore[misc]  # bytes: no encoding was asked for
             ended = not program.stdout.read(1)
             code = program.wait(END_S) if ended else 0
         except subprocess.TimeoutExpired:
