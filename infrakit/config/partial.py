@@ -13,31 +13,43 @@ from infrakit.errors import Position, Problem
 # Section -> the depth from which on a mistake stays within its own entry; what is not named here is one by itself.
 CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2}
 EVERYWHERE = ("version", "pattern", "profiles", "tls", "hosts")
+WITHOUT = {"port": "no-port"}
+"""Key -> what is said elsewhere in its entry where it is missing; where it is refused, it only looks so."""
 STAND_IN = "example.org"
 """A domain to judge the rest by where the file's own is missing or none."""
 
 
-def rest_to_check(document: Document) -> set[Position] | None:
+Touched = set[Position | tuple[str, Position]]
+"""Places that may be wrong because of a fault, or where one problem, by its code, may be."""
+
+
+def rest_to_check(document: Document) -> Touched | None:
     """Take the refused values out of the document: the places that may be wrong because of them, or None where what is
     left cannot be judged by itself."""
     if any(not path or path[0] in EVERYWHERE or len(path) < CONTAINED.get(str(path[0]), 1) for path in document.faults):
         return None
     if any(path[0] == "hosts" and "[" in str(path[1]) for path in document.misnamed):
         return None  # a range of what nobody knows
-    touched = set()
+    touched: Touched = set()
     for path in document.misnamed:
         # A blueprint has another name, of course.
         touched.update([*list(_places(document, path))[:2], *_places(document, (*path, "blueprint"))])
     for path in document.faults:
         entry, fault = (list(_places(document, path[:depth])) for depth in (2, 3))
         touched.update(entry[:2] + fault)
+        if path[-1] in WITHOUT:
+            touched.update((WITHOUT[path[-1]], place) for place in entry)
     document.values = {"domain": STAND_IN, **_without_refused(document.values, document.root)}
     return touched
 
 
-def beside_faults(touched: set[Position], problems: Iterable[Problem]) -> list[Problem]:
+def beside_faults(touched: Touched, problems: Iterable[Problem]) -> list[Problem]:
     """Those that may not be a consequence of a fault: at other keys than it, and not at its entry as a whole."""
-    return [problem for problem in problems if problem.position not in touched and problem.related not in touched]
+    return [
+        problem
+        for problem in problems
+        if not touched & {problem.position, problem.related, (problem.code, problem.position)}
+    ]
 
 
 def sound_part(config: Config, document: Document, problems: Iterable[Problem]) -> Config | None:
