@@ -13,7 +13,20 @@ from infrakit.host.apt import Finish, Install, Installed, NothingHalf, Refresh
 from infrakit.host.forwarding import Forwarding
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
-from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Unless, Write
+from infrakit.plan import (
+    Action,
+    Answers,
+    EnableUnit,
+    FileIs,
+    Gone,
+    Remove,
+    Run,
+    Step,
+    UnitRuns,
+    Unless,
+    Write,
+    file_step,
+)
 from infrakit.plan.actions import put_back
 from infrakit.plan.model import Tell
 
@@ -290,7 +303,7 @@ def source_steps(facts: Any, repository: str, key: str) -> tuple[Step, ...]:
             (KeyIs(KEYRING, key),),
             (FetchKey(f"{repository}/linux/{row.origin}/gpg", key, KEYRING),),
         ),
-        Step("docker source", "Docker's package source", (FileIs(SOURCE, source),), (Write(SOURCE, source),)),
+        file_step("docker source", "Docker's package source", SOURCE, source),
     )
 
 
