@@ -53,8 +53,11 @@ def export_secrets(host: str, target: str | None, file: str | None, output: str 
     result(f"{path}: {', '.join(sorted(made.secrets))}")
     if made.fingerprint:
         result(f"the fleet's authority: SHA-256 {made.fingerprint}")
-    result(f"who has this file can pass for {host}: carry it there, then, on {host}:")
-    result(f"  sudo infrakit secrets import {os.path.basename(path)} && shred -u {os.path.basename(path)}")
+    name = os.path.basename(path)
+    result(
+        f"who has this file can pass for {host}: carry it there, beside infrakit.pyz and {found.name}; then, on {host}:"
+    )
+    result(f"  sudo python3 infrakit.pyz secrets import {name} && shred -u {name}")
 
 
 @click.command(

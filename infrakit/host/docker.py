@@ -15,7 +15,20 @@ from infrakit.host.forwarding import Forwarding
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
 from infrakit.machine import Machine
-from infrakit.plan import Action, Answers, EnableUnit, FileIs, Gone, Remove, Run, Step, UnitRuns, Unless, Write
+from infrakit.plan import (
+    Action,
+    Answers,
+    EnableUnit,
+    FileIs,
+    Gone,
+    Remove,
+    Run,
+    Step,
+    UnitRuns,
+    Unless,
+    Write,
+    file_step,
+)
 from infrakit.plan.actions import put_back
 from infrakit.plan.model import Tell
 
@@ -299,7 +312,7 @@ def source_steps(facts: Facts, repository: str, key: str) -> tuple[Step, ...]:
             (KeyIs(KEYRING, key),),
             (FetchKey(f"{repository}/linux/{row.origin}/gpg", key, KEYRING),),
         ),
-        Step("docker source", "Docker's package source", (FileIs(SOURCE, source),), (Write(SOURCE, source),)),
+        file_step("docker source", "Docker's package source", SOURCE, source),
     )
 
 

@@ -6,7 +6,7 @@ preview(plan, machine)         -> which steps would act, and what each would cha
 run(plan, machine, tell, keep) -> acts where a probe says no, probes again, and keeps how to undo what it did
 """
 
-from infrakit.plan.actions import EnableUnit, Remove, RemoveTree, Run, Unless, Write, action_from
+from infrakit.plan.actions import EnableUnit, Remove, RemoveTree, Run, Unless, Write, action_from, file_step
 from infrakit.plan.model import Action, Event, Plan, Probe, Step
 from infrakit.plan.probes import Answers, FileIs, Gone, UnitRuns
 from infrakit.plan.run import Interrupted, StepFailed, preview, run
@@ -30,6 +30,7 @@ __all__ = [
     "Unless",
     "Write",
     "action_from",
+    "file_step",
     "preview",
     "run",
 ]

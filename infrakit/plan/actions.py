@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
-from infrakit.plan.model import Action, Event, Probe, Tell
-from infrakit.plan.probes import holds
+from infrakit.plan.model import Action, Event, Probe, Step, Tell
+from infrakit.plan.probes import FileIs, holds
 
 MOST_KEPT = 1 << 26
 """A file that we replace is kept whole in the record, up to here."""
@@ -41,6 +41,11 @@ class Write(NamedTuple):
 
     def text(self) -> str:
         return f"write {self.path}"
+
+
+def file_step(name: str, title: str, path: str, content: bytes, mode: int = 0o644) -> Step:
+    """A file is there, with this content and mode."""
+    return Step(name, title, (FileIs(path, content, mode),), (Write(path, content, mode),))
 
 
 def put_back(

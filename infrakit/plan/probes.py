@@ -17,15 +17,15 @@ def holds(probe: Probe, machine: Machine) -> bool:
 
 
 class FileIs(NamedTuple):
-    """A file has this content and mode."""
+    """A file has this content and mode; None: whatever mode, be it a link to such a file."""
 
     path: str
     content: bytes
-    mode: int = 0o644
+    mode: int | None = 0o644
 
     def holds(self, machine: Machine) -> bool:
-        content = machine.read(self.path, len(self.content) + 1)
-        return bool(content == self.content and machine.mode(self.path) == self.mode)
+        is_it = machine.read(self.path, len(self.content) + 1) == self.content
+        return is_it and self.mode in (None, machine.mode(self.path))
 
     def text(self) -> str:
         return f"{self.path} is as it should be"

@@ -12,7 +12,7 @@ from infrakit.host.apt import Index, Install
 from infrakit.host.facts import Facts
 from infrakit.machine import Machine
 from infrakit.model import Deployment, ImagePin
-from infrakit.plan import Action, Event, FileIs, Gone, Plan, RemoveTree, Step, Write
+from infrakit.plan import Action, Event, Gone, Plan, RemoveTree, Step, file_step
 from infrakit.plan.model import Tell
 from infrakit.stack.images import marked, removal
 from infrakit.stack.layout import BUNDLE, PACKAGES, TRUST
@@ -153,7 +153,11 @@ def remembered(plan: Plan, source: Source, pinned: bool) -> Plan:
     trust = (
         ()
         if source.key is None or pinned
-        else (_file("trust", f"bundles of {source.key.fingerprint} are trusted", TRUST, allowed_signers([source.key])),)
+        else (
+            file_step(
+                "trust", f"bundles of {source.key.fingerprint} are trusted", TRUST, allowed_signers([source.key])
+            ),
+        )
     )
     serial = json.dumps({"serial": source.manifest.serial}).encode() + b"\n"
     return Plan(
@@ -161,13 +165,9 @@ def remembered(plan: Plan, source: Source, pinned: bool) -> Plan:
         (
             *trust,
             *plan.steps,
-            _file("bundle", f"the bundle of serial {source.manifest.serial} is the newest", BUNDLE, serial),
+            file_step("bundle", f"the bundle of serial {source.manifest.serial} is the newest", BUNDLE, serial),
         ),
     )
-
-
-def _file(name: str, title: str, path: str, content: bytes) -> Step:
-    return Step(name, title, (FileIs(path, content),), (Write(path, content),))
 
 
 def space(source: Source, blobs: Sequence[tuple[str, int]]) -> int:

@@ -63,9 +63,7 @@ def listed(machine: Machine, kind: str, project: str = "", label: str = "") -> l
     """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more). `label`: of
     containers that have it. Where the engine does not run, what its folder says; of networks that says nothing:
     MachineUnfit."""
-    filters = ([f"label=com.docker.compose.project={project}"] if project else []) + (
-        [f"label={label}"] if label else []
-    )
+    filters = ([f"label={offline.PROJECT}={project}"] if project else []) + ([f"label={label}"] if label else [])
     words = ("--all",) if kind == "container" else ()
     chosen = (word for item in filters for word in ("--filter", item))
     shown = "{{.Names}}" if kind == "container" else "{{.Name}}"

@@ -18,5 +18,8 @@ def far_doors(deployment: Deployment) -> list[tuple[str, str]]:
 
 def problems(deployment: Deployment, machine: Machine) -> list[tuple[str, str]]:
     """(host, what is wrong with the way there, "" where nothing is)."""
-    folder = f"{secrets_folder(deployment.host)}/secrets"
-    return [(host, machine.knock_at_fleet(host, dial, folder)) for host, dial in far_doors(deployment)]
+    doors = far_doors(deployment)
+    if not doors:
+        return []
+    said = machine.knock_at_fleet(doors, f"{secrets_folder(deployment.host)}/secrets")
+    return [(host, problem) for (host, _), problem in zip(doors, said)]

@@ -4,7 +4,7 @@ it."""
 from collections.abc import Callable, Sequence
 
 from infrakit.model import Artifact, Deployment
-from infrakit.plan import FileIs, Plan, Step, Write
+from infrakit.plan import Plan, Step, file_step
 from infrakit.stack.bundle import Source
 from infrakit.stack.layout import PROGRAM
 from infrakit.stack.secrets import Given
@@ -34,6 +34,6 @@ def program_steps(program: bytes, completion: bytes) -> tuple[Step, ...]:
     """The program, where it is a zipapp, and its completion for bash."""
     ours = [(PROGRAM, program, 0o755)] if program else []
     return tuple(
-        Step(f"file {path}", path, (FileIs(path, content, mode),), (Write(path, content, mode),))
+        file_step(f"file {path}", path, path, content, mode)
         for path, content, mode in (*ours, (COMPLETION, completion, 0o644))
     )

@@ -4,13 +4,12 @@ What was last put in its place is written down, so that a file which somebody ed
 merely older than the one in his folder.
 """
 
-import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from infrakit.machine import Machine
-from infrakit.plan import Action, FileIs, Gone, Remove, Step, Write
+from infrakit.plan import Action, FileIs, Gone, Remove, Step, file_step
 from infrakit.plan.actions import put_back, state_of
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import CONFIGURATION, INSTALLED, LOCKED
@@ -72,34 +71,21 @@ def file_steps(file: File, *, other_lock: bool = False) -> tuple[Step, ...]:
     """Put it where it belongs. `other_lock`: one of another file is there, which would pin, or refuse, the images of
     this one."""
     title = CONFIGURATION if file.in_place else f"{CONFIGURATION}, from {file.name}"
-    says, replace = Says(CONFIGURATION, file.content), Replace(CONFIGURATION, file.content)
     beside = [] if file.in_place else [(f"{FOLDER}/{name}", content) for name, content in file.others]
     beside += [] if file.in_place or file.lock is None else [(LOCKED, file.lock)]
     stale = Step(f"no {LOCKED}", f"no {LOCKED}: it is another file's", (Gone(LOCKED),), (Remove(LOCKED),))
     last = json.dumps(states_of(file.content, file.lock, file.others), sort_keys=True).encode() + b"\n"
     return (
-        Step(f"file {CONFIGURATION}", title, (says,), (replace,)),
-        *(_written(path, path, content) for path, content in beside),
+        Step(
+            f"file {CONFIGURATION}",
+            title,
+            (FileIs(CONFIGURATION, file.content, None),),
+            (Replace(CONFIGURATION, file.content),),
+        ),
+        *(file_step(f"file {path}", path, path, content, 0o600) for path, content in beside),
         *([stale] if other_lock and file.lock is None else []),
-        _written(INSTALLED, "what was put in place", last),
+        file_step(f"file {INSTALLED}", "what was put in place", INSTALLED, last, 0o600),
     )
-
-
-def _written(path: str, title: str, content: bytes) -> Step:
-    return Step(f"file {path}", title, (FileIs(path, content, 0o600),), (Write(path, content, 0o600),))
-
-
-class Says(NamedTuple):
-    """A file has this content, be it a link to one that has."""
-
-    path: str
-    content: bytes
-
-    def holds(self, machine: Machine) -> bool:
-        return bool(machine.read(self.path, len(self.content) + 1) == self.content)
-
-    def text(self) -> str:
-        return f"{self.path} is the file"
 
 
 class Replace(NamedTuple):
@@ -118,6 +104,8 @@ class Replace(NamedTuple):
         return f"write {self.path}"
 
     def foretold(self, machine: Machine) -> tuple[str, ...]:
+        import difflib
+
         before = machine.read(self.path)
         if before is None or before == self.content:
             return (self.text(),)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infrakit.host.docker import ANSWERS, UNIT
-from infrakit.plan import FileIs, Gone, Plan, RemoveTree, Run, Step, Write, action_from
+from infrakit.plan import Gone, Plan, RemoveTree, Run, Step, action_from, file_step
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.layout import CACHE, CONFIGURATION, CURRENT, GENERATIONS, HOSTS, STATE, UNDO
@@ -76,12 +76,5 @@ def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
     steps = [Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in (*gone, CACHE)]
     if left:
         lines = b"".join(json.dumps(record, sort_keys=True).encode() + b"\n" for record in left)
-        steps.append(
-            Step(
-                "record",
-                "a record of what is left to take away",
-                (FileIs(UNDO, lines, 0o600),),
-                (Write(UNDO, lines, 0o600),),
-            )
-        )
+        steps.append(file_step("record", "a record of what is left to take away", UNDO, lines, 0o600))
     return steps

@@ -140,8 +140,9 @@ def replace(path: str, content: bytes, mode: int = 0o644, *, flushed: bool = Fal
         write_new(temporary, content, mode, flushed=flushed)
         os.chmod(temporary, mode)
         os.rename(temporary, path)
-    except OSError:
+    except OSError as error:
         remove(temporary)
+        error.filename = path  # what was asked for, and no name of ours
         raise
     if flushed:
         flush_names(folder)

@@ -4,10 +4,14 @@ cookie."""
 import http.client
 import socket
 import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from infrakit.machine import Answer
 from infrakit.system.certificates import DOMAIN
+
+AT_ONCE = 32
 
 
 def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = 10) -> Answer:
@@ -37,7 +41,13 @@ def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: fl
         connection.close()
 
 
-def knock_at_fleet(host: str, dial: str, folder: str, timeout_s: float = 10) -> str:
+def knock_at_fleet(doors: Sequence[tuple[str, str]], folder: str) -> list[str]:
+    """_met() for each of several (host, host:port), at once: those that are silent cost as long as one."""
+    with ThreadPoolExecutor(max(1, min(len(doors), AT_ONCE))) as pool:
+        return list(pool.map(lambda door: _met(door[0], door[1], folder), doors))
+
+
+def _met(host: str, dial: str, folder: str, timeout_s: float = 10) -> str:
     """Meet another host's Caddy, `dial` as host:port, by the certificates in `folder`, as our own does; what is wrong,
     "" where each believes the other. No door is named, so it hangs up then."""
     address, _, port = dial.rpartition(":")

@@ -214,12 +214,12 @@ class Machine:
         with self.breakable():
             return knock(hostname, port, address)
 
-    def knock_at_fleet(self, host: str, dial: str, folder: str) -> str:
-        """What is wrong with the way to another host's Caddy (system/knock.py)."""
+    def knock_at_fleet(self, doors: Sequence[tuple[str, str]], folder: str) -> list[str]:
+        """What is wrong with the way to each of other hosts' Caddys (system/knock.py)."""
         from infrakit.system.knock import knock_at_fleet
 
         with self.breakable():
-            return knock_at_fleet(host, dial, folder)
+            return knock_at_fleet(doors, folder)
 
     def sleep(self, seconds: float) -> None:
         """Wait, until somebody says stop."""

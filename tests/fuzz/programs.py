@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infrakit.system.certificates import NEW_KEY
 from tests.emit.tree import compose
 from tests.fuzz.bytes_of import Host
 from tests.runtime.caddy import CADDY
@@ -137,18 +138,9 @@ class _Caddy:
             time.sleep(0.02)
         subprocess.run(
             [
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-subj",
-                "/CN=x",
-            ]
-            + ["-keyout", f"{folder}/key", "-out", f"{folder}/certificate"],
+                *("openssl", "req", "-x509", *NEW_KEY, "-subj", "/CN=x"),
+                *("-keyout", f"{folder}/key", "-out", f"{folder}/certificate"),
+            ],
             check=True,
             capture_output=True,
         )

@@ -432,19 +432,24 @@ def test_no_door_gets_no_answer(fleet, header):
     assert fleet.knock(header, pair=fleet.secrets["core"]) == (b"", [])
 
 
+def met(host: str, dial: str, folder: str) -> str:
+    (said,) = knock_at_fleet([(host, dial)], folder)
+    return said
+
+
 def test_status_tells_a_door_to_another_host_that_opens_from_one_that_does_not(fleet, tmp_path):
     dial = f"127.0.0.1:{fleet.shed.door.ports[':8443']}"
-    assert knock_at_fleet("shed", dial, str(fleet.secrets["core"])) == ""
-    assert "another fleet" in knock_at_fleet("cabin", dial, str(fleet.secrets["core"])), "it is shed that answers"
+    assert met("shed", dial, str(fleet.secrets["core"])) == ""
+    assert "another fleet" in met("cabin", dial, str(fleet.secrets["core"])), "it is shed that answers"
     (tmp_path / "apart").mkdir()  # what a machine that knows of no core makes itself
     mint_certificates(str(tmp_path / "apart"), "core")
-    assert "another fleet" in knock_at_fleet("shed", dial, str(tmp_path / "apart/secrets"))
+    assert "another fleet" in met("shed", dial, str(tmp_path / "apart/secrets"))
     stranger = tmp_path / "stranger"
     shutil.copytree(tmp_path / "apart/secrets", stranger)
     (stranger / "fleet_ca").chmod(0o600)
     shutil.copy(fleet.secrets["core"] / "fleet_ca", stranger / "fleet_ca")
-    assert "another fleet" in knock_at_fleet("shed", dial, str(stranger)), "the shed does not believe it"
-    assert "does not answer" in knock_at_fleet("shed", "127.0.0.1:1", str(fleet.secrets["core"]))
+    assert "another fleet" in met("shed", dial, str(stranger)), "the shed does not believe it"
+    assert "does not answer" in met("shed", "127.0.0.1:1", str(fleet.secrets["core"]))
 
 
 def test_without_a_certificate_the_handshake_fails(fleet):

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from infrakit.system.certificates import NEW_KEY
+
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -276,18 +278,7 @@ def registry(tls: Path | None = None):
 
 def certificates(folder: Path) -> Path:
     """A private authority (ca.crt), and what it signed for 127.0.0.1, in this folder."""
-    new = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
+    new = ["openssl", "req", "-x509", *NEW_KEY, "-days", "2"]
     run = {"cwd": folder, "check": True, "capture_output": True}
     subprocess.run([*new, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=a private authority"], **run)
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
