@@ -4,18 +4,15 @@ Nothing here prints, and nothing waits longer than a time-out for an engine that
 constructor.
 """
 
-import errno
-import http.client
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from infrakit.errors import EXIT_DOCKER, InfraKitError
 from infrakit.machine import Container, Network
 from infrakit.system import SOCKET
 from infrakit.system.patience import ATTEMPTS, STALL_S, one_line
 from infrakit.system.pull import Fetcher, Order, Progress
+from infrakit.system.unreachable import cause, failures, is_silence, reachable, unreachable
 
 TIMEOUT_S = 10
 LOAD_SILENCE_S = 1800
@@ -27,12 +24,6 @@ PROJECT, SERVICE, CONFIG_HASH = (
 OURS = "io.infrakit.config"
 """A label of every container that we make."""
 NEVER = "0001-01-01T00:00:00Z"
-
-
-class DockerUnreachable(InfraKitError):
-    """The engine is not there, does not answer, or does not let us in."""
-
-    exit_code = EXIT_DOCKER
 
 
 class EngineVersion(NamedTuple):
@@ -50,12 +41,12 @@ class Engine:
     def __init__(self, socket: str = SOCKET, *, timeout_s: float = TIMEOUT_S) -> None:
         self._socket = socket
         self._layers: dict[str, tuple[str, ...]] = {}
-        with _reachable(socket):
+        with reachable(socket):
             self._api = _client(socket, "auto", timeout_s)
 
     def version(self) -> EngineVersion:
         """Of the engine, and of the API that it speaks."""
-        with _reachable(self._socket):
+        with reachable(self._socket):
             found = self._api.version(api_version=False)
         return EngineVersion(
             version=str(found.get("Version", "")),
@@ -66,31 +57,31 @@ class Engine:
 
     def folder(self) -> str:
         """Where the engine keeps what is its own."""
-        with _reachable(self._socket):
+        with reachable(self._socket):
             return str(self._api.info().get("DockerRootDir", ""))
 
     def containers(self, project: str) -> list[Container]:
         """Those of ours in a Compose project, in any state, by name: somebody else's project may have the same name."""
-        with _reachable(self._socket):
+        with reachable(self._socket):
             listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}", OURS]})
         inspected = (self._inspected(item["Id"]) for item in listed)
         return sorted((_container(found) for found in inspected if found), key=lambda item: item.name)
 
     def strangers(self, project: str) -> list[str]:
         """Names of containers in a Compose project of this name that are not ours."""
-        with _reachable(self._socket):
+        with reachable(self._socket):
             listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}"]})
         return sorted(item["Names"][0].lstrip("/") for item in listed if OURS not in (item.get("Labels") or {}))
 
     def networks(self, project: str) -> list[Network]:
         """Those of a Compose project, by name."""
-        with _reachable(self._socket):
+        with reachable(self._socket):
             listed = self._api.networks(filters={"label": [f"{PROJECT}={project}"]})
         return sorted((_network(found) for found in listed), key=lambda item: item.name)
 
     def inside(self, network: str, *, running: bool = False) -> list[str]:
         """Names of the containers in a network, whoever made them. `running`: only of those that run."""
-        with _reachable(self._socket):
+        with reachable(self._socket):
             listed = self._api.containers(all=not running, filters={"network": [network]})
         return [name.lstrip("/") for item in listed for name in item["Names"][:1]]
 
@@ -114,7 +105,7 @@ class Engine:
         read."""
         from docker.errors import APIError
 
-        with _reachable(self._socket):
+        with reachable(self._socket):
             try:
                 return bytes(self._api.logs(name, tail=max(lines, 0))).decode("utf-8", "replace")
             except APIError as error:
@@ -150,7 +141,7 @@ class Engine:
         """The layers that are here, by the digests of what is unpacked: each time the lowest of an image, so many of
         them."""
         found: set[tuple[str, ...]] = set()
-        with _reachable(self._socket):
+        with reachable(self._socket):
             listed = {item["Id"] for item in self._api.images()}
         for name in listed:
             if not self._layers.get(name):  # an ID stands for its layers for ever
@@ -165,7 +156,7 @@ class Engine:
         """
         client = _client(self._socket, self._api.api_version, silence_s)
         try:
-            with _reachable(self._socket):
+            with reachable(self._socket):
                 for line in client.load_image(archive):
                     # The SDK does not look at the status here: a refusal comes as {"message": ...}.
                     said = line.get("error") or line.get("message")
@@ -179,7 +170,7 @@ class Engine:
         """Remove an image, where it is there, with the layers that no other image has."""
         from docker.errors import ImageNotFound
 
-        with _reachable(self._socket):
+        with reachable(self._socket):
             try:
                 self._api.remove_image(reference)
             except ImageNotFound:
@@ -190,14 +181,14 @@ class Engine:
         if "@" in target:
             return
         name, _, tag = target.rpartition(":")
-        with _reachable(self._socket):
+        with reachable(self._socket):
             self._api.tag(source, name, tag)
 
     def _inspected(self, name: str) -> Mapping[str, Any]:
         """{} where there is no such container (any more)."""
         from docker.errors import NotFound
 
-        with _reachable(self._socket):
+        with reachable(self._socket):
             try:
                 found: Mapping[str, Any] = self._api.inspect_container(name)
                 return found
@@ -208,7 +199,7 @@ class Engine:
         """{} where there is no such image, or can be none of such a name."""
         from docker.errors import APIError, NullResource
 
-        with _reachable(self._socket):
+        with reachable(self._socket):
             try:
                 found: Mapping[str, Any] = self._api.inspect_image(reference)
                 return found
@@ -231,13 +222,13 @@ class Engine:
             yield from client.pull(reference, platform=platform or None, stream=True, decode=True)
         except APIError as error:
             yield {"error": str(error.explanation or error)}
-        except _failures() as error:
-            if _is_silence(error):
+        except failures() as error:
+            if is_silence(error):
                 yield {"error": f"nothing came for {silence_s:.0f} s"}
-            elif _cause(error) is None:
+            elif cause(error) is None:
                 yield {"error": str(error)}
             else:
-                raise _unreachable(self._socket, error) from None
+                raise unreachable(self._socket, error) from None
         finally:
             client.close()
 
@@ -284,64 +275,4 @@ def _network(found: Mapping[str, Any]) -> Network:
         subnets=tuple(item["Subnet"] for item in ranges if item.get("Subnet")),
         internal=found["Internal"],
         options=found.get("Options") or {},
-    )
-
-
-@contextmanager
-def _reachable(socket: str) -> Iterator[None]:
-    """What the SDK raises -> DockerUnreachable."""
-    try:
-        yield
-    except _failures() as error:
-        raise _unreachable(socket, error) from None
-
-
-def _failures() -> tuple[type[BaseException], ...]:
-    """All that the SDK raises for what is outside of this program. The errors of requests are OSErrors, those of
-    urllib3 are not."""
-    from docker.errors import DockerException, StreamParseError
-    from urllib3.exceptions import HTTPError
-
-    return OSError, http.client.HTTPException, HTTPError, DockerException, StreamParseError
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    """The system's own error, or HTTP's, below those of three libraries; None where the SDK itself said no."""
-    from requests.exceptions import RequestException
-
-    for item in _chain(error):
-        if isinstance(item, (OSError, http.client.HTTPException)) and not isinstance(item, RequestException):
-            return item
-    return None
-
-
-def _is_silence(error: BaseException) -> bool:
-    # A socket whose queue is full says EAGAIN: nobody takes the calls.
-    return isinstance(_cause(error), (TimeoutError, BlockingIOError))
-
-
-def _unreachable(socket: str, error: BaseException) -> DockerUnreachable:
-    from docker.errors import APIError
-
-    cause = _cause(error)
-    number = cause.errno if isinstance(cause, OSError) else None
-    if isinstance(cause, (TimeoutError, BlockingIOError)):
-        return DockerUnreachable(
-            f"Docker does not answer at {socket}",
-            "sudo systemctl restart docker; why it hangs: journalctl -u docker -n 50",
-        )
-    if number in (errno.EACCES, errno.EPERM):
-        return DockerUnreachable(f"{socket}: permission denied", "run it with sudo")
-    if number in (errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED):
-        remedy = "sudo systemctl start docker, or where it is missing: sudo infrakit install"
-        return DockerUnreachable(f"Docker does not run here: nothing answers at {socket}", remedy)
-    said = error.explanation if isinstance(error, APIError) and error.explanation else cause or error
-    return DockerUnreachable(
-        f"Docker at {socket} fails: {one_line(str(said)) or 'no reason given'}", "see: journalctl -u docker -n 50"
     )

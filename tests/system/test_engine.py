@@ -17,8 +17,9 @@ import uuid
 import pytest
 
 from infrakit.errors import EXIT_DOCKER, EXIT_MACHINE, MachineUnfit
-from infrakit.system.engine import CONFIG_HASH, PROJECT, SERVICE, DockerUnreachable, Engine
+from infrakit.system.engine import CONFIG_HASH, PROJECT, SERVICE, Engine
 from infrakit.system.patience import LONGEST_PAUSE_S, asked_pause_s, one_line, registry_of
+from infrakit.system.unreachable import DockerUnreachable
 from tests.e2e.bed.engine import start_engine
 from tests.runtime.engine import program
 from tests.system import fake_registry
