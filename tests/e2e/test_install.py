@@ -176,17 +176,17 @@ def test_a_changed_file_restarts_its_readers_only(installed):
 def test_what_does_not_start_from_a_changed_file_runs_on_as_before(installed):
     host, before = installed.host, installed.containers()
     in_force = host.run("readlink /var/lib/infrakit/current").out
-    break_it = "s#port: 3000#port: 3000, command: [/no/such/program]#"
-    host.run(f"cd /root && cp /etc/infrakit/infrakit.yaml kept.yaml && sed '{break_it}' kept.yaml >broken.yaml")
-    done = installed.infrakit("up", "--yes", "-f", "/root/broken.yaml")
-    assert done.code == 4 and "/no/such/program" in done.err and "it runs as before" in done.err, done.err
+    break_it = "sed -i.kept 's/port: 3000/port: 3000, environment: {PORT: no-number}/' /etc/infrakit/infrakit.yaml"
+    assert host.run(f"{break_it} && grep -c no-number /etc/infrakit/infrakit.yaml").out == "1\n"
+    done = installed.infrakit("up", "--yes")
+    assert done.code == 4 and "no-number" in done.err and "it runs as before" in done.err, done.out + done.err
     assert host.run("readlink /var/lib/infrakit/current").out == in_force
     assert {name for name, at in installed.containers().items() if at != before[name]} == {"homelab-wiki-1"}
     status = installed.infrakit("status")
     assert status.code == 1 and [line.split()[1] for line in status.out.splitlines() if line[0] == "!"] == ["wiki"]
-    done = installed.infrakit("up", "--yes", "-f", "/root/kept.yaml")
+    host.run("mv /etc/infrakit/infrakit.yaml.kept /etc/infrakit/infrakit.yaml")
+    done = installed.infrakit("up", "--yes")
     assert done.code == 0 and installed.infrakit("status").code == 0, done.err
-    assert host.run("rm /root/kept.yaml /root/broken.yaml").code == 0
 
 
 AGENT = """\
