@@ -88,8 +88,17 @@ class Start(NamedTuple):
     names: tuple[str, ...]
     folder: str
     keeps_data: bool = False
+    wanted: tuple[Wanted, ...] = ()
 
     def do(self, machine: Machine, tell: Tell) -> None:
+        """Who is well stays as he is: Compose would make him anew from the other generation's folder, too."""
+        there = {item.service: item for item in machine.engine.containers(self.project)}
+        well = {item.name for item in self.wanted if is_well(there.get(item.name), item)}
+        names = tuple(name for name in self.names if name not in well)
+        if names:
+            self._replace(names=names)._start(machine, tell)
+
+    def _start(self, machine: Machine, tell: Tell) -> None:
         watch = Watch(machine, tell, self.project)
         half = [
             name

@@ -134,7 +134,7 @@ def service_step(
     """A service that runs as the file says, and has been told what only a running one can be. `folder`: of the
     generation."""
     told, tell = wired(deployment, service.name, artifacts)
-    start = Start(deployment.name, tuple(item.name for item in wanted), folder, bool(service.volumes))
+    start = Start(deployment.name, tuple(item.name for item in wanted), folder, bool(service.volumes), wanted)
     return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (start, *tell))
 
 

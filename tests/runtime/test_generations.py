@@ -50,13 +50,18 @@ def machine(real, tmp_path, monkeypatch):
 
 
 def host(*, image=IMAGE, command=GOOD, data=()):
-    """One that reads a file of the tree, and a neighbour that nobody changes."""
+    """One that reads a file of the tree, its mate, and a neighbour, whom nobody changes."""
     common = {"health": None, "stop_grace_period_s": 0, "networks": ()}
     reads = (Mount("file", FILE, "/file", read_only=True), *(Mount("volume", name, "/data") for name in data))
     shell = {"command": ("/bin/sh", "-c", command), "mounts": reads}
     idle = {"command": ("/bin/sh", "-c", RUNS), "mounts": (Mount("file", FILE + "-2", "/file", read_only=True),)}
     return deployment(
-        service("reader", container("reader", image=image, **common, **shell), volumes=data),
+        service(
+            "reader",
+            container("reader", image=image, **common, **shell),
+            container("mate", image=IMAGE, **common, **idle),
+            volumes=data,
+        ),
         service("neighbour", container("neighbour", image=IMAGE, **common, **idle)),
         networks=(),
         secrets=(),
@@ -89,7 +94,8 @@ def test_who_is_not_changed_stays_what_it_was_made_from_and_its_generation_stays
     for number in range(5):
         up(machine, host(command=f"{GOOD} # {number}"))
     after = found(machine)
-    assert after["neighbour"] == before["neighbour"] and after["reader"][2] == in_force(machine) != first
+    assert after["neighbour"] == before["neighbour"] and after["mate"] == before["mate"]
+    assert after["reader"][2] == in_force(machine) != first
     kept = machine.listing(generation.GENERATIONS)
     assert {first, in_force(machine)} <= set(kept) and len(kept) == 3
     # What it mounts is there at the next start of the engine, too.
