@@ -20,6 +20,8 @@ SELECT count(*) FROM guacamole_user JOIN guacamole_entity USING (entity_id)
 WHERE type = 'USER' AND name = 'guacadmin' AND NOT disabled
 AND password_hash = sha256(convert_to('guacadmin' || coalesce(upper(encode(password_salt, 'hex')), ''), 'UTF8'));
 """
+# A signal that ends our waiting is not passed on, as `docker start --attach` would: what it has begun it ends.
+AGAIN = 'docker start "$1" >/dev/null && exit "$(docker wait "$1")"'
 
 
 class NoDefaultLogin(NamedTuple):
@@ -38,8 +40,7 @@ class NoDefaultLogin(NamedTuple):
 def wired(deployment: Deployment, artifacts: Sequence[Artifact]) -> tuple[tuple[Probe, ...], tuple[Action, ...]]:
     """What has to be so of Guacamole beside its containers, and how it gets so."""
     gone = NoDefaultLogin(deployment.name)
-    # A signal that ends our waiting is not passed on: what it has begun it ends.
-    again = ("docker", "start", "--attach", "--sig-proxy=false", container_name(deployment.name, PREPARE))
+    again = ("sh", "-c", AGAIN, "again", container_name(deployment.name, PREPARE))
     return (gone,), (
         Unless(gone, Run(again, LONGEST_S, f"see: infrakit logs {PREPARE}", title=f"run {PREPARE} again")),
     )
