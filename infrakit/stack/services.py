@@ -33,13 +33,14 @@ def compose(folder: str) -> tuple[str, ...]:
 
 
 class Wanted(NamedTuple):
-    """One container: what its label must say, whether it is one that does its work and ends, and where it is locked
-    what Docker may call its image."""
+    """One container: what its label must say, whether it is one that does its work and ends, where it is locked what
+    Docker may call its image, and what it waits for at its start."""
 
     name: str
     label: str
     one_shot: bool
     images: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 class Runs(NamedTuple):
@@ -70,6 +71,26 @@ def is_well(container: Container | None, wanted: Wanted) -> bool:
     return bool(container.state == "running" and container.health in ("healthy", ""))
 
 
+def with_who_needs(wanted: tuple[Wanted, ...], anew: set[str]) -> tuple[Wanted, ...]:
+    """Those that are made anew, and who must come along. Who is well stays as he is: Compose would make him anew, since
+    the folder of his files is another one.
+
+    Work that is done once is done again for whom it was done; who waits for its end, waits for that (and Compose, told
+    to wait, takes the end of work that nobody waits for as a failure).
+    """
+    once = {item.name for item in wanted if item.one_shot}
+    found = set(anew)
+    while True:
+        more = {
+            item.name
+            for item in wanted
+            if found & set(item.needs) and (item.one_shot or found & once & set(item.needs))
+        }
+        if more <= found:
+            return tuple(item for item in wanted if item.name in found)
+        found |= more
+
+
 class Start(NamedTuple):
     """Bring them up from the generation in a folder, and wait until they are healthy; where one is not, its last words
     are the error, and those that were well before go back to the generation that they were made from.
@@ -85,28 +106,29 @@ class Start(NamedTuple):
     """
 
     project: str
-    names: tuple[str, ...]
+    wanted: tuple[Wanted, ...]
     folder: str
     keeps_data: bool = False
-    wanted: tuple[Wanted, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.wanted)
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        """Who is well stays as he is: Compose would make him anew from the other generation's folder, too."""
-        there = {item.service: item for item in machine.engine.containers(self.project)}
-        well = {item.name for item in self.wanted if is_well(there.get(item.name), item)}
-        names = tuple(name for name in self.names if name not in well)
-        if names:
-            self._replace(names=names)._start(machine, tell)
-
-    def _start(self, machine: Machine, tell: Tell) -> None:
-        watch = Watch(machine, tell, self.project)
         half = [
-            name
-            for name, item in watch.before.items()
-            if item.state == "created" and re.match(HALF + re.escape(f"{self.project}-"), name)
+            item.name
+            for item in machine.engine.containers(self.project)
+            if item.state == "created" and re.match(HALF + re.escape(f"{self.project}-"), item.name)
         ]
         if half:
             machine.run(("docker", "rm", *half), timeout_s=LONGEST_START_S)
+        there = {item.service: item for item in machine.engine.containers(self.project)}
+        ill = {item.name for item in self.wanted if not is_well(there.get(item.name), item)}
+        if ill:
+            self._replace(wanted=with_who_needs(self.wanted, ill))._start(machine, tell)
+
+    def _start(self, machine: Machine, tell: Tell) -> None:
+        watch = Watch(machine, tell, self.project)
         done = self._up(machine, watch)
         before = {(item.name, item.started_at) for item in watch.before.values()}
         ill = [

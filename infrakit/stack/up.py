@@ -123,7 +123,13 @@ def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str
 def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> tuple[Wanted, ...]:
     labels = config_hashes(service, deployment.networks, artifacts)
     return tuple(
-        Wanted(container.name, labels[container.name], container.one_shot, container.pin.ids if container.pin else ())
+        Wanted(
+            container.name,
+            labels[container.name],
+            container.one_shot,
+            container.pin.ids if container.pin else (),
+            tuple(need.container for need in container.depends_on),
+        )
         for container in service.containers
     )
 
@@ -134,7 +140,7 @@ def service_step(
     """A service that runs as the file says, and has been told what only a running one can be. `folder`: of the
     generation."""
     told, tell = wired(deployment, service.name, artifacts)
-    start = Start(deployment.name, tuple(item.name for item in wanted), folder, bool(service.volumes), wanted)
+    start = Start(deployment.name, wanted, folder, bool(service.volumes))
     return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (start, *tell))
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from infrakit.emit import compose
-from infrakit.model import Artifact, Mount
+from infrakit.model import Artifact, Dependency, Mount
 from infrakit.plan import Plan, StepFailed, run
 from infrakit.stack import generation, layout
 from infrakit.stack.up import plan_up
@@ -49,17 +49,25 @@ def machine(real, tmp_path, monkeypatch):
             real.docker(kind, "rm", "--force", *left)
 
 
-def host(*, image=IMAGE, command=GOOD, data=()):
+def host(*, image=IMAGE, command=GOOD, data=(), once=()):
     """One that reads a file of the tree, its mate, and a neighbour, whom nobody changes."""
     common = {"health": None, "stop_grace_period_s": 0, "networks": ()}
     reads = (Mount("file", FILE, "/file", read_only=True), *(Mount("volume", name, "/data") for name in data))
     shell = {"command": ("/bin/sh", "-c", command), "mounts": reads}
     idle = {"command": ("/bin/sh", "-c", RUNS), "mounts": (Mount("file", FILE + "-2", "/file", read_only=True),)}
+    waits = tuple(Dependency(name, "service_completed_successfully") for name in once)
+    needs = (Dependency("mate", "service_started"),)
     return deployment(
         service(
             "reader",
-            container("reader", image=image, **common, **shell),
+            container("reader", image=image, **common, **shell, depends_on=waits),
             container("mate", image=IMAGE, **common, **idle),
+            *(
+                container(
+                    name, image=IMAGE, command=("/bin/sh", "-c", "exit 0"), one_shot=True, depends_on=needs, **common
+                )
+                for name in once
+            ),
             volumes=data,
         ),
         service("neighbour", container("neighbour", image=IMAGE, **common, **idle)),
@@ -101,6 +109,21 @@ def test_who_is_not_changed_stays_what_it_was_made_from_and_its_generation_stays
     # What it mounts is there at the next start of the engine, too.
     real.docker("restart", "infrakit-neighbour-1")
     assert found(machine)["neighbour"][0] == "running"
+
+
+def test_work_that_is_done_once_is_done_again_for_whom_it_was_done_and_who_waits_for_it_comes_along(machine, real):
+    """It may have been done for him: a database whose volume somebody removed has no tables."""
+    up(machine, host(once=("prepare",)))
+    before = found(machine)
+    up(machine, host(once=("prepare",)))
+    assert found(machine) == before
+    for gone, anew in (("reader", {"reader"}), ("prepare", {"prepare", "reader"}), ("mate", {*before} - {"neighbour"})):
+        real.docker("rm", "--force", f"infrakit-{gone}-1")
+        up(machine, host(once=("prepare",)))
+        after = found(machine)
+        assert {name for name in after if after[name][1] != before[name][1]} == anew
+        assert after["prepare"][0] == "exited"
+        before = after
 
 
 def test_who_does_not_start_goes_back_and_the_old_generation_stays_in_force(machine):

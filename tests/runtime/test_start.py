@@ -16,7 +16,7 @@ from infrakit.errors import MachineUnfit
 from infrakit.plan import Interrupted, Plan, Step, StepFailed, run
 from infrakit.stack import watch
 from infrakit.stack.down import plan_restart
-from infrakit.stack.services import Start, compose
+from infrakit.stack.services import Start, Wanted, compose
 from infrakit.system.engine import Engine
 from infrakit.system.machine import Machine
 from tests.emit.tree import needs_compose
@@ -102,10 +102,15 @@ def machine(real):
         real.docker("rm", "-f", *left)
 
 
+def start(machine, *names: str) -> Start:
+    """From a file that is newer than what runs."""
+    return Start(PROJECT, tuple(Wanted(name, "newer", name == "fails-once") for name in names), machine.tree)
+
+
 def started(machine, *names: str) -> list[str]:
     """What was told meanwhile."""
     told: list[str] = []
-    Start(PROJECT, names, machine.tree).do(machine, lambda event: told.append(event.text))
+    start(machine, *names).do(machine, lambda event: told.append(event.text))
     return told
 
 
@@ -113,7 +118,7 @@ def failed(machine, *names: str, told: list[str] | None = None) -> str:
     """The error; `told` gets what was told meanwhile."""
     heard = [] if told is None else told
     with pytest.raises(MachineUnfit) as error:
-        Start(PROJECT, names, machine.tree).do(machine, lambda event: heard.append(event.text))
+        start(machine, *names).do(machine, lambda event: heard.append(event.text))
     assert error.value.hint.startswith("see: infrakit "), error.value.hint
     return error.value.message
 
@@ -197,13 +202,13 @@ def test_a_start_that_would_last_is_stopped_by_a_signal(real, machine):
             time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    start = Step("service is-silent", "is silent", (), (Start(PROJECT, ("is-silent",), machine.tree),))
+    step = Step("service is-silent", "is silent", (), (start(machine, "is-silent"),))
     with (
         stopping(machine.stop, lambda: "stopping") as asked,
         pytest.raises(Interrupted, match="stopped in: is silent") as stopped,
     ):
         Thread(target=ask_when_it_runs).start()
-        run(Plan("start", (start,)), machine, lambda event: None, lambda step, action: None, stopping=asked)
+        run(Plan("start", (step,)), machine, lambda event: None, lambda step, action: None, stopping=asked)
 
     assert (stopped.value.hint, stopped.value.exit_code) == ("run again to go on", 4)
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]

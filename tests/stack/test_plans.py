@@ -156,7 +156,9 @@ TAKEN_PORTS = {
 @pytest.mark.parametrize("name", TAKEN_PORTS)
 def test_who_wants_a_port_that_is_taken_is_named_and_nobody_else(name):
     said = SimpleNamespace(err=f"Error response from daemon: {TAKEN_PORTS[name]}\n", out="", code=1)
-    what, hint = Start("homelab", ("dozzle", "caddy"), "/tree")._why(None, said, None)
+    what, hint = Start("homelab", (Wanted("dozzle", "", False), Wanted("caddy", "", False)), "/tree")._why(
+        None, said, None
+    )
     assert what == "homelab-caddy-1 cannot have port 443: somebody else has it" and "sport = :443" in hint
 
 
