@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
+BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
+"""What images need that start as root, give their data to somebody, and become him; Docker's own default has these and
+seven more (moby, oci/caps/defaults.go)."""
 SECRETS_DIRECTORY = "/run/secrets"
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
@@ -46,6 +49,10 @@ class Health(NamedTuple):
     start_interval_s: int = 0
 
 
+NO_CHECK = ("NONE",)
+"""The test of who is asked nothing, not even what the image says (moby, container/health.go)."""
+
+
 class Mount(NamedTuple):
     """A named volume, a file of the tree, or a path of the host, at `path` in the container.
 
@@ -67,7 +74,8 @@ class SecretMount(NamedTuple):
 
 
 class Dependency(NamedTuple):
-    """condition: "service_healthy" or "service_completed_successfully"."""
+    """condition: "service_healthy", "service_started" (where there is no check) or
+    "service_completed_successfully"."""
 
     container: str
     condition: str
@@ -135,7 +143,8 @@ class ImagePin(NamedTuple):
 
 
 class Container(NamedTuple):
-    """One Compose service. `networks` are names of Network; memory in bytes. `not_secret`: names of its environment
+    """One Compose service. `networks` are names of Network; memory in bytes. `settings`: what else Compose is told.
+    `not_secret`: names of its environment
     and its commands whose values look like secrets, and are none by the user's word."""
 
     name: str
@@ -165,6 +174,7 @@ class Container(NamedTuple):
     watch: bool
     origins: Origins
     working_dir: str = ""
+    settings: tuple[tuple[str, Any], ...] = ()
     pin: ImagePin | None = None
     not_secret: tuple[str, ...] = ()
 
@@ -330,13 +340,16 @@ class SecretSpec(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """A dangerous capability that the operator allowed, for the review. `capability` as in policy/grants.py."""
+    """A dangerous capability that the operator allowed, for the review. `capability` as in policy/grants.py. `red`:
+    root on the host, or a way around sign-in. `written`: by the keys of an app, not by `grants`."""
 
     service: str
     container: str
     capability: str
     detail: str
     origin: Origin
+    red: bool = True
+    written: bool = False
 
 
 class Door(NamedTuple):

@@ -157,8 +157,10 @@ def _container(name: str, tree: Tree) -> ContainerBlueprint:
         writable_root=take("writable_root", False),
         capabilities=tuple(take("capabilities", ())),
         privileges=_pairs(take("privileges", {})),
+        settings=_pairs(take("settings", {})),
         ports=tuple(
-            PortBlueprint(p["port"], p.get("published", p["port"]), p.get("protocol", "tcp")) for p in take("ports", ())
+            PortBlueprint(p["port"], p.get("published", p["port"]), p.get("protocol", "tcp"), p.get("address", ""))
+            for p in take("ports", ())
         ),
         memory=take("memory", ""),
         cpus=take("cpus", ""),

@@ -86,6 +86,7 @@ class PortBlueprint(NamedTuple):
     port: int
     published: int
     protocol: str = "tcp"
+    address: str = ""
 
 
 class DockerBlueprint(NamedTuple):
@@ -121,6 +122,7 @@ class ContainerBlueprint(NamedTuple):
     writable_root: bool
     capabilities: tuple[str, ...]
     privileges: tuple[tuple[str, Any], ...]
+    settings: tuple[tuple[str, Any], ...]
     ports: tuple[PortBlueprint, ...]
     memory: str
     cpus: str

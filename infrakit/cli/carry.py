@@ -176,4 +176,9 @@ def stopping(stop: Stop, words: Callable[[], str]) -> Iterator[Callable[[], bool
         yield lambda: stop.asked
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Who was stopped is about to end with its own exit code: the same signal, sent twice, must not change that.
+            signal.signal(number, _already if stop.asked else handler)
+
+
+def _already(number: int, frame: Any) -> None:
+    """Stopped before."""

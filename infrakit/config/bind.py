@@ -10,8 +10,10 @@ from infrakit.config.model import (
     Config,
     GroupConfig,
     HostConfig,
+    MountConfig,
     NetworkConfig,
     OidcConfig,
+    PortConfig,
     SamlConfig,
     ServiceConfig,
     TlsConfig,
@@ -19,6 +21,11 @@ from infrakit.config.model import (
 )
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+PRIVILEGES = ("devices", "extra_hosts", "ipc", "pid", "privileged", "sysctls")
+SETTINGS = ("dns", "groups", "hostname", "init", "ulimits")
+"""Keys of an app that are keys of `privileges` and of `settings` of a blueprint's container."""
+APP_PIDS = 1000
 DEFAULT_SCOPES = ("openid", "email", "profile")
 
 
@@ -48,6 +55,11 @@ def bind(document: Document) -> Config:
 def size_bytes(text: str) -> int:
     """ "256m" -> 268435456; 0 where nothing is said."""
     return int(text[:-1]) * UNITS[text[-1].lower()] if text else 0
+
+
+def seconds(text: str) -> int:
+    """ "2m" -> 120."""
+    return int(text[:-1]) * SECONDS[text[-1]]
 
 
 def _several(value: Any) -> tuple[str, ...]:
@@ -115,6 +127,7 @@ def _option(value: Any) -> str:
 
 def _app(name: str, values: dict[str, Any]) -> AppConfig:
     path = ("apps", name)
+    health = values.get("health", "")
     return AppConfig(
         name=name,
         title=values.get("title", ""),
@@ -124,18 +137,30 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
         public=values.get("public", False),
         data=tuple(values.get("data", ())),
+        mounts=tuple(map(_mount, values.get("mounts", ()))),
         environment=_pairs(values.get("environment", {})),
         not_secret=tuple(values.get("not_secret", ())),
         secrets=tuple(values.get("secrets", ())),
         user_secrets=tuple(values.get("user_secrets", ())),
-        command=tuple(values["command"]) if "command" in values else None,
+        command=_words(values, "command"),
+        entrypoint=_words(values, "entrypoint"),
+        working_dir=values.get("working_dir", ""),
         user=values.get("user", ""),
         capabilities=tuple(values.get("capabilities", ())),
-        writable=values.get("writable", False),
+        privileges=tuple((key, values[key]) for key in PRIVILEGES if values.get(key)),
+        settings=tuple((key, values[key]) for key in SETTINGS if values.get(key)),
+        writable=values.get("writable", True),
+        tmp_bytes=size_bytes(values.get("tmp", "")),
         internet=values.get("internet", False),
-        health=values.get("health", ""),
+        ports=tuple(map(_port, values.get("ports", ()))),
+        health=tuple(health) if isinstance(health, list) else health,
         memory_bytes=size_bytes(values.get("memory", "")),
+        shm_bytes=size_bytes(values.get("shm", "")),
         cpus=values.get("cpus", ""),
+        pids=values.get("pids", APP_PIDS),
+        stop_grace_s=seconds(values.get("stop_grace", "10s")),
+        labels=_pairs(values.get("labels", {})),
+        update=values.get("update", "never"),
         architectures=tuple(values.get("architectures", ())),
         needs=_named(values.get("needs", []), (*path, "needs")),
         oidc=_oidc(values["oidc"], path) if "oidc" in values else None,
@@ -145,6 +170,34 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         grants=_named(values.get("grants", []), (*path, "grants")),
         path=path,
     )
+
+
+def _words(values: dict[str, Any], key: str) -> tuple[str, ...] | None:
+    return tuple(values[key]) if key in values else None
+
+
+def _mount(text: str) -> MountConfig:
+    host, path, *mode = text.split(":")
+    return MountConfig(_whole(host), _whole(path), mode == ["ro"])
+
+
+def _whole(path: str) -> str:
+    """The one way to write a path, but for what leads upwards, which is refused later."""
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def _port(text: str) -> PortConfig:
+    rest, _, protocol = text.partition("/")
+    head, bracket, rest = rest.rpartition("]:")
+    *before, inside = rest.split(":")
+    outside = before.pop() if before else inside
+    address = head.strip("[") if bracket else "".join(before)
+    return PortConfig(text, address, _ends(outside), _ends(inside), protocol or "tcp")
+
+
+def _ends(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
 
 
 def _oidc(values: dict[str, Any], path: Path) -> OidcConfig:

@@ -144,7 +144,7 @@ class _Checker:
     def _correct(self, node: Node, schema: Schema, path: Path) -> None:
         """Say which keys there are not. A misspelt one is called from here on as it was meant, so that what stands in
         it is judged, and found in its place."""
-        known, later = schema.get("properties", {}), schema.get("x-later", {})
+        known, later, words = schema.get("properties", {}), schema.get("x-later", {}), schema.get("x-words", {})
         there = {key.value for key, _ in node.value}
         for key, _ in node.value:
             name = key.value
@@ -152,6 +152,9 @@ class _Checker:
                 continue
             if name in later:
                 self.say(key, (*path, name), later[name], "not-yet", "remove it for now")
+                continue
+            if name in words:
+                self.say(key, (*path, name), "this word of Compose is none here", "compose-word", words[name])
                 continue
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else f"known here: {', '.join(sorted(known))}"

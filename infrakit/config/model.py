@@ -5,7 +5,7 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
 
@@ -87,12 +87,33 @@ class SamlConfig(NamedTuple):
     path: Path
 
 
+class MountConfig(NamedTuple):
+    """One of apps.<name>.mounts: a path of the host at a path of the container."""
+
+    host: str
+    path: str
+    read_only: bool
+
+
+class PortConfig(NamedTuple):
+    """One item of apps.<name>.ports: a port of the host and one of the container, or as many as there are from the
+    first to the last of a range."""
+
+    text: str
+    address: str
+    published: tuple[int, int]
+    inside: tuple[int, int]
+    protocol: str
+
+
 class AppConfig(NamedTuple):
     """apps.<name>: an app of the user's own. `blueprint` names a file beside infrakit.yaml, then the rest may be empty.
 
     `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files.
     `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
-    `hosts` are fleet hosts ((): the core, or the only host). `health` is a path asked over HTTP, or "" for a TCP probe.
+    `hosts` are fleet hosts ((): the core, or the only host).
+    `health` is a path asked over HTTP, "image", "none", the words of a command, or "" for a TCP probe.
+    `settings` and `privileges` are those of a container of a blueprint; sizes in bytes, 0 where nothing is said.
     """
 
     name: str
@@ -103,18 +124,30 @@ class AppConfig(NamedTuple):
     allow: tuple[tuple[str, Path], ...] | None
     public: bool
     data: tuple[str, ...]
+    mounts: tuple[MountConfig, ...]
     environment: tuple[tuple[str, str], ...]
     not_secret: tuple[str, ...]
     secrets: tuple[str, ...]
     user_secrets: tuple[str, ...]
     command: tuple[str, ...] | None
+    entrypoint: tuple[str, ...] | None
+    working_dir: str
     user: str
     capabilities: tuple[str, ...]
+    privileges: tuple[tuple[str, Any], ...]
+    settings: tuple[tuple[str, Any], ...]
     writable: bool
+    tmp_bytes: int
     internet: bool
-    health: str
+    ports: tuple[PortConfig, ...]
+    health: str | tuple[str, ...]
     memory_bytes: int
+    shm_bytes: int
     cpus: str
+    pids: int
+    stop_grace_s: int
+    labels: tuple[tuple[str, str], ...]
+    update: str
     architectures: tuple[str, ...]
     needs: tuple[tuple[str, Path], ...]
     oidc: OidcConfig | None

@@ -8,7 +8,7 @@ into them.
 from collections.abc import Mapping
 from typing import Any
 
-from infrakit.model import SECRETS_DIRECTORY, Container, Health, Mount, Origin, PublishedPort
+from infrakit.model import NO_CHECK, SECRETS_DIRECTORY, Container, Health, Mount, Origin, PublishedPort
 
 CONFIG_LABEL = "io.infrakit.config"
 IMAGE_LABEL = "io.infrakit.image"
@@ -33,10 +33,13 @@ PRIVILEGE_KEYS = {
 }
 """privileges.<key> of a blueprint -> key of Compose. `network`, `security_opt` and `extra_hosts` join other values."""
 
+SETTING_KEYS = {"hostname": "hostname", "groups": "group_add", "dns": "dns", "init": "init", "ulimits": "ulimits"}
+"""settings.<key> of a blueprint -> key of Compose."""
+
 
 def container_tree(container: Container, profiles: tuple[str, ...], config_hash: str) -> dict[str, Any]:
     """The Compose service of one container; without `config_hash`, without its label."""
-    privileges = dict(container.privileges)
+    privileges, settings = dict(container.privileges), dict(container.settings)
     tree: dict[str, Any] = {"image": _literal(container.image)}
     if profiles:
         tree["profiles"] = list(profiles)
@@ -48,6 +51,9 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
         tree["user"] = _literal(container.user)
     if container.working_dir:
         tree["working_dir"] = _literal(container.working_dir)
+    tree.update((name, _literal(settings[key])) for key, name in SETTING_KEYS.items() if key in settings)
+    if "ulimits" in settings:
+        tree["ulimits"] = {name: _ulimit(limit) for name, limit in settings["ulimits"].items()}
     if container.environment:
         tree["environment"] = {key: _literal(value) for key, value in container.environment}
     tree.update(_reach(container, privileges))
@@ -149,6 +155,8 @@ def size(count: int) -> str:
 
 
 def _health(health: Health) -> dict[str, Any]:
+    if health.test == NO_CHECK:
+        return {"disable": True}
     tree = {
         "test": [_literal(word) for word in health.test],
         "interval": f"{health.interval_s}s",
@@ -159,6 +167,11 @@ def _health(health: Health) -> dict[str, Any]:
     if health.start_interval_s:
         tree["start_interval"] = f"{health.start_interval_s}s"
     return tree
+
+
+def _ulimit(limit: str) -> int | dict[str, int]:
+    soft, _, hard = limit.partition(":")
+    return {"soft": int(soft), "hard": int(hard)} if hard else int(soft)
 
 
 def _labels(container: Container, config_hash: str) -> dict[str, str]:
@@ -201,6 +214,7 @@ FIELDS = {
     "deploy.resources.limits.cpus": "cpus",
     "deploy.resources.limits.pids": "pids",
     "shm_size": "shm_size",
+    "healthcheck.disable": "health",
     "healthcheck.test": "health.test",
     "healthcheck.interval": "health.interval_s",
     "healthcheck.timeout": "health.timeout_s",
@@ -211,6 +225,7 @@ FIELDS = {
     "stop_grace_period": "stop_grace_period_s",
     "labels": "labels",
     **{name: f"privileges.{key}" for key, name in PRIVILEGE_KEYS.items()},
+    **{name: f"settings.{key}" for key, name in SETTING_KEYS.items()},
 }
 """Key of Compose -> field of the blueprint that decides it. The rest (restart, cap_drop, ...) is decided in this
 module."""

@@ -77,7 +77,8 @@ def _markdown_cell(cell: Cell) -> str:
 
 def _markdown_word(word: Word) -> str:
     text = _plain(word.text)
-    return f"**{_edged(text)}**" if word.danger and text else text
+    mark = "**" if word.danger else "*" if word.amber else ""
+    return f"{mark}{_edged(text)}{mark}" if mark and text else text
 
 
 def _edged(text: str) -> str:

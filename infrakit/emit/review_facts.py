@@ -4,21 +4,23 @@ Plain words only: nothing here is escaped, and nothing depends on how long a tex
 placeholder).
 """
 
-from typing import Any
-
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, of, row, section
 from infrakit.emit.review_people import people
 from infrakit.model import (
+    BASE_CAPABILITIES,
+    NO_CHECK,
     POWER_READS,
     POWER_ROOT,
     Container,
     Deployment,
+    Grant,
     Mount,
     Network,
     PublishedPort,
     Route,
     SocketProxy,
 )
+from infrakit.policy.grants import is_red, pieces
 
 MEBIBYTE = 1 << 20
 EVERYBODY = "everybody, without sign-in"
@@ -83,8 +85,9 @@ def _first(deployment: Deployment) -> Section:
         if route.sign_in == "public"
     ]
     rows += [
-        row(grant.origin, Word(f"granted: {grant.capability}", True), Word(grant.container or grant.service))
+        row(grant.origin, _granted(grant, "granted: "), Word(grant.container or grant.service))
         for grant in deployment.grants
+        if grant.red
     ]
     for service in deployment.services:
         rows += [
@@ -235,22 +238,34 @@ def _mount(mount: Mount) -> Word:
     # A socket mounted read-only can be written to all the same, so nothing is promised for it.
     suffix = ", read only" if mount.read_only and not _is_docker(mount) else ""
     kind = "host path" if mount.kind == "host" else mount.kind
-    return Word(f"{kind} {mount.source} at {mount.path}{suffix}", mount.kind == "host")
+    return _power(f"{kind} {mount.source} at {mount.path}{suffix}", mount.kind == "host", "host_path", mount.source)
+
+
+def _power(text: str, is_one: bool, capability: str, detail: str) -> Word:
+    """A word about a power: in red, or in amber."""
+    red = is_one and is_red(capability, detail)
+    return Word(text, red, amber=is_one and not red)
 
 
 def _beyond(container: Container) -> tuple[Word, ...]:
-    words = [Word(f"capability {name}", True) for name in container.capabilities]
-    words += [Word(f"{name}: {_value(value)}", True) for name, value in container.privileges]
+    base = set(BASE_CAPABILITIES) <= set(container.capabilities)
+    words = [Word("starts as root, and may become somebody else")] if base else []
+    words += [
+        _power(f"capability {name}", True, "cap_add", name)
+        for name in container.capabilities
+        if not base or name not in BASE_CAPABILITIES
+    ]
+    words += [
+        _power(f"{name}: {item}", True, name, f"{name}: {item}")
+        for name, value in container.privileges
+        for item in pieces(value)
+    ]
     if not container.read_only:
         words.append(Word("may change its own root file system"))
+    if container.health is not None and container.health.test == NO_CHECK:
+        words.append(Word("nothing asks whether it is well", amber=True))
     words += [Word(f"{name} in plain sight: no secret") for name in container.not_secret]
     return tuple(words) or (Word("none"),)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" for key, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _docker(deployment: Deployment) -> Section:
@@ -286,17 +301,21 @@ def _calls(proxy: SocketProxy) -> list[Word]:
 
 def _grants(deployment: Deployment) -> Section:
     rows = [
-        row(grant.origin, Word(grant.container or grant.service), Word(grant.capability, True), Word(grant.detail))
+        row(grant.origin, Word(grant.container or grant.service), _granted(grant), Word(grant.detail))
         for grant in deployment.grants
     ]
     return section(
         "Granted by you",
-        "What InfraKit refuses unless you allow it.",
+        "What InfraKit refuses unless you allow it, and what the keys of your apps allow.",
         ("Container", "Granted", "What it is"),
         rows,
         "You granted nothing dangerous.",
         deployment,
     )
+
+
+def _granted(grant: Grant, before: str = "") -> Word:
+    return Word(f"{before}{grant.capability}", grant.red, amber=not grant.red)
 
 
 def _networks(deployment: Deployment) -> Section:

@@ -9,8 +9,8 @@ from infrakit.model import Deployment, Origin
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
-:root{--ink:#1b2230;--soft:#596274;--paper:#f5f4f0;--card:#fff;--line:#e0ddd5;--accent:#1f5f8b;--danger:#b3261e;--tint:#fdeeec;--door:#e8f1f7;--calm:#edf3e9;--frame:#faf9f6}
-@media(prefers-color-scheme:dark){:root{--ink:#e7e9ef;--soft:#a0a8b8;--paper:#12151b;--card:#1a1e26;--line:#313744;--accent:#7fb9e2;--danger:#ff8d84;--tint:#33201f;--door:#1c2d3a;--calm:#212e20;--frame:#161a21}}
+:root{--ink:#1b2230;--soft:#596274;--paper:#f5f4f0;--card:#fff;--line:#e0ddd5;--accent:#1f5f8b;--danger:#b3261e;--amber:#8a5a00;--tint:#fdeeec;--door:#e8f1f7;--calm:#edf3e9;--frame:#faf9f6}
+@media(prefers-color-scheme:dark){:root{--ink:#e7e9ef;--soft:#a0a8b8;--paper:#12151b;--card:#1a1e26;--line:#313744;--accent:#7fb9e2;--danger:#ff8d84;--amber:#e8b34b;--tint:#33201f;--door:#1c2d3a;--calm:#212e20;--frame:#161a21}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
@@ -34,6 +34,7 @@ td i{font-style:normal;display:block}
 td i+i{margin-top:2px}
 td .code{font:12px/1.75 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 td strong{display:block;color:var(--danger);font-weight:650}
+td em{display:block;color:var(--amber);font-style:normal;font-weight:600}
 .c3 th:nth-child(1),.c3 th:nth-child(2){width:20%}.c4 th:nth-child(1){width:27%}
 .c2 th:nth-child(1){width:34%}
 .c6 th:nth-child(1){width:15%}.c6 th:nth-child(2){width:28%}.c6 th:nth-child(3){width:8%}.c6 th:nth-child(4){width:10%}.c6 th:nth-child(6){width:13%}
@@ -154,8 +155,9 @@ def _words(cell: Cell) -> str:
 
 
 def _word(word: Word) -> str:
-    if word.danger:
-        return f"<strong>{escape(word.text)}</strong>"
+    if word.danger or word.amber:
+        kind = "strong" if word.danger else "em"
+        return f"<{kind}>{escape(word.text)}</{kind}>"
     return f'<i class="code">{escape(word.text)}</i>' if word.code else f"<i>{escape(word.text)}</i>"
 
 

@@ -6,11 +6,12 @@ from infrakit.model import Deployment, Origin, Origins
 
 
 class Word(NamedTuple):
-    """A piece of text. `danger` is printed in red words; `code` in letters of one width."""
+    """A piece of text. `danger` is printed in red words, `amber` in amber ones; `code` in letters of one width."""
 
     text: str
     danger: bool = False
     code: bool = False
+    amber: bool = False
 
 
 class Cell(NamedTuple):

@@ -1,9 +1,14 @@
-"""Dangerous capabilities of apps and of blueprints of the user's own: refused unless infrakit.yaml grants them."""
+"""Dangerous capabilities of apps and of blueprints of the user's own.
+
+What the user writes in infrakit.yaml is granted by writing it; what a file says that somebody else may have written is
+refused unless infrakit.yaml grants it. The review shows both.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
 
-from infrakit.model import Container, Deployment, Service
+from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Service
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
 
 CAPABILITIES = {
@@ -31,12 +36,30 @@ CAPABILITIES = {
 }
 STEERING = ("com.centurylinklabs.watchtower", "caddy", "io.infrakit", "com.docker.compose")
 
+ROOT_CAPABILITIES = (
+    *("ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "MAC_OVERRIDE", "SYS_ADMIN", "SYS_BOOT", "SYS_MODULE"),
+    *("SYS_PTRACE", "SYS_RAWIO", "SYS_TIME"),
+)
+"""Those that reach out of a container (capabilities(7)); others change what is the container's own."""
+SENSITIVE = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr"),
+    *("/var/lib/containerd", "/var/lib/docker", "/var/lib/infrakit", "/var/run", "/var/spool/cron"),
+)
+BELOW = tuple(f"{path}/" for path in SENSITIVE)
+"""What makes root of who may read or write it, itself or below."""
+HARMLESS = ("/etc/localtime", "/etc/timezone", "/etc/machine-id", "/etc/ssl/certs", "/usr/share/zoneinfo", "/run/udev")
+PERIPHERAL = (
+    r"/dev/(dri|snd|serial|input|bus/usb|usb|dvb|v4l|net/tun|fuse|kvm|vchiq|vcio|cec\d+|gpiomem\d*|gpiochip\d+|i2c-\d+|"
+    r"spidev[\d.]+|video\d+|media\d+|hidraw\d+|rtc\d*|apex_\d+|nvidia\w*|tty(USB|ACM|AMA|S|THS)\d+)(/.*)?"
+)
+"""Devices that lead to no memory and no disk of the host."""
+
 ORDINARY = ("cap_add", "labels", "ports")
 """What doors and databases of the catalogue have, and what is no power over the host."""
 
 
 def granted(deployment: Deployment) -> list[Broken]:
-    """A dangerous capability of an app stands in its grants."""
+    """A dangerous capability of an app is written in its keys; of what somebody else wrote, in its grants."""
     found = _required(deployment)
     owners = {container.name: (service, container) for service, container in containers(deployment)}
     asked: dict[str, set[str]] = {}
@@ -74,14 +97,50 @@ def granted(deployment: Deployment) -> list[Broken]:
     return found + unknown
 
 
+def written(service: Service, dialled: Set[str], decided_by: str) -> Iterator[Grant]:
+    """What an app's own keys grant it. `dialled`: what doors lead to, as container:port; a port of the host that leads
+    there, too, leads around sign-in."""
+    for container in service.containers:
+        around = {
+            f"port {port.port}" for port in container.ports if f"{container.name}:{port.container_port}" in dialled
+        }
+        for capability, detail, field in dangers(service, container):
+            origin = origin_of(container, field)._replace(decided_by=decided_by)
+            red = is_red(capability, detail) or capability == "ports" and detail in around
+            yield Grant(service.name, container.name, capability, detail, origin, red, True)
+
+
+def is_red(capability: str, detail: str) -> bool:
+    """Whether it amounts to root on the host or leads around sign-in; else it weakens a promise."""
+    if capability == "cap_add":
+        return detail in ROOT_CAPABILITIES
+    if capability == "host_path":
+        path = detail.rstrip("/") or "/"
+        above = any(f"{sensitive}/".startswith(f"{path}/") for sensitive in SENSITIVE)
+        return path == "/" or (path not in HARMLESS and (above or path.startswith(BELOW)))
+    if capability == "devices":
+        return not re.fullmatch(PERIPHERAL, detail.removeprefix("devices: ").partition(":")[0])
+    return capability not in ("labels", "sysctls", "ports", "extra_hosts")
+
+
+def pieces(value: Any) -> list[str]:
+    """A privilege's value, one by one; nothing where it gives none."""
+    if isinstance(value, dict):
+        return [f"{key}={item}" for key, item in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [str(item) for item in value]
+    return [str(value)] if value else []
+
+
 def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, str]]:
     """(capability, what exactly, field) of every dangerous thing in a container."""
     own_file = service.kind == "blueprint"
+    base = BASE_CAPABILITIES if service.kind == "app" else ()
     for name in container.capabilities:
-        yield "cap_add", name, "capabilities"
+        if name not in base:
+            yield "cap_add", name, "capabilities"
     for name, value in container.privileges:
-        if value not in (False, "", [], {}):
-            yield name, f"{name}: {value}", f"privileges.{name}"
+        yield from ((name, f"{name}: {item}", f"privileges.{name}") for item in pieces(value))
     for mount in container.mounts:
         if mount.kind == "host":
             yield "host_path", mount.source, "host_paths"

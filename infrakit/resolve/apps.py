@@ -1,10 +1,14 @@
 """An app of the user's own -> a blueprint, so that everything after this treats both alike."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from infrakit.config.model import AppConfig
+from infrakit.config.model import AppConfig, PortConfig
+from infrakit.model import BASE_CAPABILITIES, NO_CHECK
 
 APP_MEMORY = 256 * 1024 * 1024
+MOST_PORTS = 1000
+APP_TMP = 64 * 1024 * 1024
 APP_SECTION = "Apps"
 ALL_ARCHITECTURES = ("amd64", "arm64", "armhf")
 
@@ -14,25 +18,34 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
 
     The health check asks the port over TCP with what nearly every image has: wget, curl, nc, or bash.
     """
+    base = () if app.user else BASE_CAPABILITIES
     container: dict[str, Any] = {
         "image": app.image,
         "architectures": list(app.architectures or ALL_ARCHITECTURES),
         "memory": f"{app.memory_bytes or APP_MEMORY}b",
         "internet": app.internet,
         "writable_root": app.writable,
-        "capabilities": list(app.capabilities),
+        "capabilities": sorted({*base, *app.capabilities}),
+        "privileges": dict(app.privileges),
+        "settings": {**dict(app.settings), **_ulimits(app)},
+        "environment": {"TZ": "${timezone}"},
         "secrets": [*app.secrets, *app.user_secrets],
         "volumes": [{"volume": volume_name(path), "path": path} for path in app.data],
-        "tmpfs": ["/tmp:mode=1777,size=64m"],
-        "health": {"test": health_test(app), "start_period_s": 60},
+        "host_paths": [item._asdict() for item in app.mounts],
+        "tmpfs": [_tmp(app)],
+        "ports": [tree for item in app.ports for tree in _ports(item)],
+        "pids": app.pids,
+        "stop_grace_period_s": app.stop_grace_s,
+        "labels": dict(app.labels),
+        "update": app.update,
     }
-    if app.command is not None:
-        # A word of the user's is no reference of a blueprint's.
-        container["command"] = [word.replace("${", "$${") for word in app.command]
-    if app.user:
-        container["user"] = app.user
-    if app.cpus:
-        container["cpus"] = app.cpus
+    container.update(_health(app))
+    # A word of the user's is no reference of a blueprint's.
+    container.update((key, [_plain(word) for word in words]) for key, words in _commands(app) if words is not None)
+    wanted = (("user", app.user), ("cpus", app.cpus), ("working_dir", app.working_dir))
+    container.update((key, value) for key, value in wanted if value)
+    if app.shm_bytes:
+        container["shm_size"] = f"{app.shm_bytes}b"
     tree: dict[str, Any] = {
         "name": app.name,
         "title": app.title or app.name,
@@ -58,6 +71,11 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
     return tree
 
 
+def page(app: AppConfig) -> str:
+    """The path of its pages that says whether it is well, "" where the file names none."""
+    return app.health if isinstance(app.health, str) and app.health.startswith("/") else ""
+
+
 def oidc_secret(app: str) -> str:
     """The name of the OIDC client secret of an app."""
     return f"{app.replace('-', '_')}_client_secret"
@@ -69,12 +87,54 @@ def volume_name(path: str) -> str:
     return name or "data"
 
 
+def _commands(app: AppConfig) -> tuple[tuple[str, tuple[str, ...] | None], ...]:
+    return ("entrypoint", app.entrypoint), ("command", app.command)
+
+
+def _plain(word: str) -> str:
+    return word.replace("${", "$${")
+
+
+def _tmp(app: AppConfig) -> str:
+    """/tmp in memory. Where the rest may be written to, it would keep nothing out that no program runs there."""
+    size = f"{app.tmp_bytes or APP_TMP}"
+    return f"/tmp:mode=1777,size={size}{',exec' if app.writable else ''}"
+
+
+def _ulimits(app: AppConfig) -> dict[str, Any]:
+    found = dict(app.settings).get("ulimits", {})
+    return {"ulimits": {key: str(value) for key, value in found.items()}} if found else {}
+
+
+def _ports(item: PortConfig) -> Iterator[dict[str, Any]]:
+    where = {"address": item.address} if item.address else {}
+    for published, port in zip(unfolded(item.published), unfolded(item.inside)):
+        yield {"port": port, "published": published, "protocol": item.protocol, **where}
+
+
+def unfolded(ends: tuple[int, int]) -> range:
+    """Every port of a range; of one that is too long to be meant, what a check refuses (resolve/checks/keys.py)."""
+    return range(ends[0], min(ends[1], ends[0] + MOST_PORTS) + 1)
+
+
+def _health(app: AppConfig) -> dict[str, Any]:
+    """How Docker asks whether it is well; nothing where the image says that itself."""
+    if app.health == "image":
+        return {}
+    if app.health == "none":
+        return {"health": {"test": list(NO_CHECK)}}
+    if isinstance(app.health, tuple):
+        test = [_plain(word) for word in app.health]
+        return {"health": {"test": test, "start_period_s": 60}}
+    return {"health": {"test": health_test(app), "start_period_s": 60}}
+
+
 def health_test(app: AppConfig) -> list[str]:
     """Ask the app's page where the file names one, else its port; the first tool that the image has decides."""
     if not app.port:
         return ["CMD-SHELL", "kill -0 1"]
-    if app.health:
-        address = f"http://127.0.0.1:{app.port}{app.health}"
+    if page(app):
+        address = f"http://127.0.0.1:{app.port}{page(app)}"
         script = 'if command -v wget >/dev/null; then wget -q -O /dev/null "$1"; else curl -fsS -o /dev/null "$1"; fi'
         return ["CMD", "/bin/sh", "-c", script, "health", address]
     script = (
@@ -104,4 +164,4 @@ def _route(app: AppConfig) -> dict[str, Any]:
         "stream": True,
     }
     # What a page answers at / is anybody's guess: a redirect to its own sign-in, for many.
-    return {**tree, "health_path": app.health} if app.health else tree
+    return {**tree, "health_path": page(app)} if page(app) else tree

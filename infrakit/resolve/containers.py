@@ -4,7 +4,20 @@ from typing import Any
 
 from infrakit.catalog.model import Blueprint, ContainerBlueprint
 from infrakit.catalog.references import Lookup, substitute
-from infrakit.model import ConfigFile, Container, Dependency, Health, Mount, Origin, PublishedPort, SecretMount, Service
+from infrakit.config.bind import PRIVILEGES, SETTINGS
+from infrakit.model import (
+    NO_CHECK,
+    ConfigFile,
+    Container,
+    Dependency,
+    Health,
+    Mount,
+    Origin,
+    PublishedPort,
+    SecretMount,
+    Service,
+)
+from infrakit.resolve.apps import unfolded
 from infrakit.resolve.images import said_image
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
@@ -12,7 +25,19 @@ from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, Wor
 DEFAULT_MEMORY = 256 << 20
 # Docker refuses more than the host has, and the smallest have one.
 DEFAULT_CPUS = "1.0"
-CONDITIONS = {"healthy": "service_healthy", "completed": "service_completed_successfully"}
+CONDITIONS = {"healthy": "service_healthy", "completed": "service_completed_successfully", "started": "service_started"}
+
+KEYS_OF_APPS = {
+    "volumes": "data",
+    "host_paths": "mounts",
+    "writable_root": "writable",
+    "shm_size": "shm",
+    "tmpfs": "tmp",
+    "stop_grace_period_s": "stop_grace",
+    **{f"privileges.{key}": key for key in PRIVILEGES},
+    **{f"settings.{key}": key for key in SETTINGS},
+}
+"""Field of a blueprint's container -> key of an app, where that is called otherwise."""
 
 COMPILED = {
     DOOR: {"caddy": ("caddy", "/etc/caddy")},
@@ -102,6 +127,7 @@ def build_container(
         watch=spec.update == "automatic",
         origins=origins,
         working_dir=spec.working_dir,
+        settings=spec.settings,
     )
     if placed.app is None and placed.name == DOOR:
         # Not the blueprint's list: the host's door says which of them are published.
@@ -132,7 +158,12 @@ def _said(
             found[f"needs.{needed.blueprint.main.name}"] = world.origin(path, "containers")
     if placed.app is not None and not placed.app.blueprint:
         path = placed.app.path
-        found["volumes"] = world.origin((*path, "data"), "containers")
+        found.update((field, world.origin((*path, key), "containers")) for field, key in KEYS_OF_APPS.items())
+        ports = [(place, item) for place, item in enumerate(placed.app.ports) for _ in unfolded(item.published)]
+        found.update(
+            (f"ports.{number}", world.origin((*path, "ports", place), "containers"))
+            for number, (place, item) in enumerate(ports)
+        )
         found["health"] = world.said((*path, "health"), "containers") or world.origin((*path, "port"), "containers")
     return {field: origin for field, origin in found.items() if origin is not None}
 
@@ -141,9 +172,13 @@ def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tu
     """What the blueprint says of its own containers; an app's main one waits for what the app needs, too."""
     found = {Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs}
     if spec is placed.blueprint.main:
-        others = [needed.blueprint.main for needed in host.needed(placed)]
-        found |= {Dependency(main.name, CONDITIONS["completed" if main.one_shot else "healthy"]) for main in others}
+        found |= {_waits_for(needed.blueprint.main) for needed in host.needed(placed)}
     return tuple(sorted(found))
+
+
+def _waits_for(main: ContainerBlueprint) -> Dependency:
+    unchecked = main.health is not None and main.health.test == NO_CHECK
+    return Dependency(main.name, CONDITIONS["completed" if main.one_shot else "started" if unchecked else "healthy"])
 
 
 def _words(words: tuple[str, ...] | None, lookup: Lookup) -> tuple[str, ...] | None:
@@ -177,7 +212,7 @@ def final_volume(service: str, volume: str) -> str:
 def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[PublishedPort, ...]:
     """What the host's door says for Caddy; what a granted blueprint says for others."""
     if placed.app is not None or placed.name != DOOR:
-        return tuple(PublishedPort("", item.published, item.port, item.protocol) for item in spec.ports)
+        return tuple(PublishedPort(item.address, item.published, item.port, item.protocol) for item in spec.ports)
     door = host.door
     pairs = [(door.http_port, 80, "tcp"), (door.https_port, 443, "tcp"), (door.https_port, 443, "udp")]
     pairs += [(door.tunnel_port, door.tunnel_port, "tcp"), (door.fleet_port, door.fleet_port, "tcp")]

@@ -5,6 +5,7 @@ from typing import Any, overload
 
 from infrakit.config.model import HostConfig
 from infrakit.model import Deployment, Fleet, Grant, Tls
+from infrakit.policy.grants import written
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 
 DEFAULT_ARCHITECTURE = "amd64"
@@ -119,10 +120,16 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
 
 
 def _grants(world: World, host: HostDraft) -> tuple[Grant, ...]:
-    """What the operator allowed to the blueprints of others; policy/grants.py says whether it was enough."""
-    return tuple(
+    """What the operator allowed to the blueprints of others, and to his apps by their keys; policy/grants.py says
+    whether it was enough."""
+    found = [
         Grant(placed.name, "", capability, "", world.origin(path, "grants"))
         for placed in host.placed
         if placed.app is not None
         for capability, path in placed.app.grants
-    )
+    ]
+    dialled = {upstream.address for route in host.routes for upstream in route.upstreams}
+    for service in host.services:
+        if service.kind == "app":
+            found += written(service, dialled, "grants")
+    return tuple(found)

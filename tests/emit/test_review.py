@@ -271,14 +271,10 @@ def test_a_door_names_the_people_behind_its_groups():
     assert "| wiki.home.example.org | family: bob, carol |" in markdown(FULL)
 
 
-def test_privileges_and_host_paths_are_said_in_red_words():
+def test_privileges_and_host_paths_are_said_in_red_words_or_in_amber_ones():
     text = markdown(everything())
-    for word in (
-        r"capability NET\_BIND\_SERVICE",
-        "pid: host",
-        r"security\_opt: apparmor=unconfined",
-        "host path / at /rootfs, read only",
-    ):
+    assert r"*capability NET\_BIND\_SERVICE*" in text.replace("**", "")
+    for word in ("pid: host", r"security\_opt: apparmor=unconfined", "host path / at /rootfs, read only"):
         assert f"**{word}**" in text
 
 

@@ -14,7 +14,8 @@ from infrakit.config import bind, check_schema, parse
 from infrakit.errors import ConfigurationInvalid
 
 SCHEMA = resources.schema("blueprint")
-PRIVILEGES = SCHEMA["properties"]["containers"]["additionalProperties"]["properties"]["privileges"]["properties"]
+CONTAINER = SCHEMA["properties"]["containers"]["additionalProperties"]["properties"]
+PRIVILEGES, SETTINGS = (CONTAINER[key]["properties"] for key in ("privileges", "settings"))
 GRANTS = (
     "cap_add cgroup_parent devices docker_api extra_hosts host_path ipc labels network pid ports privileged root_user "
     "runtime security_opt sysctls unpinned_image userns writable_root reach"
@@ -51,7 +52,8 @@ OWN = {
             "writable_root": False,
             "capabilities": ["CHOWN"],
             "privileges": {key: value["examples"][0] for key, value in PRIVILEGES.items() if key != "network"},
-            "ports": [{"port": 22, "published": 2222, "protocol": "tcp"}],
+            "settings": {key: value["examples"][0] for key, value in SETTINGS.items()},
+            "ports": [{"port": 22, "published": 2222, "address": "192.168.1.2", "protocol": "tcp"}],
             "memory": "64m",
             "cpus": "0.5",
             "pids": 100,
@@ -119,7 +121,16 @@ def places(tree, path=()) -> Iterator[tuple]:
     if isinstance(tree, dict):
         for key, item in tree.items():
             yield from places(item, (*path, key))
-            if path and path[-1] in ("options", "secrets", "containers", "environment", "sysctls", "labels", "files"):
+            if path and path[-1] in (
+                "options",
+                "secrets",
+                "containers",
+                "environment",
+                "sysctls",
+                "ulimits",
+                "labels",
+                "files",
+            ):
                 yield (*path, key, None)
     elif isinstance(tree, list):
         for number, item in enumerate(tree):

@@ -56,7 +56,10 @@ BROKEN = [
 NAMES = {"access.users.*.name", "apps.*.title"}
 """Fields that take any text of one line without space at its ends: Authentik cuts that off, and refuses what is left of
 a blank one."""
-FREE = {"apps.*.environment.*", "apps.*.command", "services.*.environment.*", "services.*.options.*"}
+FREE = {
+    *("apps.*.environment.*", "apps.*.command", "apps.*.entrypoint", "apps.*.health", "apps.*.labels.*"),
+    *("services.*.environment.*", "services.*.options.*"),
+}
 """Fields that take any text; options go on only where the blueprint's own list of values allows."""
 
 
@@ -91,6 +94,9 @@ def source_of(text: str) -> bytes:
                 "title": text.strip(),
                 "environment": {"FREE_TEXT": text},
                 "command": ["say", text],
+                "entrypoint": ["begin", text],
+                "health": ["CMD", "ask", text],
+                "labels": {"free": text},
             }
         },
     }
@@ -162,6 +168,9 @@ def test_compose_reads_exactly_this_value(tmp_path, text):
     assert services["glances"]["environment"]["FREE_TEXT"] == text
     assert services["own"]["environment"]["FREE_TEXT"] == text
     assert services["own"]["command"] == ["say", text]
+    assert services["own"]["entrypoint"] == ["begin", text]
+    assert services["own"]["healthcheck"]["test"] == ["CMD", "ask", text]
+    assert services["own"]["labels"]["free"] == text
 
 
 @pytest.mark.parametrize("text", TEXTS)

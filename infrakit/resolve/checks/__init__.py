@@ -19,6 +19,7 @@ from infrakit.resolve.checks.apps import (
     saml_or_oidc,
 )
 from infrakit.resolve.checks.hosts import hosts_distinct, one_core
+from infrakit.resolve.checks.keys import keys_of_apps
 from infrakit.resolve.checks.limits import limits_real
 from infrakit.resolve.checks.machines import architectures, memory_fits
 from infrakit.resolve.checks.names import hostnames, slugs
@@ -55,6 +56,7 @@ CHECKS = (
     apps_complete,
     nothing_ignored,
     data_apart,
+    keys_of_apps,
     saml_or_oidc,
     needs_known,
     secrets_apart,

@@ -4,7 +4,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.check import nearest
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
-from infrakit.resolve.apps import volume_name
+from infrakit.resolve.apps import page, volume_name
 from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
@@ -99,6 +99,8 @@ def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         if app.port or app.blueprint:
             continue
         for key in ("allow", "public", "subdomain", "health", "oidc", "saml"):
+            if key == "health" and not page(app):
+                continue
             if any(path[:3] == (*app.path, key) for path in config.said):
                 what = f"apps.{app.name}.{key}: the app has no port to serve a page on"
                 found.append(

@@ -52,7 +52,7 @@ def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
         for container in service.containers:
             base = container.origins[""]
             for place, port in enumerate(container.ports if container.name != DOOR else ()):
-                origin = base._replace(path=(*base.path, "ports", place))
+                origin = container.origins.get(f"ports.{place}") or base._replace(path=(*base.path, "ports", place))
                 yield Claim(port, container.name, "", locate.origin(origin), True)
 
 

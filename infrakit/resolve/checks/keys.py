@@ -1,0 +1,136 @@
+"""Keys of an app's container -> Problems: what has the right form, and what Docker would refuse, ignore, or do
+otherwise."""
+
+from collections.abc import Callable, Iterator
+
+from infrakit.catalog.model import Catalog
+from infrakit.config.model import AppConfig, Config, Path
+from infrakit.errors import Problem
+from infrakit.policy.grants import STEERING
+from infrakit.resolve.addresses import address_of
+from infrakit.resolve.apps import MOST_PORTS
+from infrakit.resolve.world import Locate
+
+Wrong = tuple[Path, str, str, str]
+"""(path below the app, what is wrong, code, what to do)."""
+
+IN_NAMESPACE = ("net.", "fs.mqueue.", "kernel.msg", "kernel.sem", "kernel.shm")
+"""moby, opts and runc's validator: other settings are the host's."""
+OURS = ("dev", "proc", "sys", "tmp")
+
+
+def keys_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Every key of a container has the effect that it says."""
+    return [
+        Problem(locate((*app.path, *path)), f"apps.{app.name}.{what}", code, hint)
+        for app in config.apps
+        for check in CHECKS
+        for path, what, code, hint in check(app)
+        if (*app.path, path[0]) in _said(config, app)
+    ]
+
+
+def _said(config: Config, app: AppConfig) -> set[Path]:
+    return {path[:3] for path in config.said if path[:2] == app.path}
+
+
+def _mounts(app: AppConfig) -> Iterator[Wrong]:
+    taken = {"/" + "/".join(_parts(path)): "data keeps" for path in app.data}
+    for place, item in enumerate(app.mounts):
+        inside, path = _parts(item.path), ("mounts", place)
+        if ".." in inside or ".." in _parts(item.host):
+            yield path, f"mounts: {item.host}:{item.path} leads upwards", "mount", "write both paths without .."
+        elif not inside or inside == ["run", "secrets"] or len(inside) == 1 and inside[0] in OURS:
+            hint = "choose a folder of the app's own, for instance /data"
+            yield path, f"mounts: {item.path} is no place of the app's", "mount", hint
+        elif item.path in taken:
+            what = f"mounts: {item.path} is what {taken[item.path]} already"
+            yield path, what, "same-path", "keep one of the two"
+        taken.setdefault(item.path, f"{item.host} is mounted at")
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _ports(app: AppConfig) -> Iterator[Wrong]:
+    for place, item in enumerate(app.ports):
+        path = ("ports", place)
+        if any(not 1 <= first <= last <= 65535 for first, last in (item.published, item.inside)):
+            what = f"ports: {item.text} is no port, or no range, between 1 and 65535"
+            yield path, what, "port", "for instance 2222:22, or 3000-3005:3000-3005"
+        elif _length(item.published) != _length(item.inside):
+            what = f"ports: the two ranges of {item.text} are not equally long"
+            yield path, what, "port", "for instance 3000-3005:3000-3005"
+        elif _length(item.published) > MOST_PORTS:
+            hint = "publish fewer: each costs the engine a process, and a start of minutes"
+            yield path, f"ports: {item.text} is more than {MOST_PORTS} ports", "port", hint
+        elif item.address and address_of(item.address) is None:
+            what = f"ports: {item.address} is not an address"
+            yield path, what, "address", "for instance 192.168.1.5:53:53/udp"
+
+
+def _length(ends: tuple[int, int]) -> int:
+    return ends[1] - ends[0] + 1
+
+
+def _health(app: AppConfig) -> Iterator[Wrong]:
+    if not isinstance(app.health, tuple) or not app.health:  # empty, where its words were wrong
+        return
+    if app.health[0] not in ("CMD", "CMD-SHELL"):
+        hint = f"write [CMD, {', '.join(app.health)}]"
+        yield ("health",), f"health: {app.health[0]} is neither CMD nor CMD-SHELL", "health", hint
+    elif app.health[0] == "CMD-SHELL" and len(app.health) > 2:
+        yield ("health",), "health: CMD-SHELL takes one line", "health", "write it as one text, or write CMD"
+
+
+def _sizes(app: AppConfig) -> Iterator[Wrong]:
+    for key, size in (("tmp", app.tmp_bytes), ("shm", app.shm_bytes)):
+        if not size:
+            yield (key,), f"{key}: 0 would be no limit", "limit-low", "write 64m, or leave the key out"
+
+
+def _name_servers(app: AppConfig) -> Iterator[Wrong]:
+    for place, text in enumerate(dict(app.settings).get("dns", ())):
+        if address_of(text) is None:
+            yield ("dns", place), f"dns: {text} is not an address", "address", "for instance 192.168.1.1"
+
+
+def _sysctls(app: AppConfig) -> Iterator[Wrong]:
+    privileges = dict(app.privileges)
+    for name in privileges.get("sysctls", ()):
+        path = ("sysctls", name)
+        if not name.startswith(IN_NAMESPACE):
+            hint = f"set it on the host: /etc/sysctl.d/{app.name}.conf"
+            yield path, f"sysctls.{name}: it is the whole host's, and no container's", "sysctl", hint
+        elif "ipc" in privileges and not name.startswith("net."):
+            what = f"sysctls.{name}: with ipc: host it is the host's"
+            yield path, what, "sysctl", "remove it, or ipc"
+
+
+def _powers(app: AppConfig) -> Iterator[Wrong]:
+    if not dict(app.privileges).get("privileged"):
+        return
+    for key, said in (("capabilities", app.capabilities), ("devices", dict(app.privileges).get("devices"))):
+        if said:
+            hint = f"remove {key}, or, which is better, privileged"
+            yield (key,), f"{key}: privileged gives it all already", "privileged", hint
+
+
+def _labels(app: AppConfig) -> Iterator[Wrong]:
+    for name, _ in app.labels:
+        if name.startswith(STEERING):
+            hint = "write update: automatic" if "watchtower" in name else "remove it; doors are port, subdomain, allow"
+            yield ("labels", name), f"labels.{name}: it would steer what InfraKit steers", "label", hint
+
+
+CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
+    _mounts,
+    _ports,
+    _health,
+    _sizes,
+    _name_servers,
+    _sysctls,
+    _powers,
+    _labels,
+)
