@@ -173,6 +173,13 @@ CASES = (
     ),
     Case("armv6", "error", load("zero-w-bookworm"), words="Zero 2 W"),
     Case("processor-unknown", "error", says("dpkg --print-architecture", "i386\n"), words="i386"),
+    Case(
+        "processors-few",
+        "error",
+        GOOD,
+        WEB._replace(processors=(("wiki", "2.5"), ("blog", "1.5"))),
+        "more processors than this machine has (1) are given to wiki (2.5), blog (1.5)",
+    ),
     Case("userland-32bit", "warning", load("pi4-bookworm-32bit"), words="64-bit image"),
     Case("in-lxc", "warning", load("debian12-lxc"), words="nesting=1"),
     Case(

@@ -37,6 +37,15 @@ def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_b
     assert {("tcp", 80), ("tcp", 443), ("udp", 443), ("udp", 53)} == set(wanted.ports)
 
 
+def test_memory_and_processors_are_asked_for_as_the_containers_may_use_them():
+    text = b"version: 1\ndomain: home.example.org\npattern: full\nservices: {glances: {cpus: 2.5, memory: 1g}}\n"
+    (host,) = load(text, "infrakit.yaml", lambda _: b"").fleet.deployments
+    wanted = asked_of_the_machine(host, SimpleNamespace(docker_running=False, docker_version=""), None)
+    assert wanted.processors == (("glances", "2.5"),)
+    assert wanted.memory_bytes == sum(item.memory_bytes for service in host.services for item in service.containers)
+    assert wanted.memory_bytes > 2 << 30
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_images_come_before_anything_that_changes_what_runs(name):
     kinds = [step.name.split()[0] for step in plan_up(HOSTS[name], emit(HOSTS[name]), hex_digest).steps]
