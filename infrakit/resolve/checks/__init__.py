@@ -23,6 +23,7 @@ from infrakit.resolve.checks.limits import limits_real
 from infrakit.resolve.checks.machines import architectures, memory_fits
 from infrakit.resolve.checks.names import hostnames, slugs
 from infrakit.resolve.checks.network import (
+    addresses_dialled,
     addresses_for_docker,
     addresses_real,
     pool_apart,
@@ -79,6 +80,7 @@ DECIDED = (
     slugs,
     called_plain,
     addresses_for_docker,
+    addresses_dialled,
     ports_apart,
     room,
     architectures,
