@@ -67,7 +67,7 @@ def _fits(placement: str, *, home: bool) -> bool:
 
 def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
     """The user's apps on this host: those that name it, and on the core (or the first host) those that name none."""
-    home = host.name == (world.core or world.hosts[0].name)
+    home = host.shown == (world.core or world.hosts[0].shown)
     return tuple(
         Placed(world.blueprints[app.name], None, app, world.origin(app.path, "selection"))
         for app in world.config.apps
@@ -113,7 +113,7 @@ def unmet_needs(world: World, locate: Locate) -> list[Problem]:
         for placed in host.placed:
             for name, path in placed.app.needs if placed.app is not None else ():
                 if not host.has(name):
-                    related = next((other.name for other in world.hosts if other.has(name)), "")
+                    related = next((other.shown for other in world.hosts if other.has(name)), "")
                     where = f"runs on {related}" if related else "is off"
                     hint = (
                         f"put both on one host with apps.{placed.name}.hosts"
