@@ -81,6 +81,7 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
     What a service of the catalogue brings in comes first, so that a blueprint of the user's answers only for the rest.
     """
     placed = list(host.placed)
+    elsewhere = _at_core_alone(world, host)
     names = {item.name for item in placed}
     queue = list(placed)
     while queue:
@@ -95,6 +96,8 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
         for name, asker, cause in required:
             if name in names or name not in world.catalog.blueprints or _is_off(settings, name):
                 continue
+            if name in elsewhere:
+                continue
             added = _placed(world.catalog.blueprints[name], settings.get(name), cause)._replace(asked_by=asker)
             names.add(name)
             placed.append(added)
@@ -104,6 +107,28 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
 
 def _is_off(settings: dict[str, ServiceConfig], name: str) -> bool:
     return name in settings and settings[name].enabled is False
+
+
+def _at_core_alone(world: World, host: HostDraft) -> set[str]:
+    """What there is once in a fleet, on another host than this one."""
+    if not world.core or host.name == world.core:
+        return set()
+    return {name for name, blueprint in world.catalog.blueprints.items() if blueprint.placement == "core"}
+
+
+def requires_apart(world: World, locate: Locate) -> list[Problem]:
+    """What a blueprint of the user's requires can run on its own host."""
+    problems = []
+    for host in world.hosts:
+        elsewhere = _at_core_alone(world, host)
+        for placed in host.placed:
+            for name in placed.blueprint.requires if placed.kind == "blueprint" else ():
+                if name in elsewhere and not host.has(name):
+                    origin = Origin(placed.blueprint.document, ("requires",), "selection")
+                    what = f"requires: {name} runs on {world.core} alone, and {placed.name} on {host.shown}"
+                    hint = f"take it away, or write apps.{placed.name}.hosts: [{world.core}]"
+                    problems.append(Problem(locate.origin(origin), what, "requires-apart", hint))
+    return problems
 
 
 def unmet_needs(world: World, locate: Locate) -> list[Problem]:

@@ -36,6 +36,7 @@ from infrakit.resolve.checks.secrets import called_plain, secrets_apart
 from infrakit.resolve.checks.services import (
     images_of_apps,
     options_known,
+    released_apart,
     run_somewhere,
     services_known,
     versions_high_enough,
@@ -44,7 +45,7 @@ from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complet
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
 from infrakit.resolve.routes import agents_connect, balanced, unreachable
-from infrakit.resolve.selection import select_services, unmet_needs
+from infrakit.resolve.selection import requires_apart, select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
 CHECKS = (
@@ -77,6 +78,8 @@ DECIDED = (
     agents_connect,
     balanced,
     unmet_needs,
+    requires_apart,
+    released_apart,
     slugs,
     called_plain,
     addresses_for_docker,

@@ -243,6 +243,16 @@ def _unlike(service: ServiceConfig, blueprint: Blueprint, locate: Locate) -> lis
     return [Problem(locate((*service.path, "image")), what, "release-unknown", hint)]
 
 
+def released_apart(world: World, locate: Locate) -> list[Problem]:
+    """Services that speak with each other are of one release, where the user names the image of one of them."""
+    said = {service.name: service for service in world.config.services if service.image}
+    if not said:
+        return []
+    from infrakit.resolve.checks.releases import apart
+
+    return apart(world, said, locate)
+
+
 def images_of_apps(
     config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprint], locate: Locate
 ) -> list[Problem]:
