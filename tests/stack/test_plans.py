@@ -12,6 +12,7 @@ from infrakit.model import Dependency
 from infrakit.plan import Remove, RemoveTree, Run, Write
 from infrakit.plan.actions import record_of
 from infrakit.stack.belongings import Belongings
+from infrakit.stack.down import in_waves, plan_restart
 from infrakit.stack.generation import generation_id
 from infrakit.stack.layout import UNDO
 from infrakit.stack.services import Start, Wanted, is_well
@@ -84,6 +85,28 @@ def test_a_service_comes_after_those_that_it_depends_on():
     )
 
     assert [service.name for service in in_order((needy, second, third))] == [second.name, third.name, first.name]
+
+
+def test_a_restart_comes_to_each_after_those_that_it_depends_on():
+    containers = [item for service in FULL.services for item in service.containers]
+    running = {item.name: f"homelab-{item.name}-1" for item in containers if not item.one_shot}
+    waves = in_waves(containers, running)
+    place = {name: number for number, wave in enumerate(waves) for name in wave}
+    assert sorted(place) == sorted(running.values()) and len(waves) > 2
+    for item in containers:
+        for need in item.depends_on:
+            if item.name in running and need.container in running:
+                assert place[running[need.container]] < place[running[item.name]]
+    commands = [action.words for action in plan_restart("homelab", waves).steps[0].actions[::2]]
+    assert commands == [("docker", "restart", *wave) for wave in waves]
+
+
+def test_a_restart_looks_through_what_does_not_run():
+    first, second, third = (item for service in FULL.services[:3] for item in service.containers[:1])
+    by_way = second._replace(depends_on=(Dependency(first.name, "service_healthy"),))
+    last = third._replace(depends_on=(Dependency(second.name, "service_completed_successfully"),))
+    running = {third.name: "c", first.name: "a"}
+    assert in_waves([last, by_way, first._replace(depends_on=())], running) == [("a",), ("c",)]
 
 
 def test_a_circle_of_services_still_has_every_one_of_them():
