@@ -64,6 +64,7 @@ def wanted_of(
         mirrored=bool(own_repository or facts.docker_version)
         and not any(image.startswith(PUBLIC) for image in missing),
         names=names_of(deployment),
+        project=deployment.name,
     )
 
 

@@ -307,9 +307,9 @@ CASES = (
     Case("pool-on-route", "warning", route(VPN), words="for instance 172.30.0.0/16"),
     Case(
         "pool-on-docker",
-        "warning",
+        "error",
         route(BRIDGE, **{DOCKER_NETWORKS: "72198b0e5af3\tblog_default\tblog\n"}),
-        words="network blog_default",
+        words="blog_default (10.213.4.0/24)",
     ),
     Case("no-way-out", "error", says(ROUTES, "[]"), words="bundle"),
     Case("ipv6-only", "warning", changed(GOOD, says={ROUTES: "[]", "ip -j -6 route": V6_DEFAULT}), words="IPv6"),
@@ -512,6 +512,12 @@ def test_our_own_containers_are_not_in_our_way():
     }
     machine = route(BRIDGE, **says)
     assert run(facts_of(machine), WEB) == []
+
+
+def test_a_network_that_was_left_of_our_own_is_in_nobodys_way():
+    machine = route(BRIDGE, **{DOCKER_NETWORKS: "72198b0e5af3\thomelab_front\thomelab\n"})
+    assert run(facts_of(machine), WEB._replace(project="homelab")) == []
+    assert "pool-on-docker" in found(machine, WEB._replace(project="home"))
 
 
 def test_a_port_of_docker_is_not_said_twice():

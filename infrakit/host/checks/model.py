@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
     Docker's disk. `subnets`: of the containers' networks. `addresses`: that ports are published at. `build_time_s`:
     when this InfraKit was made, the earliest that it can be now. `offline`: nothing is fetched; `mirrored`: what is
     fetched comes from a place that the user named; `docker_brought`: a bundle has Docker's packages. `names`: hostnames
-    of routes.
+    of routes. `project`: how names of its networks begin.
     """
 
     ports: tuple[tuple[str, int], ...] = ()
@@ -40,6 +40,7 @@ class Wanted(NamedTuple):
     docker_brought: bool = False
     everywhere: tuple[tuple[str, int], ...] = ()
     processors: tuple[tuple[str, str], ...] = ()
+    project: str = ""
 
 
 class Finding(NamedTuple):
