@@ -269,6 +269,13 @@ def test_ports_and_addresses_that_do_not_meet_are_accepted(more):
     assert fleet("version: 1\ndomain: home.example.org\n" + more)
 
 
+def test_an_app_that_names_no_host_is_on_the_first_range_alone():
+    hosts = "version: 1\ndomain: home.example.org\nhosts: {'a-[1:2]': {pattern: edge}, 'b-[1:2]': {pattern: edge}}\n"
+    jobs = "services: {portainer-edge-agent: {enabled: false}}\napps: {jobs: {image: 'x/jobs:1.2', memory: 64m}}\n"
+    found = [(host.host, "jobs" in {service.name for service in host.services}) for host in fleet(hosts + jobs)]
+    assert found == [("a-1", True), ("a-2", True), ("b-1", False), ("b-2", False)]
+
+
 def test_an_address_is_written_in_one_way():
     core = fleet(FLEET + "network: {bind: ['fd00:0::10', '192.168.1.10']}\n")[0]
     assert core.door.addresses == ("fd00::10", "192.168.1.10")
