@@ -106,6 +106,11 @@ class DockerCall(NamedTuple):
     power: str
     silent: bool
 
+    @property
+    def target(self) -> str:
+        """The path and the names of the queries that may come with it, as a list spells them."""
+        return f"{self.path}?{'&'.join(self.queries)}" if self.queries else self.path
+
 
 class SocketProxy(NamedTuple):
     """What one consumer may ask Docker. transport: "tcp" (port 2375) or "unix" (a socket in a shared volume)."""

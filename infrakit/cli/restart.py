@@ -7,11 +7,13 @@ from infrakit.cli.carry import carry_out
 from infrakit.cli.source import compiled
 from infrakit.config.check import nearest
 from infrakit.errors import UsageProblem
-from infrakit.stack.down import plan_restart
+from infrakit.stack.down import in_waves, plan_restart
 from infrakit.system.machine import Machine
 
 
-@click.command(help="Restart the containers of SERVICE, or of all services, as they are.")
+@click.command(
+    help="Restart the containers of SERVICE, or of all services, as they are: each after those that it needs."
+)
 @click.argument("service", required=False)
 @here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
@@ -33,7 +35,10 @@ def command(service: str | None, file: str | None, host: str | None, yes: bool, 
             f"did you mean {close}?" if close else f"one of: {', '.join(names)}",
         )
     wanted = {name for item, members in names.items() if service in (None, item) for name in members}
-    running = tuple(item.name for item in Machine().engine.containers(deployment.name) if item.service in wanted)
+    there = Machine().engine.containers(deployment.name)
+    running = {item.service: item.name for item in there if item.service in wanted}
     if not running:
         raise UsageProblem(f"{service or deployment.name} does not run here", "infrakit up")
-    return carry_out(plan_restart(deployment.name, running), yes=yes, dry_run=dry_run, as_json=as_json)
+    containers = [container for item in deployment.services for container in item.containers]
+    plan = plan_restart(deployment.name, in_waves(containers, running))
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)

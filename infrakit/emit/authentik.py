@@ -9,6 +9,7 @@ touched. What left the file is taken away by `infrakit up` (stack/wire/authentik
 
 from typing import Any
 
+from infrakit.emit import authentik_outpost as outpost
 from infrakit.emit.yaml_text import Tagged, leaves, to_yaml
 from infrakit.model import (
     OURS,
@@ -27,7 +28,6 @@ from infrakit.model import (
 PATH = "authentik/blueprints/infrakit.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
 PASS = "emit.authentik"
-EMBEDDED = "goauthentik.io/outposts/embedded"
 VALIDITY = "hours=5"
 """Guacamole refuses tokens that live longer than five hours."""
 
@@ -88,7 +88,8 @@ def _entries(deployment: Deployment) -> list[tuple[Entry, Origin]]:
     groups = {group.name for group in access.groups}
     for application in access.applications:
         entries += _application(application, groups)
-    entries += [(entry, deployment.origin) for entry in _outpost(deployment)]
+    proxied = [f"provider-{item.slug}" for item in access.applications if _kind(item) == "forward"]
+    entries += [(entry, deployment.origin) for entry in outpost.entries(portal(deployment), proxied)]
     entries.append((_brand(deployment), deployment.origin._replace(path=("name",))))
     return entries
 
@@ -290,36 +291,6 @@ def _saml(client: SamlClient) -> Entry:
             _find("authentik_providers_saml.samlpropertymapping", "managed", f"{managed}{name}") for name in names
         ],
     }
-
-
-def _outpost(deployment: Deployment) -> list[Entry]:
-    """The embedded one: its providers, and where Authentik is.
-
-    Both replace what is there as a whole. So the first is left to `infrakit up` where an administrator has added a
-    provider, and the second is done where the address is another: what else he set stays.
-    """
-    proxied = [item for item in deployment.access.applications if _kind(item) == "forward"]
-    host = portal(deployment)
-    foreign = _find_outpost("providers__name__regex", f"^(?!{OURS})")
-    there = _find_outpost("_config__authentik_host", host)
-    found = {
-        "providers": (foreign, [Tagged("!KeyOf", f"provider-{item.slug}") for item in proxied]),
-        "config": (there, {"authentik_host": host}),
-    }
-    return [
-        {
-            "model": "authentik_outposts.outpost",
-            "state": "present",
-            "conditions": [Tagged("!Condition", ["NOR", unless])],
-            "identifiers": {"managed": EMBEDDED},
-            "attrs": {"name": "authentik Embedded Outpost", "type": "proxy", name: value},
-        }
-        for name, (unless, value) in found.items()
-    ]
-
-
-def _find_outpost(field: str, value: str) -> Tagged:
-    return Tagged("!Find", ["authentik_outposts.outpost", ["managed", EMBEDDED], [field, value]])
 
 
 def _brand(deployment: Deployment) -> Entry:

@@ -285,18 +285,21 @@ def _docker(deployment: Deployment) -> Section:
         for container in service.containers
         if asks_docker_directly(container, service.socket_proxies)
     ]
-    intro = "Each consumer has a socket proxy of its own that lets exactly these calls pass."
+    intro = (
+        "Each consumer has a socket proxy of its own that lets exactly these calls pass, and after a question mark "
+        "exactly these queries."
+    )
     return section(
         "What may ask Docker", intro, ("Consumer", "Power", "May ask"), rows, "Nothing asks Docker.", deployment
     )
 
 
 def _calls(proxy: SocketProxy) -> list[Word]:
-    """One word per method, with its paths."""
-    paths: dict[str, list[str]] = {}
+    """One word per method, with its paths and the queries that may come with each."""
+    targets: dict[str, list[str]] = {}
     for call in proxy.calls:
-        paths.setdefault(call.method, []).append(call.path)
-    return [Word(f"{method} {', '.join(found)}", code=True) for method, found in paths.items()]
+        targets.setdefault(call.method, []).append(call.target)
+    return [Word(f"{method} {', '.join(found)}", code=True) for method, found in targets.items()]
 
 
 def _grants(deployment: Deployment) -> Section:

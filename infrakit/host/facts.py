@@ -26,6 +26,7 @@ class Facts(NamedTuple):
     machine: str
     kernel: str
     pi_model: str
+    processors: int
     hostname: str
     is_root: bool
     has_systemd: bool

@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from infrakit.host.apt import INSTALLING
-from infrakit.host.recording import LOCKS, PACKAGES, UNATTENDED_BLACKLIST, UNITS, Recording
+from infrakit.host.recording import LOCKS, MOST_CHARACTERS, PACKAGES, UNATTENDED_BLACKLIST, UNITS, Recording
 
 BOOT_FILES = ("/boot/firmware/cmdline.txt", "/boot/cmdline.txt")
 DPKG_NAMES = {
@@ -58,6 +58,7 @@ def system(recording: Recording) -> dict[str, Any]:
         "machine": recording.said("uname", "-m"),
         "kernel": recording.said("uname", "-r"),
         "pi_model": recording.file("/proc/device-tree/model").strip("\0\n "),
+        "processors": _processors(recording),
         "hostname": recording.said("hostname") or recording.file("/etc/hostname").strip(),
         "is_root": recording.said("id", "-u") == "0",
         "has_systemd": "system" in recording.listings.get("/run/systemd", ())
@@ -192,6 +193,12 @@ def _architecture(recording: Recording) -> str:
     said = recording.said("dpkg", "--print-architecture") or DPKG_NAMES.get(machine, machine)
     is_old = machine == "armv6l" or "ARMv6" in recording.file("/proc/cpuinfo")
     return "armv6" if said in ("armhf", "armel", "armv6") and is_old else said
+
+
+def _processors(recording: Recording) -> int:
+    """How many the kernel counts; 0 where the list is longer than what is recorded of it."""
+    text = recording.file("/proc/cpuinfo")
+    return len(re.findall(r"^processor\s*: \d", text, re.MULTILINE)) if len(text) < MOST_CHARACTERS else 0
 
 
 def _throttled(recording: Recording) -> int:

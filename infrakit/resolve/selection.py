@@ -67,7 +67,7 @@ def _fits(placement: str, *, home: bool) -> bool:
 
 def _apps(world: World, host: HostDraft) -> tuple[Placed, ...]:
     """The user's apps on this host: those that name it, and on the core (or the first host) those that name none."""
-    home = host.name == (world.core or world.hosts[0].name)
+    home = host.shown == (world.core or world.hosts[0].shown)
     return tuple(
         Placed(world.blueprints[app.name], None, app, world.origin(app.path, "selection"))
         for app in world.config.apps
@@ -81,6 +81,7 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
     What a service of the catalogue brings in comes first, so that a blueprint of the user's answers only for the rest.
     """
     placed = list(host.placed)
+    elsewhere = _at_core_alone(world, host)
     names = {item.name for item in placed}
     queue = list(placed)
     while queue:
@@ -95,6 +96,8 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
         for name, asker, cause in required:
             if name in names or name not in world.catalog.blueprints or _is_off(settings, name):
                 continue
+            if name in elsewhere:
+                continue
             added = _placed(world.catalog.blueprints[name], settings.get(name), cause)._replace(asked_by=asker)
             names.add(name)
             placed.append(added)
@@ -106,6 +109,28 @@ def _is_off(settings: dict[str, ServiceConfig], name: str) -> bool:
     return name in settings and settings[name].enabled is False
 
 
+def _at_core_alone(world: World, host: HostDraft) -> set[str]:
+    """What there is once in a fleet, on another host than this one."""
+    if not world.core or host.name == world.core:
+        return set()
+    return {name for name, blueprint in world.catalog.blueprints.items() if blueprint.placement == "core"}
+
+
+def requires_apart(world: World, locate: Locate) -> list[Problem]:
+    """What a blueprint of the user's requires can run on its own host."""
+    problems = []
+    for host in world.hosts:
+        elsewhere = _at_core_alone(world, host)
+        for placed in host.placed:
+            for name in placed.blueprint.requires if placed.kind == "blueprint" else ():
+                if name in elsewhere and not host.has(name):
+                    origin = Origin(placed.blueprint.document, ("requires",), "selection")
+                    what = f"requires: {name} runs on {world.core} alone, and {placed.name} on {host.shown}"
+                    hint = f"take it away, or write apps.{placed.name}.hosts: [{world.core}]"
+                    problems.append(Problem(locate.origin(origin), what, "requires-apart", hint))
+    return problems
+
+
 def unmet_needs(world: World, locate: Locate) -> list[Problem]:
     """What an app needs has to run on the app's own host: networks end there."""
     problems = []
@@ -113,7 +138,7 @@ def unmet_needs(world: World, locate: Locate) -> list[Problem]:
         for placed in host.placed:
             for name, path in placed.app.needs if placed.app is not None else ():
                 if not host.has(name):
-                    related = next((other.name for other in world.hosts if other.has(name)), "")
+                    related = next((other.shown for other in world.hosts if other.has(name)), "")
                     where = f"runs on {related}" if related else "is off"
                     hint = (
                         f"put both on one host with apps.{placed.name}.hosts"

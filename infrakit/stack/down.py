@@ -1,11 +1,12 @@
 """Plans that stop a stack, start it anew, or take it away."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
+from infrakit.model import Container
 from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import offline
@@ -119,12 +120,29 @@ def plan_purge(ours: Belongings) -> tuple[Step, ...]:
     )
 
 
-def plan_restart(project: str, names: tuple[str, ...]) -> Plan:
-    """Each of these containers once, whatever its state; done when all are well again."""
-    restart = Run(("docker", "restart", *names), STOP_S, "see: infrakit status")
-    return Plan(
-        f"restart {', '.join(names)}", (Step("restart", "restart", (), (restart, WaitUntilWell(project, names))),)
-    )
+def plan_restart(project: str, waves: Sequence[tuple[str, ...]]) -> Plan:
+    """Each of these containers once, whatever its state; a wave when all of the one before are well again."""
+    actions: list[Action] = []
+    for names in waves:
+        restart = Run(("docker", "restart", *names), STOP_S, "see: infrakit status")
+        actions += [restart, WaitUntilWell(project, names)]
+    shown = ", ".join(name for names in waves for name in names)
+    return Plan(f"restart {shown}", (Step("restart", "restart", (), tuple(actions)),))
+
+
+def in_waves(containers: Sequence[Container], running: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """What Docker calls those that run (name -> Docker's), in waves: each after all that it depends on, be it by way of
+    one that does not run."""
+    needs = {item.name: [need.container for need in item.depends_on] for item in containers}
+
+    def depth(name: str, above: tuple[str, ...] = ()) -> int:
+        found = [need for need in needs.get(name, ()) if need not in above]
+        return 1 + max((depth(need, (*above, name)) for need in found), default=0)
+
+    waves: dict[int, list[str]] = {}
+    for name, called in running.items():
+        waves.setdefault(depth(name), []).append(called)
+    return [tuple(waves[number]) for number in sorted(waves)]
 
 
 class WaitUntilWell(NamedTuple):

@@ -38,7 +38,8 @@ def wanted_of(
     """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the
     user said."""
     door = deployment.door
-    images = {container.image: container.pin for service in deployment.services for container in service.containers}
+    containers = [container for service in deployment.services for container in service.containers]
+    images = {container.image: container.pin for container in containers}
     elsewhere = {image: pin for image, pin in images.items() if image not in (brought.images if brought else ())}
     missing = [
         image
@@ -46,14 +47,13 @@ def wanted_of(
         if not (facts.docker_running and ImageThere(image, deployment.architecture, pin).holds(machine))
     ]
     engine = 0 if facts.docker_version else ENGINE_BYTES
-    published = [
-        port for service in deployment.services for container in service.containers for port in container.ports
-    ]
+    published = [port for container in containers for port in container.ports]
     doors = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
     return Wanted(
         ports=tuple(dict.fromkeys((*doors, *[(port.protocol, port.port) for port in published]))),
         everywhere=tuple((port.protocol, port.port) for port in published if not port.address),
-        memory_bytes=deployment.memory_bytes,
+        memory_bytes=sum(container.memory_bytes for container in containers),
+        processors=tuple((item.name, item.cpus) for item in containers if item.cpus and float(item.cpus) > 1),
         disk_bytes=len(missing) * IMAGE_BYTES + engine + (brought.images_bytes if brought else 0),
         root_bytes=engine + brought.packages_bytes if brought and engine else 0,
         docker_brought=bool(brought and brought.packages_bytes),
@@ -64,6 +64,7 @@ def wanted_of(
         mirrored=bool(own_repository or facts.docker_version)
         and not any(image.startswith(PUBLIC) for image in missing),
         names=names_of(deployment),
+        project=deployment.name,
     )
 
 

@@ -2,11 +2,13 @@
 
 import itertools
 from copy import deepcopy
+from functools import cache
 
 import pytest
 
 from infrakit.compiler import load
 from infrakit.emit import authentik
+from infrakit.model import Deployment
 from tests.emit.examples import hosts
 from tests.emit.importer import (
     APPLICATION,
@@ -66,10 +68,17 @@ def files() -> dict[str, str]:
 FILES = files()
 
 
-def content(text: str) -> bytes:
-    """The blueprint of the host that has one."""
+@cache
+def core(text: str) -> Deployment:
+    """The host that has a blueprint."""
     fleet = load(text.encode(), "infrakit.yaml", lambda name: b"").fleet
-    (artifact,) = [item for host in fleet.deployments for item in authentik.emit(host)]
+    return next(host for host in fleet.deployments if host.access.groups)
+
+
+@cache
+def content(text: str) -> bytes:
+    """The blueprint."""
+    (artifact,) = authentik.emit(core(text))
     return artifact.content
 
 
@@ -113,9 +122,8 @@ def test_a_file_is_applied_on_a_first_boot_and_the_second_time_changes_nothing(f
 
 @pytest.mark.parametrize("name", FILES)
 def test_who_may_open_what_is_who_the_file_says(fresh, name):
-    fleet = load(FILES[name].encode(), "infrakit.yaml", lambda name: b"").fleet
     database = apply(fresh, content(FILES[name]))
-    access = next(host.access for host in fleet.deployments if host.access.groups)
+    access = core(FILES[name]).access
     for application, user in itertools.product(access.applications, access.users):
         allowed = bool({user.username, *user.groups} & set(application.allow))
         assert database.may_open(application.slug, user.username) == allowed, (application.slug, user.username)

@@ -9,6 +9,7 @@ from infrakit import emit
 from infrakit.emit import review
 from infrakit.emit.review_parts import Word
 from infrakit.model import POWER_READS, Grant, Group, Mount, Origin, PublishedPort, SecretSpec, Upstream, User
+from tests.emit import deployments
 from tests.emit.deployments import everything
 from tests.emit.examples import hosts
 
@@ -245,8 +246,17 @@ def test_every_call_to_docker_is_listed():
     for proxy in [proxy for service in FULL.services for proxy in service.socket_proxies]:
         for call in proxy.calls:
             assert any(
-                word.startswith(f"{call.method} ") and call.path in word.split(" ", 1)[1].split(", ") for word in words
+                word.startswith(f"{call.method} ") and call.target in word.split(" ", 1)[1].split(", ")
+                for word in words
             )
+
+
+def test_the_queries_that_may_come_with_a_call_are_listed():
+    asks = deployments.proxy("wiki", ("GET /_ping", "GET /containers/{id}/top?ps_args", "POST /images/create?fromSrc"))
+    host = FULL._replace(services=(*FULL.services[:-1], FULL.services[-1]._replace(socket_proxies=(asks,))))
+    words = html(host).words
+    assert "GET /_ping, /containers/{id}/top?ps_args" in words
+    assert "POST /images/create?fromImage&fromSrc&platform&tag" in words
 
 
 def test_a_container_with_dockers_socket_and_no_proxy_is_root_on_the_host():

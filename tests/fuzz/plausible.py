@@ -119,7 +119,7 @@ class _File:
             else:
                 hosts[name] = {"pattern": self.some(("edge", "monitoring", "monitoring", ["edge", "monitoring"]))}
             if self.chance(0.97) or place == 0:
-                kinds = ("192.168.1.{}", "192.168.1.{}", "fd00::{}", "FD00:0:0::{}".lower(), "10.200.0.{}")
+                kinds = (*("192.168.1.{}",) * 16, *("10.200.0.{}",) * 4, "fd00::{}")
                 hosts[name]["address"] = self.some(kinds).format(place + 10)
             if self.chance(0.2):
                 hosts[name]["memory"] = self.some(("16g", "32g"))

@@ -114,6 +114,7 @@ VPN = {"dst": "10.0.0.0/8", "gateway": "10.8.0.1", "dev": "tun0", "flags": []}
 V6_DEFAULT = '[{"dst":"default","gateway":"fe80::1","dev":"eth0","protocol":"ra","metric":100,"flags":[]}]'
 NGINX = 'tcp   LISTEN 0      511             [::]:80           [::]:*    users:(("nginx",pid=901,fd=5))\n'
 OPEN_DOCKER = 'tcp   LISTEN 0      4096               *:2375            *:*    users:(("dockerd",pid=812,fd=4))\n'
+EXEC_START = "systemctl show docker.service --property=ExecStart --value"
 DNS = Wanted(ports=(("udp", 53),))
 OFFLINE = Wanted(offline=True)
 
@@ -173,6 +174,13 @@ CASES = (
     ),
     Case("armv6", "error", load("zero-w-bookworm"), words="Zero 2 W"),
     Case("processor-unknown", "error", says("dpkg --print-architecture", "i386\n"), words="i386"),
+    Case(
+        "processors-few",
+        "error",
+        GOOD,
+        WEB._replace(processors=(("wiki", "2.5"), ("blog", "1.5"))),
+        "more processors than this machine has (1) are given to wiki (2.5), blog (1.5)",
+    ),
     Case("userland-32bit", "warning", load("pi4-bookworm-32bit"), words="64-bit image"),
     Case("in-lxc", "warning", load("debian12-lxc"), words="nesting=1"),
     Case(
@@ -299,9 +307,9 @@ CASES = (
     Case("pool-on-route", "warning", route(VPN), words="for instance 172.30.0.0/16"),
     Case(
         "pool-on-docker",
-        "warning",
+        "error",
         route(BRIDGE, **{DOCKER_NETWORKS: "72198b0e5af3\tblog_default\tblog\n"}),
-        words="network blog_default",
+        words="blog_default (10.213.4.0/24)",
     ),
     Case("no-way-out", "error", says(ROUTES, "[]"), words="bundle"),
     Case("ipv6-only", "warning", changed(GOOD, says={ROUTES: "[]", "ip -j -6 route": V6_DEFAULT}), words="IPv6"),
@@ -344,7 +352,7 @@ CASES = (
     ),
     Case(
         "userns-remap",
-        "warning",
+        "error",
         reads(DAEMON, '{"userns-remap": "default", "live-restore": true}'),
         words="userns-remap",
     ),
@@ -355,6 +363,32 @@ CASES = (
         "error",
         reads(DAEMON, '{"hosts": ["unix:///var/run/docker.sock"]}'),
         words="systemctl edit docker",
+    ),
+    Case("firewall-off", "error", reads(DAEMON, '{"iptables": false, "icc": true}'), words='remove "iptables": false'),
+    Case("firewall-off", "error", says(EXEC_START, "dockerd --iptables=false\n"), words="firewall rules"),
+    Case(
+        "ipv6-unpublished",
+        "error",
+        reads(DAEMON, '{"userland-proxy": false}'),
+        WEB._replace(addresses=("203.0.113.80", "::1", "fd00::5")),
+        "published at ::1, fd00::5",
+    ),
+    Case("forwarding-left", "warning", reads(DAEMON, '{"ip-forward": false}'), words="sysctl net.ipv4.ip_forward"),
+    Case(
+        "bindings-narrowed",
+        "warning",
+        reads(
+            DAEMON, '{"default-network-opts": {"bridge": {"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"}}}'
+        ),
+        words="network.bind",
+    ),
+    Case(
+        "pools-shared",
+        "warning",
+        reads(
+            DAEMON, '{"default-address-pools": [{"base": "10.0.0.0/8", "size": 24}, {"base": "fd00::/8", "size": 64}]}'
+        ),
+        words="Docker takes 10.0.0.0/8",
     ),
     Case("live-restore-on", "note", info(LiveRestoreEnabled=True), words="systemctl reload docker"),
     Case("docker-upgrades", "note", load("debian12-docker-io"), words="50unattended-upgrades"),
@@ -456,6 +490,19 @@ def test_nothing_wanted_is_nothing_refused_but_by_the_machine(name):
     }
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"icc": false, "ip": "127.0.0.1", "ip-masq": false, "iptables": true, "userland-proxy": false}',
+        '{"default-address-pools": [{"base": "172.17.0.0/12", "size": 24}, {"size": 3}, 7, {"base": "x"}]}',
+        '{"default-address-pools": {}, "default-network-opts": {"bridge": 3}, "ip-forward": true}',
+        '{"default-network-opts": {"bridge": {"com.docker.network.bridge.host_binding_ipv4": "0.0.0.0"}}}',
+    ],
+)
+def test_settings_of_the_engine_that_break_nothing_are_left_alone(settings):
+    assert run(facts_of(reads(DAEMON, settings)), WEB) == []
+
+
 def test_our_own_containers_are_not_in_our_way():
     ours = "homelab-caddy-1\t0.0.0.0:80->80/tcp, 0.0.0.0:443->443/tcp, 0.0.0.0:443->443/udp\thomelab\t0c2f5e\n"
     says = {
@@ -465,6 +512,12 @@ def test_our_own_containers_are_not_in_our_way():
     }
     machine = route(BRIDGE, **says)
     assert run(facts_of(machine), WEB) == []
+
+
+def test_a_network_that_was_left_of_our_own_is_in_nobodys_way():
+    machine = route(BRIDGE, **{DOCKER_NETWORKS: "72198b0e5af3\thomelab_front\thomelab\n"})
+    assert run(facts_of(machine), WEB._replace(project="homelab")) == []
+    assert "pool-on-docker" in found(machine, WEB._replace(project="home"))
 
 
 def test_a_port_of_docker_is_not_said_twice():

@@ -109,6 +109,12 @@ def test_facts_of_each_machine(name):
     assert {key: facts[key] for key in SAID[name]} == SAID[name]
 
 
+@pytest.mark.parametrize(("text", "expected"), [(texts.PC * 4, 4), ("", 0), (texts.PC * 1000, 0)])
+def test_processors_are_counted_as_far_as_the_list_is_whole(text, expected):
+    contents = {"/proc/cpuinfo": text[: 1 << 16]}
+    assert facts_of(changed(load("debian13-vps"), contents)).processors == expected
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_the_recorded_machines_are_those_that_the_builder_makes(name):
     assert (FOLDER / f"{name}.json").read_text() == to_json(MACHINES[name]()), "run: python -m tests.host.machines"

@@ -260,6 +260,8 @@ def test_an_oidc_app_shares_a_network_with_authentik_and_has_its_secret():
         "network: {https_port: 8443, fleet_port: 443}\n",
         "pattern: full\nnetwork: {bind: ['0.0.0.0', 'fd00::1']}\n",
         "pattern: full\nnetwork: {bind: [127.0.0.1, '::1']}\n",
+        "hosts: {core: {pattern: full, address: 'fd00::1'}, shed: {pattern: edge, address: 'fd00::2'}}\n",
+        "pattern: full\nnetwork: {trusted_proxies: ['fd00::7', '2001:db8::/32']}\n",
         "hosts: {core: {pattern: full, address: core.lan}, shed: {pattern: edge, address: shed.lan}}\n",
     ],
 )
@@ -267,11 +269,17 @@ def test_ports_and_addresses_that_do_not_meet_are_accepted(more):
     assert fleet("version: 1\ndomain: home.example.org\n" + more)
 
 
+def test_an_app_that_names_no_host_is_on_the_first_range_alone():
+    hosts = "version: 1\ndomain: home.example.org\nhosts: {'a-[1:2]': {pattern: edge}, 'b-[1:2]': {pattern: edge}}\n"
+    jobs = "services: {portainer-edge-agent: {enabled: false}}\napps: {jobs: {image: 'x/jobs:1.2', memory: 64m}}\n"
+    found = [(host.host, "jobs" in {service.name for service in host.services}) for host in fleet(hosts + jobs)]
+    assert found == [("a-1", True), ("a-2", True), ("b-1", False), ("b-2", False)]
+
+
 def test_an_address_is_written_in_one_way():
-    text = FLEET.replace("192.168.1.31", "'fd00:0:0::31'")
-    core, shed = fleet(text + "network: {bind: ['fd00:0::10']}\n")[:2]
-    assert core.door.addresses == ("fd00::10",) and shed.door.addresses == ("fd00::31",)
-    assert {item.address for route in core.routes for item in route.upstreams if item.remote} == {"[fd00::31]:8443"}
+    core = fleet(FLEET + "network: {bind: ['fd00:0::10', '192.168.1.10']}\n")[0]
+    assert core.door.addresses == ("fd00::10", "192.168.1.10")
+    assert {item.address for route in core.routes for item in route.upstreams if item.remote} == {"192.168.1.31:8443"}
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_what_compose_was_about_to_put_in_anothers_place_does_not_stay(real, mac
 
 def test_a_restart_is_done_when_all_are_well_again_and_says_who_is_not(machine, monkeypatch):
     def restart(*names: str) -> None:
-        plan = plan_restart(PROJECT, tuple(f"starting-{name}-1" for name in names))
+        plan = plan_restart(PROJECT, [tuple(f"starting-{name}-1" for name in names)])
         run(plan, machine, lambda event: None, lambda step, action: None)
 
     started(machine, "is-slow", "is-well", "starts-once")

@@ -12,6 +12,7 @@ from infrakit.model import Dependency
 from infrakit.plan import Remove, RemoveTree, Run, Write
 from infrakit.plan.actions import record_of
 from infrakit.stack.belongings import Belongings
+from infrakit.stack.down import in_waves, plan_restart
 from infrakit.stack.generation import generation_id
 from infrakit.stack.layout import UNDO
 from infrakit.stack.services import Start, Wanted, is_well
@@ -35,6 +36,15 @@ def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_b
     wanted = asked_of_the_machine(host, SimpleNamespace(docker_running=False, docker_version=""), None)
     assert wanted.everywhere == (("udp", 53),) and wanted.addresses == ("192.0.2.1",)
     assert {("tcp", 80), ("tcp", 443), ("udp", 443), ("udp", 53)} == set(wanted.ports)
+
+
+def test_memory_and_processors_are_asked_for_as_the_containers_may_use_them():
+    text = b"version: 1\ndomain: home.example.org\npattern: full\nservices: {glances: {cpus: 2.5, memory: 1g}}\n"
+    (host,) = load(text, "infrakit.yaml", lambda _: b"").fleet.deployments
+    wanted = asked_of_the_machine(host, SimpleNamespace(docker_running=False, docker_version=""), None)
+    assert wanted.processors == (("glances", "2.5"),)
+    assert wanted.memory_bytes == sum(item.memory_bytes for service in host.services for item in service.containers)
+    assert wanted.memory_bytes > 2 << 30
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -75,6 +85,28 @@ def test_a_service_comes_after_those_that_it_depends_on():
     )
 
     assert [service.name for service in in_order((needy, second, third))] == [second.name, third.name, first.name]
+
+
+def test_a_restart_comes_to_each_after_those_that_it_depends_on():
+    containers = [item for service in FULL.services for item in service.containers]
+    running = {item.name: f"homelab-{item.name}-1" for item in containers if not item.one_shot}
+    waves = in_waves(containers, running)
+    place = {name: number for number, wave in enumerate(waves) for name in wave}
+    assert sorted(place) == sorted(running.values()) and len(waves) > 2
+    for item in containers:
+        for need in item.depends_on:
+            if item.name in running and need.container in running:
+                assert place[running[need.container]] < place[running[item.name]]
+    commands = [action.words for action in plan_restart("homelab", waves).steps[0].actions[::2]]
+    assert commands == [("docker", "restart", *wave) for wave in waves]
+
+
+def test_a_restart_looks_through_what_does_not_run():
+    first, second, third = (item for service in FULL.services[:3] for item in service.containers[:1])
+    by_way = second._replace(depends_on=(Dependency(first.name, "service_healthy"),))
+    last = third._replace(depends_on=(Dependency(second.name, "service_completed_successfully"),))
+    running = {third.name: "c", first.name: "a"}
+    assert in_waves([last, by_way, first._replace(depends_on=())], running) == [("a",), ("c",)]
 
 
 def test_a_circle_of_services_still_has_every_one_of_them():

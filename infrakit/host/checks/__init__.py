@@ -3,7 +3,7 @@
 One function per check, called like the code of what it finds. All of them run; none relies on an earlier one.
 """
 
-from infrakit.host.checks import clock, docker, guards, machine, memory, network, packages, ports, storage
+from infrakit.host.checks import clock, docker, engine, guards, machine, memory, network, packages, ports, storage
 from infrakit.host.checks.model import ACCEPTABLE, Finding, Wanted
 from infrakit.host.facts import Facts
 
@@ -15,6 +15,7 @@ CHECKS = (
     *ports.CHECKS,
     *network.CHECKS,
     *docker.CHECKS,
+    *engine.CHECKS,
     *guards.CHECKS,
     *packages.CHECKS,
 )

@@ -1,7 +1,5 @@
 """docker: which engine is here, and whether it can do what our Compose files ask."""
 
-import json
-
 from infrakit.host.checks.model import ERROR, NOTE, WARNING, Finding, Wanted, is_below, listed, version_of
 from infrakit.host.docker import compose_package
 from infrakit.host.facts import Facts
@@ -186,73 +184,6 @@ def rootless(facts: Facts, wanted: Wanted) -> Finding | None:
     )
 
 
-def userns_remap(facts: Facts, wanted: Wanted) -> Finding | None:
-    """Files that a service reads belong to root of the host, who is nobody inside."""
-    if not facts.userns_remap:
-        return None
-    remedy = (
-        'remove "userns-remap" from /etc/docker/daemon.json, then: systemctl restart docker; images and volumes of '
-        "before are then out of sight"
-    )
-    return Finding(
-        "userns-remap",
-        WARNING,
-        "Docker maps users of containers to others, who cannot read secrets and mounted files",
-        remedy,
-    )
-
-
-def daemon_json_broken(facts: Facts, wanted: Wanted) -> Finding | None:
-    """The engine does not start with it, if not now then after the next update."""
-    if not facts.daemon_json.strip():
-        return None
-    try:
-        where = "" if isinstance(json.loads(facts.daemon_json), dict) else ": it is no object"
-    except json.JSONDecodeError as error:
-        where = f": line {error.lineno}, column {error.colno}"
-    except (ValueError, RecursionError):
-        where = ": a number or a nesting in it is beyond measure"
-    if not where:
-        return None
-    return Finding(
-        "daemon-json-broken",
-        ERROR,
-        f"/etc/docker/daemon.json is not valid JSON{where}",
-        "mend it, then: dockerd --validate --config-file /etc/docker/daemon.json",
-    )
-
-
-def daemon_hosts_twice(facts: Facts, wanted: Wanted) -> Finding | None:
-    """A setting that stands in the file and among the flags keeps the engine from starting."""
-    if '"hosts"' not in facts.daemon_json or " -H " not in f" {facts.daemon_words} ":
-        return None
-    remedy = (
-        'remove "hosts" from /etc/docker/daemon.json, or -H from the unit: systemctl edit docker; then: systemctl '
-        "restart docker"
-    )
-    return Finding(
-        "daemon-hosts-twice",
-        ERROR,
-        "where Docker listens is said both in /etc/docker/daemon.json and in its unit, so it will not start",
-        remedy,
-    )
-
-
-def live_restore_on(facts: Facts, wanted: Wanted) -> Finding | None:
-    """Containers that outlive the engine hold the socket of the one before, and a reboot has nobody who stops them.
-
-    Measured on a host of the test bed: a reboot of the full stack took 60 s and ended in SIGKILL; without it, 11 s.
-    """
-    if not facts.live_restore or facts.docker_snap:
-        return None
-    return Finding(
-        "live-restore-on",
-        NOTE,
-        "a reboot waits for containers that Docker does not stop, and after its restart socket proxies ask in vain",
-        'take "live-restore" out of /etc/docker/daemon.json, then: systemctl reload docker',
-    )
-
-
 def docker_upgrades(facts: Facts, wanted: Wanted) -> Finding | None:
     """Debian's own docker.io is among what unattended-upgrades takes."""
     if not facts.unattended_upgrades or facts.docker_kept_back or facts.docker_origin != "distribution":
@@ -328,10 +259,6 @@ CHECKS = (
     compose_old,
     storage_driver,
     rootless,
-    userns_remap,
-    daemon_json_broken,
-    daemon_hosts_twice,
-    live_restore_on,
     docker_upgrades,
     swarm_active,
     other_engines,

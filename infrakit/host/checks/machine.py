@@ -101,6 +101,17 @@ def processor_unknown(facts: Facts, wanted: Wanted) -> Finding | None:
     )
 
 
+def processors_few(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Docker does not start what may use more than there are (moby daemon/daemon_unix.go: "range of CPUs is from 0.01
+    to")."""
+    above = [f"{name} ({cpus})" for name, cpus in wanted.processors if float(cpus) > facts.processors]
+    if not facts.processors or not above:
+        return None
+    what = f"more processors than this machine has ({facts.processors}) are given to {listed(above)}"
+    remedy = f"write cpus: {facts.processors} or less there in infrakit.yaml, or leave cpus out"
+    return Finding("processors-few", ERROR, what, remedy)
+
+
 def userland_32bit(facts: Facts, wanted: Wanted) -> Finding | None:
     """The 32-bit image of Raspberry Pi OS boots a 64-bit kernel: half of the catalogue is lost for no reason."""
     if (facts.machine, facts.architecture) != ("aarch64", "armhf"):
@@ -219,6 +230,7 @@ CHECKS = (
     distribution_untested,
     armv6,
     processor_unknown,
+    processors_few,
     userland_32bit,
     in_lxc,
     in_container,

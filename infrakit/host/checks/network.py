@@ -23,9 +23,20 @@ def pool_on_route(facts: Facts, wanted: Wanted) -> Finding | None:
 
 
 def pool_on_docker(facts: Facts, wanted: Wanted) -> Finding | None:
-    """Docker refuses to make a network twice: "Pool overlaps with other one on this address space"."""
-    found = [route for route in _overlapping(facts, wanted) if route.owner not in ("host", "ours")]
-    return _pool("pool-on-docker", WARNING, facts, wanted, found, f"Docker's network {found[0].owner}" if found else "")
+    """Docker refuses to make a network twice: "Pool overlaps with other one on this address space". Those of our own
+    project that nobody is in are made anew."""
+    others = [route for route in _overlapping(facts, wanted) if route.owner not in ("host", "ours")]
+    found = {
+        route.owner: route.subnet
+        for route in others
+        if not (wanted.project and route.owner.startswith(f"{wanted.project}_"))
+    }
+    if not found:
+        return None
+    names = listed([f"{name} ({subnet})" for name, subnet in found.items()])
+    what = f"the containers' networks would overlap those that Docker has already: {names}"
+    remedy = f"{OTHER_POOL} {_free(facts)}; or, where nobody uses them: docker network rm NAME"
+    return Finding("pool-on-docker", ERROR, what, remedy)
 
 
 def address_missing(facts: Facts, wanted: Wanted) -> Finding | None:
@@ -150,8 +161,13 @@ def _pool(code: str, severity: str, facts: Facts, wanted: Wanted, found: list[Ro
         return None
     ours = next(subnet for subnet in wanted.subnets if overlap(subnet, found[0].subnet))
     what = f"the containers' network {ours} overlaps {found[0].subnet} on {found[0].device}, {whose}"
+    return Finding(code, severity, what, f"{OTHER_POOL} {_free(facts)}")
+
+
+def _free(facts: Facts) -> str:
+    """A range that nothing here is in, as far as one of ours is."""
     free = [pool for pool in RANGES if not any(overlap(pool, route.subnet) for route in facts.routes)]
-    return Finding(code, severity, what, f"{OTHER_POOL} {(free or RANGES)[0]}")
+    return (free or RANGES)[0]
 
 
 def _overlapping(facts: Facts, wanted: Wanted) -> Iterable[Route]:

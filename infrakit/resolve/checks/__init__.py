@@ -24,6 +24,7 @@ from infrakit.resolve.checks.limits import limits_real
 from infrakit.resolve.checks.machines import architectures, memory_fits
 from infrakit.resolve.checks.names import hostnames, slugs
 from infrakit.resolve.checks.network import (
+    addresses_dialled,
     addresses_for_docker,
     addresses_real,
     pool_apart,
@@ -36,6 +37,7 @@ from infrakit.resolve.checks.secrets import called_plain, secrets_apart
 from infrakit.resolve.checks.services import (
     images_of_apps,
     options_known,
+    released_apart,
     run_somewhere,
     services_known,
     versions_high_enough,
@@ -44,7 +46,7 @@ from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complet
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
 from infrakit.resolve.routes import agents_connect, balanced, unreachable
-from infrakit.resolve.selection import select_services, unmet_needs
+from infrakit.resolve.selection import requires_apart, select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
 CHECKS = (
@@ -78,9 +80,12 @@ DECIDED = (
     agents_connect,
     balanced,
     unmet_needs,
+    requires_apart,
+    released_apart,
     slugs,
     called_plain,
     addresses_for_docker,
+    addresses_dialled,
     ports_apart,
     room,
     architectures,

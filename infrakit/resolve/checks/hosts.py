@@ -4,6 +4,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config, HostConfig, Path
 from infrakit.errors import Problem
 from infrakit.resolve.addresses import canonical
+from infrakit.resolve.checks.names import is_host
 from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
@@ -59,6 +60,9 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
         for name, path in app.hosts:
             if name not in listed:
                 hint = f"one of: {', '.join(listed)}" if listed else "add hosts: to the file"
+                among = next((host.name for host in config.hosts if host.width and is_host(name, host)), "")
+                if among:
+                    hint = f"it is one of {among}: name the range"
                 found.append(
                     Problem(locate(path), f"apps.{app.name}.hosts: there is no host {name}", "unknown-host", hint)
                 )

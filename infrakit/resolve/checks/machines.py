@@ -51,7 +51,7 @@ def _not_published(host: HostDraft, placed: Placed, image: str, locate: Locate) 
         what = f"hosts.{host.shown}.architecture: {image} is not published for {host.architecture}"
         hint = f"switch services.{placed.name} off, or name an image of your own there"
         return Problem(place, what, "no-image", hint)
-    wanted = next((path for name, path in placed.app.hosts if name == host.name), None)
+    wanted = next((path for name, path in placed.app.hosts if name == host.shown), None)
     if wanted is not None:
         what = f"apps.{placed.name}.hosts: its image is not published for {host.architecture}"
         return Problem(locate(wanted), what, "no-image", "", related=place)

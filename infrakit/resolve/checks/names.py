@@ -28,6 +28,19 @@ class Doorway(NamedTuple):
     scope: str
     host: HostConfig | None
 
+    @property
+    def shown(self) -> str:
+        """The host name as the user would write it, with the range itself in it."""
+        return self.hostname if self.host is None else self.hostname.replace(HOST_TOKEN, self.host.name)
+
+    @property
+    def longest(self) -> str:
+        """The host name of a range's last host: all of them are of one length."""
+        if self.host is None:
+            return self.hostname
+        last = f"{self.host.prefix}{self.host.last:0{self.host.width}d}{self.host.suffix}"
+        return self.hostname.replace(HOST_TOKEN, last)
+
 
 def hostnames(world: World, locate: Locate) -> list[Problem]:
     """No two doors have the same host name. Asked of a world in which it is chosen what runs where, and no more."""
@@ -36,24 +49,23 @@ def hostnames(world: World, locate: Locate) -> list[Problem]:
     found = [problem for door in doors for problem in _too_long(door, locate)]
     taken: dict[tuple[str, str], Doorway] = {}
     for door in doors:
-        other = taken.setdefault((door.scope, door.hostname), door)
+        other = taken.setdefault((door.scope, door.shown), door)
         if other is door and door.host is None:
             other = next((item for item in ranges if _is_one_of(door.hostname, item)), door)
         if other.owner != door.owner:
-            what = f"{door.owner}: {door.hostname} is the address of {other.owner}"
+            what = f"{door.owner}: {door.shown} is the address of {other.owner}"
             found.append(_clash(what, "same-hostname", "give one of them another subdomain", door, other, locate))
     return found
 
 
 def _too_long(door: Doorway, locate: Locate) -> list[Problem]:
     """A host name that the DNS cannot hold, after the host and the domain are added (RFC 1035, 2.3.4)."""
-    label = door.hostname.partition(".")[0]
-    if len(label) <= LONGEST_LABEL and len(door.hostname) <= LONGEST_NAME:
+    name = door.longest
+    label = name.partition(".")[0]
+    if len(label) <= LONGEST_LABEL and len(name) <= LONGEST_NAME:
         return []
     few = len(label) > LONGEST_LABEL
-    what = (
-        f"the first label of {door.hostname} has {len(label)}" if few else f"{door.hostname} has {len(door.hostname)}"
-    )
+    what = f"the first label of {name} has {len(label)}" if few else f"{name} has {len(name)}"
     most = LONGEST_LABEL if few else LONGEST_NAME
     what = f"{door.owner}: {what} characters, and a host name at most {most}"
     return [Problem(locate(door.path), what, "hostname-long", "choose a shorter subdomain, host or domain")]
@@ -98,7 +110,7 @@ def _door(world: World, host: HostDraft, placed: Placed) -> Doorway:
         owner=f"{owner} on {host.shown}" if elsewhere and placed.app is None else owner,
         path=path,
         said=named or placed.app is not None,
-        scope="" if world.core else host.name,
+        scope="" if world.core else host.shown,
         host=host.config if host.name == HOST_TOKEN else None,
     )
 

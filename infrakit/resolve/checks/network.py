@@ -76,6 +76,25 @@ def addresses_for_docker(world: World, locate: Locate) -> list[Problem]:
     return found
 
 
+def addresses_dialled(world: World, locate: Locate) -> list[Problem]:
+    """Where a door leads to another host, its address is not IPv6: the networks of the core's Caddy are IPv4, and from
+    such a one nothing is reached by IPv6."""
+    dialled = {
+        upstream.remote
+        for host in world.hosts
+        for route in host.routes
+        for upstream in route.upstreams
+        if upstream.address.startswith("[")
+    }
+    found = []
+    for host in world.hosts:
+        if host.config is not None and host.name in dialled:
+            what = f"hosts.{host.shown}.address: {host.address} is out of reach for the core's Caddy, which speaks IPv4"
+            hint = "write its IPv4 address, for instance 192.168.1.31, or a name that has one"
+            found.append(Problem(locate((*host.config.path, "address")), what, "address", hint))
+    return found
+
+
 def pool_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No machine of the user's has an address inside the range of the containers."""
     base, length = _range(config.network.pool)
@@ -108,18 +127,26 @@ def proxies_named(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         return [Problem(locate(said), what, "proxy-unused", "take it away, or choose another tls.mode")]
     from ipaddress import ip_network
 
-    found = []
+    found, unseen = [], []
     for number, proxy in enumerate(config.network.trusted_proxies):
         what = ""
         try:
-            if ip_network(proxy).prefixlen < NARROWEST_TRUST:
+            network = ip_network(proxy)
+            if network.prefixlen < NARROWEST_TRUST:
                 what = "is too wide a range: everybody in it could say that he comes from any address"
+            elif network.version == 6:
+                unseen.append(number)
         except ValueError:
             what = "is neither an address nor a range"
         if what:
             hint = "name the proxy's own address, for instance 192.168.1.1 or 173.245.48.0/20"
             where = locate((*said, number))
             found.append(Problem(where, f"network.trusted_proxies: {proxy} {what}", "proxy-address", hint))
+    if unseen:
+        proxy = config.network.trusted_proxies[unseen[0]]
+        what = f"network.trusted_proxies: {proxy}: Docker hands on what comes by IPv6 under an address of its own"
+        hint = "let the proxy come by IPv4; this one does no harm, and is never seen"
+        found.append(Problem(locate((*said, unseen[0])), what, "proxy-unseen", hint, "warning"))
     return found
 
 

@@ -23,6 +23,9 @@ IDLE = {
 """Why a key has no effect."""
 
 
+LOGS, LOG_AGENT = "dozzle", "dozzle-agent"
+
+
 def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Every name under services is in the catalogue, and what is switched off is not opened to anybody."""
     found = []
@@ -97,6 +100,8 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
             what = f"services.{service.name}.enabled: it would run on the core, and no host is one"
             hint = "give one host the pattern full, or the profile that brings it"
             found.append(Problem(locate((*service.path, "enabled")), what, "runs-nowhere", hint))
+        elif service.enabled and service.name == LOG_AGENT:
+            found += _log_agent(world, locate((*service.path, "enabled")))
         elif service.enabled is None and not _runs(world, service.name):
             left_out = service.name == UPDATER and any(host.idle_updater for host in world.hosts)
             what = f"services.{service.name}: it runs nowhere, and nothing counts that is said here"
@@ -121,6 +126,16 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
                 hint = f"remove it: {', '.join(sorted(brought - off))} {_elsewhere(world, brought)}"
                 found.append(Problem(locate((*base, "profiles", number)), what, "runs-nowhere", hint))
     return found
+
+
+def _log_agent(world: World, where: Position) -> list[Problem]:
+    """Nobody but a Dozzle on the same host reaches it, which reads the same logs by itself."""
+    host = next(host for host in world.hosts if host.has(LOG_AGENT))
+    beside = host.has(LOGS)
+    why = "Dozzle reads the logs there by itself, and would show them twice" if beside else "no Dozzle there asks it"
+    what = f"services.{LOG_AGENT}.enabled: it runs on {host.shown} alone, and {why}"
+    hint = "remove it; where the logs of another host are wanted, give that one the pattern monitoring"
+    return [Problem(where, what, "no-effect", hint, "warning")]
 
 
 def _runs(world: World, name: str) -> bool:
@@ -226,6 +241,16 @@ def _unlike(service: ServiceConfig, blueprint: Blueprint, locate: Locate) -> lis
     )
     hint = f"begin the tag with the release: {blueprint.main.image.rpartition(':')[2]}-mine"
     return [Problem(locate((*service.path, "image")), what, "release-unknown", hint)]
+
+
+def released_apart(world: World, locate: Locate) -> list[Problem]:
+    """Services that speak with each other are of one release, where the user names the image of one of them."""
+    said = {service.name: service for service in world.config.services if service.image}
+    if not said:
+        return []
+    from infrakit.resolve.checks.releases import apart
+
+    return apart(world, said, locate)
 
 
 def images_of_apps(

@@ -14,7 +14,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infrakit.emit.authentik import EMBEDDED, MADE_BY_US, PATH, named, provider_name
+from infrakit.emit.authentik import MADE_BY_US, PATH, named, provider_name
+from infrakit.emit.authentik_outpost import EMBEDDED
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import OURS, SECRETS_DIRECTORY, Artifact, Deployment
