@@ -55,7 +55,7 @@ def tell(deployment: Deployment, machine: Machine, *, as_json: bool, whole: bool
     say_doors; `ask_names`: see look."""
     doors = look(deployment, machine, ask_names=ask_names)
     if as_json:
-        result(json.dumps({"kind": "doors", "version": VERSION, **doors.as_json()}, sort_keys=True))
+        result(json.dumps({"kind": "doors", "step": "", "version": VERSION, **doors.as_json()}, sort_keys=True))
     else:
         say_doors(doors, whole=whole)
 

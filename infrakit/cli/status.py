@@ -1,6 +1,7 @@
 """infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to
 date."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
 from infrakit.machine import Container
 from infrakit.model import Deployment
+from infrakit.stack.doors import Doors
 from infrakit.stack.far_doors import problems
 from infrakit.stack.networks import as_drawn
 from infrakit.stack.readers import reading
@@ -38,9 +40,7 @@ def command(file: str | None, host: str | None, whole: bool, as_json: bool) -> i
     rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), machine)
     found = doors.look(deployment, machine, ask_names=whole or as_json)
     if as_json:
-        keys = ("service", "container", "state", "well", "image")
-        services = [dict(zip(keys, row)) for row in rows]
-        result_json({"version": VERSION, "services": services, "doors": found.as_json()})
+        result_json(object_of(rows, found))
     else:
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for service, name, state, well, _ in rows:
@@ -52,6 +52,13 @@ def command(file: str | None, host: str | None, whole: bool, as_json: bool) -> i
         elif line := doors.authority_line(found):
             result(line)
     return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
+
+
+def object_of(rows: Sequence[tuple[Any, ...]], found: Doors) -> dict[str, Any]:
+    """The same for a program. `rows`: see rows_of."""
+    keys = ("service", "container", "state", "well", "image")
+    services = [dict(zip(keys, row)) for row in rows]
+    return {"version": VERSION, "services": services, "doors": found.as_json()}
 
 
 def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machine: Machine) -> list[tuple[Any, ...]]:

@@ -1,14 +1,19 @@
 """What is said of doors: the words for a person, from values; and the questions of a first install, on a terminal."""
 
+import json
 import os
 import pty
 import sys
 
 import pytest
 
+from infrakit.cli import doors
 from infrakit.cli.doors import TRUST, authority_line, authority_lines, name_lines
 from infrakit.cli.questions import QUESTIONS, about_secret
+from infrakit.cli.status import object_of
 from infrakit.stack.doors import Authority, Doors, Names
+from infrakit.system.machine import Machine
+from tests.stack.test_doors import host
 
 AUTHORITY = Authority(("http://192.168.1.5/infrakit-ca.crt", "http://192.168.1.6/infrakit-ca.crt"), "AB:CD")
 NAMES = Names(
@@ -51,6 +56,30 @@ def test_lines_for_a_hosts_file_and_a_router_stand_as_they_have_to_be_typed():
     assert not any("site.home" in line or "public DNS" in line for line in lines)
     assert any("site.home.example.org: 9.9.9.9" in line for line in name_lines(ALL, forwarded=True))
     assert any("public DNS" in line for line in name_lines(ALL._replace(tls="acme"), forwarded=False))
+
+
+def test_for_a_program_it_is_the_last_event(capsys):
+    doors.tell(host("files"), Machine(), as_json=True, whole=True, ask_names=False)
+    (line,) = capsys.readouterr().out.splitlines()
+    said = json.loads(line)
+    assert (said["kind"], said["version"], said["tls"]) == ("doors", 1, "files")
+    assert said["authority"] == {"urls": [], "sha256": ""} and said["names"]["unknown"] == []
+    assert [page["url"] for page in said["pages"]][-1] == "https://site.home.example.org"
+
+
+def test_where_no_caddy_runs_its_authority_is_not_known(capsys):
+    """The names of such a project are nobody's on this machine."""
+    doors.tell(host()._replace(name="nobodys"), Machine(), as_json=True, whole=True, ask_names=False)
+    assert json.loads(capsys.readouterr().out)["authority"]["sha256"] == ""
+
+
+def test_status_for_a_program_is_an_object_with_services_and_doors():
+    said = object_of([("caddy", "infrakit-caddy-1", "healthy", True, "caddy:2")], ALL)
+    assert set(said) == {"version", "services", "doors"} and said["version"] == 1
+    assert said["services"] == [
+        {"service": "caddy", "container": "infrakit-caddy-1", "state": "healthy", "well": True, "image": "caddy:2"}
+    ]
+    assert said["doors"]["authority"]["sha256"] == "AB:CD"
 
 
 def test_status_says_in_its_help_what_doors_is(infrakit):
