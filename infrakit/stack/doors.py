@@ -3,12 +3,12 @@ authority to trust, and the lines that let names lead here. Pure.
 """
 
 import ipaddress
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.emit.caddyfile import AUTHORITY_PATH, offers_authority
+from infrakit.host.facts_network import objects
 from infrakit.model import Deployment
 
 LINKS = ("ip", "-j", "address")
@@ -93,16 +93,15 @@ def names_that_lead(deployment: Deployment) -> tuple[str, ...]:
 def addresses(deployment: Deployment, links: str, default_route: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(where others reach this machine, all that it has), from what LINKS and DEFAULT_ROUTE wrote. IPv6 only where
     there is no IPv4: those addresses change."""
-    devices = [str(route.get("dev", "")) for route in _objects(default_route)]
+    devices = [str(route.get("dev", "")) for route in objects(default_route)]
     own: list[str] = []
-    outside: list[tuple[bool, bool, str]] = []
+    outside: list[tuple[int, str]] = []
     for device, address, lasting in _links(links):
         own.append(address)
         if lasting and not OF_CONTAINERS.fullmatch(device):
-            outside.append((":" in address, device not in devices, address))
-    found = [address for is_v6, _, address in sorted(outside) if not is_v6 or outside == [x for x in outside if x[0]]]
-    bound = [address for address in deployment.door.addresses if ":" not in address] or [*deployment.door.addresses]
-    chosen = bound or found
+            outside.append((devices.index(device) if device in devices else len(devices), address))
+    chosen = list(deployment.door.addresses) or [address for _, address in sorted(outside)]
+    chosen = [address for address in chosen if ":" not in address] or chosen
     if deployment.address in chosen:
         chosen = [deployment.address, *(address for address in chosen if address != deployment.address)]
     return tuple(chosen), tuple(dict.fromkeys((*own, *deployment.door.addresses)))
@@ -131,15 +130,17 @@ def doors_of(
 def _names(
     wanted: Sequence[str], domain: str, reached: Sequence[str], own: Collection[str], found: Mapping[str, Sequence[str]]
 ) -> Names:
-    has_public = any(map(_is_public, own))
+    has_public = any(_is_public(address) for address in own if ":" not in address)
     unknown, elsewhere, forwarded = [], [], []
     for name in sorted(found):
         said = tuple(found[name])
-        if any(address in own or _is_loopback(address) for address in said):
+        if any(address in own or address.startswith("127.") or address == "::1" for address in said):
             continue
         if not said:
             unknown.append(name)
-        elif not has_public and all(map(_is_public, said)):
+        elif (
+            not has_public and all(_is_public(address) for address in said) and any("." in address for address in said)
+        ):
             forwarded.append((name, said))
         else:
             elsewhere.append((name, said))
@@ -168,7 +169,7 @@ def _port(port: int, usual: int) -> str:
 
 def _links(text: str) -> Iterator[tuple[str, str, bool]]:
     """(device, address, whether others may keep it) of each address, from `ip -j address`."""
-    for link in _objects(text):
+    for link in objects(text):
         infos = link.get("addr_info")
         for info in infos if isinstance(infos, list) else ():
             if isinstance(info, dict) and "local" in info:
@@ -176,24 +177,5 @@ def _links(text: str) -> Iterator[tuple[str, str, bool]]:
                 yield str(link.get("ifname", "")), str(info["local"]), lasting
 
 
-def _objects(text: str) -> list[dict[str, Any]]:
-    """A list of objects, as iproute2 writes it; empty where it is something else."""
-    try:
-        found = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return []
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
 def _is_public(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_global
-    except ValueError:
-        return False
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return ipaddress.ip_address(address).is_global

@@ -52,6 +52,8 @@ def told(found: dict, deployment=None, own: tuple[str, ...] = (HERE, "172.17.0.1
 def test_the_address_of_the_default_route_comes_first_and_none_of_containers():
     assert reached(HOME) == (HERE, "192.168.1.6")
     assert reached(list(reversed(HOME))) == (HERE, "192.168.1.6")
+    both = json.dumps([{"dev": "wlan0", "metric": 100}, {"dev": "eth0", "metric": 600}])
+    assert reached(HOME, route=both) == ("192.168.1.6", HERE)
     assert set(addresses(host(), json.dumps(HOME), ROUTE)[1]) >= {HERE, "192.168.1.6", "172.17.0.1", "127.0.0.1"}
 
 
@@ -120,6 +122,9 @@ def test_a_name_that_leads_elsewhere_in_the_house_is_wrong_and_one_at_a_router_m
     found = dict.fromkeys(asked, (HERE,))
     names = told({**found, asked[0]: ("192.168.1.9",), asked[1]: ("9.9.9.9", "2620:fe::fe")}).names
     assert names.elsewhere == ((asked[0], ("192.168.1.9",)),)
+    of_its_own = told({**found, asked[1]: ("9.9.9.9",)}, own=(HERE, "2620:fe::5")).names
+    assert of_its_own.forwarded and not of_its_own.elsewhere, "a router forwards IPv4, whatever IPv6 does"
+    assert told({**found, asked[1]: ("2620:fe::fe",)}).names.elsewhere
     assert names.forwarded == ((asked[1], ("9.9.9.9", "2620:fe::fe")),)
     assert names.hosts_file == (f"{HERE} {asked[0]}",)
     public = told({**found, asked[1]: ("9.9.9.9",)}, own=("1.1.1.1",)).names
