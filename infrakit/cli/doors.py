@@ -16,8 +16,7 @@ from infrakit.system.names import addresses_of
 
 VERSION = 1
 TRUST = (
-    # Commands and settings as the makers document them (update-ca-certificates(8), security(1), certutil); the same for
-    # each root certificate.
+    # As the makers document it for any root certificate (certutil, security(1), update-ca-certificates(8)).
     ("Windows", "as administrator: certutil -addstore -f Root infrakit-ca.crt"),
     ("macOS", "sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain infrakit-ca.crt"),
     ("Linux", "Debian, Ubuntu: sudo cp infrakit-ca.crt /usr/local/share/ca-certificates/; sudo update-ca-certificates"),
@@ -31,8 +30,7 @@ TRUST = (
 
 
 def look(deployment: Deployment, machine: Machine, *, ask_names: bool = True) -> Doors:
-    """Ask this machine, its resolver and its Caddy. What one of them does not say is left out: nothing depends on
-    it. `ask_names`: whether the host names lead here."""
+    """Ask this machine, its Caddy, and (`ask_names`) its resolver. What one of them does not say is left out."""
     reached, own = addresses(deployment, machine.run(LINKS).out, machine.run(DEFAULT_ROUTE).out)
     names = names_that_lead(deployment)
     with machine.breakable():
@@ -51,8 +49,7 @@ def authority(deployment: Deployment, machine: Machine) -> str:
 
 
 def tell(deployment: Deployment, machine: Machine, *, as_json: bool, whole: bool, ask_names: bool) -> None:
-    """The end of `install` and `up`: what is left for a person to do, or the event "doors" for a program. `whole`: see
-    say_doors; `ask_names`: see look."""
+    """The end of `install` and `up`: for a person (`whole`: see say_doors), or the event "doors" for a program."""
     doors = look(deployment, machine, ask_names=ask_names)
     if as_json:
         result(json.dumps({"kind": "doors", "step": "", "version": VERSION, **doors.as_json()}, sort_keys=True))

@@ -38,10 +38,8 @@ class Authority(NamedTuple):
 
 
 class Names(NamedTuple):
-    """Host names that do not lead to this machine, as far as it knows: nobody knows them (`unknown`), they lead
-    `elsewhere`, or to a public address while this machine has none (`forwarded`: right where a router leads that here).
-    The lines let the first two lead here.
-    """
+    """Host names that do not lead here, as far as this machine knows: `unknown` to all, `elsewhere`, or at a public
+    address while it has none (`forwarded`: right where a router does so). The lines let the first two lead here."""
 
     unknown: tuple[str, ...] = ()
     elsewhere: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -62,15 +60,12 @@ class Doors(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program."""
-        names = self.names._asdict()
-        for kind in ("elsewhere", "forwarded"):
-            names[kind] = [{"name": name, "addresses": found} for name, found in names[kind]]
+        by_name = {"elsewhere": dict(self.names.elsewhere), "forwarded": dict(self.names.forwarded)}
         return {
-            "tls": self.tls,
+            **self._asdict(),
             "pages": [page._asdict() for page in self.pages],
-            "addresses": self.addresses,
             "authority": self.authority._asdict(),
-            "names": names,
+            "names": {**self.names._asdict(), **by_name},
         }
 
 

@@ -150,5 +150,5 @@ def test_a_program_is_told_the_same():
     said = json.loads(json.dumps(told({asked[0]: ("192.168.1.9",)}).as_json()))
     assert set(said) == {"tls", "pages", "addresses", "authority", "names"} and said["addresses"] == [HERE]
     assert said["authority"] == {"urls": [f"http://{HERE}/infrakit-ca.crt"], "sha256": "AB:CD"}
-    assert said["names"]["elsewhere"] == [{"name": asked[0], "addresses": ["192.168.1.9"]}]
+    assert said["names"]["elsewhere"] == {asked[0]: ["192.168.1.9"]}
     assert {"service", "title", "url", "sign_in", "allow"} == set(said["pages"][0])

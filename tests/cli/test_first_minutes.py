@@ -13,7 +13,7 @@ from infrakit.cli.questions import QUESTIONS, about_secret
 from infrakit.cli.status import object_of
 from infrakit.stack.doors import Authority, Doors, Names
 from infrakit.system.machine import Machine
-from tests.stack.test_doors import host
+from tests.emit.examples import hosts
 
 AUTHORITY = Authority(("http://192.168.1.5/infrakit-ca.crt", "http://192.168.1.6/infrakit-ca.crt"), "AB:CD")
 NAMES = Names(
@@ -23,6 +23,7 @@ NAMES = Names(
     ("192.168.1.5 auth.home.example.org wiki.home.example.org",),
     ("address=/auth.home.example.org/192.168.1.5", "address=/wiki.home.example.org/192.168.1.5"),
 )
+FULL = hosts()["full-homelab"]
 ALL = Doors("internal", (), ("192.168.1.5", "192.168.1.6"), AUTHORITY, NAMES)
 NOTHING = Doors("acme", (), (), Authority((), ""), Names())
 
@@ -59,17 +60,18 @@ def test_lines_for_a_hosts_file_and_a_router_stand_as_they_have_to_be_typed():
 
 
 def test_for_a_program_it_is_the_last_event(capsys):
-    doors.tell(host("files"), Machine(), as_json=True, whole=True, ask_names=False)
+    doors.tell(FULL, Machine(), as_json=True, whole=True, ask_names=False)
     (line,) = capsys.readouterr().out.splitlines()
     said = json.loads(line)
-    assert (said["kind"], said["version"], said["tls"]) == ("doors", 1, "files")
+    assert (said["kind"], said["version"], said["tls"]) == ("doors", 1, FULL.tls.mode)
     assert said["authority"] == {"urls": [], "sha256": ""} and said["names"]["unknown"] == []
-    assert [page["url"] for page in said["pages"]][-1] == "https://site.home.example.org"
+    assert "https://wiki.home.example.org" in [page["url"] for page in said["pages"]]
 
 
 def test_where_no_caddy_runs_its_authority_is_not_known(capsys):
     """The names of such a project are nobody's on this machine."""
-    doors.tell(host()._replace(name="nobodys"), Machine(), as_json=True, whole=True, ask_names=False)
+    nobodys = FULL._replace(name="nobodys", tls=FULL.tls._replace(mode="internal"))
+    doors.tell(nobodys, Machine(), as_json=True, whole=True, ask_names=False)
     assert json.loads(capsys.readouterr().out)["authority"]["sha256"] == ""
 
 
