@@ -6,7 +6,7 @@ import sys
 import click
 
 from infrakit import resources
-from infrakit.cli.questions import QUESTIONS, Question
+from infrakit.cli.questions import QUESTIONS
 from infrakit.cli.talk import result, result_json, say
 from infrakit.config.sample import sample
 from infrakit.errors import UsageProblem
@@ -28,7 +28,7 @@ def command(
     if os.path.lexists(file):
         raise UsageProblem(f"{file} is there already", "edit it, or name another with -f")
     said = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
-    answers = {key: said[key] or _ask(question) for key, question in QUESTIONS.items()}
+    answers = {key: said[key] or _ask(*question) for key, question in QUESTIONS.items()}
     source = sample(answers, os.path.basename(file))
     with plain_errors("write"):
         folder = os.path.dirname(file)
@@ -41,14 +41,14 @@ def command(
         result(f"wrote {file}: look it over, then infrakit compile")
 
 
-def _ask(question: Question) -> str:
+def _ask(what: str, default: str, about: str) -> str:
     """Ask on a terminal; elsewhere a flag has to say it."""
     if not sys.stdin.isatty():
         raise UsageProblem(
-            f"{question.what.partition(' (')[0]} is not said",
+            f"{what.partition(' (')[0]} is not said",
             "infrakit init --domain home.example.org --pattern full --tls acme --admin alice",
         )
     say("")
-    say(question.about)
-    answer: str = click.prompt(question.what, default=question.default, err=True)
+    say(about)
+    answer: str = click.prompt(what, default=default, err=True)
     return answer
