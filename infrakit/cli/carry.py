@@ -77,7 +77,7 @@ def carry_out(
 ) -> int:
     """The exit code. Asks before it changes anything, unless `yes`. `recorded`: keep how to take each change back.
 
-    `after`: what more to say to a person, who hears how many steps were taken.
+    `after`: what more to say, which hears how many steps were taken.
     """
     machine = machine or Machine()
     if dry_run:
@@ -103,7 +103,7 @@ def carry_out(
             if taken
             else f"{plan.title}: nothing to change"
         )
-        after(taken)
+    after(taken)
     return EXIT_OK
 
 

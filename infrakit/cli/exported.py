@@ -95,7 +95,7 @@ def import_secrets(exported_file: str, file: str | None, yes: bool, dry_run: boo
     plan = Plan(f"import the secrets of {found.host}", tuple(steps))
 
     def next_step(taken: int) -> None:
-        if taken:
+        if taken and not as_json:
             result("sudo infrakit up applies them" if running else f"sudo infrakit install --host {found.host}")
 
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=next_step)

@@ -6,6 +6,7 @@ import sys
 import click
 
 from infrakit import resources
+from infrakit.cli.questions import QUESTIONS
 from infrakit.cli.talk import result, result_json, say
 from infrakit.config.sample import sample
 from infrakit.errors import UsageProblem
@@ -26,11 +27,8 @@ def command(
 ) -> None:
     if os.path.lexists(file):
         raise UsageProblem(f"{file} is there already", "edit it, or name another with -f")
-    domain = domain or _ask("domain", "home.example.org")
-    pattern = pattern or _ask("pattern (full, edge or monitoring)", "full")
-    tls = tls or _ask("certificates (acme, internal, files or tunnel)", "acme")
-    admin = admin or _ask("administrator", "admin")
-    answers = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
+    said = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
+    answers = {key: said[key] or _ask(*question) for key, question in QUESTIONS.items()}
     source = sample(answers, os.path.basename(file))
     with plain_errors("write"):
         folder = os.path.dirname(file)
@@ -43,7 +41,7 @@ def command(
         result(f"wrote {file}: look it over, then infrakit compile")
 
 
-def _ask(what: str, default: str) -> str:
+def _ask(what: str, default: str, about: str) -> str:
     """Ask on a terminal; elsewhere a flag has to say it."""
     if not sys.stdin.isatty():
         raise UsageProblem(
@@ -51,4 +49,6 @@ def _ask(what: str, default: str) -> str:
             "infrakit init --domain home.example.org --pattern full --tls acme --admin alice",
         )
     say("")
-    return click.prompt(what, default=default, err=True)
+    say(about)
+    answer: str = click.prompt(what, default=default, err=True)
+    return answer

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from infrakit.cli import from_bundle, here, source
+from infrakit.cli import doors, from_bundle, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
 from infrakit.cli.packages_folder import fit_folder
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
+from infrakit.cli.questions import QUESTIONS, about_secret
 from infrakit.cli.secrets import MOST_BYTES, checked
 from infrakit.cli.sign_in import note_link
 from infrakit.cli.talk import result, say_problems
@@ -141,7 +142,9 @@ def command(
     plan = _plan(deployment, (engine, ours), facts, bundle, seen.former, given)
 
     def closing_page(taken: int) -> None:
-        _closing_page(deployment, _first_link(deployment, machine) if taken else None)
+        if not as_json:
+            _closing_page(deployment, _first_link(deployment, machine) if taken else None)
+        doors.tell(deployment, machine, as_json=as_json, whole=True, ask_names=bundle is None)
 
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=closing_page)
 
@@ -168,7 +171,7 @@ def _plan(
 
 def _given(said: Sequence[str], deployment: Deployment, missing: Sequence[str]) -> list[Given]:
     """Secrets from files, NAME=FILE each; those that are missing beside them are asked for, where there is somebody."""
-    known = [spec.name for spec in deployment.secrets if spec.kind == "user"]
+    known = {spec.name: spec.description for spec in deployment.secrets if spec.kind == "user"}
     given = []
     for words in said:
         name, sign, path = words.partition("=")
@@ -180,7 +183,7 @@ def _given(said: Sequence[str], deployment: Deployment, missing: Sequence[str]) 
         given.append(Given(name, checked(name, read_input(path, MOST_BYTES))))
     asked = [name for name in missing if name not in {item.name for item in given}]
     if asked and has_terminal():
-        given += [Given(name, checked(name, ask_hidden(name))) for name in asked]
+        given += [Given(name, checked(name, ask_hidden(name, about_secret(known[name])))) for name in asked]
     return given
 
 
@@ -193,13 +196,7 @@ def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
         raise UsageProblem(
             f"{CONFIGURATION} is there already", "edit it, then infrakit install, or name a file with --config"
         )
-    questions = {
-        "domain": ("domain", "home.example.org"),
-        "pattern": ("pattern (full, edge or monitoring)", "full"),
-        "tls": ("certificates (acme, internal, files or tunnel)", "acme"),
-        "admin": ("administrator", "admin"),
-    }
-    whole = {key: said.get(key) or ask(*question) for key, question in questions.items()}
+    whole = {key: said.get(key) or ask(*question) for key, question in QUESTIONS.items()}
     content = sample(whole, source.FILE)
 
     def read_blueprint(name: str) -> bytes:
@@ -238,10 +235,7 @@ def _first_link(deployment: Deployment, machine: Machine) -> Link | None:
 def _closing_page(deployment: Deployment, link: Link | None) -> None:
     """Where to go, who may, where things live, what to do next."""
     result("")
-    port = "" if deployment.door.https_port in (0, 443) else f":{deployment.door.https_port}"
-    for route in deployment.routes:
-        who = "anybody" if route.sign_in == "public" else ", ".join(route.allow) or "whoever signs in"
-        result(f"  {route.title:24} https://{route.hostname}{port}  {who}")
+    doors.say_pages(deployment)
     if link:
         result("")
         result(

@@ -1,17 +1,19 @@
 """infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to
 date."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from infrakit.cli import here
+from infrakit.cli import doors, here
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import result, result_json
 from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
 from infrakit.machine import Container
 from infrakit.model import Deployment
+from infrakit.stack.doors import Doors
 from infrakit.stack.far_doors import problems
 from infrakit.stack.networks import as_drawn
 from infrakit.stack.readers import reading
@@ -19,23 +21,44 @@ from infrakit.stack.services import Wanted, is_well
 from infrakit.stack.up import wanted_of
 from infrakit.system.machine import Machine
 
+VERSION = 1
+
 
 @click.command(help="Say what of this host's stack runs, and how it is. Exit code 1 where something is not well.")
 @here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
+@click.option(
+    "--doors",
+    "whole",
+    is_flag=True,
+    help="Also where each page is, how to trust this machine's authority, and the names that do not lead here yet.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file: str | None, host: str | None, as_json: bool) -> int:
+def command(file: str | None, host: str | None, whole: bool, as_json: bool) -> int:
     deployment = here.deployment_of(compiled(here.running(file)), host)
-    rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), Machine())
+    machine = Machine()
+    rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), machine)
+    found = doors.look(deployment, machine, ask_names=whole or as_json)
     if as_json:
-        result_json(
-            [{"service": row[0], "container": row[1], "state": row[2], "well": row[3], "image": row[4]} for row in rows]
-        )
+        result_json(object_of(rows, found))
     else:
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for service, name, state, well, _ in rows:
             result(f"{'=' if well else '!'} {service:{widths[0]}}  {name:{widths[1]}}  {state}")
+        if whole:
+            result("")
+            doors.say_pages(deployment)
+            doors.say_doors(found, whole=True)
+        elif line := doors.authority_line(found):
+            result(line)
     return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
+
+
+def object_of(rows: Sequence[tuple[Any, ...]], found: Doors) -> dict[str, Any]:
+    """The same for a program. `rows`: see rows_of."""
+    keys = ("service", "container", "state", "well", "image")
+    services = [dict(zip(keys, row)) for row in rows]
+    return {"version": VERSION, "services": services, "doors": found.as_json()}
 
 
 def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machine: Machine) -> list[tuple[Any, ...]]:

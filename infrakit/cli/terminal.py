@@ -3,11 +3,12 @@
 from infrakit.errors import UsageProblem
 
 
-def ask(what: str, default: str) -> str:
-    """The answer, or the default where it is empty. UsageProblem where there is no terminal."""
+def ask(what: str, default: str, about: str = "") -> str:
+    """The answer, or the default where it is empty. UsageProblem where there is no terminal. `about`: said before."""
     try:
         with open("/dev/tty", "r+b", buffering=0) as terminal:
-            terminal.write(f"{what} [{default}]: ".encode())
+            said = f"{about}\n" if about else ""
+            terminal.write(f"{said}{what} [{default}]: ".encode())
             answer = terminal.readline().decode("utf-8", "replace").strip()
     except OSError:
         name = what.partition(" (")[0]
@@ -27,11 +28,11 @@ def has_terminal() -> bool:
         return False
 
 
-def ask_hidden(what: str) -> bytes:
-    """The answer, which does not show."""
+def ask_hidden(what: str, about: str = "") -> bytes:
+    """The answer, which does not show. `about`: said before."""
     from getpass import getpass
 
-    return getpass(f"{what}: ").encode()
+    return getpass(f"{about}\n{what}: " if about else f"{what}: ").encode()
 
 
 def agreed(what: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from infrakit.cli import from_bundle, here
+from infrakit.cli import doors, from_bundle, here
 from infrakit.cli.carry import carry_out
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.source import compiled
@@ -43,4 +43,9 @@ def command(
     put = here.file_to_install(source)
     plan = plan_up(deployment, emit(deployment), hex_digest, bundle.source if bundle else None, seen.former, file=put)
     plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
-    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+    machine = Machine()
+
+    def tell_doors(taken: int) -> None:
+        doors.tell(deployment, machine, as_json=as_json, whole=False, ask_names=bundle is None)
+
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=tell_doors)

@@ -13,6 +13,11 @@ HEADING = "# Compiled by InfraKit: change infrakit.yaml, not this file."
 ADMIN = "unix//run/caddy/admin.sock|0600"
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 EDGE_TUNNEL = "portainer"
+AUTHORITY = "own_authority"
+AUTHORITY_FILE = "/data/caddy/pki/authorities/local/root.crt"
+"""In Caddy's container: the certificate of the authority that `local_certs` signs by; its key lies beside it.
+Source: caddyserver.com/docs/automatic-https#local-https, and XDG_DATA_HOME of the image."""
+AUTHORITY_PATH = "/infrakit-ca.crt"
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
@@ -36,6 +41,11 @@ def runs_caddy(deployment: Deployment) -> bool:
     return any(service.name == "caddy" for service in deployment.services)
 
 
+def offers_authority(deployment: Deployment) -> bool:
+    """Whether its Caddy signs by itself, and hands the certificate of its authority out over plain HTTP."""
+    return deployment.tls.mode == "internal" and deployment.door.http_port != 0 and runs_caddy(deployment)
+
+
 def _lines(deployment: Deployment) -> list[tuple[str, Origin]]:
     found: list[tuple[str, Origin]] = []
     for item in _sites(deployment):
@@ -51,6 +61,8 @@ def _sites(deployment: Deployment) -> list[Directive]:
     sites = [_global(deployment)]
     if doors:
         sites += snippets(deployment)
+    if doors and offers_authority(deployment):
+        sites.append(_authority(deployment))
     sites.append(_health())
     if doors and deployment.tls.mode != "tunnel":
         sites.append(_redirects(deployment, [route.hostname for route in doors]))
@@ -124,7 +136,25 @@ def _redirects(deployment: Deployment, hostnames: list[str]) -> Directive:
     port = deployment.door.https_port
     target = "https://{host}{uri}" if port in (443, 0) else f"https://{{host}}:{port}{{uri}}"
     sites = ", ".join(f"http://{hostname}" for hostname in sorted(hostnames))
-    return directive(Live(sites), block=(directive("redir", Live(target), "308"),))
+    return directive(Live(sites), block=_plain(deployment, directive("redir", Live(target), "308")))
+
+
+def _authority(deployment: Deployment) -> Directive:
+    """The certificate that browsers have to trust, by one exact path: the client's words choose no file, since the
+    authority's key lies beside it."""
+    block = (
+        directive("header", AUTHORITY_PATH, "Content-Type", "application/x-x509-ca-cert"),
+        directive("respond", AUTHORITY_PATH, Live(f"{{file.{AUTHORITY_FILE}}}"), "200"),
+    )
+    return directive(f"({AUTHORITY})", block=block, origin=deployment.tls.origin)
+
+
+def _plain(deployment: Deployment, then: Directive) -> tuple[Directive, ...]:
+    """What plain HTTP answers: the authority's certificate where there is one, else `then`."""
+    if not offers_authority(deployment):
+        return (then,)
+    offered = directive("import", AUTHORITY, origin=deployment.tls.origin)
+    return (directive("route", block=(offered, then)),)
 
 
 def _edge_tunnel(deployment: Deployment) -> Directive:
@@ -143,8 +173,8 @@ def _edge_tunnel(deployment: Deployment) -> Directive:
 
 
 def _refusals(deployment: Deployment) -> list[Directive]:
-    """Any other host name, or none: no answer at all."""
+    """Any other host name, an address, or none: no answer at all, but the certificate of the authority."""
     sites = [directive("https://", block=(directive("abort"),))]
     if deployment.tls.mode != "tunnel":
-        sites.insert(0, directive("http://", block=(directive("abort"),)))
+        sites.insert(0, directive("http://", block=_plain(deployment, directive("abort"))))
     return sites

@@ -4,6 +4,7 @@ Plain words only: nothing here is escaped, and nothing depends on how long a tex
 placeholder).
 """
 
+from infrakit.emit.caddyfile import AUTHORITY_PATH, offers_authority
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, of, row, section
 from infrakit.emit.review_people import people
 from infrakit.model import (
@@ -126,9 +127,10 @@ def _doors(deployment: Deployment) -> Section:
         )
         for route in deployment.routes
     ]
+    offered = f" Over plain HTTP {AUTHORITY_PATH} is the certificate of Caddy's own authority, for everybody."
     return section(
         "Doors",
-        "Every address that somebody can open, and who may.",
+        f"Every address that somebody can open, and who may.{offered if offers_authority(deployment) else ''}",
         ("Address", "Who may pass", "Leads to", "Who asks"),
         rows,
         "This host has no door.",

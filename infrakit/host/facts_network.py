@@ -136,9 +136,13 @@ def _addresses(recording: Recording) -> Iterator[str]:
 
 
 def _json(recording: Recording, *words: str) -> list[dict[str, Any]]:
+    return objects(recording.said(*words))
+
+
+def objects(text: str) -> list[dict[str, Any]]:
     """A list of objects, as iproute2 writes it; empty where it is something else."""
     try:
-        found = json.loads(recording.said(*words) or "[]")
+        found = json.loads(text or "[]")
     except (ValueError, RecursionError):
         return []
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -135,6 +135,17 @@ def test_a_file_for_another_processor_is_refused(infrakit, tmp_path):
 
 
 @as_root
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_comes_after_is_told_to_a_program_too(monkeypatch, tmp_path, as_json):
+    monkeypatch.setattr(carry, "JOURNAL", str(tmp_path / "journal.jsonl"))
+    heard = []
+    plan = Plan("x", (Step("x", "x", (), (Write(str(tmp_path / "done"), b"x"),)),))
+    carry.carry_out(plan, yes=True, dry_run=False, as_json=as_json, recorded=False, after=heard.append)
+    carry.carry_out(plan, yes=True, dry_run=True, as_json=as_json, recorded=False, after=heard.append)
+    assert heard == [1]
+
+
+@as_root
 def test_a_journal_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(carry, "JOURNAL", str(tmp_path / "file/journal.jsonl"))

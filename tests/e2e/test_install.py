@@ -1,9 +1,11 @@
 """From a fresh host to a running stack, as a user would do it; and back to a host as it was."""
 
+import json
 import re
 
 import pytest
 
+from infrakit.system.certificates import fingerprint
 from tests.e2e.bed import needs_bed
 from tests.e2e.fresh import NAMES, ROOT_CERTIFICATE, SNAPSHOT
 
@@ -32,6 +34,13 @@ def test_every_door_answers_with_a_certificate_of_caddys_own_authority(installed
     """At the host's address, as others see it."""
     host = installed.host
     assert host.run(f"docker cp homelab-caddy-1:{ROOT_CERTIFICATE} /run/caddy-root.crt").code == 0
+    root = host.run("cat /run/caddy-root.crt").out
+    assert fingerprint(root.encode()) in installed.first.out
+    assert host.run("curl -sS http://127.0.0.1/infrakit-ca.crt").out.strip() == root.strip()
+    found = json.loads(installed.infrakit("status", "--json").out)
+    assert found["doors"]["authority"]["sha256"] == fingerprint(root.encode()) and all(
+        item["well"] for item in found["services"]
+    )
     for name in NAMES:
         address = f"https://{name}.home.example.org/"
         done = host.run(

@@ -351,3 +351,10 @@ def test_the_page_says_who_is_ruled_by_the_file_and_how_people_come_in():
 def page_of(host) -> str:
     """REVIEW.md."""
     return next(item.content.decode() for item in review.emit(host) if item.path == "REVIEW.md")
+
+
+def test_the_certificate_that_plain_http_hands_out_is_told_where_it_is():
+    internal = FULL._replace(tls=FULL.tls._replace(mode="internal"))
+    texts = [review.emit(host)[0].content.decode() for host in (internal, FULL._replace(tls=FULL.tls))]
+    assert FULL.tls.mode != "internal"
+    assert ["infrakit-ca" in text for text in texts] == [True, False]

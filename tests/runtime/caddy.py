@@ -190,9 +190,11 @@ def adapt(text: bytes, folder: Path) -> dict:
 def moved(config: dict, folder: Path, behind: dict[str, int]) -> tuple[dict, dict[str, int]]:
     """The same configuration on loopback, and where each listener went. `behind`: address of an upstream -> port of its
     stand-in."""
-    config = json.loads(
-        json.dumps(config).replace("/run/secrets/", f"{folder}/secrets/").replace("/run/caddy/", f"{folder}/")
-    )
+    places = {"/run/secrets/": "secrets/", "/run/caddy/": "", "/data/caddy/": "storage/"}
+    text = json.dumps(config)
+    for place, name in places.items():
+        text = text.replace(place, f"{folder}/{name}")
+    config = json.loads(text)
     servers = config["apps"]["http"]["servers"].values()
     ports = {address: free_port() for server in servers for address in server["listen"]}
     for server in servers:
