@@ -19,6 +19,8 @@ from infrakit.composed.tree import MAXIMUM_DEPTH, Environment, Item, Reading, pl
 from infrakit.composed.yaml_text import parsed
 from infrakit.errors import Position
 
+COST_OF_A_FILE = 50
+"""In values: a file that others include again and again is read each time."""
 ReadFile = Callable[[str], "bytes | None"]
 
 
@@ -41,7 +43,9 @@ class Files:
         self.read_file = read_file
         self.reading = reading
         self.names: dict[str, None] = {}
+        self._trees: dict[str, Item | None] = {}
         self._fragments: dict[tuple[str, str, int], Fragment | None] = {}
+        self._environments: list[Environment] = []
 
     def content(self, path: str, asked_at: Position, required: bool = True) -> bytes | None:
         """The bytes of a file; None, and a problem where it is required, if there is none."""
@@ -109,17 +113,25 @@ class Files:
                 found[name] = value
         return over.of(dict(found))
 
+    def tree(self, path: str, at: Position) -> Item | None:
+        """What a file says, before anything is made of it."""
+        if path not in self._trees:
+            source = self.content(path, at)
+            self._trees[path] = None if source is None else parsed(source, within(path, self.folder), self.reading)
+        return self._trees[path]
+
     def _fragment(self, path: str, base: str, environment: Environment, at: Position) -> Fragment | None:
         key = (path, base, id(environment))
         if key not in self._fragments:
+            self._environments.append(environment)  # as long as it is there, no other one has its id
             self._fragments[key] = self._read(path, base, environment, at)
         return self._fragments[key]
 
     def _read(self, path: str, base: str, environment: Environment, at: Position) -> Fragment | None:
-        source = self.content(path, at)
-        tree = None if source is None else parsed(source, within(path, self.folder), self.reading)
+        tree = self.tree(path, at)
         if tree is None:
             return None
+        self.reading.count(COST_OF_A_FILE + size(tree), at)
         place = Place("", base, environment, self.reading, self.home)
         whole = top(interpolated(tree, environment, self.reading), place)
         found: dict[str, Item] = {}

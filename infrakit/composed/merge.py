@@ -43,6 +43,8 @@ def merged(base: Item, over: Item, path: Path = ()) -> Item:
     """`over` upon `base`."""
     if over.tag == "override" or path in REPLACED:
         return over
+    if over.tag == "default":
+        return base
     if over.value is None:
         return over if path[:-1] in WITH_NOTHING else base
     if isinstance(base.value, dict) and isinstance(over.value, dict):
@@ -68,12 +70,14 @@ def _same_driver(base: Item, over: Item) -> bool:
 def _joined(base: list[Item], over: list[Item], path: Path) -> list[Item]:
     identity = IDENTITIES.get(path)
     found: dict[object, Item] = {}
+    # Subnets that are the same are merged; of everything else the later one stands.
+    merging = path == ("ipam", "config")
     for item in (*base, *over):
         if identity is not None:
             key = identity(item)
         else:
             key = item.value if isinstance(item.value, (str, int, float)) else id(item)
-        found[key] = item
+        found[key] = merged(found[key], item, (*path, "*")) if merging and key in found else item
     return list(found.values())
 
 

@@ -13,6 +13,7 @@ from infrakit.composed import bind
 from infrakit.composed.checks import check
 from infrakit.composed.dotenv import variables
 from infrakit.composed.files import Files, ReadFile
+from infrakit.composed.interpolate import interpolated
 from infrakit.composed.merge import settled
 from infrakit.composed.model import Project
 from infrakit.composed.paths import absolute, within
@@ -79,7 +80,8 @@ class _Read:
         known = self.files.environment(
             env_files if given else [posixpath.join(base, ".env")], asked.environment, beginning, given
         )
-        fallback = asked.name or known.get("COMPOSE_PROJECT_NAME") or _usual_name(posixpath.basename(base))
+        fallback = asked.name or known.get("COMPOSE_PROJECT_NAME") or self._written_name(paths, known, beginning)
+        fallback = fallback or _usual_name(posixpath.basename(base))
         self.environment = {**known, "COMPOSE_PROJECT_NAME": fallback}
         tree = self.files.merged(paths, base, self.environment, beginning)
         if tree is None:
@@ -95,6 +97,17 @@ class _Read:
         active = {key: item for key, item in found.items() if _is_active(item, profiles)}
         check(tree, active, self.reading)
         return self._bound(name, tree, found, active)
+
+    def _written_name(self, paths: Sequence[str], environment: Mapping[str, str], at: Position) -> str:
+        """The name in the last file that has one: variables may ask for it in all of them."""
+        found = ""
+        for path in paths:
+            tree = self.files.tree(path, at)
+            item = tree.get("name") if tree is not None else None
+            if item is not None and isinstance(item.value, str):
+                # What is wrong with it is said when the whole file is read.
+                found = str(interpolated(item, environment, Reading()).value) or found
+        return found
 
     def _name(self, tree: Item, wanted: str, fallback: str) -> str:
         written = tree.get("name")
@@ -114,7 +127,8 @@ class _Read:
         for each in listed.items() if listed is not None else ():
             required = each.get("required")
             raw = bind.text(each, "format") == "raw"
-            values |= self._variables(bind.text(each, "path"), each.at, required is None or required.value is True, raw)
+            wanted = required is None or required.value is True
+            values |= self._variables(bind.text(each, "path"), each.at, values, wanted, raw)
         values |= own.entries() if own is not None else {}
         if values:
             found["environment"] = (own or item).of(dict(values))
@@ -122,7 +136,7 @@ class _Read:
         if files is not None:
             named: dict[str, Item] = {}
             for each in files.items():
-                named |= self._variables(str(each.value), each.at, True, False)
+                named |= self._variables(str(each.value), each.at, named)
             found["labels"] = (labels or item).of({**named, **(labels.entries() if labels is not None else {})})
         if item.get("network_mode") is None and item.get("networks") is None and item.get("provider") is None:
             found["networks"] = item.of({"default": Item(None, item.at)})
@@ -131,13 +145,20 @@ class _Read:
             found["depends_on"] = (item.get("depends_on") or item).of(dict(needed))
         return item.of(dict(found))
 
-    def _variables(self, path: str, at: Position, required: bool, raw: bool) -> dict[str, Item]:
+    def _variables(
+        self, path: str, at: Position, before: dict[str, Item], required: bool = True, raw: bool = False
+    ) -> dict[str, Item]:
+        """Those of one file, in which those of the files `before` can be used."""
         source = self.files.content(path, at, required)
         if source is None:
             return {}
         found: dict[str, Item] = {}
         name = within(path, self.asked.folder)
-        for each in variables(source, name, self.reading, self.environment.get, raw):
+
+        def outside(key: str) -> str | None:
+            return str(before[key].value) if key in before else self.environment.get(key)
+
+        for each in variables(source, name, self.reading, outside, raw):
             value = self.environment.get(each.name) if each.value is None else each.value
             if value is not None:
                 found[each.name] = Item(value, each.at, each.at, "", each.used)

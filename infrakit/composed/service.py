@@ -70,7 +70,7 @@ def depends_on(item: Item, place: Place) -> Item:
     found = mapped(_DEPENDENCY)(item, place)
     return found.of(
         {
-            name: each if each.tag == "reset" else each.of({"required": each.of(True), **each.entries()})
+            name: each if each.tag == "reset" else each.of({"required": _default(each, True), **each.entries()})
             for name, each in found.entries().items()
         }
     )
@@ -115,14 +115,19 @@ def health_test(item: Item, place: Place) -> Item:
     return item.of([item.of("CMD-SHELL"), text(item, place)])
 
 
+def _default(item: Item, value: str | bool) -> Item:
+    """A value that stands below one that another file has written."""
+    return Item(value, item.at, item.key, "default")
+
+
 def granted(folder: str) -> Kind:
-    """Configs or secrets of a service; a short one stands in `folder`, if that is given."""
+    """Configs or secrets of a service; they stand in `folder`, if that is given."""
 
     def read(item: Item, place: Place) -> Item:
-        if isinstance(item.value, str):
-            target = {"target": item.of(f"{folder}/{item.value}")} if folder else {}
-            return item.of({"source": item, **target})
-        return _GRANTED(item, place)
+        found = {"source": item} if isinstance(item.value, str) else dict(_GRANTED(item, place).entries())
+        if folder and "source" in found:
+            found.setdefault("target", item.of(f"{folder}/{found['source'].value}"))
+        return item.of(dict(found))
 
     return several(read)
 
@@ -133,10 +138,11 @@ _GRANTED = fields({"source": text, "target": text, "uid": text, "gid": text, "mo
 def build(item: Item, place: Place) -> Item:
     """A context with its Dockerfile."""
     found = {"context": item} if isinstance(item.value, str) else dict(_BUILD(item, place).entries())
-    if isinstance(item.value, str) or "context" not in found:
-        found["context"] = file_path(found.get("context", item.of(".")), place)
+    if isinstance(item.value, str):
+        found["context"] = file_path(item, place)
+    found.setdefault("context", _default(item, place.base))
     if "dockerfile_inline" not in found:
-        found.setdefault("dockerfile", item.of("Dockerfile"))
+        found.setdefault("dockerfile", _default(item, "Dockerfile"))
     return item.of(dict(found))
 
 

@@ -23,8 +23,8 @@ MAXIMUM_DEPTH = 20
 
 
 class Item:
-    """A value, where it stands, where its key stands (None in a list), the `!reset` or `!override` in front of it, and
-    the variables that were put into it.
+    """A value, where it stands, where its key stands (None in a list), the `!reset` or `!override` in front of it
+    ("default": nobody wrote it), and the variables that were put into it.
 
     Shared between places that refer to the same value: a new one is made, none is edited.
     """

@@ -191,6 +191,8 @@ def compose(value, key: str = ""):
             for name, each in value.items()
             if not name.startswith("x-")
         }
+        if tree.get("exec") == {"command": None}:
+            del tree["exec"]  # printed for every path that is watched
         return {name: each for name, each in tree.items() if each is not False or name in KEPT}
     if isinstance(value, list):
         found = [compose(each, key) for each in value]
