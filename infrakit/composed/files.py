@@ -237,8 +237,8 @@ class Files:
             return None
         target = str(wanted.value)
         here = (fragment.path, name)
-        if here in chain or (other.path, target) == here or len(chain) >= MAXIMUM_DEPTH:
-            cycle = here in chain or (other.path, target) == here
+        cycle = (other.path, target) in (*chain, here)
+        if cycle or len(chain) >= MAXIMUM_DEPTH:
             self._refuse_cycle(cycle, wanted.at, f"services.{name} is extended")
             return None
         if target not in other.services:

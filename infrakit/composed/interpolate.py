@@ -57,7 +57,7 @@ class Filled:
         if not source.startswith("{", start):
             name = NAME.match(source, start)
             if name is None:
-                raise Malformed("a $ without a name after it", "compose-variable-form", "write $$ for a dollar sign")
+                return "$", start  # one alone stands for itself, as before "5" or at the end
             return self._value(name[0]) or "", name.end()
         name = NAME.match(source, start + 1)
         end = _closing(source, start)

@@ -81,7 +81,7 @@ class _Read:
             env_files if given else [posixpath.join(base, ".env")], asked.environment, beginning, given
         )
         fallback = asked.name or known.get("COMPOSE_PROJECT_NAME") or self._written_name(paths, known, beginning)
-        fallback = fallback or _usual_name(posixpath.basename(base))
+        fallback = _usual_name(fallback) or _usual_name(posixpath.basename(base))
         self.environment = {**known, "COMPOSE_PROJECT_NAME": fallback}
         tree = self.files.merged(paths, base, self.environment, beginning)
         if tree is None:
@@ -111,7 +111,7 @@ class _Read:
 
     def _name(self, tree: Item, wanted: str, fallback: str) -> str:
         written = tree.get("name")
-        name = wanted or (str(written.value) if written is not None else "") or fallback
+        name = wanted or (_usual_name(str(written.value)) if written is not None else fallback)
         if not NAME.fullmatch(name):
             at = written.at if written is not None else tree.at
             hint = "write small letters, digits, - and _, a letter or digit first"

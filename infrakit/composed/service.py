@@ -350,5 +350,5 @@ def service(item: Item, place: Place) -> Item:
     """One service in its normal form, as far as this file says it."""
     if not isinstance(item.value, dict):
         place.refuse(item, f"{named(item)} where a service is wanted", "add image: NAME to it", "compose-missing")
-        return item.of({})
+        return item.of({"image": item.of("-")})
     return SERVICE(item, place)

@@ -65,7 +65,7 @@ def text(item: Item, place: Place) -> Item:
         return item
     hint = "write it in quotes" if isinstance(item.value, (bool, int, float)) else "write one text"
     place.refuse(item, f"{named(item)} where a text is wanted", hint)
-    return item.of("")
+    return item.of("-")
 
 
 def word(item: Item, place: Place) -> Item:
