@@ -21,7 +21,7 @@ NANOSECONDS = {
     "d": 24 * 3600 * 10**9,
     "w": 7 * 24 * 3600 * 10**9,
 }
-TRUE, FALSE = ("true", "yes", "y", "on", "1"), ("false", "no", "n", "off", "0")
+TRUE, FALSE = ("true", "yes", "y", "on"), ("false", "no", "n", "off")
 LONGEST_NUMBER = 40
 """Characters; a longer one stays a text, which no key that wants a number takes."""
 

@@ -190,7 +190,7 @@ def command(item: Item, place: Place) -> Item:
         return item.of([Item(each, item.at, None, "", item.used) for each in found or []])
     if item.value is None:
         return item
-    return several(word, unique=False)(item, place)
+    return several(text, unique=False)(item, place)
 
 
 def _split(line: str) -> list[str] | None:
@@ -223,7 +223,7 @@ def pairs(item: Item, place: Place) -> Item:
         return item.of({})
     listed: dict[str, Item] = {}
     for each in item.value:
-        name, sign, value = str(word(each, place).value).partition("=")
+        name, sign, value = str(text(each, place).value).partition("=")
         listed[name.strip() if not sign else name] = Item(
             value if sign else None, each.at, each.at, each.tag, each.used
         )
