@@ -145,7 +145,14 @@ class Modules:
         if self.nested is None:
             import json
 
-            self.nested = json.loads(ZIP.get_data("%s/%s/nested.json" % (self.archive, PREFIX)))
+            try:
+                import lzma
+            except ImportError:
+                sys.exit(
+                    "infrakit: this Python has no module lzma, which only `compile` does without; use /usr/bin/python3"
+                )
+            packed = ZIP.get_data("%s/%s/nested.json.xz" % (self.archive, PREFIX))
+            self.nested = json.loads(lzma.decompress(packed))
         return self.nested
 
 

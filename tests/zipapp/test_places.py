@@ -303,3 +303,19 @@ def test_it_is_found_by_a_way_through_the_folder_above(pyz, tmp_path):
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_a_python_without_lzma_is_told_so_by_what_needs_it(carried, tmp_path, user):
+    place = home(tmp_path, user)
+
+    def without(*words):
+        code = f"import runpy, sys; sys.modules['lzma'] = None; sys.argv = {[str(carried), *words]!r}; "
+        code += "sys.path.insert(0, sys.argv[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
+        environment = {"PATH": os.environ["PATH"]}
+        return subprocess.run([PYTHON, "-c", code], env=environment, capture_output=True, text=True, user=user)
+
+    compiled = without("compile", "--example", "full", "--no-secrets", "-o", str(place / "out"))
+    assert (compiled.returncode, (place / "out").is_dir()) == (0, True), compiled.stderr
+    told = without("status")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("infrakit: this Python has no module lzma") and told.stderr.count("\n") == 1
