@@ -143,7 +143,7 @@ FIELDS = set(Service._fields) | {"stop_grace_period"}
 
 def service(name: str, item: Item, active: bool) -> Service:
     """One service."""
-    places: dict[str, Position] = {key: each.key or each.at for key, each in item.entries().items()}
+    places: dict[str, Position] = {key: each.key or each.at for key, each in item.entries().items() if not each.tag}
     found = Service(
         name,
         item.key or item.at,

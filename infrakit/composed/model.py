@@ -117,7 +117,8 @@ class EnvFile(NamedTuple):
 
 
 class Service(NamedTuple):
-    """`places`: where each of its keys stands, those in `others` too."""
+    """`places`: where each of its keys stands, those in `others` too; not what follows from others, such as the usual
+    network."""
 
     name: str
     at: Position

@@ -131,18 +131,20 @@ class _Read:
             values |= self._variables(bind.text(each, "path"), each.at, values, wanted, raw)
         values |= own.entries() if own is not None else {}
         if values:
-            found["environment"] = (own or item).of(dict(values))
+            found["environment"] = (own or _implied(item)).of(dict(values))
         files, labels = item.get("label_file"), item.get("labels")
         if files is not None:
             named: dict[str, Item] = {}
             for each in files.items():
                 named |= self._variables(str(each.value), each.at, named)
-            found["labels"] = (labels or item).of({**named, **(labels.entries() if labels is not None else {})})
+            found["labels"] = (labels or _implied(item)).of(
+                {**named, **(labels.entries() if labels is not None else {})}
+            )
         if item.get("network_mode") is None and item.get("networks") is None and item.get("provider") is None:
-            found["networks"] = item.of({"default": Item(None, item.at)})
+            found["networks"] = _implied(item).of({"default": Item(None, item.at)})
         needed = self._needed(item)
         if needed:
-            found["depends_on"] = (item.get("depends_on") or item).of(dict(needed))
+            found["depends_on"] = (item.get("depends_on") or _implied(item)).of(dict(needed))
         return item.of(dict(found))
 
     def _variables(
@@ -192,6 +194,11 @@ class _Read:
         }
         services = tuple(bind.service(key, item, key in active) for key, item in found.items())
         return Project(name, services, files=tuple(self.files.names), **bound)
+
+
+def _implied(item: Item) -> Item:
+    """A place for what nobody wrote."""
+    return Item(None, item.at, None, "default")
 
 
 def _dependency(item: Item, restart: bool) -> Item:
