@@ -13,7 +13,7 @@ from infrakit.composed.interpolate import interpolated
 from infrakit.composed.merge import merged
 from infrakit.composed.paths import absolute, within
 from infrakit.composed.service import service
-from infrakit.composed.shapes import Place
+from infrakit.composed.shapes import Place, check_names
 from infrakit.composed.toplevel import RESOURCES, includes, top
 from infrakit.composed.tree import MAXIMUM_DEPTH, Environment, Item, Reading, plain, size
 from infrakit.composed.yaml_text import parsed
@@ -140,6 +140,7 @@ class Files:
             below = place.under("services")
             if not isinstance(services.value, dict):
                 below.refuse(services, "no map of services", "write NAME: below it, and its keys below that")
+            check_names(services, below)
             for name, item in services.entries().items():
                 found[name] = item.of(None) if item.tag == "reset" else service(item, below.under(name))
         return Fragment(path, whole, found, place, {})

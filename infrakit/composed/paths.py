@@ -15,6 +15,11 @@ def absolute(path: str, base: str, home: str) -> str:
     return posixpath.normpath(posixpath.join(base, path))
 
 
+def clean(path: str) -> str:
+    """A path of the container, without what it could be written without."""
+    return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else posixpath.normpath(path)
+
+
 def within(path: str, folder: str) -> str:
     """The absolute `path` as a person in `folder` writes it."""
     start = folder.rstrip("/") + "/"

@@ -108,7 +108,7 @@ _NETWORK = fields(
 def health_test(item: Item, place: Place) -> Item:
     """A list whose first word says how: CMD, CMD-SHELL, or NONE."""
     if isinstance(item.value, list):
-        found = several(word, unique=False)(item, place)
+        found = several(text, unique=False)(item, place)
         if not found.items() or found.items()[0].value not in ("NONE", "CMD", "CMD-SHELL"):
             place.refuse(item, "a test that does not say how it is run", "let it begin with CMD or CMD-SHELL")
         return found

@@ -4,6 +4,7 @@ A kind takes a value in every form that the specification allows and gives the l
 wrong. Lists of words, `KEY=value` lists and maps, sizes, durations: whatever several keys share stands here.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -246,6 +247,18 @@ def environment(item: Item, place: Place) -> Item:
         outside = place.environment.get(name) if each.value is None and not each.tag else None
         values[name] = each if outside is None else Item(outside, each.at, each.key, "", (name,))
     return found.of(dict(values))
+
+
+NAME = re.compile(r"[a-zA-Z0-9._-]+")
+
+
+def check_names(item: Item, place: Place) -> None:
+    """Says which keys of a map cannot be names of services, volumes, networks, configs, secrets."""
+    for name, each in item.entries().items():
+        if not NAME.fullmatch(name) and not name.startswith("x-"):
+            what = f"{place.under(name).path}: no name"
+            hint = "letters, digits, dots, hyphens and underscores"
+            place.reading.refuse(each.key or each.at, what, "compose-name", hint)
 
 
 def mapped(kind: Kind) -> Kind:

@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address
 
-from infrakit.composed.paths import absolute, is_of_the_host
+from infrakit.composed.paths import absolute, clean, is_of_the_host
 from infrakit.composed.shapes import Place, choice, fields, filled_pairs, flag, mode, named, size, text, word
 from infrakit.composed.tree import Item
 
@@ -156,12 +156,12 @@ def _short_mount(item: Item, parts: list[str], place: Place) -> Item:
     bind: dict[str, Item] = {}
     volume: dict[str, Item] = {}
     if len(parts) == 1:
-        return item.of({"type": item.of("volume"), "target": item.of(parts[0]), "volume": item.of({})})
+        return item.of({"type": item.of("volume"), "target": item.of(clean(parts[0])), "volume": item.of({})})
     source = parts[0]
     of_host = is_of_the_host(source)
     found["type"] = item.of("bind" if of_host else "volume")
     found["source"] = item.of(absolute(source, place.base, place.home) if of_host else source)
-    found["target"] = item.of(parts[1])
+    found["target"] = item.of(clean(parts[1]))
     for option in parts[2].split(",") if len(parts) == 3 else []:
         if option == "ro":
             found["read_only"] = item.of(True)
@@ -184,11 +184,15 @@ def _short_mount(item: Item, parts: list[str], place: Place) -> Item:
     return item.of(dict(found))
 
 
+def _inside(item: Item, place: Place) -> Item:
+    return item.of(clean(str(text(item, place).value)))
+
+
 _MOUNT = fields(
     {
         "type": choice("bind", "volume", "tmpfs", "cluster", "npipe", "image"),
         "source": text,
-        "target": text,
+        "target": _inside,
         "read_only": flag,
         "consistency": text,
         "bind": fields({"propagation": text, "create_host_path": flag, "recursive": text, "selinux": choice("z", "Z")}),

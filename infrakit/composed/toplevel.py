@@ -5,6 +5,7 @@ from infrakit.composed.shapes import (
     Kind,
     Place,
     anything,
+    check_names,
     fields,
     filled_pairs,
     flag,
@@ -42,7 +43,11 @@ def _declared(kinds: dict[str, Kind]) -> Kind:
             return found.of({**found.entries(), **external.entries(), "external": external.of(True)})
         return found
 
-    return mapped(read)
+    def all_of(item: Item, place: Place) -> Item:
+        check_names(item, place)
+        return mapped(read)(item, place)
+
+    return all_of
 
 
 RESOURCES: dict[str, Kind] = {

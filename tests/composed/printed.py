@@ -141,7 +141,8 @@ def _port(found) -> dict:
 def _mount(found) -> dict:
     tree = {"type": found.kind, "source": found.source, "target": found.target, "read_only": found.read_only}
     others = {key: _passed_on(value, key) for key, value in found.others.items()}
-    return {key: value for key, value in tree.items() if value} | others
+    found = {key: value for key, value in tree.items() if value} | others
+    return {key: value for key, value in found.items() if (key, value) != ("volume", {})}
 
 
 def _attachment(found) -> dict | None:
@@ -193,6 +194,8 @@ def compose(value, key: str = ""):
         }
         if tree.get("exec") == {"command": None}:
             del tree["exec"]  # printed for every path that is watched
+        if tree.get("volume") == {}:
+            del tree["volume"]  # printed for some mounts, and says nothing
         return {name: each for name, each in tree.items() if each is not False or name in KEPT}
     if isinstance(value, list):
         found = [compose(each, key) for each in value]

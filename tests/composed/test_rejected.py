@@ -101,6 +101,8 @@ REJECTED = {
     "merge-a-list": ({"compose.yaml": "x-a: &a [1]\nservices: {a: {<<: *a, image: b}}\n"}, ["1:10 yaml-merge"]),
     "tag": ({"compose.yaml": ONE + "    user: !!binary aGk=\n"}, ["4:11 yaml-tag"]),
     "name": ({"compose.yaml": "name: ÄÖ\n" + ONE}, ["1:7 compose-name"]),
+    "service-name": ({"compose.yaml": ONE + "  a b: {image: x}\n"}, ["4:3 compose-name"]),
+    "volume-name": ({"compose.yaml": ONE + "volumes:\n  80:80:\n"}, ["5:3 compose-name"]),
     "service-a-text": ({"compose.yaml": "services: {a: image}\n"}, ["1:15 compose-missing"]),
 }
 LENIENT = {"tag", "no-services", "volume-form"}
