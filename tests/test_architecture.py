@@ -20,6 +20,7 @@ LAYERS = {
     "changes": 2,
     "lock": 2,
     "bundle": 2,
+    "composed": 3,
     "resolve": 3,
     "plan": 3,
     "host": 4,

@@ -27,17 +27,18 @@ BREAKS = {
 
 def parse(source: bytes, name: str) -> Document:
     """The document in `source`. Raises ConfigurationInvalid with every problem that can be known."""
-    text = _decoded(source, name)
-    composer = _Composer(name)
+    text = decoded(source, name, MAXIMUM_BYTES)
+    composer = Composer(name)
     root = composer.compose(text)
     if composer.problems:
         raise ConfigurationInvalid(composer.problems)
     return Document(name, root)
 
 
-def _decoded(source: bytes, name: str) -> str:
-    if len(source) > MAXIMUM_BYTES:
-        what = f"the file has {len(source)} bytes, more than {MAXIMUM_BYTES}"
+def decoded(source: bytes, name: str, maximum: int, allowed: str = "\n") -> str:
+    """The text of a file of at most `maximum` bytes; of the controls it may hold those in `allowed`."""
+    if len(source) > maximum:
+        what = f"the file has {len(source)} bytes, more than {maximum}"
         raise ConfigurationInvalid(
             [Problem(Position(name, 1, 1), what, "file-too-large", "split it, or use ranges of hosts")]
         )
@@ -50,12 +51,12 @@ def _decoded(source: bytes, name: str) -> str:
         problem = Problem(Position(name, line, column), "not valid UTF-8", "not-utf8", "save the file as UTF-8")
         raise ConfigurationInvalid([problem]) from None
     text = text.removeprefix("\ufeff")
-    if text.isprintable() or not _unusual(text):
+    if text.isprintable() or not any(_refused(character) for character in set(text).difference(allowed)):
         return text
     problems = []
     for number, row in enumerate(text.split("\n"), 1):
         for column, character in enumerate(row, 1):
-            if _refused(character) and not (character == "\r" and column == len(row)):
+            if _refused(character) and character not in allowed and not (character == "\r" and column == len(row)):
                 shown = BREAKS.get(character, f"control character U+{ord(character):04X}")
                 hint = "indent with spaces" if character == "\t" else "delete this character"
                 problems.append(
@@ -64,10 +65,6 @@ def _decoded(source: bytes, name: str) -> str:
     if problems:
         raise ConfigurationInvalid(problems[:100])
     return text
-
-
-def _unusual(text: str) -> bool:
-    return any(_refused(character) for character in set(text))
 
 
 def _refused(character: str) -> bool:
@@ -85,17 +82,22 @@ def _unprintable(character: str) -> bool:
     )
 
 
-class _Composer:
+class Composer:
     """Events -> nodes, with a stack of its own: no depth of the input can exhaust the interpreter's.
 
+    A reader of other files than ours (composed/yaml_text.py) has other limits, and says `opened` and `closed` anew.
     Events and marks are ruamel.yaml's, told apart by the names of their classes: Any, since those are imported late.
     """
+
+    most_nodes = MAXIMUM_NODES
+    deepest = MAXIMUM_DEPTH
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.problems: list[Problem] = []
 
     def compose(self, text: str) -> Node:
+        """The tree in `text`; empty where it holds none, or `problems` says why not."""
         events, errors = engine()
         empty = Node("map", [], 1, 1, True)
         source = events(text)
@@ -106,9 +108,9 @@ class _Composer:
             mark, opened = error.problem_mark or error.context_mark, None
             if error.context_mark and any(word in (error.context or "") for word in BRACKETED):
                 opened = self._position(error.context_mark)
-            self._refuse(mark, what, "yaml-syntax", "check quotes, colons and indentation", opened)
+            self.refuse(mark, what, "yaml-syntax", "check quotes, colons and indentation", opened)
         except errors.YAMLError as error:
-            self._refuse(None, _plain(str(error)), "yaml-syntax", "")
+            self.refuse(None, _plain(str(error)), "yaml-syntax", "")
         except (
             AssertionError,
             AttributeError,
@@ -120,10 +122,11 @@ class _Composer:
             ValueError,
         ):
             mark = source.get_mark()
-            self._refuse(mark, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
+            self.refuse(mark, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
         return empty
 
-    def _refuse(self, mark: Any, what: str, code: str, hint: str, related: Position | None = None) -> None:
+    def refuse(self, mark: Any, what: str, code: str, hint: str, related: Position | None = None) -> None:
+        """A problem at the place of ruamel.yaml's `mark`."""
         position = self._position(mark) if mark else Position(self.name, 1, 1)
         self.problems.append(Problem(position, what, code, hint, related=related))
 
@@ -143,27 +146,27 @@ class _Composer:
             if kind == "DocumentStartEvent":
                 documents += 1
                 if documents > 1:
-                    self._refuse(mark, "a second document", "yaml-documents", "keep one document in the file")
+                    self.refuse(mark, "a second document", "yaml-documents", "keep one document in the file")
                     return root
                 continue
             if kind in ("StreamStartEvent", "DocumentEndEvent"):
                 continue
             if kind in ("MappingEndEvent", "SequenceEndEvent"):
-                node = self._closed(stack.pop())
+                node = self.closed(stack.pop())
             else:
                 nodes += 1
-                if nodes > MAXIMUM_NODES:
-                    self._refuse(
+                if nodes > self.most_nodes:
+                    self.refuse(
                         mark,
-                        f"more than {MAXIMUM_NODES} values",
+                        f"more than {self.most_nodes} values",
                         "yaml-nodes",
                         "use ranges of hosts, or split the file",
                     )
                     return root
-                node = self._opened(event, kind, mark)
+                node = self.opened(event, kind, mark)
                 if kind != "ScalarEvent" and kind != "AliasEvent":
-                    if len(stack) >= MAXIMUM_DEPTH:
-                        self._refuse(mark, f"nested more than {MAXIMUM_DEPTH} deep", "yaml-depth", "")
+                    if len(stack) >= self.deepest:
+                        self.refuse(mark, f"nested more than {self.deepest} deep", "yaml-depth", "")
                         return root
                     stack.append((node, []))
                     continue
@@ -172,35 +175,37 @@ class _Composer:
             else:
                 root = node
 
-    def _opened(self, event: Any, kind: str, mark: Any) -> Node:
+    def opened(self, event: Any, kind: str, mark: Any) -> Node:
+        """A scalar, or a list or map with nothing in it yet."""
         line, column = mark.line + 1, mark.column + 1
         if kind == "AliasEvent":
-            self._refuse(mark, f"the alias *{event.anchor}", "yaml-alias", "write the value out")
+            self.refuse(mark, f"the alias *{event.anchor}", "yaml-alias", "write the value out")
             return Node("scalar", "", line, column, False)
         if event.anchor:
-            self._refuse(mark, f"the anchor &{event.anchor}", "yaml-anchor", "write the value out where it is needed")
+            self.refuse(mark, f"the anchor &{event.anchor}", "yaml-anchor", "write the value out where it is needed")
         if event.ctag is not None and str(event.ctag):
             tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
-            self._refuse(mark, f"the tag {tag}", "yaml-tag", "remove the tag")
+            self.refuse(mark, f"the tag {tag}", "yaml-tag", "remove the tag")
         if kind == "ScalarEvent":
             if not event.value.isprintable():
-                self._check_escapes(event.value, mark)
+                self.check_escapes(event.value, mark)
             return Node("scalar", event.value, line, column, event.style is None)
         return Node("map" if kind == "MappingStartEvent" else "list", [], line, column, False)
 
-    def _check_escapes(self, text: str, mark: Any) -> None:
+    def check_escapes(self, text: str, mark: Any) -> None:
         """A text in double quotes can spell characters ("\\0") that the file itself may not hold; line breaks and tabs
         may stay."""
         bad = next((character for character in text if character not in "\n\t" and _unprintable(character)), None)
         if bad is not None:
-            self._refuse(
+            self.refuse(
                 mark,
                 f"the text holds the control character U+{ord(bad):04X}",
                 "control-character",
                 "write it without this escape",
             )
 
-    def _closed(self, opened: tuple[Node, list[Node]]) -> Node:
+    def closed(self, opened: tuple[Node, list[Node]]) -> Node:
+        """The list or map, with what stands in it."""
         node, items = opened
         if node.kind == "list":
             node.value = items

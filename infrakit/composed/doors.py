@@ -1,0 +1,88 @@
+"""Labels and ports of a service -> its door: which port people open in a browser, under which name.
+
+Reads the labels of Traefik and of caddy-docker-proxy, and the variables of nginx-proxy; else the port that web programs
+are known to listen on.
+"""
+
+import re
+from typing import NamedTuple
+
+from infrakit.composed.model import Service
+from infrakit.errors import Position
+
+TRAEFIK_PORT = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port")
+TRAEFIK_RULE = re.compile(r"traefik\.http\.routers\.[^.]+\.rule")
+HOST = re.compile(r"Host\(\s*[`\"']([^`\"']+)")
+UPSTREAM = re.compile(r"\{\{\s*upstreams(?:\s+(?:https?\s+)?([0-9]{1,5}))?\s*\}\}")
+PROXY_LABELS = ("traefik.", "caddy", "com.docker.compose.", "com.centurylinklabs.watchtower.")
+"""What labels begin with that are said to a program that InfraKit takes the place of."""
+PROXY_VARIABLES = {"VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PATH", "LETSENCRYPT_HOST", "LETSENCRYPT_EMAIL"}
+WEB = (80, 8080, 3000, 8000, 5000, 8081, 8008, 8888, 9000, 8096, 8123, 2283, 5230, 5678, 8065, 9090, 51821, 3001, 8989)
+"""Ports of the container that a browser is meant for, the likeliest first."""
+WITHIN = {22: "ssh", 25: "mail", 53: "dns", 5432: "PostgreSQL", 3306: "MariaDB", 6379: "Redis", 27017: "MongoDB"}
+SERVED = {
+    "postgres": 5432,
+    "postgis": 5432,
+    "pgvector": 5432,
+    "mariadb": 3306,
+    "mysql": 3306,
+    "redis": 6379,
+    "valkey": 6379,
+    "mongo": 27017,
+    "memcached": 11211,
+    "rabbitmq": 5672,
+    "meilisearch": 7700,
+}
+"""Last words of names of images, and the port that others reach them at."""
+
+
+class Door(NamedTuple):
+    """`hostname` "": under the app's name. `at`: what it was told by."""
+
+    port: int
+    hostname: str
+    at: Position
+
+
+def is_proxy_label(name: str) -> bool:
+    """Whether a label is for a reverse proxy, or for another program that InfraKit is instead of."""
+    return name.startswith(PROXY_LABELS)
+
+
+def door(service: Service) -> Door | None:
+    """The door of a service; None where nothing says that it has one."""
+    port, hostname, at = 0, "", service.at
+    for label in service.labels:
+        value = label.value or ""
+        found = HOST.search(value) if TRAEFIK_RULE.fullmatch(label.name) else None
+        upstream = UPSTREAM.fullmatch(value) if label.name.startswith("caddy") else None
+        if found is not None:
+            hostname, at = found[1], label.at
+        elif TRAEFIK_PORT.fullmatch(label.name) and value.isdigit():
+            port, at = int(value), label.at
+        elif upstream is not None:
+            port, at = int(upstream[1] or "80"), label.at
+        elif re.fullmatch(r"caddy(_[0-9]+)?", label.name):
+            hostname, at = value.split(" ")[0].partition("://")[2] or value.split(" ")[0], label.at
+    for variable in service.environment:
+        if variable.name == "VIRTUAL_HOST" and variable.value:
+            hostname, at = variable.value.split(",")[0], variable.at
+        elif variable.name == "VIRTUAL_PORT" and (variable.value or "").isdigit():
+            port, at = int(variable.value or ""), variable.at
+    listed = {each.target: each.at for each in service.ports if each.protocol == "tcp"}
+    exposed = [int(each) for each in service.expose if each.isdigit()]
+    likely = [each for each in (*WEB, *listed) if each in listed and each not in WITHIN and each != 443]
+    if not port and likely:
+        port, at = likely[0], at if hostname else listed[likely[0]]
+    if not port and hostname:
+        port = exposed[0] if exposed else 80
+    return Door(port, hostname, at) if port else None
+
+
+def served(service: Service) -> list[int]:
+    """Ports at which other services reach this one."""
+    found = [int(each) for each in service.expose if each.isdigit()]
+    found += [each.target for each in service.ports if each.target in WITHIN and each.target not in found]
+    name = service.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    known = SERVED.get(name)
+    return found if found or known is None else [known]

@@ -1,0 +1,183 @@
+"""A Compose project in the words of infrakit.yaml: nothing is lost without a row, and no secret is in any line."""
+
+import pytest
+import yaml
+
+from infrakit.composed import Asked, read
+from infrakit.composed.apps import converted
+from infrakit.composed.apps_text import lines, table
+from infrakit.composed.doors import door
+from infrakit.composed.words import REFUSED, WITHHELD
+from tests.composed.test_against_compose import CASES, found_in
+
+PHOTOS = """
+name: photos
+services:
+  photo_server:
+    image: example/photos:2
+    restart: always
+    ports: ["2283:2283", "127.0.0.1:8083:8083/udp"]
+    labels: ["traefik.http.routers.p.rule=Host(`pictures.example.org`)", keep=me]
+    environment:
+      DB_PASSWORD: hunter-two-and-more
+      DB_URL: postgres://photos:hunter-two-and-more@database/photos
+      LOG_LEVEL: debug
+    volumes: ["/srv/pictures:/data:ro", "cache:/cache", "/var/run/docker.sock:/var/run/docker.sock"]
+    depends_on: [database]
+    deploy: {resources: {limits: {memory: 2g}}}
+    secrets: [api]
+  database:
+    image: example/postgres:14
+    ports: ["5432:5432"]
+    volumes: ["data:/var/lib/postgresql/data"]
+    shm_size: 128m
+    healthcheck: {test: [CMD, pg_isready], interval: 10s}
+volumes:
+  data:
+  cache: {driver_opts: {type: nfs, o: "addr=192.168.1.5,rw", device: ":/export/cache"}}
+secrets: {api: {file: ./api.txt}}
+"""
+LINES = """\
+apps:
+  photo-server:
+    image: example/photos:2
+    port: 2283
+    subdomain: pictures
+    ports:
+      - "127.0.0.1:8083:8083/udp"
+    writable: true
+    labels:
+      keep: me
+    environment:
+      DB_PASSWORD: "${secret.photo_server_db_password}"
+      DB_URL: "${secret.photo_server_db_url}"
+      LOG_LEVEL: debug
+    secrets:
+      - api
+    mounts:
+      - /srv/pictures:/data:ro
+      - cache:/cache
+    #  - /var/run/docker.sock:/var/run/docker.sock  # grants: whoever has Docker's socket is root on the host
+    needs:
+      - database
+    memory: "2g"
+  database:
+    image: example/postgres:14
+    serves:
+      - 5432
+    writable: true
+    mounts:
+      - data:/var/lib/postgresql/data
+    shm: "128m"
+    health:
+      - CMD
+      - pg_isready
+volumes:
+  cache:
+    nfs: "192.168.1.5:/export/cache"
+  data:
+    external: photos_data
+"""
+
+
+def of(text, **files):
+    contents = {"compose.yaml": text.encode(), **{name: each.encode() for name, each in files.items()}}
+    found = read(Asked(), contents.get)
+    assert found.project is not None, found.problems
+    return found.project
+
+
+def one(keys):
+    """The conversion of a service with these keys."""
+    return converted(of("services:\n  a:\n    image: e/a\n" + keys), "/project")
+
+
+def test_an_app_with_its_database():
+    found = converted(of(PHOTOS), "/project")
+
+    assert lines(found) == LINES
+    assert found.secrets == {
+        "photo_server_db_password": "hunter-two-and-more",
+        "photo_server_db_url": "postgres://photos:hunter-two-and-more@database/photos",
+    }
+    assert found.secret_files == {"api": "/project/api.txt"}
+    assert "hunter" not in table(found) + lines(found)
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
+def test_every_key_has_its_row_and_the_lines_are_yaml(folder):
+    project = found_in(folder).project
+
+    found = converted(project, str(folder))
+
+    said = {(row.service, row.key.partition(".")[0]) for row in found.rows}
+    alike = {"volumes": {"tmpfs"}, "links": {"depends_on"}, "expose": {"ports"}}
+    for service in project.services:
+        for key in service.places if service.active and service.image else ():
+            assert {(service.name, name) for name in {key, *alike.get(key, ())}} & said, (service.name, key)
+    tree = yaml.safe_load(lines(found))
+    assert tree["apps"] == {name: dict(app) for name, app in found.apps.items()}
+    assert tree.get("volumes", {}) == found.volumes
+    assert all(row.said for row in found.rows if row.outcome in (REFUSED, WITHHELD))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "    privileged: true\n",
+        "    pid: host\n",
+        "    network_mode: host\n",
+        "    cap_add: [SYS_ADMIN]\n",
+        "    volumes: ['/:/host']\n",
+        "    volumes: ['/etc:/etc:ro']\n",
+        "    volumes: ['/srv/../etc:/etc']\n",
+        "    volumes: ['/home:/home']\n",
+        "    volumes: ['/run/docker.sock:/var/run/docker.sock:ro']\n",
+    ],
+)
+def test_what_is_dangerous_stands_in_a_comment(keys):
+    found = one(keys)
+
+    assert [row.outcome for row in found.rows].count(WITHHELD) == 1
+    assert set(found.apps["a"]) <= {"image", "writable"}
+    assert "# grants: " in lines(found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "    command: [serve, --password=correct-horse-battery]\n",
+        "    labels: {api.token: ghp_abcdefghijklmnopqrstuvwxyz0123456789}\n",
+        "    healthcheck: {test: 'curl -H \"password=correct-horse\" x'}\n",
+        "    environment: {X: 'postgres://u:correct-horse@h/d'}\n",
+    ],
+)
+def test_no_secret_is_in_any_line(keys):
+    found = one(keys)
+
+    shown = lines(found) + table(found)
+    assert "correct-horse" not in shown and "ghp_" not in shown
+
+
+@pytest.mark.parametrize(
+    "keys, expected",
+    [
+        ("    ports: ['8443:443', '8080:80']\n", (80, "")),
+        ("    ports: ['2222:22']\n", None),
+        ("    ports: ['1234:4321']\n", (4321, "")),
+        ("    ports: ['53:53/udp']\n", None),
+        ("    labels: {caddy: x.example.org, caddy.reverse_proxy: '{{upstreams 8080}}'}\n", (8080, "x.example.org")),
+        ("    labels: {traefik.http.services.a.loadbalancer.server.port: 99}\n", (99, "")),
+        ("    environment: {VIRTUAL_HOST: 'a.example.org,b', VIRTUAL_PORT: 81}\n", (81, "a.example.org")),
+    ],
+)
+def test_a_door_is_found_by_what_is_said_of_it(keys, expected):
+    found = door(of("services:\n  a:\n    image: e/a\n" + keys).services[0])
+
+    assert (found and found[:2]) == expected
+
+
+def test_apps_have_names_of_their_own():
+    text = "services:\n  My_App: {image: a}\n  my.app: {image: b}\n  9: {image: c}\n"
+
+    assert list(converted(of(text), "/project").apps) == ["my-app", "my-app-2", "app-9"]
