@@ -7,7 +7,6 @@ One member is bytecode of the Python that builds (bytecode.py): another minor ve
 member alone.
 """
 
-import ast
 import base64
 import hashlib
 import json
@@ -236,33 +235,9 @@ def _nest(members: dict[str, bytes]) -> None:
         inside = name.removeprefix("site-packages/")
         if inside.startswith(NESTED):
             content = members.pop(name)
-            if name.endswith(".py") and not inside.startswith("infrakit/"):
-                found[inside] = _without_docstrings(content.decode())
-            elif name.endswith(".py") or inside.startswith("jsonschema/schemas/"):
+            if name.endswith(".py") or inside.startswith("jsonschema/schemas/"):
                 found[inside] = content.decode()
     members["site-packages/nested.json"] = json.dumps(found, sort_keys=True).encode()
-
-
-def _without_docstrings(source: str) -> str:
-    """A module without the texts for who programs with it, a fifth of all; each line keeps its number. It says so at
-    its end, as licences ask."""
-    lines = source.split("\n")
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        first = node.body[0] if node.body else None
-        if not (
-            isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-        ):
-            continue
-        end = first.end_lineno or first.lineno
-        head, tail = lines[first.lineno - 1][: first.col_offset], lines[end - 1]
-        if head.strip() or len(tail.encode()) != first.end_col_offset:
-            continue  # something else stands on its lines
-        # A __future__ import may not stand below a statement; a function may not be empty.
-        kept = "" if isinstance(node, ast.Module) else head + "None"
-        lines[first.lineno - 1 : end] = [kept, *[""] * (end - first.lineno)]
-    return "\n".join(lines) + "\n# Changed by InfraKit's build: its docstrings are taken out.\n"
 
 
 def _install_script(archive: str) -> None:

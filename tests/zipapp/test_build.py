@@ -2,8 +2,6 @@
 
 import ast
 import hashlib
-import json
-import lzma
 import marshal
 import os
 import shutil
@@ -15,7 +13,6 @@ from types import CodeType
 
 import pytest
 
-from infrakit.packaging.build import _without_docstrings
 from infrakit.packaging.bytecode import Untyped
 
 ROOT = Path(__file__).parents[2]
@@ -43,21 +40,6 @@ def test_no_machine_code_and_not_too_big(pyz):
     assert not [name for name in names if name.endswith((".so", ".pyc", ".pyd"))]
     assert pyz.stat().st_size < 1_500_000
     assert "site-packages/LICENSES.txt" in names
-
-
-def test_others_modules_lose_their_docstrings_and_nothing_else(pyz):
-    source = '"""About."""\nfrom __future__ import annotations\n\n\ndef one():\n    """Says\n    one."""\n'
-    source += 'def two(): "kept"\n\n\nclass Three:\n    """Three."""\n    line = 13\n'
-
-    bare = _without_docstrings(source)
-
-    assert bare.splitlines()[:8] == ["", *source.splitlines()[1:5], "    None", "", 'def two(): "kept"']
-    assert bare.splitlines()[12] == "    line = 13"
-    with zipfile.ZipFile(pyz) as archive:
-        nested = json.loads(lzma.decompress(archive.read("site-packages/nested.json.xz")))
-    assert "Changed by InfraKit's build" in nested["docker/client.py"][-100:]
-    for name, text in nested.items():
-        assert not name.endswith(".py") or compile(text, name, "exec")
 
 
 def test_checksums_are_those_of_the_files(pyz):
