@@ -34,13 +34,14 @@ def compose(folder: str) -> tuple[str, ...]:
 
 class Wanted(NamedTuple):
     """One container: what its label must say, whether it is one that does its work and ends, where it is locked what
-    Docker may call its image, and what it waits for at its start."""
+    Docker may call its image, what it waits for at its start, and whether it is asked how it is."""
 
     name: str
     label: str
     one_shot: bool
     images: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    asked: bool = True
 
 
 class Runs(NamedTuple):
@@ -147,7 +148,7 @@ class Start(NamedTuple):
             raise MachineUnfit(f"{what}{self._gone_back(machine, watch)}", hint)
 
     def _up(self, machine: Machine, watch: "Watch") -> Done:
-        return _up(machine, self.folder, self.names, max(1, watch.left_s()))
+        return _up(machine, self.folder, self.names, max(1, watch.left_s()), any(item.asked for item in self.wanted))
 
     def _unsettled(self, machine: Machine, watch: "Watch", before: set[tuple[str, str]]) -> Container | None:
         """One of those that nobody checks, and that were started now, that does not stay up; None where all do."""
@@ -177,7 +178,8 @@ class Start(NamedTuple):
         fresh = sorted(item.name for name, item in now.items() if name not in {item.service for item in before})
         if fresh:
             machine.run(("docker", "rm", "--force", *fresh), timeout_s=LONGEST_START_S)
-        done = _up(machine, folder, tuple(sorted(item.service for item in before)), GO_BACK_S)
+        waits = any(item.health for item in before)
+        done = _up(machine, folder, tuple(sorted(item.service for item in before)), GO_BACK_S, waits)
         return "; it runs as before" if not done.code else "; nor does it start as it was before"
 
     def _why(self, watch: "Watch", done: Done, dying: Container | None) -> tuple[str, str]:
@@ -201,12 +203,14 @@ class Start(NamedTuple):
         return f"start {', '.join(self.names)}"
 
 
-def _up(machine: Machine, folder: str, names: tuple[str, ...], longest_s: float) -> Done:
+def _up(machine: Machine, folder: str, names: tuple[str, ...], longest_s: float, waits: bool) -> Done:
     """What Compose says. What they need has its own place in the plan, before them; Compose would make that anew, too,
-    where it was made from another generation."""
+    where it was made from another generation. Told to wait for one that has no check by its file's own word, it takes
+    that for a failure (2.26: tried)."""
     words = (
         *compose(folder),
-        *("up", "-d", "--no-deps", "--wait", "--wait-timeout", f"{longest_s:.0f}"),
+        *("up", "-d", "--no-deps"),
+        *(("--wait", "--wait-timeout", f"{longest_s:.0f}") if waits else ()),
         *("--pull", "never", "--quiet-pull"),
         *names,
     )

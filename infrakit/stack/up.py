@@ -4,7 +4,7 @@ doors."""
 from collections.abc import Callable, Sequence
 
 from infrakit.emit.compose import config_hashes
-from infrakit.model import Artifact, Deployment, ImagePin, Service
+from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
@@ -129,6 +129,7 @@ def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifa
             container.one_shot,
             container.pin.ids if container.pin else (),
             tuple(need.container for need in container.depends_on),
+            container.health is None or container.health.test != NO_CHECK,
         )
         for container in service.containers
     )

@@ -163,13 +163,14 @@ def ask(front: Path, request: bytes) -> tuple[int, bool]:
         return answer.status, "Docker" in (answer.getheader("Server") or "") or answer.status not in (400, 403)
 
 
-def import_shell(made: Engine, image: str, *options: str) -> None:
-    """Give an engine an image with this machine's shell and `sleep`. `options`: of docker import."""
-    said = subprocess.run(["ldd", "/bin/sh", "/bin/sleep"], capture_output=True, text=True, check=True).stdout
+def import_shell(made: Engine, image: str, *options: str, programs: tuple[str, ...] = ()) -> None:
+    """Give an engine an image with this machine's shell, `sleep` and `programs`. `options`: of docker import."""
+    wanted = ["/bin/sh", "/bin/sleep", *programs]
+    said = subprocess.run(["ldd", *wanted], capture_output=True, text=True, check=True).stdout
     libraries = {
         word for line in said.splitlines() for word in line.split() if word.startswith("/") and not word.endswith(":")
     }
-    paths = sorted({"/bin/sh", "/bin/sleep", *libraries})
+    paths = sorted({*wanted, *libraries})
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", dereference=True) as archive:
         for folder in sorted({str(parent) for path in paths for parent in Path(path).parents}):
