@@ -24,13 +24,15 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema called `name` ("infrakit" or "blueprint") as a tree."""
     import json
 
-    tree: dict[str, Any] = json.loads(schema_source(name))
+    tree: dict[str, Any] = json.loads(source(f"schema/{name}.schema.json"))
     return tree
 
 
 def schema_source(name: str) -> bytes:
-    """The text of the JSON Schema called `name`."""
-    return source(f"schema/{name}.schema.json")
+    """The text of the JSON Schema called `name`, laid out for people: a built package has it without white space."""
+    import json
+
+    return json.dumps(schema(name), indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def blueprint_source(name: str) -> bytes:

@@ -11,11 +11,13 @@ import base64
 import hashlib
 import json
 import lzma
+import marshal
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import MAGIC_NUMBER
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "infrakit", "packaging")
@@ -84,6 +86,8 @@ NESTED = (
     ),
 )
 """What a compile does not need, by how its path begins."""
+REPRODUCIBLE = 2
+"""Later formats of bytecode mark what else in the process refers to a constant, which no two Pythons agree on."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
 UNUSED_FOLDERS = ("bin", "attrs", "jsonschema/tests", "jsonschema/benchmarks")
@@ -168,8 +172,16 @@ def _data() -> None:
         file.write(CliRunner(env={"COLUMNS": "80"}).invoke(program, ["--help"], prog_name="infrakit").output)
     for folder in ("schema", "blueprints"):
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
-            target = os.path.join(data, "blueprints", name) if folder == "blueprints" else os.path.join(data, name)
-            shutil.copyfile(os.path.join(ROOT, folder, name), target)
+            source = os.path.join(ROOT, folder, name)
+            if folder == "blueprints":
+                shutil.copyfile(source, os.path.join(data, "blueprints", name))
+                continue
+            # Every compile reads a schema: without the white space that is for people.
+            with (
+                open(source, encoding="utf-8") as file,
+                open(os.path.join(data, name), "w", encoding="utf-8") as target,
+            ):
+                json.dump(json.load(file), target, ensure_ascii=False, separators=(",", ":"))
 
 
 def _archive(path: str) -> None:
@@ -215,6 +227,8 @@ def _archive(path: str) -> None:
         for word, value in said.items():
             text = text.replace(word, value)
         members[name] = text.encode()
+    code = compile(members["infrakit_start.py"], "infrakit_start.py", "exec", dont_inherit=True)
+    members[f"infrakit_start.{MAGIC_NUMBER.hex()}.code"] = marshal.dumps(code, REPRODUCIBLE)
     with open(path, "wb") as file:
         file.write(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

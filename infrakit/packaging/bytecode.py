@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 
-# Later formats mark what else in the process refers to a constant, which no two Pythons agree on.
+# As build.py has it.
 REPRODUCIBLE = 2
 
 

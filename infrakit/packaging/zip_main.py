@@ -64,7 +64,11 @@ else:
     if not start:
         known.pop("infrakit_start", None)
         place = archive + "/infrakit_start.py"
-        start = marshal.dumps(compile(__loader__.get_data(place), place, "exec", dont_inherit=True))
+        try:
+            magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER.hex()
+            start = __loader__.get_data("%s/infrakit_start.%s.code" % (archive, magic))
+        except OSError:  # another Python built this
+            start = marshal.dumps(compile(__loader__.get_data(place), place, "exec", dont_inherit=True))
     given = {
         "__name__": "infrakit_start",
         "ARCHIVE": archive,

@@ -85,7 +85,9 @@ def test_the_bytecode_in_the_archive_is_what_its_sources_say(pyz):
     """In a Python of its own without the build's options: the lines' columns are all that may differ, and annotations
     that nothing reads."""
     with zipfile.ZipFile(pyz) as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith(".code")]
+        start, name = sorted(name for name in archive.namelist() if name.endswith(".code"))
+        source = compile(archive.read("infrakit_start.py"), "infrakit_start.py", "exec", dont_inherit=True)
+        assert instructions(marshal.loads(archive.read(start))) == instructions(source)
         shipped = marshal.loads(archive.read(name))
         for module, (is_package, code) in shipped.items():
             file = "site-packages/" + module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
