@@ -86,9 +86,7 @@ def _first(deployment: Deployment) -> Section:
         if route.sign_in == "public"
     ]
     rows += [
-        row(grant.origin, _granted(grant, "granted: "), Word(grant.container or grant.service))
-        for grant in deployment.grants
-        if grant.red
+        row(grant.origin, _granted(grant, "granted: "), Word(_where(grant))) for grant in deployment.grants if grant.red
     ]
     for service in deployment.services:
         rows += [
@@ -317,6 +315,11 @@ def _grants(deployment: Deployment) -> Section:
         "You granted nothing dangerous.",
         deployment,
     )
+
+
+def _where(grant: Grant) -> str:
+    place = grant.container or grant.service
+    return f"{place}, {grant.detail}" if grant.detail else place
 
 
 def _granted(grant: Grant, before: str = "") -> Word:

@@ -127,9 +127,15 @@ container's own."""
 
 PROXIES = {f"homelab-{name}-socket-1" for name in ("dozzle", "glances", "portainer")}
 DOOR = {"homelab-caddy-1"}
+APPS = {"homelab-wiki-1"}
 EXCEPTIONS = {
     "5.8": (DOOR, "80 and 443 are where browsers go: the only door of the host"),
     "5.9": (DOOR, "the only door publishes what a door has to: 80, 443 and 443/udp for HTTP/3"),
+    "5.13": (
+        APPS,
+        "images that others make write where they like, and most die of a root that they cannot write to: of an app, "
+        "writable: false in the file says that its image need not",
+    ),
     "5.14": (
         DOOR,
         (

@@ -290,7 +290,7 @@ def test_privileges_and_host_paths_are_said_in_red_words_or_in_amber_ones():
 
 def test_a_grant_is_said_first_and_in_red_words():
     text = markdown(FULL._replace(grants=(Grant("wiki", "wiki", "ports", "port 9000", FULL.origin),)))
-    assert "| **granted: ports** | wiki |" in text
+    assert "| **granted: ports** | wiki, port 9000 |" in text
     assert "| wiki | **ports** | port 9000 |" in text
     assert text.index("granted: ports") < text.index("## Doors")
 

@@ -98,7 +98,7 @@ def test_what_is_written_is_granted_and_shown_in_red_or_amber_at_its_line():
     assert said["ports", "port 51820"].origin.path == ("apps", "wiki", "ports")
     assert any("ports:" in line for line in lines)
     review = next(item.content.decode() for item in emit.emit(deployment) if item.path == "REVIEW.md")
-    assert "| **granted: pid** | wiki |" in review and "| wiki | *devices* |" in review
+    assert "| **granted: pid** | wiki, pid: host |" in review and "| wiki | *devices* |" in review
     assert "granted: devices" not in review
 
 
