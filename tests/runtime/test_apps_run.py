@@ -113,12 +113,14 @@ def test_it_sees_what_its_keys_say(real):
     assert said(made, "drops", *shell, "(: >/given/new) 2>/dev/null && echo yes || echo no") == "no"
     assert said(made, "drops", *shell, "[ -c /dev/given ] && cat /proc/sys/net/ipv4/ip_forward") == "1"
     assert said(made, "drops", *shell, "read name </etc/hostname; echo $name $TZ") == "den Europe/Berlin"
-    assert said(made, "drops", *shell, "ulimit -Sn; ulimit -Hn").split() == ["1024", "4096"]
     assert "192.0.2.2" in said(made, "drops", "/bin/cat", "/etc/hosts")
     assert "init" in said(made, "drops", "/bin/cat", "/proc/1/cmdline")
     assert made.docker("port", "infrakit-drops-1") == f"53/udp -> 127.0.0.1:{port}"
     (found,) = json.loads(made.docker("inspect", "infrakit-drops-1"))
     assert found["HostConfig"]["PidsLimit"] == 50 and found["HostConfig"]["Dns"] == ["192.0.2.1"]
+    # Not asked inside: what `docker exec` starts may get the hard limit for both (runc is a program in Go, which raises
+    # its own).
+    assert found["HostConfig"]["Ulimits"] == [{"Name": "nofile", "Hard": 4096, "Soft": 1024}]
 
 
 def test_who_is_a_number_has_no_power_at_all_and_nobody_asks_how_he_is(real):
