@@ -6,22 +6,25 @@ Values that are secrets go to `Work.secrets`; the line has their name.
 import re
 
 from infrakit.composed.doors import PROXY_VARIABLES, is_proxy_label
-from infrakit.composed.model import Service
-from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN, secret_name
-from infrakit.composed.work import Work
+from infrakit.composed.model import Resource, Service, Variable
+from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN
+from infrakit.composed.work import SECRETS, Work
 from infrakit.policy.secrets import what_is_secret
+
+HIDDEN = "a secret stands in it: let the app read it from a file or its environment"
 
 
 def words(work: Work, service: Service) -> None:
     """What runs in it and as whom, and its labels."""
     for key in ("command", "entrypoint"):
-        words = getattr(service, key)
-        if words:
-            hidden = [word for word in words if what_is_secret(key, word)]
-            if hidden:
-                work.say(key, REFUSED, "a secret stands in it: let the app read it from a file or its environment")
-            else:
-                work.set(key, list(words), key)
+        found: tuple[str, ...] | None = getattr(service, key)
+        if found and any(what_is_secret(name, value) for name, value in _named(key, found)):
+            work.say(key, REFUSED, HIDDEN)
+        elif found:
+            meant = [work.meant("", word) for word in found]
+            work.set(key, meant, key)
+            if tuple(meant) != found:
+                work.say(f"{key}.names", DIFFERENT, "names that apps and files of secrets have here")
     for key in ("working_dir", "init", "hostname"):
         if getattr(service, key):
             work.set(key, getattr(service, key), key)
@@ -29,15 +32,30 @@ def words(work: Work, service: Service) -> None:
         work.set("user", service.user, "user")
     if not service.read_only:
         work.app["writable"] = True
+    _labels(work, service)
+
+
+def _named(key: str, words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Each word by the option it belongs to: `--password=x`, `--password x`."""
+    found, before = [], key
+    for word in words:
+        option, sign, value = word.partition("=")
+        name = option.lstrip("-").replace("-", "_") if word.startswith("-") else ""
+        found += [(key, word), (name if sign and name else before, value if sign and name else word)]
+        before = key if sign or not name else name
+    return found
+
+
+def _labels(work: Work, service: Service) -> None:
     labels: dict[str, str] = {}
     for label in service.labels:
-        if not is_proxy_label(label.name):
-            if what_is_secret(label.name, label.value or "") or "${" in (label.value or ""):
-                work.say(f"labels.{label.name}", REFUSED, "a secret, or a ${, stands in it", label.at)
-            else:
-                labels[label.name] = label.value or ""
-        else:
+        value = label.value or ""
+        if is_proxy_label(label.name):
             work.say(f"labels.{label.name}", DROPPED, "InfraKit's own proxy serves the app", label.at)
+        elif what_is_secret(label.name, value) or "${" in value:
+            work.say(f"labels.{label.name}", REFUSED, "a secret, or a ${, stands in it", label.at)
+        else:
+            labels[label.name] = value
     if labels:
         work.set("labels", labels, "labels")
 
@@ -45,40 +63,62 @@ def words(work: Work, service: Service) -> None:
 def environment(work: Work, service: Service) -> None:
     """Variables, and secrets that it reads as files."""
     values: dict[str, str] = {}
+    asked = _granted(work, service)
     for each in service.environment:
-        key = f"environment.{each.name}"
-        if each.name in PROXY_VARIABLES:
-            work.say(key, DROPPED, "InfraKit's own proxy serves the app", each.at)
-        elif each.value is None:
-            work.say(key, REFUSED, "it has no value here: write it into .env", each.at)
-        elif what_is_secret(each.name, each.value):
-            name = _secret(work, f"{work.names[service.name]}_{each.name}", each.value)
-            values[each.name] = "${secret." + name + "}"
-            work.say(key, DIFFERENT, f"the secret {name}", each.at)
-        elif "${" in each.value:
-            work.say(key, REFUSED, "a value with ${ in it means something else here", each.at)
-        else:
-            values[each.name] = each.value
-            work.say(key, TAKEN, "", each.at)
+        secret = _variable(work, service, each, values)
+        asked += [secret] if secret else []
     if values:
         work.app["environment"] = values
     if "environment" in service.places and not service.environment:
         work.say("environment", DROPPED, "it is empty")
-    granted = []
+    if asked:
+        work.app["user_secrets"] = asked
+
+
+def _variable(work: Work, service: Service, each: Variable, values: dict[str, str]) -> str:
+    """The name of the secret that its value is; "" for anything else."""
+    key = f"environment.{each.name}"
+    if each.name in PROXY_VARIABLES:
+        work.say(key, DROPPED, "InfraKit's own proxy serves the app", each.at)
+    elif each.value is None:
+        work.say(key, REFUSED, "it has no value here: write it into .env", each.at)
+    else:
+        value = work.meant(each.name, each.value)
+        moved = "" if value == each.value else "names that apps and files of secrets have here"
+        if what_is_secret(each.name, value):
+            wanted = f"{work.names[service.name]}_{each.name}"
+            name = work.secret_names.of(f"{service.name}\n{each.name}", wanted)
+            work.secrets[name] = value
+            values[each.name] = "${secret." + name + "}"
+            work.say(key, DIFFERENT, f"the secret {name}" + (f", with {moved}" if moved else ""), each.at)
+            return name
+        if "${" in value:
+            work.say(key, REFUSED, "a value with ${ in it means something else here", each.at)
+        else:
+            values[each.name] = value
+            work.say(key, DIFFERENT if moved else TAKEN, moved, each.at)
+    return ""
+
+
+def _granted(work: Work, service: Service) -> list[str]:
+    granted: list[str] = []
     for grant in service.secrets:
-        name = secret_name(grant.source)
+        name = work.granted(grant.source)
         granted += [] if name in granted else [name]
-        file = next((each.file for each in work.project.secrets if each.key == grant.source), "")
-        if file:
-            work.secret_files[name] = file
-        moved = grant.target.rpartition("/")[2] != name
-        said = f"/run/secrets/{name}" if moved else ""
-        work.say(f"secrets.{grant.source}", DIFFERENT if moved else TAKEN, said, grant.at)
-    if granted:
-        work.app["secrets"] = granted
+        source = next((each for each in work.project.secrets if each.key == grant.source), None)
+        kept = source is not None and _keep(work, name, source)
+        path = grant.target or SECRETS + grant.source
+        path = path if path.startswith("/") else SECRETS + path
+        said = "user_secrets" if path == SECRETS + name else f"user_secrets, at {SECRETS}{name}"
+        said += "" if kept else f"; its value is elsewhere: infrakit secrets set {name}"
+        work.say(f"secrets.{grant.source}", DIFFERENT, said, grant.at)
+    return granted
 
 
-def _secret(work: Work, wanted: str, value: str) -> str:
-    name = secret_name(wanted)
-    work.secrets[name] = value
-    return name
+def _keep(work: Work, name: str, source: Resource) -> bool:
+    """Whether what the secret holds is known."""
+    if source.file:
+        work.secret_files[name] = source.file, source.at
+    elif source.value:
+        work.secrets[name] = source.value
+    return bool(source.file or source.value)

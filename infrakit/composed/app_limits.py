@@ -1,27 +1,31 @@
 """What a service may do and use -> an app's devices, capabilities and limits; whatever is dangerous is withheld."""
 
+import re
+
 from infrakit.composed.model import Health, Service
 from infrakit.composed.scalars import written
-from infrakit.composed.words import BASE, DOES_ITSELF, DROPPED, REFUSED, WAYS, nested, size
+from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, size
 from infrakit.composed.work import Work
 from infrakit.policy.secrets import what_is_secret
+
+STRONG_DEVICE = re.compile(
+    r"/dev/(mem|kmem|port|sd[a-z]|hd[a-z]|vd[a-z]|xvd|nvme|mapper|dm-|md|disk|root|block)|/dev/+$"
+)
+USUAL_MEMORY = ("512m", "1g")
+"""Of an app that nobody limited: without and with a door."""
+STRONG_GROUPS = ("docker", "root", "0", "disk", "sudo", "wheel", "shadow", "kmem", "lxd", "libvirt")
 
 
 def rights(work: Work, service: Service) -> None:
     """Devices, graphics, groups, kernel settings, capabilities."""
-    devices = []
-    for device in service.devices:
-        target = f":{device.target}" if device.target != device.source or device.permissions != "rwm" else ""
-        rights = f":{device.permissions}" if device.permissions != "rwm" else ""
-        devices.append(f"{device.source}{target}{rights}")
-    if devices:
-        work.set("devices", devices, "devices")
-    gpus = service.others.get("gpus") or nested(service.others, "deploy", "resources", "reservations").get("devices")
-    if isinstance(gpus, list) and gpus:
-        number = gpus[0].get("count", -1) if isinstance(gpus[0], dict) else -1
-        work.set("gpus", "all" if number == -1 else number, "gpus" if "gpus" in service.places else "deploy")
-    if service.group_add:
-        work.set("groups", list(service.group_add), "group_add")
+    _devices(work, service)
+    _gpus(work, service)
+    groups = [each for each in service.group_add if each not in STRONG_GROUPS]
+    if groups:
+        work.set("groups", groups, "group_add")
+    for each in service.group_add:
+        if each in STRONG_GROUPS:
+            work.withhold("group_add", "groups", each, "whoever is in this group is as good as root on the host")
     if service.sysctls:
         work.set("sysctls", {each.name: each.value or "" for each in service.sysctls}, "sysctls")
     wanted = [name.removeprefix("CAP_") for name in service.cap_add]
@@ -42,6 +46,34 @@ def rights(work: Work, service: Service) -> None:
         work.say("security_opt", *said)
 
 
+def _devices(work: Work, service: Service) -> None:
+    devices = []
+    for device in service.devices:
+        target = f":{device.target}" if device.target != device.source else ""
+        rights = f":{device.permissions}" if device.permissions != "rwm" else ""
+        line = f"{device.source}{target}{rights}"
+        if STRONG_DEVICE.match(device.source + "/"):
+            work.withhold("devices", "devices", line, "the host's memory, disks or all of its devices", device.at)
+        else:
+            devices.append(line)
+            work.say(f"devices.{device.target}", TAKEN, "", device.at)
+    if devices:
+        work.app["devices"] = devices
+
+
+def _gpus(work: Work, service: Service) -> None:
+    reserved = nested(service.others, "deploy", "resources", "reservations").get("devices")
+    gpus, source = service.others.get("gpus") or reserved, "gpus" if "gpus" in service.places else "deploy"
+    if isinstance(gpus, list) and gpus and isinstance(gpus[0], dict):
+        chosen = gpus[0].get("device_ids")
+        number = len(chosen) if isinstance(chosen, list) else gpus[0].get("count", -1)
+        work.set("gpus", "all" if number == -1 else number, source)
+        if chosen:
+            work.say(f"{source}.device_ids", REFUSED, "how many, not which: there is no key for that")
+    elif service.others.get("runtime") == "nvidia":
+        work.set("gpus", "all", "runtime")
+
+
 def limits(work: Work, service: Service) -> None:
     """Memory, processors, processes, time."""
     limits = nested(service.others, "deploy", "resources", "limits")
@@ -56,13 +88,16 @@ def limits(work: Work, service: Service) -> None:
     ):
         if value:
             work.set(key, value, source if source in service.places else "deploy")
+        elif key == "memory":
+            work.app[key] = USUAL_MEMORY["port" in work.app]
+            work.say(key, DIFFERENT, f"{work.app[key]}: it had no limit, and every app has one", service.at)
     for key in nested(service.others, "deploy"):
         if key == "restart_policy":
             work.say(f"deploy.{key}", DROPPED, DOES_ITSELF["restart"])
         elif key != "resources":
             work.say(f"deploy.{key}", REFUSED, WAYS["deploy"])
     if service.ulimits:
-        limits_ = {each.name: each.soft if each.single else [each.soft, each.hard] for each in service.ulimits}
+        limits_ = {each.name: each.soft if each.single else f"{each.soft}:{each.hard}" for each in service.ulimits}
         work.set("ulimits", limits_, "ulimits")
     if service.stop_grace_period_ns:
         work.set("stop_grace", f"{-(-service.stop_grace_period_ns // 10**9)}s", "stop_grace_period")
@@ -73,12 +108,13 @@ def health(work: Work, service: Service) -> None:
     health = service.healthcheck
     if health is None:
         return
+    test = [work.meant("", word) for word in health.test]
     if health.disabled or health.test[:1] == ("NONE",):
         work.set("health", "none", "healthcheck")
     elif any(what_is_secret("test", word) for word in health.test):
         work.say("healthcheck", REFUSED, "a secret stands in it: let it read a file")
     elif health.test:
-        work.set("health", list(health.test), "healthcheck")
+        work.set("health", test, "healthcheck")
         if health._replace(test=(), at=service.at) != Health(False, (), service.at):
             work.say("healthcheck.interval", DROPPED, "how often it is asked is InfraKit's")
     else:

@@ -1,11 +1,17 @@
-"""A service's mounts, configs and temporary file systems -> `data`, `mounts`, `tmp` of an app, and `volumes`."""
+"""A service's mounts, configs and temporary file systems -> `data`, `mounts`, `tmp` of an app, and `volumes`.
+
+A volume of the project's is used under the name that Docker has for it, so that what is in it stays.
+"""
 
 import re
+from collections.abc import Mapping
 
-from infrakit.composed.model import Mount, Service
-from infrakit.composed.words import CLOCK, DATA_FOLDERS, DIFFERENT, DROPPED, REFUSED, WAYS, inner, nested, size, volume
+from infrakit.composed.model import Grant, Mount, Resource, Service
+from infrakit.composed.words import CLOCK, DATA_FOLDERS, DIFFERENT, DROPPED, PRIVATE, REFUSED, WAYS, inner, nested, size
 from infrakit.composed.work import Work
 from infrakit.errors import Position
+
+KNOWN_OPTIONS = {"create_host_path", "size", "nocopy"}
 
 
 def mounts(work: Work, service: Service) -> None:
@@ -13,72 +19,121 @@ def mounts(work: Work, service: Service) -> None:
     mounts: list[str] = []
     data: list[str] = []
     for mount in service.volumes:
-        key = f"volumes.{mount.target}"
-        more = nested(mount.others, mount.kind)
-        if set(more) - {"create_host_path", "size"}:
-            names = ", ".join(sorted(set(more) - {"create_host_path", "size"}))
-            work.say(f"{key}.{mount.kind}", REFUSED, f"there is no key for {names}", mount.at)
-        end = ":ro" if mount.read_only else ""
-        if mount.kind == "tmpfs":
-            _tmp(work, mount.target, str(size(inner(mount, "size"))) if inner(mount, "size") else "", mount.at)
-        elif mount.kind == "volume" and not mount.source:
-            data.append(mount.target)
-            work.say(key, DIFFERENT, "data: kept in a volume of its own", mount.at)
-        elif mount.kind == "volume":
-            name = _volume(work, mount)
-            if name:
-                mounts.append(f"{name}:{mount.target}{end}")
-                work.say(key, DIFFERENT, f"{mounts[-1]}, the volume that is there", mount.at)
-        elif mount.kind == "bind":
-            _bind(work, key, mount, f"{mount.source}:{mount.target}{end}", mounts)
-        else:
-            work.say(key, REFUSED, f"there is no key for mounts of the kind {mount.kind}", mount.at)
+        _mount(work, mount, mounts, data)
     for grant in service.configs:
-        source = next((each for each in work.project.configs if each.key == grant.source), None)
-        if source is not None and source.file:
-            mounts.append(f"{source.file}:{grant.target or '/' + grant.source}:ro")
-            work.say(f"configs.{grant.source}", DIFFERENT, f"mounts: {mounts[-1]}", grant.at)
-        else:
-            work.say(f"configs.{grant.source}", REFUSED, "write it into a file, and mount that", grant.at)
+        _config(work, grant, mounts)
     for entry in service.tmpfs:
         target, _, options = entry.partition(":")
         found = re.search(r"(?:^|,)size=([0-9]+[kmg]?)", options)
         _tmp(work, target, found[1] if found else "", service.places.get("tmpfs"))
     if mounts:
-        work.app["mounts"] = mounts
+        work.app["mounts"] = list(dict.fromkeys(mounts))
     if data:
-        work.app["data"] = data
+        work.app["data"] = list(dict.fromkeys(data))
+
+
+def _mount(work: Work, mount: Mount, mounts: list[str], data: list[str]) -> None:
+    key = f"volumes.{mount.target}"
+    more = sorted(set(nested(mount.others, mount.kind)) - KNOWN_OPTIONS)
+    if "subpath" in more:
+        work.say(key, REFUSED, "there is no key for a part of a volume", mount.at)
+        return
+    if more:
+        work.say(f"{key}.{mount.kind}", REFUSED, f"there is no key for {', '.join(more)}", mount.at)
+    end = ":ro" if mount.read_only else ""
+    if mount.kind == "tmpfs":
+        _tmp(work, mount.target, str(size(inner(mount, "size"))) if inner(mount, "size") else "", mount.at)
+    elif mount.kind == "volume" and not mount.source:
+        data.append(mount.target)
+        said = "data: a new volume of its own; what the nameless one held stays behind"
+        work.say(key, DIFFERENT, said, mount.at)
+    elif mount.kind == "volume":
+        found = next((each for each in work.project.volumes if each.key == mount.source), None)
+        bound = _bound_folder(found)
+        if bound:
+            _bind(work, key, mount, bound, f"{bound}:{mount.target}{end}", mounts)
+            return
+        name = _volume(work, mount, found)
+        if name:
+            mounts.append(f"{name}:{mount.target}{end}")
+            work.say(key, DIFFERENT, f"{mounts[-1]}, the volume that is there", mount.at)
+    elif mount.kind == "bind":
+        _bind(work, key, mount, mount.source, f"{mount.source}:{mount.target}{end}", mounts)
+    else:
+        work.say(key, REFUSED, f"there is no key for mounts of the kind {mount.kind}", mount.at)
+
+
+def _config(work: Work, grant: Grant, mounts: list[str]) -> None:
+    source = next((each for each in work.project.configs if each.key == grant.source), None)
+    key = f"configs.{grant.source}"
+    if source is not None and source.file:
+        target = grant.target or f"/{grant.source}"
+        line = f"{source.file}:{target}:ro"
+        _bind(work, key, Mount("bind", source.file, target, True, grant.at), source.file, line, mounts)
+    else:
+        work.say(key, REFUSED, "write it into a file, and mount that", grant.at)
 
 
 def _tmp(work: Work, target: str, wanted: str, at: Position | None) -> None:
     if target.rstrip("/") != "/tmp":
         work.say(f"tmpfs.{target}", REFUSED, WAYS["tmpfs"], at)
     elif wanted:
-        work.app["tmp"] = wanted
+        work.app["tmp"] = wanted if not wanted.isdigit() else size(int(wanted))
         work.say("tmpfs./tmp", DIFFERENT, f"tmp: {wanted}", at)
     else:
         work.say("tmpfs./tmp", DROPPED, "every app has one", at)
 
 
-def _bind(work: Work, key: str, mount: Mount, line: str, mounts: list[str]) -> None:
-    source = mount.source
+def _bind(work: Work, key: str, mount: Mount, source: str, line: str, mounts: list[str]) -> None:
     if source in CLOCK:
         work.say(key, DROPPED, "every app is told the time zone", mount.at)
-    elif source.endswith("/docker.sock"):
-        work.withhold(key, "mounts", line, "whoever has Docker's socket is root on the host", mount.at)
-    elif (source + "/").startswith((work.folder, *DATA_FOLDERS)) and source + "/" not in DATA_FOLDERS:
+    elif source.endswith((".sock", "/docker.sock.raw")):
+        said = "whoever has Docker's socket is root on the host" if "docker" in source else "a socket of the host's"
+        work.withhold(key, "mounts", line, said, mount.at)
+    elif _is_data(source, work.folder):
         mounts.append(line)
         work.say(key, DIFFERENT, f"mounts: {line}", mount.at)
     else:
         work.withhold(key, "mounts", line, "a folder of the host's own system", mount.at)
 
 
-def _volume(work: Work, mount: Mount) -> str:
-    found = next((each for each in work.project.volumes if each.key == mount.source), None)
-    name = re.sub(r"[^a-z0-9]+", "-", mount.source.lower()).strip("-") or "volume"
-    said = volume(found) if found is not None else None
+def _is_data(source: str, folder: str) -> bool:
+    """Whether a path of the host is for data, or the project's own. `folder` ends in /."""
+    own = [folder] if folder.count("/") > 2 else []
+    path = source.rstrip("/") + "/"
+    if path in DATA_FOLDERS or any(f"/{each}/" in path for each in PRIVATE):
+        return False
+    return path.startswith((*own, *DATA_FOLDERS))
+
+
+def _bound_folder(found: Resource | None) -> str:
+    """The folder of the host that a volume of Docker's is."""
+    options: Mapping[str, str] = found.driver_opts if found is not None else {}
+    words = options.get("o", "").split(",")
+    return options.get("device", "") if {"bind", "rbind"} & set(words) else ""
+
+
+def _volume(work: Work, mount: Mount, found: Resource | None) -> str:
+    said = _said(work, mount, found) if found is not None else None
     if said is None:
         work.say(f"volumes.{mount.target}", REFUSED, "no volume of Docker's own, and no NFS", mount.at)
         return ""
+    name = work.volume_names.of(mount.source, f"{work.prefix}-{mount.source}" if work.prefix else "")
     work.volumes[name] = said
     return name
+
+
+def _said(work: Work, mount: Mount, found: Resource) -> dict[str, object] | None:
+    """As `volumes` has it; None for a driver that there is no key for."""
+    kind, options = found.driver_opts.get("type", ""), found.driver_opts.get("o", "")
+    address = re.search(r"(?:^|,)addr=([^,]+)", options)
+    device = found.driver_opts.get("device", "").removeprefix(":")
+    if kind.startswith("nfs") and address is not None and device.startswith("/"):
+        more = [each for each in options.split(",") if each and not each.startswith(("addr=", "rw", "nfsvers=4"))]
+        if more:
+            said = f"options of NFS that there is no key for: {', '.join(more)}"
+            work.say(f"volumes.{mount.target}.driver_opts", REFUSED, said, mount.at)
+        return {"nfs": f"{address[1]}:{device}"}
+    if found.driver not in ("", "local") or found.driver_opts:
+        return None
+    return {"external": found.name}

@@ -1,38 +1,41 @@
-"""A service's ports, networks and dependencies -> an app's door, `ports`, `serves`, `needs`."""
+"""A service's ports, networks and dependencies -> an app's door, `ports`, `serves`, `needs`, `internet`."""
 
-from infrakit.composed.doors import door, served
-from infrakit.composed.model import Service
-from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, written_port
+import re
+
+from infrakit.composed.doors import SERVED, Door, door, served
+from infrakit.composed.model import Port, Service
+from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, image_name, written_ports
 from infrakit.composed.work import Work
+
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+OPEN_TOO = (22, 25, 53)
+"""Ports that are known to be reached from within, and are meant for people outside as well."""
 
 
 def doors(work: Work, service: Service) -> None:
     """What leads into it: its door, ports past that, and what others reach it at."""
     found = door(service)
     if found is not None:
-        work.app["port"] = found.port
-        name = f" as {found.hostname}" if found.hostname else ""
-        work.say(
-            "ports" if service.ports else "labels", DIFFERENT, f"port {found.port}, behind sign-in{name}", found.at
-        )
-        if found.hostname.count(".") != 1 and found.hostname:
-            work.app["subdomain"] = found.hostname.partition(".")[0]
-    ports = []
+        _door(work, service, found)
     within = served(service)
+    ports: list[Port] = []
     for port in service.ports:
+        key = f"ports.{port.target}"
         if found is not None and port.target == found.port and port.protocol == "tcp":
             continue
         if found is not None and port.target == 443 and port.protocol == "tcp":
-            work.say("ports.443", DROPPED, "Caddy speaks TLS for it", port.at)
-        elif port.target in within and port.protocol == "tcp" and port.target not in (22, 25, 53):
-            work.say(f"ports.{port.target}", DIFFERENT, "serves: for apps that need it, no longer open", port.at)
-        elif not port.published:
-            work.say(f"ports.{port.target}", REFUSED, "name the host's port: 8080:80", port.at)
+            work.say(key, DROPPED, "Caddy speaks TLS for it", port.at)
+        elif port.target in within and port.protocol == "tcp" and port.target not in OPEN_TOO:
+            work.say(key, DIFFERENT, "serves: for apps that need it, no longer open", port.at)
+        elif not port.published.isdigit() or port.published == "0":
+            work.say(key, REFUSED, "name one port of the host: 8080:80", port.at)
+        elif port.protocol == "sctp":
+            work.say(key, REFUSED, "only ports of TCP and UDP are led into an app", port.at)
         else:
-            ports.append(written_port(port))
-            work.say(f"ports.{port.target}", TAKEN, ports[-1], port.at)
+            ports.append(port)
+            work.say(key, TAKEN, "past Caddy and sign-in", port.at)
     if ports:
-        work.app["ports"] = ports
+        work.app["ports"] = written_ports(ports)
     inside = [port for port in within if found is None or port != found.port]
     if inside and found is None:
         work.app["serves"] = inside
@@ -42,33 +45,69 @@ def doors(work: Work, service: Service) -> None:
         work.say("expose", DROPPED, "apps that need it reach its door's port")
 
 
+def _door(work: Work, service: Service, found: Door) -> None:
+    work.app["port"] = found.port
+    first, dot, rest = found.hostname.partition(".")
+    label = first if LABEL.fullmatch(first) and "." in rest else ""
+    if label:
+        work.app["subdomain"] = label
+    said = f"port {found.port}, behind sign-in" + (f", at {label} below your domain" if label else "")
+    said += "" if label or not dot else f"; not at {found.hostname}: its door has the app's name"
+    work.say("ports" if service.ports else "labels", DIFFERENT, said, found.at)
+
+
 def network(work: Work, service: Service) -> None:
     """Whose network it is in, what it waits for, and how it finds others."""
     mode = service.network_mode
+    other = mode[8:] if mode.startswith("service:") else ""
     if mode == "host":
         work.withhold("network_mode", "network", "host", "it hears and opens every port of the host")
-    elif mode.startswith("service:"):
-        work.set("network", work.names.get(mode[8:], mode[8:]), "network_mode")
+    elif other and other not in work.names:
+        work.say("network_mode", REFUSED, f"no app is made of {other}")
+    elif other:
+        work.set("network", work.names[other], "network_mode")
     elif mode in ("bridge", "default", "none"):
         work.say("network_mode", DROPPED, DOES_ITSELF["networks"])
     elif mode:
         work.say("network_mode", REFUSED, "no app may be in the network of a strange container")
     for network in service.networks:
-        if network.aliases or network.others:
-            said = "it is reached by its app's name, at an address that InfraKit gives"
+        if network.others:
+            said = "it has an address, a name and a rank in networks that InfraKit gives"
             work.say(f"networks.{network.network}", REFUSED, said, network.at)
-    needs = []
-    for each in service.depends_on:
-        if each.condition == "service_completed_successfully":
-            work.say(f"depends_on.{each.service}", REFUSED, "no app runs once and ends", each.at)
-        elif each.service in work.names and mode != f"service:{each.service}":
-            needs.append(work.names[each.service])
-            work.say(f"depends_on.{each.service}", DIFFERENT, "needs", each.at)
-    if needs:
-        work.app["needs"] = needs
-    if service.links:
-        work.say("links", DIFFERENT, "needs")
+        elif network.aliases:
+            said = "others reach it by its app's name: values that said an alias say that"
+            work.say(f"networks.{network.network}", DIFFERENT, said, network.at)
+    if mode == "none" or _is_shut_in(work, service) or image_name(service.image) in SERVED:
+        work.say("internet", DIFFERENT, "no way out: internet: true where it needs one", service.at)
+    elif not other:
+        work.app["internet"] = True
+    _needs(work, service, other)
     if service.dns:
         work.set("dns", list(service.dns), "dns")
     if service.extra_hosts:
         work.set("extra_hosts", [f"{name}:{address}" for name, address in service.extra_hosts], "extra_hosts")
+
+
+def _is_shut_in(work: Work, service: Service) -> bool:
+    """Whether all its networks are without a way out."""
+    internal = {each.key for each in work.project.networks if each.others.get("internal") is True}
+    return bool(service.networks) and {each.network for each in service.networks} <= internal
+
+
+def _needs(work: Work, service: Service, other: str) -> None:
+    needs = []
+    for each in service.depends_on:
+        key = f"depends_on.{each.service}"
+        if each.condition == "service_completed_successfully":
+            work.say(key, REFUSED, "no app runs once and ends", each.at)
+        elif each.service not in work.names:
+            work.say(key, DROPPED, "no app is made of it", each.at)
+        elif each.service != other:
+            needs.append(work.names[each.service])
+            work.say(key, DIFFERENT, "needs", each.at)
+        elif "depends_on" in service.places:
+            work.say(key, DROPPED, "an app waits for the one whose network it is in", each.at)
+    if needs:
+        work.app["needs"] = needs
+    if service.links:
+        work.say("links", DIFFERENT, "needs")

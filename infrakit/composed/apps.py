@@ -9,16 +9,22 @@ from infrakit.composed.app_limits import health, limits, rights
 from infrakit.composed.app_mounts import mounts
 from infrakit.composed.app_network import doors, network
 from infrakit.composed.model import Project, Service
-from infrakit.composed.words import DOES_ITSELF, DROPPED, REFUSED, WAYS, Converted, app_names
+from infrakit.composed.names import Taken
+from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, INSTEAD, REFUSED, WAYS, Converted, Row, image_name
 from infrakit.composed.work import Work
 
 
-def converted(project: Project, folder: str) -> Converted:
-    """What infrakit.yaml says of the active services of `project`, whose files are in `folder`."""
-    names = app_names(each.name for each in project.services)
-    work = Work(project, names, folder)
+def converted(project: Project, folder: str, taken: Taken | None = None, prefix: str = "") -> Converted:
+    """What infrakit.yaml says of the active services of `project`, whose files are in `folder`. `prefix`: before the
+    name of each app, volume and secret."""
+    services = tuple(each for each in project.services if each.active and each.image and not _is_instead(each))
+    work = Work(project, services, folder, taken or Taken(), prefix)
     for service in project.services:
-        _convert(work, service)
+        if service in services:
+            _convert(work, service)
+        else:
+            _leave(work, service)
+    _rest(work)
     return Converted(
         work.apps,
         work.volumes,
@@ -29,14 +35,28 @@ def converted(project: Project, folder: str) -> Converted:
     )
 
 
-def _convert(work: Work, service: Service) -> None:
-    work.service, work.app = service, {}
+def _is_instead(service: Service) -> bool:
+    return image_name(service.image) in INSTEAD
+
+
+def _leave(work: Work, service: Service) -> None:
+    """A service that becomes no app."""
+    work.service = service
     if not service.active:
         work.say("profiles", DROPPED, f"nobody asked for {', '.join(service.profiles)}")
-        return
-    if not service.image:
+    elif _is_instead(service):
+        work.say("image", DROPPED, INSTEAD[image_name(service.image)])
+    elif "provider" in service.places:
+        work.say("provider", REFUSED, "no container: an app is one")
+    else:
         work.say("build" if "build" in service.places else "image", REFUSED, WAYS["build"])
-        return
+
+
+def _convert(work: Work, service: Service) -> None:
+    work.begin(service)
+    name = work.names[service.name]
+    if name != service.name:
+        work.say("name", DIFFERENT, f"the app {name}, which others reach by that name", service.at)
     work.set("image", service.image, "image")
     doors(work, service)
     words(work, service)
@@ -54,4 +74,20 @@ def _convert(work: Work, service: Service) -> None:
             work.say(key, DROPPED, "it changes nothing")
         elif key not in said:
             work.say(key, REFUSED, WAYS.get(key, "there is no key for it"))
-    work.apps[work.names[service.name]] = work.app
+    work.apps[name] = work.app
+
+
+def _rest(work: Work) -> None:
+    """What stands beside the services, and none of them has spoken of."""
+    project = work.project
+    used = {mount.source for service in project.services if service.active for mount in service.volumes}
+    for each in project.volumes:
+        if each.key not in used:
+            work.rows.append(Row("", f"volumes.{each.key}", each.at, DROPPED, "nobody mounts it"))
+    for each in project.networks:
+        more = each.driver not in ("", "bridge") or each.driver_opts or each.others.get("ipam")
+        if more:
+            said = "each app has a network of its own, at addresses that InfraKit gives"
+            work.rows.append(Row("", f"networks.{each.key}", each.at, REFUSED, said))
+        elif each.key != "default" or each.external:
+            work.rows.append(Row("", f"networks.{each.key}", each.at, DROPPED, DOES_ITSELF["networks"]))

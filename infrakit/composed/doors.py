@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from infrakit.composed.model import Service
+from infrakit.composed.words import image_name
 from infrakit.errors import Position
 
 TRAEFIK_PORT = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port")
@@ -83,6 +84,5 @@ def served(service: Service) -> list[int]:
     """Ports at which other services reach this one."""
     found = [int(each) for each in service.expose if each.isdigit()]
     found += [each.target for each in service.ports if each.target in WITHIN and each.target not in found]
-    name = service.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    known = SERVED.get(name)
+    known = SERVED.get(image_name(service.image))
     return found if found or known is None else [known]

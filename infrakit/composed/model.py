@@ -200,6 +200,8 @@ class Resource(NamedTuple):
     """Of the environment, which holds the content."""
     content: str | None = None
     others: Others = {}
+    value: str = ""
+    """Of that variable, where it is known."""
 
 
 class Project(NamedTuple):

@@ -192,6 +192,11 @@ class _Read:
             kind: tuple(bind.resource(key, item, name) for key, item in items.items())
             for kind, items in resources.items()
         }
+        for kind in ("configs", "secrets"):
+            bound[kind] = tuple(
+                each._replace(value=self.environment.get(each.variable, "")) if each.variable else each
+                for each in bound[kind]
+            )
         services = tuple(bind.service(key, item, key in active) for key, item in found.items())
         return Project(name, services, files=tuple(self.files.names), **bound)
 

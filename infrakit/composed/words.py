@@ -1,15 +1,16 @@
 """Compose's words and values in those of infrakit.yaml, and the words for what became of them."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from infrakit.composed.model import Mount, Port, Resource
+from infrakit.composed.model import Mount, Port
 from infrakit.errors import Position
 
 TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED = "taken", "differently", "dropped", "withheld", "refused"
 BASE = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "KILL", "NET_BIND_SERVICE"}
 DATA_FOLDERS = ("/srv/", "/mnt/", "/media/", "/data/", "/home/", "/opt/", "/export/", "/volume1/")
+PRIVATE = (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".config/gcloud", ".password-store", "..")
+"""Folders of a home that are nobody else's."""
 CLOCK = ("/etc/localtime", "/etc/timezone")
 DOES_ITSELF = {
     "restart": "every app is restarted, unless it was stopped",
@@ -29,7 +30,17 @@ DOES_ITSELF = {
     "build": "the image is run as it is published",
     "platform": "the image is pulled for the host's own processor",
 }
+INSTEAD = {
+    **dict.fromkeys(
+        ("traefik", "nginx-proxy", "acme-companion", "nginx-proxy-manager", "caddy-docker-proxy", "swag"),
+        "InfraKit's Caddy serves the apps, with certificates",
+    ),
+    "watchtower": "images are kept up to date by what the lock says",
+    "autoheal": "what is not well is started anew",
+}
+"""Last words of names of images -> why no app is made of them."""
 WAYS = {
+    "runtime": "gpus: all is what the runtime nvidia is for",
     "build": "publish its image, and name that",
     "volumes_from": "name the same volumes in both",
     "tmpfs": "only /tmp has a key; the rest is written into the container",
@@ -51,27 +62,19 @@ class Row(NamedTuple):
 
 class Converted(NamedTuple):
     """`withheld`: app -> (key, value, what it means), to be written as comments. `secret_files`: secret -> the file
-    that holds it."""
+    that holds it, and where it was said."""
 
     apps: Mapping[str, Mapping[str, object]]
     volumes: Mapping[str, Mapping[str, object]]
     secrets: Mapping[str, str]
-    secret_files: Mapping[str, str]
+    secret_files: Mapping[str, tuple[str, Position]]
     withheld: Mapping[str, tuple[tuple[str, object, str], ...]]
     rows: tuple[Row, ...]
 
 
-def app_names(services: Iterable[str]) -> dict[str, str]:
-    """Each service's name as an app's: small letters, digits and -, at most 31 of them, no two the same."""
-    found: dict[str, str] = {}
-    for service in services:
-        name = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")[:28].strip("-") or "app"
-        name = name if name[0].isalpha() else f"app-{name}"
-        number, free = 2, name
-        while free in found.values():
-            number, free = number + 1, f"{name}-{number}"
-        found[service] = free
-    return found
+def image_name(image: str) -> str:
+    """The last word of an image's name: ghcr.io/immich-app/postgres:14 -> postgres."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 def size(count: int) -> str:
@@ -82,29 +85,29 @@ def size(count: int) -> str:
     return f"{-(-count // 1024)}k"
 
 
-def written_port(port: Port) -> str:
-    """As `ports` has it: address:published:container/protocol."""
-    address = f"[{port.address}]:" if ":" in port.address else f"{port.address}:" if port.address else ""
-    end = "" if port.protocol == "tcp" else f"/{port.protocol}"
-    same = port.published == str(port.target) and not address
-    return f"{port.target}{end}" if same else f"{address}{port.published}:{port.target}{end}"
+def written_ports(ports: Sequence[Port]) -> list[str]:
+    """As `ports` has them, address:published:container/protocol; what follows each other as one range."""
+    runs: list[list[Port]] = []
+    for port in ports:
+        if runs and _follows(runs[-1][-1], port):
+            runs[-1].append(port)
+        else:
+            runs.append([port])
+    return [_written_range(run) for run in runs]
 
 
-def volume(found: Resource) -> dict[str, object] | None:
-    """As `volumes` has it; None for a driver that there is no key for."""
-    kind, options = found.driver_opts.get("type", ""), found.driver_opts.get("o", "")
-    address = re.search(r"(?:^|,)addr=([^,]+)", options)
-    if kind.startswith("nfs") and address is not None:
-        return {"nfs": f"{address[1]}:{found.driver_opts.get('device', '').removeprefix(':')}"}
-    if found.driver not in ("", "local") or found.driver_opts:
-        return None
-    return {"external": found.name}
+def _follows(before: Port, port: Port) -> bool:
+    step = (port.target - before.target, int(port.published) - int(before.published))
+    return step == (1, 1) and (before.address, before.protocol) == (port.address, port.protocol)
 
 
-def secret_name(wanted: str) -> str:
-    """`wanted` as the name of a secret."""
-    name = re.sub(r"[^a-z0-9]+", "_", wanted.lower()).strip("_")[:60]
-    return name if name[:1].isalpha() else f"s_{name}"
+def _written_range(run: Sequence[Port]) -> str:
+    first, last = run[0], run[-1]
+    address = f"[{first.address}]:" if ":" in first.address else f"{first.address}:" if first.address else ""
+    end = "" if first.protocol == "tcp" else f"/{first.protocol}"
+    inside = str(first.target) if len(run) == 1 else f"{first.target}-{last.target}"
+    outside = first.published if len(run) == 1 else f"{first.published}-{last.published}"
+    return f"{inside}{end}" if inside == outside and not address else f"{address}{outside}:{inside}{end}"
 
 
 def inner(mount: Mount, key: str) -> int:

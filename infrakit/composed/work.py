@@ -1,29 +1,58 @@
 """What becomes of a project while it is said in the words of apps: lines, secrets, and a row for everything."""
 
-from infrakit.composed.model import Project
+from infrakit.composed.model import Project, Service
+from infrakit.composed.names import LONGEST_APP, LONGEST_SECRET, Names, Taken, called, pointed
 from infrakit.composed.words import DIFFERENT, TAKEN, WITHHELD, Row
 from infrakit.errors import Position
 
+SECRETS = "/run/secrets/"
+
 
 class Work:
-    """What is said so far, and of which service."""
+    """What is said so far, and of which service. `names`: of the services that become apps."""
 
-    def __init__(self, project: Project, names: dict[str, str], folder: str) -> None:
+    def __init__(self, project: Project, services: tuple[Service, ...], folder: str, taken: Taken, prefix: str) -> None:
         self.project = project
-        self.names = names
         self.folder = folder.rstrip("/") + "/"
+        apps = Names(project.name, taken.apps, LONGEST_APP)
+        self.names = {each.name: apps.of(each.name, f"{prefix}-{each.name}" if prefix else "") for each in services}
+        self.moved = called(services, self.names)
+        self.volume_names = Names(project.name, taken.volumes, LONGEST_APP)
+        self.secret_names = Names(project.name, taken.secrets, LONGEST_SECRET, "_")
+        self.prefix = prefix
         self.apps: dict[str, dict[str, object]] = {}
         self.volumes: dict[str, dict[str, object]] = {}
         self.secrets: dict[str, str] = {}
-        self.secret_files: dict[str, str] = {}
+        self.secret_files: dict[str, tuple[str, Position]] = {}
         self.withheld: dict[str, list[tuple[str, object, str]]] = {}
         self.rows: list[Row] = []
         self.service = project.services[0]
         self.app: dict[str, object] = {}
+        self.files: dict[str, str] = {}
 
     def table(self) -> tuple[Row, ...]:
         """Rows in the order of services, then of the file."""
         return tuple(sorted(self.rows, key=lambda row: (row.service, row.at, row.key)))
+
+    def begin(self, service: Service) -> None:
+        """From now on it is about `service`."""
+        self.service, self.app = service, {}
+        self.files = {}
+        for grant in service.secrets:
+            name = self.granted(grant.source)
+            for path in {grant.target or SECRETS + grant.source, SECRETS + grant.source}:
+                if path != SECRETS + name:
+                    self.files[path if path.startswith("/") else SECRETS + path] = SECRETS + name
+
+    def granted(self, source: str) -> str:
+        """The name of a secret of the project's."""
+        return self.secret_names.of(source, f"{self.prefix}_{source}" if self.prefix else "")
+
+    def meant(self, key: str, value: str) -> str:
+        """A value with the names that machines and files of secrets have here."""
+        for path, name in self.files.items():
+            value = value.replace(path, name) if value.endswith(path) or f"{path} " in value else value
+        return pointed(key, value, self.moved)
 
     def say(self, key: str, outcome: str, said: str = "", at: Position | None = None) -> None:
         """One row, at `at` or where the key stands."""

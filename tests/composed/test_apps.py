@@ -7,7 +7,8 @@ from infrakit.composed import Asked, read
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import lines, table
 from infrakit.composed.doors import door
-from infrakit.composed.words import REFUSED, WITHHELD
+from infrakit.composed.names import Taken
+from infrakit.composed.words import DROPPED, REFUSED, WITHHELD
 from tests.composed.test_against_compose import CASES, found_in
 
 PHOTOS = """
@@ -52,12 +53,15 @@ apps:
       DB_PASSWORD: "${secret.photo_server_db_password}"
       DB_URL: "${secret.photo_server_db_url}"
       LOG_LEVEL: debug
-    secrets:
+    user_secrets:
       - api
+      - photo_server_db_password
+      - photo_server_db_url
     mounts:
       - /srv/pictures:/data:ro
       - cache:/cache
     #  - /var/run/docker.sock:/var/run/docker.sock  # grants: whoever has Docker's socket is root on the host
+    internet: true
     needs:
       - database
     memory: "2g"
@@ -68,6 +72,7 @@ apps:
     writable: true
     mounts:
       - data:/var/lib/postgresql/data
+    memory: "512m"
     shm: "128m"
     health:
       - CMD
@@ -100,7 +105,7 @@ def test_an_app_with_its_database():
         "photo_server_db_password": "hunter-two-and-more",
         "photo_server_db_url": "postgres://photos:hunter-two-and-more@database/photos",
     }
-    assert found.secret_files == {"api": "/project/api.txt"}
+    assert {name: file for name, (file, _) in found.secret_files.items()} == {"api": "/project/api.txt"}
     assert "hunter" not in table(found) + lines(found)
 
 
@@ -139,7 +144,7 @@ def test_what_is_dangerous_stands_in_a_comment(keys):
     found = one(keys)
 
     assert [row.outcome for row in found.rows].count(WITHHELD) == 1
-    assert set(found.apps["a"]) <= {"image", "writable"}
+    assert set(found.apps["a"]) <= {"image", "writable", "internet", "memory"}
     assert "# grants: " in lines(found)
 
 
@@ -181,3 +186,101 @@ def test_apps_have_names_of_their_own():
     text = "services:\n  My_App: {image: a}\n  my.app: {image: b}\n  9: {image: c}\n"
 
     assert list(converted(of(text), "/project").apps) == ["my-app", "my-app-2", "app-9"]
+
+
+DISK = "/srv/disk:/five"
+
+
+def test_volumes_of_a_project_keep_what_is_in_them():
+    text = """
+services:
+  a: {image: e/a, volumes: ["my_data:/one", "my.data:/two", "own:/three", "there:/four", "disk:/five", "/six"]}
+volumes:
+  my_data:
+  my.data:
+  own: {name: precious}
+  there: {external: true}
+  disk: {driver_opts: {type: none, o: bind, device: /srv/disk}}
+"""
+    found = converted(of(text), "/project")
+
+    assert found.volumes == {
+        "my-data": {"external": "project_my_data"},
+        "my-data-2": {"external": "project_my.data"},
+        "own": {"external": "precious"},
+        "there": {"external": "there"},
+    }
+    assert found.apps["a"]["mounts"] == [
+        "my-data:/one",
+        "my-data-2:/two",
+        "own:/three",
+        "there:/four",
+        "/srv/disk:/five",
+    ]
+    assert found.apps["a"]["data"] == ["/six"]
+
+
+def test_names_that_others_have_are_told_apart_and_values_follow():
+    text = """
+services:
+  web_app:
+    image: e/web
+    command: [serve, --db, "tcp://db:5432", "--name=db"]
+    environment:
+      DB_HOST: db
+      DB_NAME: db
+      DB_URL: "postgres://u:correct-horse-battery@store/db"
+      CACHE: "cache-1:6379"
+      KEY_FILE: /run/secrets/the-key
+    volumes: ["data:/data"]
+    secrets: [the-key]
+    depends_on: [db]
+  db: {image: e/db, container_name: store, networks: {default: {aliases: [cache-1]}}}
+volumes: {data: }
+secrets: {the-key: {file: ./key}}
+"""
+    taken = Taken(frozenset(["db"]), frozenset(["data"]), frozenset(["the_key"]))
+    found = converted(of(text), "/project", taken)
+    web = found.apps["web-app"]
+
+    assert list(found.apps) == ["web-app", "project-db"]
+    assert web["needs"] == ["project-db"] and web["mounts"] == ["project-data:/data"]
+    assert web["command"] == ["serve", "--db", "tcp://project-db:5432", "--name=db"]
+    assert web["environment"] == {
+        "DB_HOST": "project-db",
+        "DB_NAME": "db",
+        "DB_URL": "${secret.web_app_db_url}",
+        "CACHE": "project-db:6379",
+        "KEY_FILE": "/run/secrets/project_the_key",
+    }
+    assert found.secrets == {"web_app_db_url": "postgres://u:correct-horse-battery@project-db/db"}
+    assert list(found.secret_files) == ["project_the_key"]
+
+
+def test_what_infrakit_is_instead_of_becomes_no_app():
+    found = converted(
+        of("services:\n  proxy: {image: docker.io/traefik:v3}\n  a: {image: e/a, depends_on: [proxy]}\n"), "/project"
+    )
+
+    assert list(found.apps) == ["a"] and "needs" not in found.apps["a"]
+    assert [row.outcome for row in found.rows if row.service == "proxy"] == [DROPPED]
+
+
+def test_a_secret_of_the_environment_is_kept():
+    text = "services:\n  a: {image: e/a, secrets: [k]}\nsecrets: {k: {environment: KEY}}\n"
+    found = read(Asked(environment={"KEY": "correct-horse"}), {"compose.yaml": text.encode()}.get).project
+
+    assert converted(found, "/project").secrets == {"k": "correct-horse"}
+
+
+@pytest.mark.parametrize(
+    "ports, expected",
+    [
+        ("['3000-3010:3000-3010/udp']", ["3000-3010/udp"]),
+        ("['127.0.0.1:53:53/udp', '127.0.0.1:54:54/udp']", ["127.0.0.1:53-54:53-54/udp"]),
+        ("['8000:53/udp', '22:22']", ["8000:53/udp", "22"]),
+        ("['[::1]:53:53/udp']", ["[::1]:53:53/udp"]),
+    ],
+)
+def test_ports_are_written_as_ranges(ports, expected):
+    assert one(f"    ports: {ports}\n").apps["a"]["ports"] == expected

@@ -1,0 +1,86 @@
+"""Names of services, volumes and secrets -> those they have here, each once; and values that speak of them.
+
+A value that leads to a service by a name it had there (its own, its container's, an alias) leads to its app here.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from infrakit.composed.model import Service
+
+LONGEST_APP = 31
+LONGEST_SECRET = 63
+HOSTED = re.compile(r"HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|BACKEND|DSN|NODE")
+"""In the name of a variable whose whole value is the name of a machine."""
+
+
+class Taken(NamedTuple):
+    """Names that are not free: of apps (and of whatever an app cannot be called), of volumes, of secrets."""
+
+    apps: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+
+
+class Names:
+    """Wanted -> free, by the project's name where somebody else has it, then by a number. The same thing keeps its
+    name."""
+
+    def __init__(self, project: str, taken: Iterable[str], longest: int, sign: str = "-") -> None:
+        self.project = project
+        self.longest = longest
+        self.sign = sign
+        self.found: dict[str, str] = {}
+        self._others = frozenset(taken)
+        self._taken = set(taken)
+
+    def of(self, thing: str, wanted: str = "") -> str:
+        """The name of `thing`, as much like `wanted` as can be."""
+        if thing not in self.found:
+            name = self._usual(wanted or thing)
+            if name in self._others:
+                name = self._usual(f"{self.project}{self.sign}{name}")
+            number, free = 2, name
+            while free in self._taken:
+                end = f"{self.sign}{number}"
+                number, free = number + 1, name[: self.longest - len(end)].rstrip(self.sign) + end
+            self._taken.add(free)
+            self.found[thing] = free
+        return self.found[thing]
+
+    def _usual(self, wanted: str) -> str:
+        """Small letters and digits, a letter first."""
+        name = re.sub(r"[^a-z0-9]+", self.sign, wanted.lower()).strip(self.sign)
+        name = name if name[:1].isalpha() else f"app{self.sign}{name}".rstrip(self.sign)
+        return name[: self.longest].rstrip(self.sign)
+
+
+def called(services: Iterable[Service], apps: Mapping[str, str]) -> dict[str, str]:
+    """What a service could be reached by, where its app is called otherwise -> the app's name."""
+    own: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for service in services:
+        if service.name in apps:
+            own[service.name] = apps[service.name]
+            aliases = [alias for network in service.networks for alias in network.aliases]
+            for name in filter(None, (service.container_name, *aliases)):
+                others.setdefault(name, apps[service.name])
+        for link in service.links:
+            name, _, alias = link.partition(":")
+            if alias and name in apps:
+                others.setdefault(alias, apps[name])
+    return {name: app for name, app in {**others, **own}.items() if name != app}
+
+
+def pointed(key: str, value: str, moved: Mapping[str, str]) -> str:
+    """`value` of a variable, or a word of a command (`key` ""), with the names that machines have here."""
+    if not moved or not value:
+        return value
+    if value in moved and HOSTED.search(key.upper()):
+        return moved[value]
+    names = "|".join(map(re.escape, sorted(moved, key=len, reverse=True)))
+    behind = (
+        rf"(?<=//)({names})(?=[:/?#,]|$)|(?<=@)({names})(?=[:/?#,]|$)|(?<![\w.@/-])({names})(?=:[0-9]{{1,5}}(?![\w.]))"
+    )
+    return re.sub(behind, lambda found: moved[found[0]], value)
