@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -27,18 +28,28 @@ def command(
 ) -> None:
     if os.path.lexists(file):
         raise UsageProblem(f"{file} is there already", "edit it, or name another with -f")
-    said = {"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}
-    answers = {key: said[key] or _ask(*question) for key, question in QUESTIONS.items()}
-    source = sample(answers, os.path.basename(file))
+    source = first({"domain": domain, "pattern": pattern, "tls": tls, "admin": admin}, file)
     with plain_errors("write"):
-        folder = os.path.dirname(file)
-        os.makedirs(os.path.join(folder, ".infrakit"), exist_ok=True)
-        replace(os.path.join(folder, SCHEMA), resources.schema_source("infrakit"))
+        schema = put_schema(file)
         replace(file, source)
     if as_json:
-        result_json({"file": file, "schema": os.path.join(folder, SCHEMA)})
+        result_json({"file": file, "schema": schema})
     else:
         result(f"wrote {file}: look it over, then infrakit compile")
+
+
+def first(said: Mapping[str, str | None], file: str) -> bytes:
+    """A commented file; what is not said is asked for."""
+    answers = {key: said[key] or _ask(*question) for key, question in QUESTIONS.items()}
+    return sample(answers, os.path.basename(file))
+
+
+def put_schema(file: str) -> str:
+    """The schema beside the file, for the editor; its path."""
+    path = os.path.join(os.path.dirname(file), SCHEMA)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    replace(path, resources.schema_source("infrakit"))
+    return path
 
 
 def _ask(what: str, default: str, about: str) -> str:

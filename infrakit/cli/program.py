@@ -10,6 +10,7 @@ from infrakit.errors import EXIT_CONFIGURATION, EXIT_OK
 
 VERBS = {
     "init": "Write a commented infrakit.yaml to start from.",
+    "import": "Turn Compose projects into apps of infrakit.yaml, and say what became of every key.",
     "validate": "Check infrakit.yaml and say everything that is wrong with it.",
     "compile": "Write what would run on each host, for review.",
     "lock": "Write down exactly which images the file stands for, or ask whether they have changed.",
@@ -31,6 +32,8 @@ VERBS = {
     "secrets": "Set the secrets that only you have, and list all of them.",
     "completion": "Print a completion script for bash, zsh or fish.",
 }
+MODULES = {"import": "importing"}
+"""Of verbs that no module can be called by."""
 
 
 class Verbs(click.Group):
@@ -42,7 +45,8 @@ class Verbs(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        found: click.Command = __import__(f"infrakit.cli.{name.replace('-', '_')}", fromlist=["command"]).command
+        module = MODULES.get(name, name.replace("-", "_"))
+        found: click.Command = __import__(f"infrakit.cli.{module}", fromlist=["command"]).command
         return found
 
     def resolve_command(

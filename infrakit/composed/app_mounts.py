@@ -120,6 +120,7 @@ def _volume(work: Work, mount: Mount, found: Resource | None) -> str:
         return ""
     name = work.volume_names.of(mount.source, f"{work.prefix}-{mount.source}" if work.prefix else "")
     work.volumes[name] = said
+    work.places[f"volumes.{name}"] = mount.at
     return name
 
 

@@ -32,6 +32,8 @@ def converted(project: Project, folder: str, taken: Taken | None = None, prefix:
         work.secret_files,
         {name: tuple(each) for name, each in work.withheld.items()},
         work.table(),
+        {name: service for service, name in work.names.items()},
+        work.places,
     )
 
 
@@ -75,6 +77,7 @@ def _convert(work: Work, service: Service) -> None:
         elif key not in said:
             work.say(key, REFUSED, WAYS.get(key, "there is no key for it"))
     work.apps[name] = work.app
+    work.places[f"apps.{name}"] = service.at
 
 
 def _rest(work: Work) -> None:

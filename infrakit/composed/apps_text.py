@@ -1,32 +1,49 @@
 """Converted -> the lines of infrakit.yaml, and its table as text. What is withheld stands in comments."""
 
+from collections.abc import Sequence
+
 from infrakit.composed.words import Converted
 from infrakit.emit.yaml_text import to_yaml
+
+LISTED = ("mounts", "devices", "groups")
+"""Keys with a list, of which single values may be withheld."""
 
 
 def lines(found: Converted) -> str:
     """`apps:` and `volumes:`, as they go into infrakit.yaml."""
-    written = ["apps:" if found.apps else "apps: {}"]
+    written = ["apps:", *app_lines(found)] if found.apps else ["apps: {}"]
+    written += ["volumes:", *volume_lines(found)] if found.volumes else []
+    return "\n".join(written) + "\n"
+
+
+def app_lines(found: Converted) -> list[str]:
+    """What stands below `apps:`."""
+    written: list[str] = []
     for name, app in found.apps.items():
         written.append(_indented({name: None}, "  ")[0].removesuffix(" null"))
         withheld = found.withheld.get(name, ())
         for key, value in app.items():
             written += _indented({key: value}, "    ")
             if isinstance(value, list):
-                written += [
-                    f"    #  - {_one(more)}  # grants: {meaning}" for other, more, meaning in withheld if other == key
-                ]
+                written += [f"    #  - {_one(more)}  # grants: {meaning}" for more, meaning in _of(withheld, key)]
         for key in dict.fromkeys(key for key, _, _ in withheld if key not in app):
-            several = [(value, meaning) for other, value, meaning in withheld if other == key]
-            if key == "mounts":
-                written.append("    # mounts:")
+            several = _of(withheld, key)
+            if key in LISTED:
+                written.append(f"    # {key}:")
                 written += [f"    #  - {_one(value)}  # grants: {meaning}" for value, meaning in several]
             else:
                 value, meaning = several[0]
-                written += [f"    # {key}: {_one(value)}  # grants: {meaning}"]
-    if found.volumes:
-        written += _indented({"volumes": found.volumes}, "")
-    return "\n".join(written) + "\n"
+                written.append(f"    # {key}: {_one(value)}  # grants: {meaning}")
+    return written
+
+
+def volume_lines(found: Converted) -> list[str]:
+    """What stands below `volumes:`."""
+    return _indented(dict(found.volumes), "  ") if found.volumes else []
+
+
+def _of(withheld: Sequence[tuple[str, object, str]], key: str) -> list[tuple[object, str]]:
+    return [(value, meaning) for other, value, meaning in withheld if other == key]
 
 
 def _indented(tree: object, indent: str) -> list[str]:
@@ -42,7 +59,7 @@ def _one(value: object) -> str:
 
 def table(found: Converted) -> str:
     """What became of each thing, one line each."""
-    rows = [(str(row.at), f"{row.service}.{row.key}", row.outcome, row.said) for row in found.rows]
+    rows = [(str(row.at), f"{row.service}.{row.key}".removeprefix("."), row.outcome, row.said) for row in found.rows]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return "".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() + "\n" for row in rows

@@ -11,17 +11,18 @@ from typing import NamedTuple
 from infrakit.composed.dotenv import variables
 from infrakit.composed.interpolate import interpolated
 from infrakit.composed.merge import merged
-from infrakit.composed.paths import absolute, within
+from infrakit.composed.paths import REMOTE, absolute, within
 from infrakit.composed.service import service
 from infrakit.composed.shapes import Place, check_names
 from infrakit.composed.toplevel import RESOURCES, includes, top
 from infrakit.composed.tree import MAXIMUM_DEPTH, Environment, Item, Reading, plain, size
 from infrakit.composed.yaml_text import parsed
-from infrakit.errors import Position
+from infrakit.errors import Position, UsageProblem
 
 COST_OF_A_FILE = 50
 """In values: a file that others include again and again is read each time."""
 ReadFile = Callable[[str], "bytes | None"]
+"""None: there is no such file. UsageProblem: it may not, or cannot, be read."""
 
 
 class Fragment(NamedTuple):
@@ -51,7 +52,15 @@ class Files:
         """The bytes of a file; None, and a problem where it is required, if there is none."""
         self.reading.count_file(asked_at)
         name = within(path, self.folder)
-        found = self.read_file(name)
+        if REMOTE.match(path):
+            hint = "fetch it, put it beside the file, and name that"
+            self.reading.refuse(asked_at, f"{path} is not on this machine", "compose-file", hint)
+            return None
+        try:
+            found = self.read_file(name)
+        except UsageProblem as error:
+            self.reading.refuse(asked_at, error.message, "compose-file", error.hint)
+            return None
         if found is None:
             if required:
                 hint = "import the folder that holds it too, or correct its path"

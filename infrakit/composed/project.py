@@ -21,11 +21,17 @@ from infrakit.composed.tree import Item, Reading, TooMuch
 from infrakit.errors import Position, Problem
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+USUAL = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+USUAL_OVERRIDES = (
+    *("compose.override.yml", "compose.override.yaml"),
+    *("docker-compose.override.yml", "docker-compose.override.yaml"),
+)
+"""The first of each that there is (compose-go, DefaultFileNames and DefaultOverrideFileNames)."""
 
 
 class Asked(NamedTuple):
     """What is read: Compose files in order of merging, relative to `folder` (absolute), which relative paths start
-    from where the first file stands in it.
+    from where the first file stands in it. Without one, those that Compose would find there.
 
     `environment` is stronger than the `env_files`. `name`: instead of the one in the files.
     """
@@ -69,10 +75,12 @@ class _Read:
 
     def project(self) -> Project | None:
         asked, folder = self.asked, self.asked.folder
-        if not asked.files:
-            self.reading.refuse(Position("", 1, 1), "no file to read", "compose-file", "name one")
+        names = asked.files or self._usual_files()
+        if not names:
+            hint = f"name the file, or call it one of {', '.join(USUAL[:2])}"
+            self.reading.refuse(Position(folder, 1, 1), "no Compose file is in this folder", "compose-file", hint)
             return None
-        paths = [absolute(path, folder, asked.home) for path in asked.files]
+        paths = [absolute(path, folder, asked.home) for path in names]
         base = posixpath.dirname(paths[0])
         beginning = Position(within(paths[0], folder), 1, 1)
         given = asked.env_files is not None
@@ -97,6 +105,21 @@ class _Read:
         active = {key: item for key, item in found.items() if _is_active(item, profiles)}
         check(tree, active, self.reading)
         return self._bound(name, tree, found, active)
+
+    def _usual_files(self) -> list[str]:
+        """Those that Compose takes where nobody names one: by COMPOSE_FILE, else by their names."""
+        folder, found = self.asked.folder, dict(self.asked.environment)
+        if "COMPOSE_FILE" not in found and self.asked.env_files is None:
+            # What is wrong with it is said when the project is read.
+            again = Files(folder, self.asked.home, self.files.read_file, Reading())
+            found = dict(again.environment([posixpath.join(folder, ".env")], found, Position(folder, 1, 1), False))
+        if found.get("COMPOSE_FILE"):
+            return [name for name in found["COMPOSE_FILE"].split(found.get("COMPOSE_PATH_SEPARATOR") or ":") if name]
+        listed = [next(filter(self._is_there, names), "") for names in (USUAL, USUAL_OVERRIDES)]
+        return [name for name in listed if name] if listed[0] else []
+
+    def _is_there(self, name: str) -> bool:
+        return self.files.read_file(name) is not None
 
     def _written_name(self, paths: Sequence[str], environment: Mapping[str, str], at: Position) -> str:
         """The name in the last file that has one: variables may ask for it in all of them."""

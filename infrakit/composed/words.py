@@ -7,6 +7,7 @@ from infrakit.composed.model import Mount, Port
 from infrakit.errors import Position
 
 TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED = "taken", "differently", "dropped", "withheld", "refused"
+OUTCOMES = (TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED)
 BASE = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "KILL", "NET_BIND_SERVICE"}
 DATA_FOLDERS = ("/srv/", "/mnt/", "/media/", "/data/", "/home/", "/opt/", "/export/", "/volume1/")
 PRIVATE = (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".config/gcloud", ".password-store", "..")
@@ -62,7 +63,8 @@ class Row(NamedTuple):
 
 class Converted(NamedTuple):
     """`withheld`: app -> (key, value, what it means), to be written as comments. `secret_files`: secret -> the file
-    that holds it, and where it was said."""
+    that holds it, and where it was said. `services`: app -> the service it was.
+    `places`: "apps.NAME" and "volumes.NAME" -> where that was declared."""
 
     apps: Mapping[str, Mapping[str, object]]
     volumes: Mapping[str, Mapping[str, object]]
@@ -70,6 +72,8 @@ class Converted(NamedTuple):
     secret_files: Mapping[str, tuple[str, Position]]
     withheld: Mapping[str, tuple[tuple[str, object, str], ...]]
     rows: tuple[Row, ...]
+    services: Mapping[str, str] = {}
+    places: Mapping[str, Position] = {}
 
 
 def image_name(image: str) -> str:

@@ -26,6 +26,7 @@ class Work:
         self.secret_files: dict[str, tuple[str, Position]] = {}
         self.withheld: dict[str, list[tuple[str, object, str]]] = {}
         self.rows: list[Row] = []
+        self.places: dict[str, Position] = {}
         self.service = project.services[0]
         self.app: dict[str, object] = {}
         self.files: dict[str, str] = {}

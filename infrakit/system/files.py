@@ -148,6 +148,19 @@ def replace(path: str, content: bytes, mode: int = 0o644, *, flushed: bool = Fal
         flush_names(folder)
 
 
+def replace_alike(path: str, content: bytes) -> None:
+    """Put `content` at `path`, through links, with the mode and owner of the file that is there; a new one is for who
+    called sudo."""
+    place = os.path.realpath(path)
+    owner, group, mode = int(os.environ.get("SUDO_UID") or -1), int(os.environ.get("SUDO_GID") or -1), 0o644
+    if os.path.lexists(place):
+        status = os.stat(place)
+        owner, group, mode = status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+    replace(place, content, mode, flushed=True)
+    if not os.geteuid():
+        os.chown(place, owner, group)
+
+
 def flush_names(folder: str) -> None:
     """Have what was made, renamed or removed in a folder on the disk."""
     descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,0 +1,152 @@
+"""Bytes of infrakit.yaml x new entries of `apps:` and `volumes:` -> its bytes with them, every byte of it kept.
+
+Lines are put in, and what comes out is read again: it must hold exactly what it held, and the entries. Where that
+cannot be had, nothing is given back but the reason.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from infrakit.config import Document, parse
+from infrakit.config.document import Node
+from infrakit.errors import ConfigurationInvalid, Position, Problem
+
+Tree = tuple[str, bool, object]
+INDENT = 2
+"""Spaces before the names in `Section.lines`."""
+
+
+class Section(NamedTuple):
+    """Lines below a key at the top: names with two spaces before them. `names`: each with where it comes from."""
+
+    key: str
+    lines: Sequence[str]
+    names: Mapping[str, Position]
+
+
+def extended(source: bytes, name: str, sections: Sequence[Section]) -> bytes:
+    """The file called `name` with these entries. ConfigurationInvalid where one of them is there already, or a section
+    is written in a way that nothing can be put into."""
+    document = parse(source, name)
+    problems = [problem for section in sections for problem in _refused(document, source, section)]
+    if problems:
+        raise ConfigurationInvalid(problems)
+    for section in sections:
+        if section.names:
+            source = _with(source, name, section)
+    return source
+
+
+def _refused(document: Document, source: bytes, section: Section) -> Iterator[Problem]:
+    if document.root.kind != "map":
+        yield Problem(document.at(document.root), "not a map of keys", "import-shape", "infrakit init writes one")
+        return
+    found = _entry(document.root, section.key)
+    if found is None or not section.names:
+        return
+    if found.kind == "map":
+        for key, _ in found.value:
+            if key.value in section.names:
+                what = f"{section.key}.{key.value} is there already"
+                hint = "delete or rename one of the two, or import with --prefix NAME"
+                yield Problem(document.at(key), what, "import-name", hint, related=section.names[key.value])
+    if not _takes_lines(found, source):
+        hint = f"write {section.key}: and below it each of its entries on lines of its own, without braces"
+        yield Problem(document.at(found), f"nothing can be put into {section.key}", "import-shape", hint)
+
+
+def _entry(root: Node, key: str) -> Node | None:
+    return next((value for name, value in root.value if name.value == key), None)
+
+
+def _takes_lines(found: Node, source: bytes) -> bool:
+    """Whether entries can follow: a map without braces, or nothing at all."""
+    if found.kind != "map":
+        return found.kind == "scalar" and found.plain and found.value == ""
+    lines = source.decode().removeprefix("\ufeff").split("\n")
+    return not lines[found.line - 1][found.column - 1 :].startswith("{")
+
+
+def _with(source: bytes, name: str, section: Section) -> bytes:
+    before = parse(source, name)
+    text = source.decode()
+    end = "\r\n" if "\r\n" in text else "\n"
+    *whole, rest = text.split("\n")
+    lines = [*(f"{line}\n" for line in whole), *([rest] if rest else [])]
+    for at, indent in _places(before, lines, section.key):
+        head = [] if indent else [f"{section.key}:"]
+        shift = " " * ((indent or INDENT) - INDENT) if (indent or INDENT) >= INDENT else ""
+        cut = max(0, INDENT - (indent or INDENT))
+        added = [line + end for line in (*head, *(shift + each[cut:] for each in section.lines))]
+        above = lines[:at]
+        if above and not above[-1].endswith("\n"):
+            above[-1] += end
+        result = "".join([*above, *added, *lines[at:]]).encode()
+        if _holds(result, name, before, section):
+            return result
+    what = f"nothing can be put into {section.key} without changing what the file holds"
+    hint = "infrakit import --dry-run prints the lines: put them in by hand"
+    raise ConfigurationInvalid([Problem(Position(name, 1, 1), what, "import-shape", hint)])
+
+
+def _places(document: Document, lines: Sequence[str], key: str) -> Iterator[tuple[int, int]]:
+    """(index of the line before which entries may be put, spaces before their names), the best first; no spaces where
+    the section is not there."""
+    found = _entry(document.root, key)
+    if found is None:
+        yield len(lines), 0
+        return
+    own = next(name for name, _ in document.root.value if name.value == key)
+    following = [name.line - 1 for name, _ in document.root.value if name.line > own.line]
+    last = min(following, default=len(lines))
+    if found.kind != "map":
+        yield own.line, INDENT
+        return
+    indent = found.column - 1
+    at = last
+    while at > own.line and _is_apart(lines[at - 1], indent):
+        at -= 1
+    yield at, indent
+    yield last, indent
+    yield found.line - 1, indent
+
+
+def _is_apart(line: str, indent: int) -> bool:
+    """Whether a line is empty, or a comment that belongs to no entry."""
+    bare = line.strip()
+    return not bare or bare.startswith("#") and len(line) - len(line.lstrip(" ")) < indent
+
+
+def _holds(result: bytes, name: str, before: Document, section: Section) -> bool:
+    """Whether the file holds what it held before, and the entries of the section, and nothing else."""
+    try:
+        after = parse(result, name)
+        wanted = parse("\n".join([f"{section.key}:", *section.lines, ""]).encode(), name)
+    except ConfigurationInvalid as error:
+        if any(problem.code in ("yaml-nodes", "file-too-large") for problem in error.problems):
+            raise
+        return False
+    old, new = _children(before.root), _children(after.root)
+    inside, added = new.pop(section.key, None), _children(wanted.root)[section.key]
+    kept = old.pop(section.key, None)
+    if inside is None or list(old.items()) != list(new.items()) or not isinstance(inside[2], tuple):
+        return False
+    whole = dict(inside[2])
+    names = dict(added[2]) if isinstance(added[2], tuple) else {}
+    others = {key: value for key, value in whole.items() if key not in names}
+    stayed = dict(kept[2]) if kept is not None and isinstance(kept[2], tuple) else {}
+    mine = [(key, value) for key, value in whole.items() if key in names]
+    return list(others.items()) == list(stayed.items()) and mine == list(names.items())
+
+
+def _children(root: Node) -> dict[str, Tree]:
+    return {key.value: _tree(value) for key, value in root.value} if root.kind == "map" else {}
+
+
+def _tree(node: Node) -> Tree:
+    """A value without its places: what two files have in common."""
+    if node.kind == "map":
+        return node.kind, False, tuple((key.value, _tree(value)) for key, value in node.value)
+    if node.kind == "list":
+        return node.kind, False, tuple(_tree(each) for each in node.value)
+    return node.kind, node.plain, node.value
