@@ -22,11 +22,10 @@ from infrakit.composed.addition import Section, extended
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import app_lines, volume_lines
 from infrakit.composed.fit import fitted
-from infrakit.composed.names import Taken
+from infrakit.composed.names import Taken, reserved
 from infrakit.composed.words import Converted
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
-from infrakit.resolve.checks.apps import FOLDERS, OWN_NAMES, RESERVED
 from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
 
 HELP = (
@@ -103,9 +102,7 @@ def _current(file: str) -> bytes:
 
 def _gathered(wanted: Wanted) -> Gathered:
     """Every project read and converted. ConfigurationInvalid with all that is wrong with all of them."""
-    catalog = load_catalog()
-    containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
-    taken = Taken(frozenset({*catalog.blueprints, *containers, *RESERVED, *FOLDERS, *OWN_NAMES}))
+    taken = Taken(reserved(load_catalog()))
     schema = resources.schema("infrakit")
     whole = Converted({}, {}, {}, {}, {}, ())
     values: dict[str, bytes] = {}

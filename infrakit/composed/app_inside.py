@@ -5,12 +5,12 @@ Values that are secrets go to `Work.secrets`; the line has their name.
 
 import re
 
-from infrakit.composed.doors import PROXY_VARIABLES, is_proxy_label
+from infrakit.composed.doors import PROXY, PROXY_VARIABLES, instead_of
 from infrakit.composed.model import Resource, Service, Variable
-from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN
+from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN, secret_in
 from infrakit.composed.work import SECRETS, Work
-from infrakit.policy.secrets import what_is_secret
 
+MOVED = "with the names that others have here"
 HIDDEN = "a secret stands in it: let the app read it from a file or its environment"
 
 
@@ -18,13 +18,13 @@ def words(work: Work, service: Service) -> None:
     """What runs in it and as whom, and its labels."""
     for key in ("command", "entrypoint"):
         found: tuple[str, ...] | None = getattr(service, key)
-        if found and any(what_is_secret(name, value) for name, value in _named(key, found)):
+        if found and any(secret_in(name, value) for name, value in _named(key, found)):
             work.say(key, REFUSED, HIDDEN)
         elif found:
             meant = [work.meant("", word) for word in found]
             work.set(key, meant, key)
             if tuple(meant) != found:
-                work.say(f"{key}.names", DIFFERENT, "names that apps and files of secrets have here")
+                work.say(f"{key}.names", DIFFERENT, MOVED)
     for key in ("working_dir", "init", "hostname"):
         if getattr(service, key):
             work.set(key, getattr(service, key), key)
@@ -50,9 +50,10 @@ def _labels(work: Work, service: Service) -> None:
     labels: dict[str, str] = {}
     for label in service.labels:
         value = label.value or ""
-        if is_proxy_label(label.name):
-            work.say(f"labels.{label.name}", DROPPED, "InfraKit's own proxy serves the app", label.at)
-        elif what_is_secret(label.name, value) or "${" in value:
+        why = instead_of(label.name)
+        if why:
+            work.say(f"labels.{label.name}", DROPPED, why, label.at)
+        elif secret_in(label.name, value) or "${" in value:
             work.say(f"labels.{label.name}", REFUSED, "a secret, or a ${, stands in it", label.at)
         else:
             labels[label.name] = value
@@ -79,18 +80,17 @@ def _variable(work: Work, service: Service, each: Variable, values: dict[str, st
     """The name of the secret that its value is; "" for anything else."""
     key = f"environment.{each.name}"
     if each.name in PROXY_VARIABLES:
-        work.say(key, DROPPED, "InfraKit's own proxy serves the app", each.at)
+        work.say(key, DROPPED, PROXY, each.at)
     elif each.value is None:
         work.say(key, REFUSED, "it has no value here: write it into .env", each.at)
     else:
         value = work.meant(each.name, each.value)
-        moved = "" if value == each.value else "names that apps and files of secrets have here"
-        if what_is_secret(each.name, value):
-            wanted = f"{work.names[service.name]}_{each.name}"
-            name = work.secret_names.of(f"{service.name}\n{each.name}", wanted)
+        moved = "" if value == each.value else MOVED
+        if secret_in(each.name, value):
+            name = work.secret_names.of(f"{each.name}\n{value}", _secret_name(work.names[service.name], each.name))
             work.secrets[name] = value
             values[each.name] = "${secret." + name + "}"
-            work.say(key, DIFFERENT, f"the secret {name}" + (f", with {moved}" if moved else ""), each.at)
+            work.say(key, DIFFERENT, f"the secret {name}" + (f", {moved}" if moved else ""), each.at)
             return name
         if "${" in value:
             work.say(key, REFUSED, "a value with ${ in it means something else here", each.at)
@@ -98,6 +98,12 @@ def _variable(work: Work, service: Service, each: Variable, values: dict[str, st
             values[each.name] = value
             work.say(key, DIFFERENT if moved else TAKEN, moved, each.at)
     return ""
+
+
+def _secret_name(app: str, variable: str) -> str:
+    """minio, MINIO_ROOT_PASSWORD -> minio_root_password; the same variable with the same value is one secret."""
+    start = app.replace("-", "_")
+    return variable if variable.lower().startswith(f"{start}_") else f"{start}_{variable}"
 
 
 def _granted(work: Work, service: Service) -> list[str]:

@@ -4,9 +4,8 @@ import re
 
 from infrakit.composed.model import Health, Service
 from infrakit.composed.scalars import written
-from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, size
+from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, secret_in, size
 from infrakit.composed.work import Work
-from infrakit.policy.secrets import what_is_secret
 
 STRONG_DEVICE = re.compile(
     r"/dev/(mem|kmem|port|sd[a-z]|hd[a-z]|vd[a-z]|xvd|nvme|mapper|dm-|md|disk|root|block)|/dev/+$"
@@ -111,7 +110,7 @@ def health(work: Work, service: Service) -> None:
     test = [work.meant("", word) for word in health.test]
     if health.disabled or health.test[:1] == ("NONE",):
         work.set("health", "none", "healthcheck")
-    elif any(what_is_secret("test", word) for word in health.test):
+    elif any(secret_in("test", word) for word in health.test):
         work.say("healthcheck", REFUSED, "a secret stands in it: let it read a file")
     elif health.test:
         work.set("health", test, "healthcheck")

@@ -90,6 +90,8 @@ def _bind(work: Work, key: str, mount: Mount, source: str, line: str, mounts: li
     elif source.endswith((".sock", "/docker.sock.raw")):
         said = "whoever has Docker's socket is root on the host" if "docker" in source else "a socket of the host's"
         work.withhold(key, "mounts", line, said, mount.at)
+    elif any(f"/{each}/" in f"{source}/" for each in PRIVATE):
+        work.withhold(key, "mounts", line, "keys by which a person is believed elsewhere", mount.at)
     elif _is_data(source, work.folder):
         mounts.append(line)
         work.say(key, DIFFERENT, f"mounts: {line}", mount.at)
@@ -101,9 +103,7 @@ def _is_data(source: str, folder: str) -> bool:
     """Whether a path of the host is for data, or the project's own. `folder` ends in /."""
     own = [folder] if folder.count("/") > 2 else []
     path = source.rstrip("/") + "/"
-    if path in DATA_FOLDERS or any(f"/{each}/" in path for each in PRIVATE):
-        return False
-    return path.startswith((*own, *DATA_FOLDERS))
+    return path not in DATA_FOLDERS and path.startswith((*own, *DATA_FOLDERS))
 
 
 def _bound_folder(found: Resource | None) -> str:

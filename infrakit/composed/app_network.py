@@ -2,7 +2,7 @@
 
 import re
 
-from infrakit.composed.doors import SERVED, Door, door, served
+from infrakit.composed.doors import SERVED, Door, door, served, told_by
 from infrakit.composed.model import Port, Service
 from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, image_name, written_ports
 from infrakit.composed.work import Work
@@ -36,7 +36,8 @@ def doors(work: Work, service: Service) -> None:
             work.say(key, TAKEN, "past Caddy and sign-in", port.at)
     if ports:
         work.app["ports"] = written_ports(ports)
-    inside = [port for port in within if found is None or port != found.port]
+    opened = {port.target for port in ports}
+    inside = [port for port in within if port not in opened and (found is None or port != found.port)]
     if inside and found is None:
         work.app["serves"] = inside
         if service.expose:
@@ -53,7 +54,7 @@ def _door(work: Work, service: Service, found: Door) -> None:
         work.app["subdomain"] = label
     said = f"port {found.port}, behind sign-in" + (f", at {label} below your domain" if label else "")
     said += "" if label or not dot else f"; not at {found.hostname}: its door has the app's name"
-    work.say("ports" if service.ports else "labels", DIFFERENT, said, found.at)
+    work.say(told_by(service), DIFFERENT, said, found.at)
 
 
 def network(work: Work, service: Service) -> None:

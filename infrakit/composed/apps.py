@@ -13,11 +13,23 @@ from infrakit.composed.names import Taken
 from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, INSTEAD, REFUSED, WAYS, Converted, Row, image_name
 from infrakit.composed.work import Work
 
+ONCE = "it runs once and ends, and no app does: run it by hand before those that wait for it"
+
 
 def converted(project: Project, folder: str, taken: Taken | None = None, prefix: str = "") -> Converted:
     """What infrakit.yaml says of the active services of `project`, whose files are in `folder`. `prefix`: before the
     name of each app, volume and secret."""
-    services = tuple(each for each in project.services if each.active and each.image and not _is_instead(each))
+    once = {
+        each.service
+        for service in project.services
+        for each in service.depends_on
+        if service.active and each.condition == "service_completed_successfully"
+    }
+    services = tuple(
+        each
+        for each in project.services
+        if each.active and each.image and not _is_instead(each) and each.name not in once
+    )
     work = Work(project, services, folder, taken or Taken(), prefix)
     for service in project.services:
         if service in services:
@@ -48,6 +60,8 @@ def _leave(work: Work, service: Service) -> None:
         work.say("profiles", DROPPED, f"nobody asked for {', '.join(service.profiles)}")
     elif _is_instead(service):
         work.say("image", DROPPED, INSTEAD[image_name(service.image)])
+    elif service.image:
+        work.say("image", REFUSED, ONCE)
     elif "provider" in service.places:
         work.say("provider", REFUSED, "no container: an app is one")
     else:

@@ -15,12 +15,24 @@ TRAEFIK_PORT = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server
 TRAEFIK_RULE = re.compile(r"traefik\.http\.routers\.[^.]+\.rule")
 HOST = re.compile(r"Host\(\s*[`\"']([^`\"']+)")
 UPSTREAM = re.compile(r"\{\{\s*upstreams(?:\s+(?:https?\s+)?([0-9]{1,5}))?\s*\}\}")
-PROXY_LABELS = ("traefik.", "caddy", "com.docker.compose.", "com.centurylinklabs.watchtower.")
-"""What labels begin with that are said to a program that InfraKit takes the place of."""
+PROXY = "InfraKit's own Caddy serves the app"
+INSTEAD_LABELS = {
+    "traefik.": PROXY,
+    "caddy": PROXY,
+    "com.docker.compose.": "Compose says it by itself",
+    "com.centurylinklabs.watchtower.": "update: never or automatic says whether it is kept up to date",
+}
+"""What labels begin with that speak to a program that InfraKit is instead of."""
 PROXY_VARIABLES = {"VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PATH", "LETSENCRYPT_HOST", "LETSENCRYPT_EMAIL"}
 WEB = (80, 8080, 3000, 8000, 5000, 8081, 8008, 8888, 9000, 8096, 8123, 2283, 5230, 5678, 8065, 9090, 51821, 3001, 8989)
 """Ports of the container that a browser is meant for, the likeliest first."""
 WITHIN = {22: "ssh", 25: "mail", 53: "dns", 5432: "PostgreSQL", 3306: "MariaDB", 6379: "Redis", 27017: "MongoDB"}
+NOT_WEB = {
+    *(20, 21, 22, 23, 25, 53, 67, 69, 88, 110, 123, 135, 139, 143, 161, 389, 445, 465, 514, 554, 587, 636, 853, 873),
+    *(993, 995, 1194, 1883, 1935, 2049, 2222, 2456, 3389, 3478, 3493, 4190, 5060, 5222, 5269, 5349, 5900, 6667, 6697),
+    *(6881, 8554, 8555, 8883, 9418, 19132, 22000, 22067, 25565, 25575, 27015, 34197, 51820, 64738),
+}  # fmt: skip
+"""Ports that no browser speaks to: mail, files, names, voice, games, cameras, tunnels. They stay open past Caddy."""
 SERVED = {
     "postgres": 5432,
     "postgis": 5432,
@@ -45,9 +57,16 @@ class Door(NamedTuple):
     at: Position
 
 
-def is_proxy_label(name: str) -> bool:
-    """Whether a label is for a reverse proxy, or for another program that InfraKit is instead of."""
-    return name.startswith(PROXY_LABELS)
+def instead_of(label: str) -> str:
+    """Why a label says nothing here; "" where it is somebody else's."""
+    return next((why for start, why in INSTEAD_LABELS.items() if label.startswith(start)), "")
+
+
+def told_by(service: Service) -> str:
+    """The key that says most of a service's door."""
+    if service.ports:
+        return "ports"
+    return "labels" if any(instead_of(label.name) == PROXY for label in service.labels) else "environment"
 
 
 def door(service: Service) -> Door | None:
@@ -72,7 +91,7 @@ def door(service: Service) -> Door | None:
             port, at = int(variable.value or ""), variable.at
     listed = {each.target: each.at for each in service.ports if each.protocol == "tcp"}
     exposed = [int(each) for each in service.expose if each.isdigit()]
-    likely = [each for each in (*WEB, *listed) if each in listed and each not in WITHIN and each != 443]
+    likely = [each for each in (*WEB, *listed) if each in listed and each not in {443, *WITHIN, *NOT_WEB}]
     if not port and likely:
         port, at = likely[0], at if hostname else listed[likely[0]]
     if not port and hostname:
@@ -85,4 +104,4 @@ def served(service: Service) -> list[int]:
     found = [int(each) for each in service.expose if each.isdigit()]
     found += [each.target for each in service.ports if each.target in WITHIN and each.target not in found]
     known = SERVED.get(image_name(service.image))
-    return found if found or known is None else [known]
+    return found if found or known is None or service.entrypoint else [known]

@@ -21,7 +21,7 @@ MOST_ROUNDS = 8
 
 def fitted(found: Converted, schema: Mapping[str, Any]) -> Converted:
     """`found` without what the schema refuses."""
-    found = _sayable(found)
+    found = _sayable(_known(found, schema))
     for _ in range(MOST_ROUNDS):
         text = lines(found)
         if len(text) > MAXIMUM_BYTES // 2:
@@ -35,6 +35,17 @@ def fitted(found: Converted, schema: Mapping[str, Any]) -> Converted:
             found = _without(found, path, next((reasons[place] for place in places if place in reasons), ""))
         if not faults:
             break
+    return found
+
+
+def _known(found: Converted, schema: Mapping[str, Any]) -> Converted:
+    """Without keys that there are not, which a checker may take for another one, mistyped."""
+    keys = schema["properties"]
+    known = keys["apps"]["additionalProperties"]["properties"]
+    wrong: list[Path] = [("apps", name, key) for name, app in found.apps.items() for key in app if key not in known]
+    wrong += [("volumes", name) for name in found.volumes if "volumes" not in keys]
+    for path in wrong:
+        found = _without(found, path, "there is no key for it")
     return found
 
 
@@ -65,9 +76,6 @@ def _unsayable(value: object) -> list[Path]:
 
 def _without(found: Converted, path: Path, reason: str) -> Converted:
     """Without the entry at `path`, and with a row that says so."""
-    if path == ("volumes",):
-        for volume in found.volumes:
-            found = _without(found, (*path, volume), reason)
     if len(path) < 2 or path[0] not in ("apps", "volumes"):
         return found
     section, name, *steps = path

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
+from infrakit.resolve.checks.apps import FOLDERS, OWN_NAMES, RESERVED
 
 LONGEST_APP = 31
 LONGEST_SECRET = 63
@@ -21,6 +23,12 @@ class Taken(NamedTuple):
     apps: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+
+
+def reserved(catalog: Catalog) -> frozenset[str]:
+    """What no app can be called: the catalogue has it, or who else speaks of apps by name."""
+    containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
+    return frozenset({*catalog.blueprints, *containers, *RESERVED, *FOLDERS, *OWN_NAMES})
 
 
 class Names:

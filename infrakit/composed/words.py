@@ -1,12 +1,15 @@
 """Compose's words and values in those of infrakit.yaml, and the words for what became of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from infrakit.composed.model import Mount, Port
 from infrakit.errors import Position
+from infrakit.policy.secrets import what_is_secret
 
 TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED = "taken", "differently", "dropped", "withheld", "refused"
+HASHED = re.compile(r"[$](?:2[abxy]?|argon2\w*|[156y]|scrypt|pbkdf2[\w-]*)[$]|[{]S?SHA")
 OUTCOMES = (TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED)
 BASE = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "KILL", "NET_BIND_SERVICE"}
 DATA_FOLDERS = ("/srv/", "/mnt/", "/media/", "/data/", "/home/", "/opt/", "/export/", "/volume1/")
@@ -74,6 +77,11 @@ class Converted(NamedTuple):
     rows: tuple[Row, ...]
     services: Mapping[str, str] = {}
     places: Mapping[str, Position] = {}
+
+
+def secret_in(name: str, value: str) -> str:
+    """What is secret in a value, in words; "" where nothing is. A password's hash is one, too: others guess by it."""
+    return what_is_secret(name, value) or ("the hash of a password" if HASHED.search(value) else "")
 
 
 def image_name(image: str) -> str:

@@ -118,7 +118,7 @@ def test_every_key_has_its_row_and_the_lines_are_yaml(folder):
     said = {(row.service, row.key.partition(".")[0]) for row in found.rows}
     alike = {"volumes": {"tmpfs"}, "links": {"depends_on"}, "expose": {"ports"}}
     for service in project.services:
-        for key in service.places if service.active and service.image else ():
+        for key in service.places if service.name in found.services.values() else ():
             assert {(service.name, name) for name in {key, *alike.get(key, ())}} & said, (service.name, key)
     tree = yaml.safe_load(lines(found))
     assert tree["apps"] == {name: dict(app) for name, app in found.apps.items()}
