@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.fuzz.files import generated
 
 ROOT = Path(__file__).parents[2]
-FILES = int(os.environ.get("INFRAKIT_FILES", "4000"))
+FILES = int(os.environ.get("INFRAKIT_FILES", "1000"))
 WORKERS = 2
 IN_ZIPAPP = 24
 
