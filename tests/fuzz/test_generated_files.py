@@ -1,6 +1,6 @@
 """Generated files: each compiles or is refused with places. None ends in a traceback, a hang, or without memory.
 
-INFRAKIT_FILES=10000 for as many; the first 4,000 else.
+INFRAKIT_FILES=10000 for as many; the first 1,000 else.
 """
 
 import json
