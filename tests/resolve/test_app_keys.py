@@ -184,6 +184,20 @@ def test_how_it_is_asked_whether_it_is_well(tmp_path, health, check, condition):
     assert services["blog"]["depends_on"]["wiki"]["condition"] == f"service_{condition}"
 
 
+@needs_compose
+def test_who_does_its_work_once_is_waited_for(tmp_path):
+    text = "  prepare: {image: 'x/y:1', once: true}\n  wiki: {image: 'x/z:1', port: 80, needs: [prepare]}\n"
+    deployment = host(text)
+    services = project(write(tmp_path, emit.emit(deployment), deployment))["services"]
+    assert services["prepare"]["restart"] == "no" and "healthcheck" not in services["prepare"]
+    assert services["wiki"]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        host(text.replace("needs: [prepare]", "needs: []"))
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.position.line, problem.position.column) == ("one-shot-alone", 7, 35)
+    assert problem.hint == "add needs: [prepare] to an app that waits for its end"
+
+
 def test_two_claims_on_a_port_of_a_range_are_told_where_they_stand():
     text = "  a: {image: 'x/y:1', ports: [80/udp, 3000-3005:3000-3005]}\n  b: {image: 'x/z:1', ports: ['3003:1']}\n"
     with pytest.raises(ConfigurationInvalid) as refused:

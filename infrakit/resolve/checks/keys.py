@@ -87,6 +87,13 @@ def _health(app: AppConfig) -> Iterator[Wrong]:
         yield ("health",), "health: CMD-SHELL takes one line", "health", "write it as one text, or write CMD"
 
 
+def _once(app: AppConfig) -> Iterator[Wrong]:
+    said = (("port", app.port), ("ports", app.ports), ("health", app.health), ("update", app.update == "automatic"))
+    for key, value in said if app.once else ():
+        if value:
+            yield (key,), f"{key}: it has ended when somebody could ask it", "once", f"remove {key}, or once"
+
+
 def _sizes(app: AppConfig) -> Iterator[Wrong]:
     for key, size in (("tmp", app.tmp_bytes), ("shm", app.shm_bytes)):
         if not size:
@@ -132,6 +139,7 @@ CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _devices,
     _ports,
     _health,
+    _once,
     _sizes,
     _name_servers,
     _sysctls,
