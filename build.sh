@@ -56,7 +56,7 @@ prepare() {
 
 check() {
 	prepare
-	.build/tests/bin/python -m pytest -n "${WORKERS:-3}" --dist loadgroup --no-loadscope-reorder "$@"
+	.build/tests/bin/python -m pytest -n "${WORKERS:-5}" --dist loadgroup --no-loadscope-reorder "$@"
 }
 
 case "${1:-build}" in

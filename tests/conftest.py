@@ -68,9 +68,9 @@ def _host(item) -> str:
 
 
 def _rank(item) -> tuple[int, bool]:
-    """Slow tests without a test bed come before most of those with one: one worker is enough to make the bed."""
-    slow = {"fuzz", "system", "zipapp"} & set(item.path.parts)
-    kind = (0 if _host(item).endswith("bookworm") else 2) if "e2e" in item.path.parts else 1 if slow else 3
+    """Hosts mostly wait, for each other's downloads, too: they begin first, and beside them what computes for long."""
+    slow = {"fuzz", "runtime", "system", "zipapp"} & set(item.path.parts)
+    kind = (0 if _host(item) else 1) if "e2e" in item.path.parts else 2 if slow else 3
     return kind, item.get_closest_marker("last") is not None
 
 

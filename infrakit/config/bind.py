@@ -158,6 +158,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         shm_bytes=size_bytes(values.get("shm", "")),
         cpus=values.get("cpus", ""),
         pids=values.get("pids", APP_PIDS),
+        once=values.get("once", False),
         stop_grace_s=seconds(values.get("stop_grace", "10s")),
         labels=_pairs(values.get("labels", {})),
         update=values.get("update", "never"),

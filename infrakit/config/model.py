@@ -145,6 +145,7 @@ class AppConfig(NamedTuple):
     shm_bytes: int
     cpus: str
     pids: int
+    once: bool
     stop_grace_s: int
     labels: tuple[tuple[str, str], ...]
     update: str

@@ -21,7 +21,8 @@ from infrakit.model import (
     Route,
     SocketProxy,
 )
-from infrakit.policy.grants import is_red, pieces
+from infrakit.policy.grants import path_of, pieces
+from infrakit.policy.red import is_red
 
 MEBIBYTE = 1 << 20
 EVERYBODY = "everybody, without sign-in"
@@ -238,7 +239,7 @@ def _mount(mount: Mount) -> Word:
     # A socket mounted read-only can be written to all the same, so nothing is promised for it.
     suffix = ", read only" if mount.read_only and not _is_docker(mount) else ""
     kind = "host path" if mount.kind == "host" else mount.kind
-    return _power(f"{kind} {mount.source} at {mount.path}{suffix}", mount.kind == "host", "host_path", mount.source)
+    return _power(f"{kind} {mount.source} at {mount.path}{suffix}", mount.kind == "host", "host_path", path_of(mount))
 
 
 def _power(text: str, is_one: bool, capability: str, detail: str) -> Word:

@@ -62,6 +62,8 @@ class Facts(NamedTuple):
     published: tuple[Published, ...]
     routes: tuple[Route, ...]
     addresses: tuple[str, ...]
+    ipv6_addresses: tuple[str, ...] | None
+    """None: nobody looked."""
     ipv4_default: bool
     ipv6_default: bool
     nameservers: tuple[str, ...]

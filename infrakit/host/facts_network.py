@@ -4,6 +4,7 @@ front."""
 import json
 import re
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
 from infrakit.host.facts_system import active_units, assignments
@@ -57,7 +58,10 @@ def network(recording: Recording) -> dict[str, Any]:
         "listeners": listeners,
         "published": tuple(sorted(set(_published(recording)))),
         "routes": tuple(sorted(set(_routes(recording)))),
-        "addresses": tuple(sorted(set(_addresses(recording)))),
+        "addresses": tuple(sorted(set(_addresses(recording, "-4")))),
+        "ipv6_addresses": tuple(sorted(map(_canonical, set(_addresses(recording, "-6")))))
+        if _has_asked_ipv6(recording)
+        else None,
         "ipv4_default": any(
             route.get("dst") == "default"
             for route in _json(recording, "ip", "-j", "-4", "route", "show", "table", "all")
@@ -127,8 +131,20 @@ def _routes(recording: Recording) -> Iterator[Route]:
             yield Route(subnet, device, owners.get(device, "host"), "gateway" not in route)
 
 
-def _addresses(recording: Recording) -> Iterator[str]:
-    for link in _json(recording, "ip", "-j", "-4", "addr"):
+def _has_asked_ipv6(recording: Recording) -> bool:
+    return recording.commands.get("ip -j -6 addr", (1, ""))[0] == 0
+
+
+def _canonical(address: str) -> str:
+    """As the compiler writes it; a text that is no address stays as it is."""
+    try:
+        return str(IPv6Address(address))
+    except ValueError:
+        return address
+
+
+def _addresses(recording: Recording, family: str) -> Iterator[str]:
+    for link in _json(recording, "ip", "-j", family, "addr"):
         found = link.get("addr_info")
         yield from (
             str(address["local"]) for address in found or () if isinstance(address, dict) and "local" in address

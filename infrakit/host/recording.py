@@ -104,6 +104,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("ps", "-e", "-o", "pid=,unit="),
     ("ip", "-j", "-4", "route", "show", "table", "all"),
     ("ip", "-j", "-4", "addr"),
+    ("ip", "-j", "-6", "addr"),
     ("ip", "-j", "-6", "route"),
     ("df", "-B1", "-P"),
     ("df", "-i", "-P"),

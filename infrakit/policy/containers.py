@@ -53,9 +53,11 @@ def adopted(deployment: Deployment) -> list[Broken]:
             origin_of(container, "one_shot"),
             f"nothing waits for the one-shot {container.name}",
             "one-shot-alone",
-            f"add needs: {{{container.name}: completed}} to a container that stays",
+            f"add needs: [{service.name}] to an app that waits for its end"
+            if service.kind == "app"
+            else f"add needs: {{{container.name}: completed}} to a container that stays",
         )
-        for _, container in containers(deployment)
+        for service, container in containers(deployment)
         if container.one_shot and container.name not in awaited
     ]
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Service
+from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Mount, Service
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
+from infrakit.policy.red import READ_ONLY, is_red
 
 CAPABILITIES = {
     "cap_add": "Linux capabilities beyond none",
@@ -35,24 +36,6 @@ CAPABILITIES = {
     "writable_root": "a root file system that it can write to",
 }
 STEERING = ("com.centurylinklabs.watchtower", "caddy", "io.infrakit", "com.docker.compose")
-
-ROOT_CAPABILITIES = (
-    *("ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "MAC_OVERRIDE", "SYS_ADMIN", "SYS_BOOT", "SYS_MODULE"),
-    *("SYS_PTRACE", "SYS_RAWIO", "SYS_TIME"),
-)
-"""Those that reach out of a container (capabilities(7)); others change what is the container's own."""
-SENSITIVE = (
-    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr"),
-    *("/var/lib/containerd", "/var/lib/docker", "/var/lib/infrakit", "/var/run", "/var/spool/cron"),
-)
-BELOW = tuple(f"{path}/" for path in SENSITIVE)
-"""What makes root of who may read or write it, itself or below."""
-HARMLESS = ("/etc/localtime", "/etc/timezone", "/etc/machine-id", "/etc/ssl/certs", "/usr/share/zoneinfo", "/run/udev")
-PERIPHERAL = (
-    r"/dev/(dri|snd|serial|input|bus/usb|usb|dvb|v4l|net/tun|fuse|kvm|vchiq|vcio|cec\d+|gpiomem\d*|gpiochip\d+|i2c-\d+|"
-    r"spidev[\d.]+|video\d+|media\d+|hidraw\d+|rtc\d*|apex_\d+|nvidia\w*|tty(USB|ACM|AMA|S|THS)\d+)(/.*)?"
-)
-"""Devices that lead to no memory and no disk of the host."""
 
 ORDINARY = ("cap_add", "labels", "ports")
 """What doors and databases of the catalogue have, and what is no power over the host."""
@@ -110,17 +93,9 @@ def written(service: Service, dialled: Set[str], decided_by: str) -> Iterator[Gr
             yield Grant(service.name, container.name, capability, detail, origin, red, True)
 
 
-def is_red(capability: str, detail: str) -> bool:
-    """Whether it amounts to root on the host or leads around sign-in; else it weakens a promise."""
-    if capability == "cap_add":
-        return detail in ROOT_CAPABILITIES
-    if capability == "host_path":
-        path = detail.rstrip("/") or "/"
-        above = any(f"{sensitive}/".startswith(f"{path}/") for sensitive in SENSITIVE)
-        return path == "/" or (path not in HARMLESS and (above or path.startswith(BELOW)))
-    if capability == "devices":
-        return not re.fullmatch(PERIPHERAL, detail.removeprefix("devices: ").partition(":")[0])
-    return capability not in ("labels", "sysctls", "ports", "extra_hosts")
+def path_of(mount: Mount) -> str:
+    """The detail of a path of the host."""
+    return mount.source + (READ_ONLY if mount.read_only else "")
 
 
 def pieces(value: Any) -> list[str]:
@@ -143,7 +118,7 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
         yield from ((name, f"{name}: {item}", f"privileges.{name}") for item in pieces(value))
     for mount in container.mounts:
         if mount.kind == "host":
-            yield "host_path", mount.source, "host_paths"
+            yield "host_path", path_of(mount), "host_paths"
     for port in container.ports:
         yield "ports", f"port {port.port}", "ports"
     for key, _ in container.labels:

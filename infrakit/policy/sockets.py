@@ -2,6 +2,7 @@
 
 from infrakit.model import Deployment
 from infrakit.policy.broken import Broken, containers, origin_of
+from infrakit.policy.red import parts_of
 
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/var/run", "/run", "/")
 
@@ -25,9 +26,6 @@ def socket_kept(deployment: Deployment) -> list[Broken]:
 
 def _reaches_socket(path: str) -> bool:
     clean: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            clean = clean[:-1]
-        elif part not in ("", "."):
-            clean.append(part)
+    for part in parts_of(path):
+        clean = clean[:-1] if part == ".." else [*clean, part]
     return "/" + "/".join(clean) in SOCKETS

@@ -35,6 +35,7 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "tmpfs": [_tmp(app)],
         "ports": [tree for item in app.ports for tree in _ports(item)],
         "pids": app.pids,
+        "one_shot": app.once,
         "stop_grace_period_s": app.stop_grace_s,
         "labels": dict(app.labels),
         "update": app.update,
@@ -119,7 +120,7 @@ def unfolded(ends: tuple[int, int]) -> range:
 
 def _health(app: AppConfig) -> dict[str, Any]:
     """How Docker asks whether it is well; nothing where the image says that itself."""
-    if app.health == "image":
+    if app.once or app.health == "image":
         return {}
     if app.health == "none":
         return {"health": {"test": list(NO_CHECK)}}

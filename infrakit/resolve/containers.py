@@ -33,6 +33,7 @@ KEYS_OF_APPS = {
     "writable_root": "writable",
     "shm_size": "shm",
     "tmpfs": "tmp",
+    "one_shot": "once",
     "stop_grace_period_s": "stop_grace",
     **{f"privileges.{key}": key for key in PRIVILEGES},
     **{f"settings.{key}": key for key in SETTINGS},

@@ -52,14 +52,11 @@ def plan_uninstall(
     changes, left = [], []
     for number, (record, name, action) in reversed(list(enumerate(zip(records, names, actions)))):
         path = str(getattr(action, "path", ""))
-        if (
-            keep_docker
-            and name.startswith("docker ")
-            or keep_data
-            and (type(action) is RemoveTree or (path + "/").startswith(OWN_FOLDER + "/"))
-        ):
+        own = f"{path}/".startswith(f"{OWN_FOLDER}/")
+        if keep_docker and name.startswith("docker ") or keep_data and (type(action) is RemoveTree or own):
             left.append(record)
-        elif path != OWN_FOLDER and not (engine_goes and name.startswith("image ")):
+        # The folder goes whole, below: nothing is put back into it first.
+        elif not own and not (engine_goes and name.startswith("image ")):
             changes.append(Step(f"change {number}", action.text(), (), (action,)))
     return Plan(
         f"take InfraKit off this machine{'' if keep_data else ', with all data'}",

@@ -160,3 +160,16 @@ class Fresh:
         """Name -> when it was started."""
         listed = self.host.run("docker ps -aq | xargs docker inspect").out
         return {item["Name"].lstrip("/"): item["State"]["StartedAt"] for item in json.loads(listed)}
+
+
+def small(host: Host, pyz, suite: str, mirror: str) -> Fresh:
+    """A host with a small stack to install, whose images come through `mirror`."""
+    return Fresh(host, pyz, suite, SMALL.replace("{mirror}", mirror))
+
+
+def refused(done, *words: str, code: int = 3) -> None:
+    """One clear error, with what to do, and no traceback."""
+    said = done.err
+    assert done.code == code and "Traceback" not in said, said
+    assert all(word in said for word in words), said
+    assert said.rstrip().splitlines()[-1].startswith(("    ", "  hint:")), f"no remedy: {said}"

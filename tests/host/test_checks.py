@@ -1,5 +1,6 @@
 """Every check fails on a machine that differs from a good one in one thing, and says what to do about it."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -34,6 +35,7 @@ from tests.host.machines import (
 GOOD = load("debian13-vps")
 GIB = 1 << 30
 YEAR_S = 365 * 86_400
+IPV6 = json.dumps([{"addr_info": [{"local": "::1"}]}, {"addr_info": [{"local": "FD00:0::5"}]}])
 WEB = Wanted(
     ports=(("tcp", 80), ("tcp", 443)),
     memory_bytes=3 * GIB,
@@ -372,6 +374,13 @@ CASES = (
         reads(DAEMON, '{"userland-proxy": false}'),
         WEB._replace(addresses=("203.0.113.80", "::1", "fd00::5")),
         "published at ::1, fd00::5",
+    ),
+    Case(
+        "address-missing",
+        "error",
+        says("ip -j -6 addr", IPV6),
+        WEB._replace(addresses=("203.0.113.80", "fd00::5", "fd00::6", "::1")),
+        "network.bind names fd00::6,",
     ),
     Case("forwarding-left", "warning", reads(DAEMON, '{"ip-forward": false}'), words="sysctl net.ipv4.ip_forward"),
     Case(

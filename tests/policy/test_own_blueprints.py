@@ -1,6 +1,8 @@
 """A blueprint of the user's own: each way to take what was not given is refused, and a grant lets exactly one thing
 pass."""
 
+import re
+
 import pytest
 
 from infrakit import resources
@@ -127,6 +129,18 @@ DANGERS = [
     ("userns", {"line": "privileges: {userns: host}"}),
     ("writable_root", {"line": "writable_root: true"}),
 ]
+
+
+@pytest.mark.parametrize("host", ["/srv/../etc", "//etc", "/srv/./../etc/", "/etc/.", "/var/lib/dpkg", "/root/x"])
+def test_no_spelling_of_a_path_of_the_system_is_less_than_red(host):
+    blueprint = own(f"host_paths: [{{host: {host}, path: /x}}]").encode()
+    text = (
+        "version: 1\ndomain: home.example.org\npattern: full\naccess: {groups: {family: [bob]}}\n"
+        "apps: {own: {blueprint: ./own.yaml, allow: [family], grants: [host_path]}}\n"
+    )
+    (deployment,) = load(text.encode(), "infrakit.yaml", lambda _: blueprint).fleet.deployments
+    review = next(item.content.decode() for item in emit(deployment) if item.path == "REVIEW.md")
+    assert re.search(r"\*\*host path \S+ at /x\*\*", review)
 
 
 @pytest.mark.parametrize("capability,changes", DANGERS)

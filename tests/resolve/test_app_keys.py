@@ -83,7 +83,7 @@ def test_what_is_written_is_granted_and_shown_in_red_or_amber_at_its_line():
     said = {(grant.capability, grant.detail): grant for grant in deployment.grants}
     assert {key: grant.red for key, grant in said.items()} == {
         ("host_path", "/srv/photos"): False,
-        ("host_path", "/srv/my music"): False,
+        ("host_path", "/srv/my music:ro"): False,
         ("cap_add", "NET_ADMIN"): False,
         ("devices", "devices: /dev/dri"): False,
         ("devices", "devices: /dev/ttyUSB0:/dev/ttyACM0:rw"): False,
@@ -110,11 +110,31 @@ def test_what_is_written_is_granted_and_shown_in_red_or_amber_at_its_line():
         ("mounts: [/etc/ssl/private:/x]", True),
         ("mounts: [/var/lib:/x]", True),
         ("mounts: [/./etc/:/x]", True),
-        ("mounts: [/home/me/.ssh:/x]", False),
+        ("mounts: [/home:/x]", True),
+        ("mounts: [/home/me:/x]", True),
+        ("mounts: [/home/me/.ssh:/x]", True),
+        ("mounts: [/home/me/music:/x]", False),
+        ("mounts: [/opt:/x]", True),
+        ("mounts: [/opt/containerd:/x]", True),
+        ("mounts: [/opt/wiki:/x]", False),
+        ("mounts: [/srv:/x]", False),
+        ("mounts: [/tank/films:/x]", False),
+        ("mounts: [/tmp/x:/x]", True),
+        ("mounts: [/var/lib/dpkg:/x]", True),
+        ("mounts: [/var/cache/infrakit:/x:ro]", True),
+        ("mounts: [/lib.usr-is-merged/x:/x]", True),
+        ("mounts: [/swap.img:/x]", True),
         ("mounts: [/etc/localtime:/etc/localtime:ro]", False),
+        ("mounts: [/etc/localtime:/etc/localtime]", True),
+        ("mounts: [/etc/ssl/certs/x:/x:ro]", False),
+        ("mounts: [/run/dbus:/run/dbus:ro]", True),
         ("mounts: [/etcetera:/x]", False),
         ("devices: [/dev/sda]", True),
         ("devices: [/dev/mem]", True),
+        ("devices: [/dev/bus/usb]", True),
+        ("devices: [/dev/vcio]", True),
+        ("devices: [/dev//sda]", True),
+        ("devices: [/dev/bus/usb/001/004]", False),
         ("devices: [/dev/dri/renderD128]", False),
         ("devices: [/dev/serial/by-id/usb-stick]", False),
         ("capabilities: [SYS_ADMIN]", True),
@@ -162,6 +182,20 @@ def test_how_it_is_asked_whether_it_is_well(tmp_path, health, check, condition):
     found = services["wiki"].get("healthcheck")
     assert found == check if check is None or isinstance(check, dict) else check in str(found)
     assert services["blog"]["depends_on"]["wiki"]["condition"] == f"service_{condition}"
+
+
+@needs_compose
+def test_who_does_its_work_once_is_waited_for(tmp_path):
+    text = "  prepare: {image: 'x/y:1', once: true}\n  wiki: {image: 'x/z:1', port: 80, needs: [prepare]}\n"
+    deployment = host(text)
+    services = project(write(tmp_path, emit.emit(deployment), deployment))["services"]
+    assert services["prepare"]["restart"] == "no" and "healthcheck" not in services["prepare"]
+    assert services["wiki"]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
+    with pytest.raises(ConfigurationInvalid) as refused:
+        host(text.replace("needs: [prepare]", "needs: []"))
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.position.line, problem.position.column) == ("one-shot-alone", 7, 35)
+    assert problem.hint == "add needs: [prepare] to an app that waits for its end"
 
 
 def test_two_claims_on_a_port_of_a_range_are_told_where_they_stand():

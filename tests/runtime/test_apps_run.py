@@ -39,6 +39,11 @@ apps:
     extra_hosts: [printer:192.0.2.2]
     init: true
     stop_grace: 0s
+    needs: [before]
+  before:
+    image: {image}
+    once: true
+    command: [/bin/sh, -c, "sleep 1; echo done"]
   unasked:
     image: {image}
     user: 1000:1000
@@ -56,7 +61,8 @@ def asked_soon(service):
     """The engine of the tests may be too old to be told how often to ask at the start."""
     return service._replace(
         containers=tuple(
-            item._replace(health=item.health._replace(interval_s=1, start_interval_s=0)) for item in service.containers
+            item._replace(health=item.health and item.health._replace(interval_s=1, start_interval_s=0))
+            for item in service.containers
         )
     )
 
@@ -104,6 +110,14 @@ def test_who_starts_as_root_owns_his_data_drops_and_runs_programs_in_tmp(real):
     assert (
         "Uid:\t999\t999\t999\t999" in program and "NoNewPrivs:\t1" in program and "CapEff:\t0000000000000000" in program
     )
+
+
+def test_who_does_its_work_once_had_ended_when_who_waits_began(real):
+    made, _ = real
+    (before,) = json.loads(made.docker("inspect", "infrakit-before-1"))
+    (drops,) = json.loads(made.docker("inspect", "infrakit-drops-1"))
+    assert before["State"]["Status"] == "exited" and before["State"]["ExitCode"] == 0
+    assert before["State"]["FinishedAt"] < drops["State"]["StartedAt"]
 
 
 def test_it_sees_what_its_keys_say(real):

@@ -220,7 +220,6 @@ def test_uninstall_takes_the_last_change_back_first():
         "remove every network of homelab",
         "remove every volume of homelab",
         "write /etc/motd",
-        "remove /etc/infrakit/infrakit.yaml",
         "run apt-get purge docker-ce",
         "remove /var/lib/infrakit and all in it",
         "remove /etc/infrakit and all in it",

@@ -44,11 +44,12 @@ def address_missing(facts: Facts, wanted: Wanted) -> Finding | None:
     missing = [
         address
         for address in wanted.addresses
-        if facts.addresses and ":" not in address and not _is_own(address, facts)
+        if not (_is_own_ipv6(address, facts) if ":" in address else not facts.addresses or _is_own(address, facts))
     ]
     if not missing:
         return None
-    remedy = f"set network.bind in infrakit.yaml to one of {listed(facts.addresses)}; see: ip -4 addr"
+    own = listed((*facts.addresses, *(facts.ipv6_addresses or ())))
+    remedy = f"set network.bind in infrakit.yaml to one of {own}; see: ip addr"
     return Finding(
         "address-missing", ERROR, f"network.bind names {listed(missing)}, which is no address of this machine", remedy
     )
@@ -183,6 +184,11 @@ def overlap(first: str, second: str) -> bool:
 
 def _is_own(address: str, facts: Facts) -> bool:
     return address in ("", "0.0.0.0") or address.startswith("127.") or address in facts.addresses
+
+
+def _is_own_ipv6(address: str, facts: Facts) -> bool:
+    own = facts.ipv6_addresses
+    return address == "::" or own is None or address in own
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.policy.grants import STEERING
+from infrakit.policy.red import parts_of
 from infrakit.resolve.addresses import address_of
 from infrakit.resolve.apps import MOST_PORTS
 from infrakit.resolve.world import Locate
@@ -35,10 +36,10 @@ def _said(config: Config, app: AppConfig) -> set[Path]:
 
 
 def _mounts(app: AppConfig) -> Iterator[Wrong]:
-    taken = {"/" + "/".join(_parts(path)): "data keeps" for path in app.data}
+    taken = {"/" + "/".join(parts_of(path)): "data keeps" for path in app.data}
     for place, item in enumerate(app.mounts):
-        inside, path = _parts(item.path), ("mounts", place)
-        if ".." in inside or ".." in _parts(item.host):
+        inside, path = parts_of(item.path), ("mounts", place)
+        if ".." in inside or ".." in parts_of(item.host):
             yield path, f"mounts: {item.host}:{item.path} leads upwards", "mount", "write both paths without .."
         elif not inside or inside == ["run", "secrets"] or len(inside) == 1 and inside[0] in OURS:
             hint = "choose a folder of the app's own, for instance /data"
@@ -49,8 +50,10 @@ def _mounts(app: AppConfig) -> Iterator[Wrong]:
         taken.setdefault(item.path, f"{item.host} is mounted at")
 
 
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]
+def _devices(app: AppConfig) -> Iterator[Wrong]:
+    for place, text in enumerate(dict(app.privileges).get("devices", ())):
+        if ".." in (part for path in text.split(":") for part in parts_of(path)):
+            yield ("devices", place), f"devices: {text} leads upwards", "device", "write the paths without .."
 
 
 def _ports(app: AppConfig) -> Iterator[Wrong]:
@@ -82,6 +85,13 @@ def _health(app: AppConfig) -> Iterator[Wrong]:
         yield ("health",), f"health: {app.health[0]} is neither CMD nor CMD-SHELL", "health", hint
     elif app.health[0] == "CMD-SHELL" and len(app.health) > 2:
         yield ("health",), "health: CMD-SHELL takes one line", "health", "write it as one text, or write CMD"
+
+
+def _once(app: AppConfig) -> Iterator[Wrong]:
+    said = (("port", app.port), ("ports", app.ports), ("health", app.health), ("update", app.update == "automatic"))
+    for key, value in said if app.once else ():
+        if value:
+            yield (key,), f"{key}: it has ended when somebody could ask it", "once", f"remove {key}, or once"
 
 
 def _sizes(app: AppConfig) -> Iterator[Wrong]:
@@ -126,8 +136,10 @@ def _labels(app: AppConfig) -> Iterator[Wrong]:
 
 CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _mounts,
+    _devices,
     _ports,
     _health,
+    _once,
     _sizes,
     _name_servers,
     _sysctls,
