@@ -8,7 +8,7 @@ from infrakit.composed.work import Work
 
 def doors(work: Work, service: Service) -> None:
     """What leads into it: its door, ports past that, and what others reach it at."""
-    found = door(service)
+    found = work.known.get(service.name) or door(service)
     if found is not None:
         work.app["port"] = found.port
         name = f" as {found.hostname}" if found.hostname else ""

@@ -4,19 +4,23 @@ Taken as it is, said differently, dropped because InfraKit does it, withheld unt
 the reason. Values that are secrets are in `secrets` alone: no line and no row holds one.
 """
 
+from collections.abc import Mapping
+
 from infrakit.composed.app_inside import environment, words
 from infrakit.composed.app_limits import health, limits, rights
 from infrakit.composed.app_mounts import mounts
 from infrakit.composed.app_network import doors, network
+from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
 from infrakit.composed.words import DOES_ITSELF, DROPPED, REFUSED, WAYS, Converted, app_names
 from infrakit.composed.work import Work
 
 
-def converted(project: Project, folder: str) -> Converted:
-    """What infrakit.yaml says of the active services of `project`, whose files are in `folder`."""
+def converted(project: Project, folder: str, known: "Mapping[str, Door] | None" = None) -> Converted:
+    """What infrakit.yaml says of the active services of `project`, whose files are in `folder`. `known`: doors of
+    services, where something else than their files says so."""
     names = app_names(each.name for each in project.services)
-    work = Work(project, names, folder)
+    work = Work(project, names, folder, known or {})
     for service in project.services:
         _convert(work, service)
     return Converted(

@@ -1,5 +1,8 @@
 """What becomes of a project while it is said in the words of apps: lines, secrets, and a row for everything."""
 
+from collections.abc import Mapping
+
+from infrakit.composed.doors import Door
 from infrakit.composed.model import Project
 from infrakit.composed.words import DIFFERENT, TAKEN, WITHHELD, Row
 from infrakit.errors import Position
@@ -8,8 +11,9 @@ from infrakit.errors import Position
 class Work:
     """What is said so far, and of which service."""
 
-    def __init__(self, project: Project, names: dict[str, str], folder: str) -> None:
+    def __init__(self, project: Project, names: dict[str, str], folder: str, known: Mapping[str, Door]) -> None:
         self.project = project
+        self.known = known
         self.names = names
         self.folder = folder.rstrip("/") + "/"
         self.apps: dict[str, dict[str, object]] = {}
