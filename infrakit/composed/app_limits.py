@@ -107,6 +107,9 @@ def health(work: Work, service: Service) -> None:
     health = service.healthcheck
     if health is None:
         return
+    if "once" in work.app:
+        work.say("healthcheck", DROPPED, "nobody asks how it is who ends")
+        return
     test = [work.meant("", word) for word in health.test]
     if health.disabled or health.test[:1] == ("NONE",):
         work.set("health", "none", "healthcheck")

@@ -14,7 +14,11 @@ OPEN_TOO = (22, 25, 53)
 
 def doors(work: Work, service: Service) -> None:
     """What leads into it: its door, ports past that, and what others reach it at."""
-    found = door(service)
+    if "once" in work.app:
+        if service.ports or service.expose:
+            work.say("ports" if service.ports else "expose", DROPPED, "it has ended when somebody could come")
+        return
+    found = work.known.get(service.name) or door(service)
     if found is not None:
         _door(work, service, found)
     within = served(service)
@@ -99,9 +103,7 @@ def _needs(work: Work, service: Service, other: str) -> None:
     needs = []
     for each in service.depends_on:
         key = f"depends_on.{each.service}"
-        if each.condition == "service_completed_successfully":
-            work.say(key, REFUSED, "no app runs once and ends", each.at)
-        elif each.service not in work.names:
+        if each.service not in work.names:
             work.say(key, DROPPED, "no app is made of it", each.at)
         elif each.service != other:
             needs.append(work.names[each.service])

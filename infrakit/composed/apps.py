@@ -4,36 +4,39 @@ Taken as it is, said differently, dropped because InfraKit does it, withheld unt
 the reason. Values that are secrets are in `secrets` alone: no line and no row holds one.
 """
 
+from collections.abc import Mapping
+
 from infrakit.composed.app_inside import environment, words
 from infrakit.composed.app_limits import health, limits, rights
 from infrakit.composed.app_mounts import mounts
 from infrakit.composed.app_network import doors, network
+from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
 from infrakit.composed.names import Taken
 from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, INSTEAD, REFUSED, WAYS, Converted, Row, image_name
 from infrakit.composed.work import Work
 
-ONCE = "it runs once and ends, and no app does: run it by hand before those that wait for it"
 
-
-def converted(project: Project, folder: str, taken: Taken | None = None, prefix: str = "") -> Converted:
+def converted(
+    project: Project,
+    folder: str,
+    taken: Taken | None = None,
+    prefix: str = "",
+    known: "Mapping[str, Door] | None" = None,
+) -> Converted:
     """What infrakit.yaml says of the active services of `project`, whose files are in `folder`. `prefix`: before the
-    name of each app, volume and secret."""
+    name of each app, volume and secret. `known`: doors of services, where something else than their files says so."""
     once = {
         each.service
         for service in project.services
         for each in service.depends_on
         if service.active and each.condition == "service_completed_successfully"
     }
-    services = tuple(
-        each
-        for each in project.services
-        if each.active and each.image and not _is_instead(each) and each.name not in once
-    )
-    work = Work(project, services, folder, taken or Taken(), prefix)
+    services = tuple(each for each in project.services if each.active and each.image and not _is_instead(each))
+    work = Work(project, services, folder, taken or Taken(), prefix, known or {})
     for service in project.services:
         if service in services:
-            _convert(work, service)
+            _convert(work, service, service.name in once)
         else:
             _leave(work, service)
     _rest(work)
@@ -60,20 +63,21 @@ def _leave(work: Work, service: Service) -> None:
         work.say("profiles", DROPPED, f"nobody asked for {', '.join(service.profiles)}")
     elif _is_instead(service):
         work.say("image", DROPPED, INSTEAD[image_name(service.image)])
-    elif service.image:
-        work.say("image", REFUSED, ONCE)
     elif "provider" in service.places:
         work.say("provider", REFUSED, "no container: an app is one")
     else:
         work.say("build" if "build" in service.places else "image", REFUSED, WAYS["build"])
 
 
-def _convert(work: Work, service: Service) -> None:
+def _convert(work: Work, service: Service, once: bool) -> None:
     work.begin(service)
     name = work.names[service.name]
     if name != service.name:
         work.say("name", DIFFERENT, f"the app {name}, which others reach by that name", service.at)
     work.set("image", service.image, "image")
+    if once:
+        work.app["once"] = True
+        work.say("image", DIFFERENT, "once: others wait for its end", service.at)
     doors(work, service)
     words(work, service)
     environment(work, service)

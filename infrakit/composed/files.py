@@ -23,6 +23,7 @@ COST_OF_A_FILE = 50
 """In values: a file that others include again and again is read each time."""
 ReadFile = Callable[[str], "bytes | None"]
 """None: there is no such file. UsageProblem: it may not, or cannot, be read."""
+Rewrite = Callable[[Item], Item]
 
 
 class Fragment(NamedTuple):
@@ -38,11 +39,14 @@ class Fragment(NamedTuple):
 class Files:
     """Reads files for one call of read()."""
 
-    def __init__(self, folder: str, home: str, read_file: ReadFile, reading: Reading) -> None:
+    def __init__(
+        self, folder: str, home: str, read_file: ReadFile, reading: Reading, rewrite: Rewrite | None = None
+    ) -> None:
         self.folder = folder
         self.home = home
         self.read_file = read_file
         self.reading = reading
+        self.rewrite = rewrite
         self.names: dict[str, None] = {}
         self._trees: dict[str, Item | None] = {}
         self._fragments: dict[tuple[str, str, int], Fragment | None] = {}
@@ -126,7 +130,8 @@ class Files:
         """What a file says, before anything is made of it."""
         if path not in self._trees:
             source = self.content(path, at)
-            self._trees[path] = None if source is None else parsed(source, within(path, self.folder), self.reading)
+            tree = None if source is None else parsed(source, within(path, self.folder), self.reading)
+            self._trees[path] = self.rewrite(tree) if tree is not None and self.rewrite is not None else tree
         return self._trees[path]
 
     def _fragment(self, path: str, base: str, environment: Environment, at: Position) -> Fragment | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from infrakit.composed import bind
 from infrakit.composed.checks import check
 from infrakit.composed.dotenv import variables
-from infrakit.composed.files import Files, ReadFile
+from infrakit.composed.files import Files, ReadFile, Rewrite
 from infrakit.composed.interpolate import interpolated
 from infrakit.composed.merge import settled
 from infrakit.composed.model import Project
@@ -44,6 +44,8 @@ class Asked(NamedTuple):
     """None: `.env` beside the first file, if there is one."""
     profiles: Sequence[str] = ()
     name: str = ""
+    rewrite: Rewrite | None = None
+    """What takes keys of other programs out of a file, before it is looked at."""
 
 
 class Found(NamedTuple):
@@ -70,7 +72,7 @@ class _Read:
     def __init__(self, asked: Asked, read_file: ReadFile, reading: Reading) -> None:
         self.asked = asked
         self.reading = reading
-        self.files = Files(asked.folder, asked.home, read_file, reading)
+        self.files = Files(asked.folder, asked.home, read_file, reading, asked.rewrite)
         self.environment: Mapping[str, str] = {}
 
     def project(self) -> Project | None:

@@ -1,5 +1,8 @@
 """What becomes of a project while it is said in the words of apps: lines, secrets, and a row for everything."""
 
+from collections.abc import Mapping
+
+from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
 from infrakit.composed.names import LONGEST_APP, LONGEST_SECRET, Names, Taken, called, pointed
 from infrakit.composed.words import DIFFERENT, TAKEN, WITHHELD, Row
@@ -11,8 +14,17 @@ SECRETS = "/run/secrets/"
 class Work:
     """What is said so far, and of which service. `names`: of the services that become apps."""
 
-    def __init__(self, project: Project, services: tuple[Service, ...], folder: str, taken: Taken, prefix: str) -> None:
+    def __init__(
+        self,
+        project: Project,
+        services: tuple[Service, ...],
+        folder: str,
+        taken: Taken,
+        prefix: str,
+        known: Mapping[str, Door],
+    ) -> None:
         self.project = project
+        self.known = known
         self.folder = folder.rstrip("/") + "/"
         apps = Names(project.name, taken.apps, LONGEST_APP)
         self.names = {each.name: apps.of(each.name, f"{prefix}-{each.name}" if prefix else "") for each in services}

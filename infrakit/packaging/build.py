@@ -56,6 +56,8 @@ NESTED = (
     "infrakit/stack/",
     "infrakit/bundle/",
     "infrakit/composed/",
+    "infrakit/templates/",
+    "tomli/",
     "infrakit/lock/entries",
     "infrakit/lock/text",
     "infrakit/system/bundle/",
