@@ -56,7 +56,8 @@ def _mount(work: Work, mount: Mount, mounts: list[str], data: list[str]) -> None
         name = _volume(work, mount, found)
         if name:
             mounts.append(f"{name}:{mount.target}{end}")
-            work.say(key, DIFFERENT, f"{mounts[-1]}, the volume that is there", mount.at)
+            there = next(iter(work.volumes[name].values()))
+            work.say(key, DIFFERENT, f"mounts: {mounts[-1]}, where {name} is {there} as before", mount.at)
     elif mount.kind == "bind":
         _bind(work, key, mount, mount.source, f"{mount.source}:{mount.target}{end}", mounts)
     else:
