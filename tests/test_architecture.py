@@ -21,6 +21,7 @@ LAYERS = {
     "lock": 2,
     "bundle": 2,
     "composed": 3,
+    "templates": 3,
     "resolve": 3,
     "plan": 3,
     "host": 4,

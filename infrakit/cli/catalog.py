@@ -25,7 +25,25 @@ NEWEST = {
 """What --against reads: the newest version of each image, or of each of its lines."""
 
 
-@click.group(name="catalog", help="The services that InfraKit knows.")
+TEMPLATES = ("add", "search")
+"""Verbs about other catalogues, which few calls need: cli/templates.py."""
+
+
+class Verbs(click.Group):
+    """Those of this module, and those that are read where they are asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted([*super().list_commands(context), *TEMPLATES])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in TEMPLATES:
+            return super().get_command(context, name)
+        from infrakit.cli import templates
+
+        return templates.COMMANDS[name]
+
+
+@click.group(name="catalog", cls=Verbs, help="The services that InfraKit knows, and templates of other catalogues.")
 def command() -> None:
     pass
 

@@ -37,6 +37,17 @@ def extended(source: bytes, name: str, sections: Sequence[Section]) -> bytes:
     return source
 
 
+def names_in(source: bytes, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What `apps` and `volumes` of the file called `name` are called."""
+    root = parse(source, name).root
+    found = [_entry(root, key) if root.kind == "map" else None for key in ("apps", "volumes")]
+    apps, volumes = (
+        frozenset(key.value for key, _ in node.value) if node is not None and node.kind == "map" else frozenset()
+        for node in found
+    )
+    return apps, volumes
+
+
 def _refused(document: Document, source: bytes, section: Section) -> Iterator[Problem]:
     if document.root.kind != "map":
         yield Problem(document.at(document.root), "not a map of keys", "import-shape", "infrakit init writes one")

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from infrakit.composed import Asked, read
 from infrakit.composed.apps import converted
 from infrakit.composed.doors import Door
-from infrakit.composed.model import Project
+from infrakit.composed.model import Project, Service
 from infrakit.composed.names import Taken
 from infrakit.composed.tree import Item
 from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
@@ -29,8 +30,8 @@ class Added(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def added(template: Template, taken: Taken, answers: Mapping[str, str] = {}) -> Added:
-    """`answers`: values of variables that the template leaves open."""
+def added(template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str, str] = {}) -> Added:
+    """`now_s`: seconds since 1970; `answers`: values of variables that the template leaves open."""
     doors: list[TemplateDoor] = []
     contents: dict[str, str] = {}
 
@@ -54,7 +55,7 @@ def added(template: Template, taken: Taken, answers: Mapping[str, str] = {}) -> 
     if read_.project is None:
         return Added(None, {}, read_.problems)
     project = _without_strangers(read_.project)
-    finish = _Finish(template, settled(project, contents, template.marks), tuple(doors))
+    finish = _Finish(template, settled(project, contents, template.marks), tuple(doors), now_s)
     return Added(finish.whole(taken), finish.minted, read_.problems)
 
 
@@ -69,14 +70,23 @@ def _quoted(value: str) -> str:
 
 def _without_strangers(project: Project) -> Project:
     """Networks that its own program would have made do not exist here."""
-    return project._replace(
-        services=tuple(service._replace(networks=(), labels=()) for service in project.services), networks=()
+    return project._replace(services=tuple(map(_inside, project.services)), networks=())
+
+
+def _inside(service: Service) -> Service:
+    """Without what is said to its own program's proxy; a port that nobody named on the host is one for neighbours."""
+    near = [str(port.target) for port in service.ports if not port.published]
+    return service._replace(
+        networks=(),
+        labels=(),
+        ports=tuple(port for port in service.ports if port.published),
+        expose=tuple(dict.fromkeys([*service.expose, *near])),
     )
 
 
 class _Finish:
-    def __init__(self, template: Template, ready: Settled, doors: tuple[TemplateDoor, ...]) -> None:
-        self.template, self.ready = template, ready
+    def __init__(self, template: Template, ready: Settled, doors: tuple[TemplateDoor, ...], now_s: int) -> None:
+        self.template, self.ready, self.now_s = template, ready, now_s
         self.apps: dict[str, str] = {}
         self.minted: dict[str, Mark] = {}
         self.given: dict[str, str] = {}
@@ -112,13 +122,22 @@ class _Finish:
             name: tuple((key, self.replaced(name, value), meaning) for key, value, meaning in items)
             for name, items in found.withheld.items()
         }
-        rows = tuple(row._replace(said=self.plain(row)) for row in found.rows)
+        rows = tuple(self.row(row, apps) for row in found.rows)
         given = {name: value for name, value in self.given.items() if not MARK.search(value)}
         return found._replace(apps=apps, volumes=volumes, secrets=given, withheld=withheld, rows=(*rows, *self.rows))
 
-    def plain(self, row: Row) -> str:
-        """What a row says, with names for marks."""
-        return MARK.sub(lambda match: self.template.marks[match[0]].name, row.said)
+    def row(self, row: Row, apps: Mapping[str, Mapping[str, object]]) -> Row:
+        """What a row says of a template: its marks by name, its secrets as they are called, and no volume is there."""
+        said = MARK.sub(lambda match: self.template.marks[match[0]].name, row.said)
+        app = apps.get(self.apps.get(row.service, ""), {})
+        family, _, name = row.key.partition(".")
+        environment = app.get("environment")
+        if family == "environment" and isinstance(environment, Mapping) and "${" in str(environment.get(name, "")):
+            said = str(environment[name])
+        if said.startswith("mounts: ") and said.endswith(" as before"):
+            kept = name in _listed(app, "data")
+            said = "data: kept in a volume of its own" if kept else f"{said.partition(',')[0]}, shared"
+        return row._replace(said=said)
 
     def app(self, name: str, service: str, app: Mapping[str, object]) -> dict[str, object]:
         done = {key: self.replaced(name, value) for key, value in app.items() if key != "user_secrets"}
@@ -161,11 +180,22 @@ class _Finish:
         mark = self.template.marks[word]
         if mark.kind in SECRETS:
             name = _secret_name(self.template.summary.name, mark.name)
-            self.minted[name] = mark._replace(of=_secret_name(self.template.summary.name, mark.of) if mark.of else "")
+            self.minted[name] = mark._replace(
+                of=_secret_name(self.template.summary.name, mark.of) if mark.of else "",
+                claims=MARK.sub(lambda match: self.word(app, match[0]), mark.claims),
+            )
             return "${secret." + name + "}"
         if mark.kind in ADDRESSES:
             return self.address(app, mark)
-        return f"{mark.name}user" if mark.kind == "user" else ""
+        return f"{mark.name}user" if mark.kind == "user" else self.time(mark)
+
+    def time(self, mark: Mark) -> str:
+        """In seconds or thousandths, of the moment that it names or of now."""
+        try:
+            moment = datetime.fromisoformat(mark.name.replace("Z", "+00:00")) if mark.name else None
+        except ValueError:
+            moment = None
+        return str(int(moment.timestamp() if moment else self.now_s) * mark.length)
 
     def address(self, app: str, mark: Mark) -> str:
         kind = "url" if mark.kind == "url" else "hostname"

@@ -64,7 +64,7 @@ def from_file(compose: bytes, name: str) -> Template:
 def template(compose: bytes, summary: Summary, port: str = "") -> Template:
     """`port`: of the door, where no magic word says it."""
     marks = Marks()
-    compose = compose.replace(b"\r\n", b"\n")
+    compose = compose.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     text = compose.decode(errors="replace")
     environment: dict[str, str] = {}
     for name, value in OFFERED.findall(text):

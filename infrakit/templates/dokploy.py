@@ -76,8 +76,10 @@ class _Values:
         name, *words = match[1].split(":")
         own = self.variables.get(name)
         # A variable may be called like a helper, and mean that by its own name.
-        if own is not None and not words and not (name in HELPERS and name == owner):
+        if own is not None and not words and name != owner:
             return self.filled(own, name, depth + 1)
+        if own is not None and name not in HELPERS:
+            return ""  # itself: what a form would ask for
         return self._helped(name, words, owner, depth) if name in HELPERS else match[0]
 
     def _helped(self, name: str, words: list[str], owner: str, depth: int) -> str:

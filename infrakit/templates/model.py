@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from infrakit.composed.tree import Item
-from infrakit.errors import InfraKitError
+from infrakit.errors import UsageProblem
 
 SECRETS = ("password", "encoded", "hex", "uuid", "jwt")
 """Kinds of marks that are minted: letters and digits; random bytes in base64, in hexadecimal digits; a signed token."""
@@ -17,7 +17,7 @@ SECRETS = ("password", "encoded", "hex", "uuid", "jwt")
 MARK = re.compile(r"ikm[0-9]{4}x")
 
 
-class TemplateInvalid(InfraKitError):
+class TemplateInvalid(UsageProblem):
     """A template that cannot be read: what is wrong, and what to do."""
 
 

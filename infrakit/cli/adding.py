@@ -1,0 +1,145 @@
+"""New apps and volumes -> infrakit.yaml, and the values of their secrets -> this host's own.
+
+Everything is judged first; then secrets are kept, then the file takes the place of the old one, by one rename.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import click
+
+from infrakit.cli import import_secrets, init, source
+from infrakit.cli.import_secrets import Store
+from infrakit.cli.import_told import Told
+from infrakit.cli.talk import result_json
+from infrakit.compiler import load
+from infrakit.composed.addition import Section, extended
+from infrakit.composed.apps_text import app_lines, volume_lines
+from infrakit.composed.words import Converted
+from infrakit.config.reader import MAXIMUM_BYTES
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
+from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
+
+ANSWERS = ("domain", "pattern", "tls", "admin")
+
+
+class Gathered(NamedTuple):
+    """What all projects together come to. `names`: of projects, each with how many of its volumes are used on."""
+
+    found: Converted
+    values: dict[str, bytes]
+    warnings: tuple[Problem, ...]
+    names: dict[str, int]
+
+
+class Target(NamedTuple):
+    """Where they go. `answers`: to the questions of init, for a file that is not there yet."""
+
+    file: str
+    output: str | None
+    answers: dict[str, str | None]
+    dry_run: bool
+    as_json: bool
+
+    def current(self) -> bytes | None:
+        """The file as it is; None where there is none."""
+        return _current(self.file) if os.path.lexists(self.file) else None
+
+
+OPTIONS = (
+    click.option("-f", "--file", metavar="FILE", default=source.FILE, show_default=True, help="The file to add to."),
+    click.option("-o", "--output", metavar="FOLDER", help="Keep secrets there, not where this host has its own."),
+    click.option("--domain", metavar="DOMAIN", help="Of a file that is not there yet, as in init."),
+    click.option("--pattern", type=click.Choice(["full", "edge", "monitoring"]), help="The same."),
+    click.option("--tls", type=click.Choice(["acme", "internal", "files", "tunnel"]), help="The same."),
+    click.option("--admin", metavar="USER", help="The same."),
+    click.option("--dry-run", is_flag=True, help="Write nothing; print the lines. Exit code 6 where there are any."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+)
+
+
+def to_a_file(command: Callable[..., int]) -> Callable[..., int]:
+    """The options of every verb that adds apps to a file; the command gets them as a Target."""
+
+    @functools.wraps(command)
+    def asked(**said: Any) -> int:
+        answers = {key: said.pop(key) for key in ANSWERS}
+        keys = ("file", "output", "dry_run", "as_json")
+        given = {key: said.pop(key) for key in keys}
+        return command(target=Target(answers=answers, **given), **said)
+
+    for option in reversed(OPTIONS):
+        asked = option(asked)
+    return asked
+
+
+def add(gathered: Gathered, target: Target) -> int:
+    """All of it, or nothing; the exit code."""
+    file, before = target.file, target.current()
+    base = init.first(target.answers, file) if before is None else before
+    after = extended(base, file, _sections(gathered.found))
+    store = _secrets(gathered, base, target)
+    left = _left(after, file)
+    adds = bool(gathered.found.apps)
+    if adds and not target.dry_run:
+        _write(file, before, after, store, gathered.values)
+    told = Told(file, gathered.found, gathered.warnings, left, gathered.names, tuple(sorted(gathered.values)), store)
+    if target.as_json:
+        result_json(told.as_json(written=adds and not target.dry_run))
+    else:
+        told.tell(dry_run=target.dry_run)
+    return EXIT_DIFFERENCES if target.dry_run and adds else EXIT_OK
+
+
+def _current(file: str) -> bytes:
+    only_ours(file)
+    return read_input(file, MAXIMUM_BYTES)
+
+
+def _sections(found: Converted) -> list[Section]:
+    apps = {name: found.places[f"apps.{name}"] for name in found.apps}
+    volumes = {name: found.places[f"volumes.{name}"] for name in found.volumes}
+    return [Section("apps", app_lines(found), apps), Section("volumes", volume_lines(found), volumes)]
+
+
+def _secrets(gathered: Gathered, before: bytes, target: Target) -> Store | None:
+    """Where the secrets go, once it is known that they can; None where there are none."""
+    if not gathered.values:
+        return None
+    store = import_secrets.store(before, target.file, _blueprints(target.file), target.output)
+    if not target.dry_run:
+        import_secrets.need_access(store, gathered.values, target.output)
+    others = [name for name, value in sorted(gathered.values.items()) if store.has_other(name, value)]
+    if others:
+        what = f"{store.host} has other secrets of these names already: {', '.join(others)}"
+        raise UsageProblem(what, "import with --prefix NAME, or remove those that nobody needs")
+    return store
+
+
+def _blueprints(file: str) -> Callable[[str], bytes]:
+    return lambda name: read_input(os.path.join(os.path.dirname(file), name), MAXIMUM_BYTES)
+
+
+def _left(after: bytes, file: str) -> tuple[Problem, ...]:
+    """What `validate` will say about the file."""
+    try:
+        return load(after, file, _blueprints(file)).warnings
+    except ConfigurationInvalid as error:
+        return error.problems
+
+
+def _write(file: str, before: bytes | None, after: bytes, store: Store | None, values: dict[str, bytes]) -> None:
+    made = import_secrets.keep(store, values) if store is not None else []
+    try:
+        if before is not None and _current(file) != before:
+            raise InfraKitError(f"{file} was changed in the meantime", "run it again")
+        with plain_errors("write"):
+            if before is None:
+                init.put_schema(file)
+            replace_alike(file, after)
+    except InfraKitError:
+        if store is not None:
+            import_secrets.take_back(store, made)
+        raise

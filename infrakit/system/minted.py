@@ -1,0 +1,54 @@
+"""What a template wants minted -> values: letters and digits, random bytes as text, signed tokens."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+
+from infrakit.system.secrets import password
+from infrakit.templates.model import Mark
+
+YEARS_S = 10 * 365 * 86_400
+
+
+def minted(marks: Mapping[str, Mark], now_s: int) -> dict[str, bytes]:
+    """Secret -> value; a token is signed with the secret that it names, which is minted too where nobody else asks for
+    it."""
+    found: dict[str, bytes] = {}
+    for name, mark in marks.items():
+        if not mark.of:
+            found[name] = _plain(mark)
+    for name, mark in marks.items():
+        if mark.of:
+            found[name] = _token(found.setdefault(mark.of, password(40)), mark.claims, now_s)
+    return found
+
+
+def _plain(mark: Mark) -> bytes:
+    kinds: dict[str, Callable[[], str]] = {
+        "encoded": lambda: base64.b64encode(secrets.token_bytes(mark.length)).decode(),
+        "hex": lambda: secrets.token_hex(mark.length),
+        "uuid": lambda: str(uuid.uuid4()),
+    }
+    return kinds[mark.kind]().encode() if mark.kind in kinds else password(max(mark.length, 1))
+
+
+def _token(key: bytes, claims: str, now_s: int) -> bytes:
+    """A JSON Web Token, HMAC with SHA-256 (RFC 7519, RFC 7515 section 3)."""
+    try:
+        said = json.loads(claims or "{}")
+    except (ValueError, RecursionError):
+        said = {}
+    body = {"iat": now_s, "exp": now_s + YEARS_S, **(said if isinstance(said, dict) else {})}
+    parts = [
+        _encoded(json.dumps(part, separators=(",", ":")).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, body)
+    ]
+    signed = b".".join(parts)
+    return signed + b"." + _encoded(hmac.new(key, signed, hashlib.sha256).digest())
+
+
+def _encoded(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
