@@ -88,6 +88,7 @@ class _Finish:
     def __init__(self, template: Template, ready: Settled, doors: tuple[TemplateDoor, ...], now_s: int) -> None:
         self.template, self.ready, self.now_s = template, ready, now_s
         self.apps: dict[str, str] = {}
+        self.secrets: dict[Mark, str] = {}
         self.minted: dict[str, Mark] = {}
         self.given: dict[str, str] = {}
         self.rows: list[Row] = []
@@ -179,15 +180,22 @@ class _Finish:
     def word(self, app: str, word: str) -> str:
         mark = self.template.marks[word]
         if mark.kind in SECRETS:
-            name = _secret_name(self.template.summary.name, mark.name)
-            self.minted[name] = mark._replace(
-                of=_secret_name(self.template.summary.name, mark.of) if mark.of else "",
-                claims=MARK.sub(lambda match: self.word(app, match[0]), mark.claims),
-            )
-            return "${secret." + name + "}"
+            return "${secret." + self.secret(app, mark) + "}"
         if mark.kind in ADDRESSES:
             return self.address(app, mark)
         return f"{mark.name}user" if mark.kind == "user" else self.time(mark)
+
+    def secret(self, app: str, mark: Mark) -> str:
+        """The name of what is minted; two that the template calls alike are two."""
+        if mark not in self.secrets:
+            name = _secret_name(self.template.summary.name, mark.name)
+            self.secrets[mark] = f"{name}_{mark.kind}" if name in self.minted else name
+            signs = next((one for one in self.template.marks.values() if one.name == mark.of and not one.of), None)
+            self.minted[self.secrets[mark]] = mark._replace(
+                of=self.secret(app, signs or Mark("password", mark.of, 40)) if mark.of else "",
+                claims=MARK.sub(lambda match: self.word(app, match[0]), mark.claims),
+            )
+        return self.secrets[mark]
 
     def time(self, mark: Mark) -> str:
         """In seconds or thousandths, of the moment that it names or of now."""
