@@ -13,13 +13,15 @@ import click
 from infrakit.cli import import_secrets, init, source
 from infrakit.cli.import_secrets import Store
 from infrakit.cli.import_told import Told
-from infrakit.cli.talk import result_json
+from infrakit.cli.talk import result_json, say
 from infrakit.compiler import load
 from infrakit.composed.addition import Section, extended
 from infrakit.composed.apps_text import app_lines, volume_lines
 from infrakit.composed.words import Converted
+from infrakit.config import parse
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
+from infrakit.policy.containers import is_pinned
 from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
 
 ANSWERS = ("domain", "pattern", "tls", "admin")
@@ -42,6 +44,7 @@ class Target(NamedTuple):
     answers: dict[str, str | None]
     dry_run: bool
     as_json: bool
+    offline: bool
 
     def current(self) -> bytes | None:
         """The file as it is; None where there is none."""
@@ -51,6 +54,7 @@ class Target(NamedTuple):
 OPTIONS = (
     click.option("-f", "--file", metavar="FILE", default=source.FILE, show_default=True, help="The file to add to."),
     click.option("-o", "--output", metavar="FOLDER", help="Keep secrets there, not where this host has its own."),
+    click.option("--offline", is_flag=True, help="Do not ask registries what an image without a version is today."),
     click.option("--domain", metavar="DOMAIN", help="Of a file that is not there yet, as in init."),
     click.option("--pattern", type=click.Choice(["full", "edge", "monitoring"]), help="The same."),
     click.option("--tls", type=click.Choice(["acme", "internal", "files", "tunnel"]), help="The same."),
@@ -66,7 +70,7 @@ def to_a_file(command: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(command)
     def asked(**said: Any) -> int:
         answers = {key: said.pop(key) for key in ANSWERS}
-        keys = ("file", "output", "dry_run", "as_json")
+        keys = ("file", "output", "dry_run", "as_json", "offline")
         given = {key: said.pop(key) for key in keys}
         return command(target=Target(answers=answers, **given), **said)
 
@@ -79,6 +83,8 @@ def add(gathered: Gathered, target: Target) -> int:
     """All of it, or nothing; the exit code."""
     file, before = target.file, target.current()
     base = init.first(target.answers, file) if before is None else before
+    if not target.offline and any(not is_pinned(str(app.get("image"))) for app in gathered.found.apps.values()):
+        gathered = _pinned(gathered, base, file)
     after = extended(base, file, _sections(gathered.found))
     store = _secrets(gathered, base, target)
     left = _left(after, file)
@@ -91,6 +97,15 @@ def add(gathered: Gathered, target: Target) -> int:
     else:
         told.tell(dry_run=target.dry_run)
     return EXIT_DIFFERENCES if target.dry_run and adds else EXIT_OK
+
+
+def _pinned(gathered: Gathered, base: bytes, file: str) -> Gathered:
+    from infrakit.cli.import_pins import pinned
+
+    images = parse(base, file).values
+    mirror = images.get("images", {}).get("mirror", "") if isinstance(images, dict) else ""
+    found, warnings = pinned(gathered.found, str(mirror), say)
+    return gathered._replace(found=found, warnings=(*gathered.warnings, *warnings))
 
 
 def _current(file: str) -> bytes:

@@ -62,13 +62,18 @@ def adopted(deployment: Deployment) -> list[Broken]:
     ]
 
 
+def is_pinned(image: str) -> bool:
+    """Whether it has a digest, or a tag that may say more than "the newest"."""
+    name, _, digest = image.partition("@")
+    return bool(digest) or name.rpartition("/")[2].partition(":")[2] not in ("", "latest")
+
+
 def pinned(deployment: Deployment) -> list[Broken]:
     """Every image has a tag other than latest, or a digest."""
     found = []
     for _, container in containers(deployment):
-        name, _, digest = container.image.partition("@")
-        tag = name.rpartition("/")[2].partition(":")[2]
-        if not digest and tag in ("", "latest"):
+        if not is_pinned(container.image):
+            tag = container.image.endswith(":latest")
             what = f"the image of {container.name} has {'the tag latest' if tag else 'no tag'}"
             found.append(
                 Broken(
