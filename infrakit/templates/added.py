@@ -13,7 +13,7 @@ from infrakit.composed.names import Taken
 from infrakit.composed.tree import Item
 from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
 from infrakit.errors import Position, Problem
-from infrakit.templates.model import MARK, SECRETS, Mark, Template, TemplateDoor
+from infrakit.templates.model import SECRETS, Mark, Template, TemplateDoor, pattern
 from infrakit.templates.settle import FOLDER, Settled, settled
 
 FILE = "compose.yaml"
@@ -87,6 +87,7 @@ def _inside(service: Service) -> Service:
 class _Finish:
     def __init__(self, template: Template, ready: Settled, doors: tuple[TemplateDoor, ...], now_s: int) -> None:
         self.template, self.ready, self.now_s = template, ready, now_s
+        self.mark = pattern(template.marks)
         self.apps: dict[str, str] = {}
         self.secrets: dict[Mark, str] = {}
         self.minted: dict[str, Mark] = {}
@@ -124,12 +125,12 @@ class _Finish:
             for name, items in found.withheld.items()
         }
         rows = tuple(self.row(row, apps) for row in found.rows)
-        given = {name: value for name, value in self.given.items() if not MARK.search(value)}
+        given = {name: value for name, value in self.given.items() if not self.mark.search(value)}
         return found._replace(apps=apps, volumes=volumes, secrets=given, withheld=withheld, rows=(*rows, *self.rows))
 
     def row(self, row: Row, apps: Mapping[str, Mapping[str, object]]) -> Row:
         """What a row says of a template: its marks by name, its secrets as they are called, and no volume is there."""
-        said = MARK.sub(lambda match: self.template.marks[match[0]].name, row.said)
+        said = self.mark.sub(lambda match: self.template.marks[match[0]].name, row.said)
         app = apps.get(self.apps.get(row.service, ""), {})
         family, _, name = row.key.partition(".")
         environment = app.get("environment")
@@ -173,9 +174,9 @@ class _Finish:
         if not isinstance(value, str):
             return value
         kept = re.fullmatch(r"\$\{secret\.(\w+)\}", value)
-        if kept is not None and MARK.search(self.given.get(kept[1], "")):
+        if kept is not None and self.mark.search(self.given.get(kept[1], "")):
             value = self.given[kept[1]].replace("${", "$${")
-        return MARK.sub(lambda match: self.word(app, match[0]), value)
+        return self.mark.sub(lambda match: self.word(app, match[0]), value)
 
     def word(self, app: str, word: str) -> str:
         mark = self.template.marks[word]
@@ -193,7 +194,7 @@ class _Finish:
             signs = next((one for one in self.template.marks.values() if one.name == mark.of and not one.of), None)
             self.minted[self.secrets[mark]] = mark._replace(
                 of=self.secret(app, signs or Mark("password", mark.of, 40)) if mark.of else "",
-                claims=MARK.sub(lambda match: self.word(app, match[0]), mark.claims),
+                claims=self.mark.sub(lambda match: self.word(app, match[0]), mark.claims),
             )
         return self.secrets[mark]
 

@@ -14,7 +14,7 @@ from infrakit.errors import UsageProblem
 SECRETS = ("password", "encoded", "hex", "uuid", "jwt")
 """Kinds of marks that are minted: letters and digits; random bytes in base64, in hexadecimal digits; a signed token."""
 
-MARK = re.compile(r"ikm[0-9]{4}x")
+NO_MARK = re.compile(r"(?!)")
 
 
 class TemplateInvalid(UsageProblem):
@@ -84,6 +84,11 @@ class Marks:
     def table(self) -> dict[str, Mark]:
         """Word -> mark."""
         return {word: mark for mark, word in self.words.items()}
+
+
+def pattern(marks: Iterable[str]) -> "re.Pattern[str]":
+    """Finds the words of these marks, and no other word that looks like one."""
+    return re.compile("|".join(marks)) if marks else NO_MARK
 
 
 def matching(found: Iterable[Summary], words: Iterable[str]) -> list[Summary]:

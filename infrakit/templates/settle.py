@@ -6,18 +6,17 @@ from its environment.
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from infrakit.composed.model import Health, Mount, Project, Resource, Service, Variable
+from infrakit.composed.model import Mount, Project, Resource, Service, Variable
 from infrakit.composed.paths import absolute
-from infrakit.templates.model import MARK, SECRETS, Mark
+from infrakit.templates.model import SECRETS, Mark, pattern
 
 FOLDER = "/template/code"
 """Where its files are taken to be; nothing is ever there."""
 ROOT = posixpath.dirname(FOLDER) + "/"
 SHELL = ("/bin/sh", "-c")
-Variables = Callable[["re.Match[str]"], str]
 UNSAFE = re.compile(r"[^\w@%+=:,./-]")
 
 
@@ -38,7 +37,7 @@ def settled(project: Project, contents: Mapping[str, str], marks: Mapping[str, M
         mounts, own = _mounts(service, given, folders)
         if own:
             files[service.name] = own
-        services.append(_spoken(service._replace(volumes=mounts), marks))
+        services.append(_Spoken(service._replace(volumes=mounts), marks).whole())
     return Settled(project._replace(services=tuple(services), volumes=(*project.volumes, *folders.values())), files)
 
 
@@ -65,50 +64,46 @@ def _mounts(
     return tuple(mounts), files
 
 
-def _spoken(service: Service, marks: Mapping[str, Mark]) -> Service:
-    """Its commands with a variable of its environment in the place of a secret."""
-    known = {each.value: each.name for each in service.environment if each.value and MARK.fullmatch(each.value)}
-    added: dict[str, Variable] = {}
+class _Spoken:
+    """The commands of one service, with a variable of its environment in the place of a secret."""
 
-    def variable(match: "re.Match[str]") -> str:
-        mark = marks[match[0]]
+    def __init__(self, service: Service, marks: Mapping[str, Mark]) -> None:
+        self.service, self.marks, self.word = service, marks, pattern(marks)
+        self.known = {each.value: each.name for each in service.environment if each.value in marks}
+        self.added: dict[str, Variable] = {}
+
+    def whole(self) -> Service:
+        command, health = self.service.command, self.service.healthcheck
+        if command is not None and self.holds(command):
+            if command[:2] in (SHELL, ("sh", "-c")) and len(command) == 3:
+                command = (*command[:2], self.word.sub(self.variable, command[2]))
+            else:
+                command = (*SHELL, f"exec {self.script(command)}")
+        if health is not None and self.holds(health.test):
+            lines = " ".join(health.test[1:])
+            is_script = health.test[0] == "CMD-SHELL"
+            said = self.word.sub(self.variable, lines) if is_script else self.script(health.test[1:])
+            health = health._replace(test=("CMD-SHELL", said))
+        environment = (*self.service.environment, *self.added.values())
+        return self.service._replace(command=command, healthcheck=health, environment=environment)
+
+    def holds(self, words: tuple[str, ...]) -> bool:
+        return any(self.marks[found].kind in SECRETS for word in words for found in self.word.findall(word))
+
+    def variable(self, match: "re.Match[str]") -> str:
+        mark = self.marks[match[0]]
         if mark.kind not in SECRETS:
             return match[0]
-        name = known.setdefault(match[0], f"INFRAKIT_{mark.name.upper()}")
+        name = self.known.setdefault(match[0], f"INFRAKIT_{mark.name.upper()}")
         if name.startswith("INFRAKIT_"):
-            added[name] = Variable(name, match[0], service.at)
+            self.added[name] = Variable(name, match[0], self.service.at)
         return "${" + name + "}"
 
-    def script(words: tuple[str, ...]) -> str:
-        # The shell reads a variable in double quotes, and nothing else of a word.
+    def script(self, words: tuple[str, ...]) -> str:
+        """The words for a shell, which reads a variable in double quotes, and nothing else of a word."""
         return " ".join(
-            MARK.sub(variable, _quoted(word))
-            if MARK.search(word)
-            else word
-            if not UNSAFE.search(word)
-            else _single(word)
-            for word in words
+            self.word.sub(self.variable, _quoted(word)) if self.word.search(word) else _single(word) for word in words
         )
-
-    def holds(words: tuple[str, ...] | None) -> bool:
-        return any(marks[found].kind in SECRETS for word in words or () for found in MARK.findall(word))
-
-    command, health = service.command, service.healthcheck
-    if command is not None and holds(command):
-        if command[:2] in (SHELL, ("sh", "-c")) and len(command) == 3:
-            command = (*command[:2], MARK.sub(variable, command[2]))
-        else:
-            command = (*SHELL, f"exec {script(command)}")
-    if health is not None and holds(health.test):
-        health = _health(health, variable, script)
-    environment = (*service.environment, *added.values())
-    return service._replace(command=command, healthcheck=health, environment=environment)
-
-
-def _health(health: Health, variable: Variables, script: Callable[[tuple[str, ...]], str]) -> Health:
-    if health.test[0] == "CMD-SHELL":
-        return health._replace(test=("CMD-SHELL", MARK.sub(variable, " ".join(health.test[1:]))))
-    return health._replace(test=("CMD-SHELL", script(health.test[1:])))
 
 
 def _quoted(word: str) -> str:
@@ -116,4 +111,4 @@ def _quoted(word: str) -> str:
 
 
 def _single(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"
+    return word if word and not UNSAFE.search(word) else "'" + word.replace("'", "'\\''") + "'"
