@@ -5,7 +5,7 @@ Everything is judged first; then secrets are kept, then the file takes the place
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import click
@@ -15,10 +15,9 @@ from infrakit.cli.import_secrets import Store
 from infrakit.cli.import_told import Told
 from infrakit.cli.talk import result_json, say
 from infrakit.compiler import load
-from infrakit.composed.addition import Section, extended
+from infrakit.composed.addition import Section, extended, names_in, text_at
 from infrakit.composed.apps_text import app_lines, volume_lines
 from infrakit.composed.words import Converted
-from infrakit.config import parse
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
 from infrakit.policy.containers import is_pinned
@@ -28,12 +27,14 @@ ANSWERS = ("domain", "pattern", "tls", "admin")
 
 
 class Gathered(NamedTuple):
-    """What all projects together come to. `names`: of projects, each with how many of its volumes are used on."""
+    """What all projects together come to. `names`: of projects, each with how many of its volumes are used on.
+    `comments`: what stands beside a key."""
 
     found: Converted
     values: dict[str, bytes]
     warnings: tuple[Problem, ...]
     names: dict[str, int]
+    comments: Mapping[str, str] = {}
 
 
 class Target(NamedTuple):
@@ -79,15 +80,17 @@ def to_a_file(command: Callable[..., int]) -> Callable[..., int]:
     return asked
 
 
-def add(gathered: Gathered, target: Target) -> int:
-    """All of it, or nothing; the exit code."""
+def add(gathered: Gathered, target: Target, *, whole: bool = False) -> int:
+    """All of it, or nothing; the exit code. `whole`: what is added is right as it is, or refused."""
     file, before = target.file, target.current()
     base = init.first(target.answers, file) if before is None else before
     if not target.offline and any(not is_pinned(str(app.get("image"))) for app in gathered.found.apps.values()):
-        gathered = _pinned(gathered, base, file)
-    after = extended(base, file, _sections(gathered.found))
+        gathered = _pinned(gathered, mirror_of(target))
+    after = extended(base, file, _sections(gathered))
     store = _secrets(gathered, base, target)
     left = _left(after, file)
+    if whole and any(problem.severity == "error" for problem in left) and not _has_errors(base, file):
+        raise ConfigurationInvalid(left)
     adds = bool(gathered.found.apps)
     if adds and not target.dry_run:
         _write(file, before, after, store, gathered.values)
@@ -99,12 +102,22 @@ def add(gathered: Gathered, target: Target) -> int:
     return EXIT_DIFFERENCES if target.dry_run and adds else EXIT_OK
 
 
-def _pinned(gathered: Gathered, base: bytes, file: str) -> Gathered:
+def mirror_of(target: Target) -> str:
+    """images.mirror of the file, "" where nothing is said."""
+    current = target.current()
+    return text_at(current, target.file, ("images", "mirror")) if current is not None else ""
+
+
+def names_of(target: Target) -> tuple[frozenset[str], frozenset[str]]:
+    """What apps and volumes of the file are called."""
+    current = target.current()
+    return names_in(current, target.file) if current is not None else (frozenset(), frozenset())
+
+
+def _pinned(gathered: Gathered, mirror: str) -> Gathered:
     from infrakit.cli.import_pins import pinned
 
-    images = parse(base, file).values
-    mirror = images.get("images", {}).get("mirror", "") if isinstance(images, dict) else ""
-    found, warnings = pinned(gathered.found, str(mirror), say)
+    found, warnings = pinned(gathered.found, mirror, say)
     return gathered._replace(found=found, warnings=(*gathered.warnings, *warnings))
 
 
@@ -113,17 +126,21 @@ def _current(file: str) -> bytes:
     return read_input(file, MAXIMUM_BYTES)
 
 
-def _sections(found: Converted) -> list[Section]:
+def _sections(gathered: Gathered) -> list[Section]:
+    found = gathered.found
     apps = {name: found.places[f"apps.{name}"] for name in found.apps}
     volumes = {name: found.places[f"volumes.{name}"] for name in found.volumes}
-    return [Section("apps", app_lines(found), apps), Section("volumes", volume_lines(found), volumes)]
+    return [
+        Section("apps", app_lines(found, gathered.comments), apps),
+        Section("volumes", volume_lines(found), volumes),
+    ]
 
 
 def _secrets(gathered: Gathered, before: bytes, target: Target) -> Store | None:
     """Where the secrets go, once it is known that they can; None where there are none."""
     if not gathered.values:
         return None
-    store = import_secrets.store(before, target.file, _blueprints(target.file), target.output)
+    store = import_secrets.store(before, target.file, blueprints(target.file), target.output)
     if not target.dry_run:
         import_secrets.need_access(store, gathered.values, target.output)
     others = [name for name, value in sorted(gathered.values.items()) if store.has_other(name, value)]
@@ -133,16 +150,21 @@ def _secrets(gathered: Gathered, before: bytes, target: Target) -> Store | None:
     return store
 
 
-def _blueprints(file: str) -> Callable[[str], bytes]:
+def blueprints(file: str) -> Callable[[str], bytes]:
+    """Reads what the file names, beside it."""
     return lambda name: read_input(os.path.join(os.path.dirname(file), name), MAXIMUM_BYTES)
 
 
 def _left(after: bytes, file: str) -> tuple[Problem, ...]:
     """What `validate` will say about the file."""
     try:
-        return load(after, file, _blueprints(file)).warnings
+        return load(after, file, blueprints(file)).warnings
     except ConfigurationInvalid as error:
         return error.problems
+
+
+def _has_errors(content: bytes, file: str) -> bool:
+    return any(problem.severity == "error" for problem in _left(content, file))
 
 
 def _write(file: str, before: bytes | None, after: bytes, store: Store | None, values: dict[str, bytes]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
 from infrakit.errors import InfraKitError, Problem
-from infrakit.lock import mirrored_name
+from infrakit.lock import full_name, mirrored_name
 from infrakit.policy.containers import is_pinned
 from infrakit.system.patience import NoSuchImage
 from infrakit.system.registry.client import Client
@@ -26,7 +26,7 @@ class _Asked:
         self.silent: dict[str, InfraKitError] = {}
 
     def digest(self, image: str) -> str:
-        reference = mirrored_name(image, self.mirror)
+        reference = mirrored_name(full_name(image), self.mirror)
         registry = parse_reference(reference).host
         if registry in self.silent:
             raise self.silent[registry]

@@ -34,8 +34,9 @@ class Told(NamedTuple):
             say(self._counted())
             result_text(lines(self.found))
             return
-        result_text(table(self.found))
-        result(self._counted())
+        if self.found.rows:
+            result_text(table(self.found))
+            result(self._counted())
         if not self.found.apps:
             result(f"{self.file} stays as it is: there is no app to add")
             return

@@ -10,6 +10,8 @@ from infrakit.errors import EXIT_CONFIGURATION, EXIT_OK
 
 VERBS = {
     "init": "Write a commented infrakit.yaml to start from.",
+    "add": "Add an app to infrakit.yaml, from its image or from another catalogue.",
+    "remove": "Take an app out of infrakit.yaml, and say what becomes of its data.",
     "import": "Turn Compose projects into apps of infrakit.yaml, and say what became of every key.",
     "validate": "Check infrakit.yaml and say everything that is wrong with it.",
     "compile": "Write what would run on each host, for review.",

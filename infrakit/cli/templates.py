@@ -14,9 +14,8 @@ import click
 
 from infrakit import resources
 from infrakit.catalog import load_catalog
-from infrakit.cli.adding import Gathered, Target, add, to_a_file
+from infrakit.cli.adding import Gathered, Target, add, names_of, to_a_file
 from infrakit.cli.talk import result, result_json
-from infrakit.composed.addition import names_in
 from infrakit.composed.fit import fitted
 from infrakit.composed.names import Taken, reserved
 from infrakit.errors import ConfigurationInvalid, UsageProblem
@@ -53,11 +52,22 @@ def add_template(target: Target, template: str, place: str, answers: tuple[str, 
 
     Its passwords are minted on this host. What is dangerous in it stands in comments.
     """
+    return add_to(target, template, place, answers)
+
+
+def add_to(target: Target, template: str, place: str, answers: tuple[str, ...]) -> int:
+    """A template by SOURCE:NAME into a file; the exit code."""
     kind, sign, name = template.partition(":")
     if not sign or kind not in SOURCES or not NAME.fullmatch(name):
         raise UsageProblem(f"{template} is not SOURCE:NAME", f"SOURCE is one of: {', '.join(SOURCES)}")
     source = SOURCES[kind]
-    found = added(source.one(place or source.usual, name), _taken(target), int(time.time()), _answers(answers))
+    apps, volumes = names_of(target)
+    found = added(
+        source.one(place or source.usual, name),
+        Taken(reserved(load_catalog()) | apps, volumes),
+        int(time.time()),
+        _answers(answers),
+    )
     if found.found is None:
         raise ConfigurationInvalid(found.problems)
     whole = fitted(found.found, resources.schema("infrakit"))
@@ -81,13 +91,6 @@ def search(words: tuple[str, ...], source: str, place: str, as_json: bool) -> No
         result(f"{source}:{item.name:30}  {item.about}".rstrip())
     if not found:
         result(f"nothing in {source} has {' and '.join(words)} in it")
-
-
-def _taken(target: Target) -> Taken:
-    """Names that are not free: what the catalogue has, and what stands in the file."""
-    current = target.current()
-    apps, volumes = names_in(current, target.file) if current is not None else (frozenset(), frozenset())
-    return Taken(reserved(load_catalog()) | apps, volumes)
 
 
 def _answers(said: tuple[str, ...]) -> Mapping[str, str]:

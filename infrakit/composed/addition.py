@@ -37,6 +37,14 @@ def extended(source: bytes, name: str, sections: Sequence[Section]) -> bytes:
     return source
 
 
+def text_at(source: bytes, name: str, path: Sequence[str]) -> str:
+    """A text of the file called `name`; "" where nothing is said."""
+    node: Node | None = parse(source, name).root
+    for key in path:
+        node = _entry(node, key) if node is not None and node.kind == "map" else None
+    return str(node.value) if node is not None and node.kind == "scalar" else ""
+
+
 def names_in(source: bytes, name: str) -> tuple[frozenset[str], frozenset[str]]:
     """What `apps` and `volumes` of the file called `name` are called."""
     root = parse(source, name).root
@@ -137,8 +145,8 @@ def _holds(result: bytes, name: str, before: Document, section: Section) -> bool
         if any(problem.code in ("yaml-nodes", "file-too-large") for problem in error.problems):
             raise
         return False
-    old, new = _children(before.root), _children(after.root)
-    inside, added = new.pop(section.key, None), _children(wanted.root)[section.key]
+    old, new = children(before.root), children(after.root)
+    inside, added = new.pop(section.key, None), children(wanted.root)[section.key]
     kept = old.pop(section.key, None)
     if inside is None or list(old.items()) != list(new.items()) or not isinstance(inside[2], tuple):
         return False
@@ -150,7 +158,8 @@ def _holds(result: bytes, name: str, before: Document, section: Section) -> bool
     return list(others.items()) == list(stayed.items()) and mine == list(names.items())
 
 
-def _children(root: Node) -> dict[str, Tree]:
+def children(root: Node) -> dict[str, Tree]:
+    """The keys of a map, each with its value without places."""
     return {key.value: _tree(value) for key, value in root.value} if root.kind == "map" else {}
 
 

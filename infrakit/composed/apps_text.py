@@ -1,6 +1,6 @@
 """Converted -> the lines of infrakit.yaml, and its table as text. What is withheld stands in comments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from infrakit.composed.words import Converted
 from infrakit.emit.yaml_text import to_yaml
@@ -16,14 +16,15 @@ def lines(found: Converted) -> str:
     return "\n".join(written) + "\n"
 
 
-def app_lines(found: Converted) -> list[str]:
-    """What stands below `apps:`."""
+def app_lines(found: Converted, comments: Mapping[str, str] = {}) -> list[str]:
+    """What stands below `apps:`; `comments`: beside a key."""
     written: list[str] = []
     for name, app in found.apps.items():
         written.append(_indented({name: None}, "  ")[0].removesuffix(" null"))
         withheld = found.withheld.get(name, ())
         for key, value in app.items():
-            written += _indented({key: value}, "    ")
+            first, *rest = _indented({key: value}, "    ")
+            written += [f"{first}  # {comments[key]}" if key in comments else first, *rest]
             if isinstance(value, list):
                 written += [f"    #  - {_one(more)}  # grants: {meaning}" for more, meaning in _of(withheld, key)]
         for key in dict.fromkeys(key for key, _, _ in withheld if key not in app):

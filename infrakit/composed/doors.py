@@ -103,5 +103,10 @@ def served(service: Service) -> list[int]:
     """Ports at which other services reach this one."""
     found = [int(each) for each in service.expose if each.isdigit()]
     found += [each.target for each in service.ports if each.target in WITHIN and each.target not in found]
-    known = SERVED.get(image_name(service.image))
-    return found if found or known is None or service.entrypoint else [known]
+    return found or ([] if service.entrypoint else served_by(service.image))
+
+
+def served_by(image: str) -> list[int]:
+    """Ports of images that are known to be there for others."""
+    known = SERVED.get(image_name(image))
+    return [] if known is None else [known]

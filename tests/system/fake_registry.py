@@ -93,11 +93,18 @@ class Registry:
         """(method, path, Authorization) of every request."""
 
     def publish(
-        self, name: str, *, layers: int = 1, architecture: str = "amd64", listed: bool = False, tag: str = "1"
+        self,
+        name: str,
+        *,
+        layers: int = 1,
+        architecture: str = "amd64",
+        listed: bool = False,
+        tag: str = "1",
+        says: "dict[str, object] | None" = None,
     ) -> str:
         """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors
-        are."""
-        content, kind = self._image(layers, architecture)
+        are; `says`: in its configuration."""
+        content, kind = self._image(layers, architecture, says)
         if listed:
             return self.publish_list(name, [(f"linux/{architecture}", content)], tag)
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = kind, content
@@ -122,13 +129,13 @@ class Registry:
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = INDEX, content
         return f"{self.address}/{name}:{tag}"
 
-    def _image(self, layers: int, architecture: str) -> tuple[bytes, str]:
+    def _image(self, layers: int, architecture: str, says: "dict[str, object] | None" = None) -> tuple[bytes, str]:
         """(its manifest, of what kind); its blobs are kept."""
         contents = [noise(number) for number in range(layers)]
         config = {
             "architecture": architecture,
             "os": "linux",
-            "config": {"Cmd": ["/none"]},
+            "config": {"Cmd": ["/none"], **(says or {})},
             "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(content)) for content in contents]},
         }
         manifest = {
