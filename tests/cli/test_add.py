@@ -103,7 +103,7 @@ def test_on_a_terminal_it_asks(pyz, file):
         (("coolify:a b",), "is not SOURCE:NAME"),
         (("example/cards:2", "--name", "caddy"), "caddy"),
         (("example/cards:2", "--name", "bad name"), "bad name"),
-        (("example/cards:2", "--allow", "nobody\n"), "nobody"),
+        (("example/cards:2", "--allow", "family"), "it has no door"),
     ],
 )
 def test_what_cannot_stand_in_the_file_is_said_and_nothing_written(infrakit, file, words, said):
