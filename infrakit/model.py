@@ -56,14 +56,25 @@ NO_CHECK = ("NONE",)
 class Mount(NamedTuple):
     """A named volume, a file of the tree, or a path of the host, at `path` in the container.
 
-    kind: "volume" (source is the volume's name), "file" (source is relative to the tree), "host" (source is an absolute
-    path).
+    kind: "volume" (source is the volume's name, of its service alone), "shared" (source is the name of a SharedVolume),
+    "file" (source is relative to the tree), "host" (source is an absolute path).
     """
 
     kind: str
     source: str
     path: str
     read_only: bool = False
+
+
+class SharedVolume(NamedTuple):
+    """A volume that infrakit.yaml names, and that apps mount: of this host, or the folder `path` of the NFS server
+    `server`, or one that exists already and that Docker calls `external`; "" each where it is not that."""
+
+    name: str
+    server: str
+    path: str
+    external: str
+    origin: Origin
 
 
 class SecretMount(NamedTuple):
@@ -397,6 +408,7 @@ class Deployment(NamedTuple):
     shape: int
     origin: Origin
     idle_updater: Origin | None = None
+    volumes: tuple[SharedVolume, ...] = ()
 
 
 if TYPE_CHECKING:

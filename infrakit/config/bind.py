@@ -18,6 +18,7 @@ from infrakit.config.model import (
     ServiceConfig,
     TlsConfig,
     UserConfig,
+    VolumeConfig,
 )
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -45,6 +46,7 @@ def bind(document: Document) -> Config:
         access=_access(values.get("access", {})),
         services=tuple(_service(name, item) for name, item in sorted(values.get("services", {}).items())),
         apps=tuple(_app(name, item) for name, item in sorted(values.get("apps", {}).items())),
+        volumes=tuple(_volume(name, item) for name, item in sorted(values.get("volumes", {}).items())),
         hosts=tuple(_host(name, item) for name, item in values.get("hosts", {}).items()),
         network=_network(values.get("network", {})),
         mirror=images.get("mirror", ""),
@@ -178,7 +180,11 @@ def _words(values: dict[str, Any], key: str) -> tuple[str, ...] | None:
 
 def _mount(text: str) -> MountConfig:
     host, path, *mode = text.split(":")
-    return MountConfig(_whole(host), _whole(path), mode == ["ro"])
+    return MountConfig(_whole(host) if host.startswith("/") else host, _whole(path), mode == ["ro"])
+
+
+def _volume(name: str, values: dict[str, Any]) -> VolumeConfig:
+    return VolumeConfig(name, values.get("nfs", ""), values.get("external", ""), ("volumes", name))
 
 
 def _whole(path: str) -> str:

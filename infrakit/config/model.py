@@ -88,11 +88,25 @@ class SamlConfig(NamedTuple):
 
 
 class MountConfig(NamedTuple):
-    """One of apps.<name>.mounts: a path of the host at a path of the container."""
+    """One of apps.<name>.mounts: a path of the host, or a name under volumes, at a path of the container."""
 
     host: str
     path: str
     read_only: bool
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether `host` is the name of a volume."""
+        return not self.host.startswith("/")
+
+
+class VolumeConfig(NamedTuple):
+    """volumes.<name>. `nfs` is SERVER:/FOLDER, `external` Docker's name of one that exists; "" where not said."""
+
+    name: str
+    nfs: str
+    external: str
+    path: Path
 
 
 class PortConfig(NamedTuple):
@@ -207,6 +221,7 @@ class Config(NamedTuple):
     access: AccessConfig
     services: tuple[ServiceConfig, ...]
     apps: tuple[AppConfig, ...]
+    volumes: tuple[VolumeConfig, ...]
     hosts: tuple[HostConfig, ...]
     network: NetworkConfig
     mirror: str

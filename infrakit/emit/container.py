@@ -110,7 +110,7 @@ def _storage(container: Container) -> dict[str, Any]:
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
-    kind, source = ("volume", mount.source) if mount.kind == "volume" else ("bind", mount.source)
+    kind, source = ("volume" if mount.kind in ("volume", "shared") else "bind"), mount.source
     if mount.kind == "file":
         source = f"./{source}"
     tree: dict[str, Any] = {"type": kind, "source": _literal(source), "target": _literal(mount.path)}
@@ -230,7 +230,7 @@ FIELDS = {
 """Key of Compose -> field of the blueprint that decides it. The rest (restart, cap_drop, ...) is decided in this
 module."""
 
-MOUNT_FIELDS = {"volume": "volumes", "file": "files", "host": "host_paths"}
+MOUNT_FIELDS = {"volume": "volumes", "file": "files", "host": "host_paths", "shared": "host_paths"}
 POSITIONAL = ("entrypoint", "command", "tmpfs", "health.test")
 """Lists that come out in the order of the blueprint, so that an index leads back to the same item."""
 

@@ -99,12 +99,16 @@ def clients_kept(deployment: Deployment) -> list[Broken]:
 
 
 def volumes_kept(deployment: Deployment) -> list[Broken]:
-    """No volume is shared between services."""
+    """No volume is shared between services, but what infrakit.yaml names for its own apps to share."""
     owner: dict[str, str] = {}
     found = []
+    shared = {volume.name for volume in deployment.volumes}
     for service, container in containers(deployment):
         sockets = {f"{proxy.consumer}-socket" for proxy in service.socket_proxies}
         for mount in container.mounts:
+            if mount.kind == "shared" and not (service.kind == "app" and mount.source in shared):
+                what = f"{container.name}: the volume {mount.source} is not for it"
+                found.append(Broken(origin_of(container, "volumes"), what, "foreign-volume", "name it under volumes"))
             if mount.kind != "volume":
                 continue
             other = owner.setdefault(mount.source, service.name)

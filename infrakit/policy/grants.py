@@ -29,6 +29,7 @@ CAPABILITIES = {
     "root_user": "to run as root in its container",
     "runtime": "a container runtime of its own choice",
     "security_opt": "to drop the confinement of containers",
+    "shared_volume": "a volume that others may have, too",
     "sysctls": "kernel settings",
     "unpinned_image": "an image that can change under its tag",
     "userns": "the host's user ids",
@@ -53,6 +54,9 @@ PERIPHERAL = (
     r"spidev[\d.]+|video\d+|media\d+|hidraw\d+|rtc\d*|apex_\d+|nvidia\w*|tty(USB|ACM|AMA|S|THS)\d+)(/.*)?"
 )
 """Devices that lead to no memory and no disk of the host."""
+
+AMBER = ("shared_volume",)
+"""What weakens a promise, and no more."""
 
 ORDINARY = ("cap_add", "labels", "ports")
 """What doors and databases of the catalogue have, and what is no power over the host."""
@@ -112,6 +116,8 @@ def written(service: Service, dialled: Set[str], decided_by: str) -> Iterator[Gr
 
 def is_red(capability: str, detail: str) -> bool:
     """Whether it amounts to root on the host or leads around sign-in; else it weakens a promise."""
+    if capability in AMBER:
+        return False
     if capability == "cap_add":
         return detail in ROOT_CAPABILITIES
     if capability == "host_path":
@@ -144,6 +150,8 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
     for mount in container.mounts:
         if mount.kind == "host":
             yield "host_path", mount.source, "host_paths"
+        elif mount.kind == "shared":
+            yield "shared_volume", f"volume {mount.source}", "host_paths"
     for port in container.ports:
         yield "ports", f"port {port.port}", "ports"
     for key, _ in container.labels:

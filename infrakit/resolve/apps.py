@@ -31,7 +31,12 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "environment": {"TZ": "${timezone}"},
         "secrets": [*app.secrets, *app.user_secrets],
         "volumes": [{"volume": volume_name(path), "path": path} for path in app.data],
-        "host_paths": [item._asdict() for item in app.mounts],
+        "host_paths": [item._asdict() for item in app.mounts if not item.is_volume],
+        "shared": [
+            {"volume": item.host, "path": item.path, "read_only": item.read_only}
+            for item in app.mounts
+            if item.is_volume
+        ],
         "tmpfs": [_tmp(app)],
         "ports": [tree for item in app.ports for tree in _ports(item)],
         "pids": app.pids,

@@ -196,6 +196,7 @@ def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount,
     found = [Mount("volume", final_volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
     found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
     found += [Mount("host", item.host, item.path, item.read_only) for item in spec.host_paths]
+    found += [Mount("shared", item.volume, item.path, item.read_only) for item in spec.shared]
     compiled = COMPILED.get(service, {}).get(name) if placed.app is None else None
     if compiled is not None:
         found.append(Mount("file", compiled[0], compiled[1], True))

@@ -6,6 +6,7 @@ from typing import Any, overload
 from infrakit.config.model import HostConfig
 from infrakit.model import Deployment, Fleet, Grant, Tls
 from infrakit.policy.grants import written
+from infrakit.resolve.volumes import volumes_of
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 
 DEFAULT_ARCHITECTURE = "amd64"
@@ -116,6 +117,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         shape=number,
         origin=host.origin,
         idle_updater=host.idle_updater,
+        volumes=volumes_of(world, host),
     )
 
 

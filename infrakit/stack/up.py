@@ -121,7 +121,7 @@ def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str
 
 
 def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> tuple[Wanted, ...]:
-    labels = config_hashes(service, deployment.networks, artifacts)
+    labels = config_hashes(service, deployment.networks, artifacts, deployment.volumes)
     return tuple(
         Wanted(
             container.name,
@@ -141,7 +141,8 @@ def service_step(
     """A service that runs as the file says, and has been told what only a running one can be. `folder`: of the
     generation."""
     told, tell = wired(deployment, service.name, artifacts)
-    start = Start(deployment.name, wanted, folder, bool(service.volumes))
+    keeps = any(mount.kind in ("volume", "shared") for item in service.containers for mount in item.mounts)
+    start = Start(deployment.name, wanted, folder, keeps)
     return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (start, *tell))
 
 

@@ -43,6 +43,7 @@ from infrakit.resolve.checks.services import (
     versions_high_enough,
 )
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
+from infrakit.resolve.checks.volumes import volumes_apart, volumes_known
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
 from infrakit.resolve.routes import agents_connect, balanced, unreachable
@@ -61,6 +62,7 @@ CHECKS = (
     keys_of_apps,
     saml_or_oidc,
     needs_known,
+    volumes_known,
     secrets_apart,
     hosts_distinct,
     one_core,
@@ -87,6 +89,7 @@ DECIDED = (
     addresses_for_docker,
     addresses_dialled,
     ports_apart,
+    volumes_apart,
     room,
     architectures,
     memory_fits,

@@ -38,7 +38,7 @@ def _mounts(app: AppConfig) -> Iterator[Wrong]:
     taken = {"/" + "/".join(_parts(path)): "data keeps" for path in app.data}
     for place, item in enumerate(app.mounts):
         inside, path = _parts(item.path), ("mounts", place)
-        if ".." in inside or ".." in _parts(item.host):
+        if ".." in inside or not item.is_volume and ".." in _parts(item.host):
             yield path, f"mounts: {item.host}:{item.path} leads upwards", "mount", "write both paths without .."
         elif not inside or inside == ["run", "secrets"] or len(inside) == 1 and inside[0] in OURS:
             hint = "choose a folder of the app's own, for instance /data"
