@@ -77,6 +77,12 @@ class SharedVolume(NamedTuple):
     origin: Origin
 
 
+SecretText = tuple[tuple[str, str], ...]
+"""Pieces of a text, each followed by the secret of that name, "" for none."""
+SecretEnvironment = tuple[tuple[str, SecretText], ...]
+"""Variable -> its text."""
+
+
 class SecretMount(NamedTuple):
     """A secret seen by a container as a file: /run/secrets/<name>, or `target` where a service wants another path."""
 
@@ -161,7 +167,8 @@ class ImagePin(NamedTuple):
 class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `settings`: what else Compose is told.
     `not_secret`: names of its environment
-    and its commands whose values look like secrets, and are none by the user's word."""
+    and its commands whose values look like secrets, and are none by the user's word. `secret_environment`: variables
+    with secrets in them, which are none of `environment`."""
 
     name: str
     image: str
@@ -193,6 +200,7 @@ class Container(NamedTuple):
     settings: tuple[tuple[str, Any], ...] = ()
     pin: ImagePin | None = None
     not_secret: tuple[str, ...] = ()
+    secret_environment: SecretEnvironment = ()
 
 
 class ConfigFile(NamedTuple):

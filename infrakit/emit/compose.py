@@ -100,6 +100,8 @@ def config_hashes(
         # Not repr(): which characters that shows as they are differs between Pythons.
         digest.update(ascii(container_tree(container, service.profiles, "")).encode())
         digest.update(ascii([drawn[name] for name in container.networks if name in drawn]).encode())
+        if container.secret_environment:
+            digest.update(ascii(container.secret_environment).encode())
         shared = {mount.source for mount in container.mounts if mount.kind == "shared"}
         if shared:
             digest.update(ascii([volume[:4] for volume in volumes if volume.name in shared]).encode())

@@ -56,6 +56,8 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
         tree["ulimits"] = {name: _ulimit(limit) for name, limit in settings["ulimits"].items()}
     if container.environment:
         tree["environment"] = {key: _literal(value) for key, value in container.environment}
+    if container.secret_environment:
+        tree["env_file"] = [f"./secrets/.{container.name}.env"]
     tree.update(_reach(container, privileges))
     tree.update(_storage(container))
     tree.update(_confinement(container, privileges))
@@ -202,6 +204,7 @@ FIELDS = {
     "command": "command",
     "user": "user",
     "environment": "environment",
+    "env_file": "environment",
     "networks": "networks",
     "network_mode": "privileges.network",
     "ports": "ports",
@@ -246,6 +249,8 @@ def container_origin(container: Container, leaf: str, decided_by: str) -> Origin
         origin = field_origin(container.origins, field, ())
         return origin if field else origin._replace(decided_by=decided_by)
     field, rest = FIELDS[key], leaf[len(key) + 1 :]
+    if key == "env_file":
+        return field_origin(container.origins, f"environment.{container.secret_environment[0][0]}", ())
     if field in ("environment", "labels"):
         return field_origin(container.origins, field, (rest,) if rest else ())
     if field == "needs":

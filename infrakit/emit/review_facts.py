@@ -267,6 +267,10 @@ def _beyond(container: Container) -> tuple[Word, ...]:
         words.append(Word("may change its own root file system"))
     if container.health is not None and container.health.test == NO_CHECK:
         words.append(Word("nothing asks whether it is well", amber=True))
+    words += [
+        Word(f"{name}, with a secret in it: whoever may ask Docker can read it", amber=True)
+        for name, _ in container.secret_environment
+    ]
     words += [Word(f"{name} in plain sight: no secret") for name in container.not_secret]
     return tuple(words) or (Word("none"),)
 

@@ -34,19 +34,22 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
     clients = {item.oidc.secret for item in deployment.access.applications if item.oidc is not None}
     found = []
     for service, container in containers(deployment):
-        for mount in container.secrets:
-            spec = specs.get(mount.name)
+        read = {mount.name: "secrets" for mount in container.secrets}
+        for key, text in container.secret_environment:
+            read.update((name, f"environment.{key}") for _, name in text if name and name not in read)
+        for name, field in read.items():
+            spec = specs.get(name)
             if spec is None:
-                what, code = f"{container.name} reads the secret {mount.name}, which nobody has", "unknown-secret"
-            elif not _may_read(service, container, spec, kinds.get(spec.owner, ""), mount.name in clients):
+                what, code = f"{container.name} reads the secret {name}, which nobody has", "unknown-secret"
+            elif not _may_read(service, container, spec, kinds.get(spec.owner, ""), name in clients):
                 what, code = (
-                    f"{container.name} reads the secret {mount.name}, which belongs to another service",
+                    f"{container.name} reads the secret {name}, which belongs to another service",
                     "foreign-secret",
                 )
             else:
                 continue
             found.append(
-                Broken(origin_of(container, "secrets"), what, code, "choose another name, and say it under secrets")
+                Broken(origin_of(container, field), what, code, "choose another name, and say it under secrets")
             )
     return found
 

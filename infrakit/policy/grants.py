@@ -28,6 +28,7 @@ CAPABILITIES = {
     "requires": "to switch on what has power over the host",
     "root_user": "to run as root in its container",
     "runtime": "a container runtime of its own choice",
+    "secret_environment": "a secret in its environment, which whoever may ask Docker can read",
     "security_opt": "to drop the confinement of containers",
     "shared_volume": "a volume that others may have, too",
     "sysctls": "kernel settings",
@@ -55,7 +56,7 @@ PERIPHERAL = (
 )
 """Devices that lead to no memory and no disk of the host."""
 
-AMBER = ("shared_volume",)
+AMBER = ("secret_environment", "shared_volume")
 """What weakens a promise, and no more."""
 
 ORDINARY = ("cap_add", "labels", "ports")
@@ -152,6 +153,9 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
             yield "host_path", mount.source, "host_paths"
         elif mount.kind == "shared":
             yield "shared_volume", f"volume {mount.source}", "host_paths"
+    for name, text in container.secret_environment:
+        used = ", ".join(secret for _, secret in text if secret)
+        yield "secret_environment", f"{name}: {used}", f"environment.{name}"
     for port in container.ports:
         yield "ports", f"port {port.port}", "ports"
     for key, _ in container.labels:

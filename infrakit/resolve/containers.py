@@ -20,6 +20,7 @@ from infrakit.model import (
 from infrakit.resolve.apps import unfolded
 from infrakit.resolve.images import said_image
 from infrakit.resolve.references import References
+from infrakit.resolve.texts import parted
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
 DEFAULT_MEMORY = 256 << 20
@@ -135,7 +136,7 @@ def build_container(
         origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
     if host.membership.get(name):
         origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
-    return _overridden(world, placed, spec, container)
+    return _overridden(world, placed, spec, container, lookup)
 
 
 def _base(world: World, placed: Placed, name: str) -> Origin:
@@ -225,7 +226,9 @@ def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[P
     )
 
 
-def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, container: Container) -> Container:
+def _overridden(
+    world: World, placed: Placed, spec: ContainerBlueprint, container: Container, lookup: Lookup
+) -> Container:
     """The user's word about the main container of a service, or of an app with a blueprint of its own, and about those
     that run the same image: two halves of one program."""
     said = placed.settings or placed.app
@@ -240,7 +243,7 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
             changes[field] = value
             origins[key] = world.origin((*said.path, key), "containers")
     if said.environment and spec.image == main.image and not spec.one_shot:
-        changes["environment"] = tuple(sorted({**dict(container.environment), **dict(said.environment)}.items()))
+        changes.update(_environment(placed, container, said.environment, lookup))
         for key, _ in said.environment:
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
     container = container._replace(**changes, origins=origins) if changes else container
@@ -250,8 +253,26 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
     )
 
 
+def _environment(
+    placed: Placed, container: Container, said: tuple[tuple[str, str], ...], lookup: Lookup
+) -> dict[str, Any]:
+    """The user's variables beside the blueprint's. References are replaced in those of his own apps, which secrets may
+    stand in."""
+    values, secret = dict(said), {}
+    if placed.kind == "app":
+        texts = {name: parted(value, lookup) if "${" in value else ((value, ""),) for name, value in said}
+        secret = {name: text for name, text in texts.items() if any(name for _, name in text)}
+        values = {name: text[0][0] for name, text in texts.items() if name not in secret}
+    kept = {name: value for name, value in container.environment if name not in secret}
+    return {
+        "environment": tuple(sorted({**kept, **values}.items())),
+        "secret_environment": tuple(sorted(secret.items())),
+    }
+
+
 def names_of(container: Container) -> set[str]:
     """What `not_secret` can name: variables of the environment, and what words of the command are called."""
     from infrakit.policy.secrets import named_words
 
-    return {name for name, _ in container.environment} | {name for _, name, _ in named_words(container)}
+    variables = {name for name, _ in (*container.environment, *container.secret_environment)}
+    return variables | {name for _, name, _ in named_words(container)}

@@ -8,6 +8,7 @@ from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
+from infrakit.stack.environments import environment_steps
 from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.late import late_addresses
@@ -41,11 +42,12 @@ def plan_up(
             *carried(deployment, former),
             *given_steps(deployment.host, given),
             _secrets(deployment, former),
+            *environment_steps(deployment),
             *file,
             _tree(name, host, tuple(artifacts)),
             *late_addresses(deployment),
             networks_step(deployment, wanted, folder),
-            *readers_step(deployment, wanted),
+            *readers_step(deployment, wanted, folder),
             *(
                 service_step(deployment, service, artifacts, wanted[service.name], folder)
                 for service in in_order(_wired_last(deployment.services))

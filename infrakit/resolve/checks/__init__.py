@@ -42,6 +42,7 @@ from infrakit.resolve.checks.services import (
     services_known,
     versions_high_enough,
 )
+from infrakit.resolve.checks.texts import texts_known
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.checks.volumes import volumes_apart, volumes_known
 from infrakit.resolve.hosts import place_hosts
@@ -63,6 +64,7 @@ CHECKS = (
     saml_or_oidc,
     needs_known,
     volumes_known,
+    texts_known,
     secrets_apart,
     hosts_distinct,
     one_core,

@@ -1,0 +1,65 @@
+"""`${...}` in texts of apps -> Problems: what is referred to is there, and only where it is replaced."""
+
+from collections.abc import Iterator
+
+from infrakit.catalog.model import Catalog
+from infrakit.config.check import nearest
+from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
+from infrakit.errors import Problem
+from infrakit.resolve.apps import oidc_secret
+from infrakit.resolve.checks.secrets import of_apps
+from infrakit.resolve.texts import names_in, secrets_in
+from infrakit.resolve.world import Locate
+
+
+def texts_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """References of apps lead somewhere; those of services and blueprints to secrets would lead nowhere."""
+    pages = {name for name, blueprint in catalog.blueprints.items() if blueprint.route is not None}
+    pages |= {app.name for app in config.apps if has_page(app)}
+    minted = set(of_apps(config)) - {oidc_secret(app.name) for app in config.apps}
+    found = []
+    for app in config.apps:
+        own = minted | ({oidc_secret(app.name)} if app.oidc is not None else set())
+        for path, text in texts_of(app) if not app.blueprint else ():
+            for name in names_in(text):
+                hint = _unknown(name, app, pages, own, path[0] == "environment")
+                if hint:
+                    what = f"apps.{app.name}.{'.'.join(map(str, path))}: ${{{name}}} leads to nothing there"
+                    found.append(Problem(locate((*app.path, *path)), what, "unknown-reference", hint))
+    verbatim: list[AppConfig | ServiceConfig] = [*config.services, *(app for app in config.apps if app.blueprint)]
+    for entry in verbatim:
+        for key, value in entry.environment:
+            if secrets_in(value):
+                what = f"{entry.path[0]}.{entry.name}.environment.{key}: nothing is replaced here"
+                hint = "say it in the blueprint" if entry.path[0] == "apps" else f"write secrets, and {key}_FILE"
+                place = locate((*entry.path, "environment", key))
+                found.append(Problem(place, what, "unknown-reference", f"{hint}: /run/secrets/NAME"))
+    return found
+
+
+def has_page(app: AppConfig) -> bool:
+    """Whether the app may have an address: of a blueprint nobody knows here."""
+    return bool(app.port or app.blueprint)
+
+
+def texts_of(app: AppConfig) -> Iterator[tuple[Path, str]]:
+    """Every text in which references are replaced, with its path below the app."""
+    yield from ((("environment", key), value) for key, value in app.environment)
+
+
+def _unknown(name: str, app: AppConfig, pages: set[str], secrets: set[str], secret_is_value: bool) -> str:
+    """What to do about a reference that leads nowhere; "" for one that does not."""
+    family, dot, rest = name.partition(".")
+    known = secrets if family == "secret" else pages
+    if family == "secret" and not secret_is_value:
+        return "no secret stands in a file of the tree: let the app read /run/secrets/NAME, or its environment"
+    if not dot:
+        return "add port: its door gives it an address" if name in ("url", "hostname") and not has_page(app) else ""
+    if rest in known:
+        return ""
+    close = nearest(rest, sorted(known))
+    if close:
+        return f"did you mean ${{{family}.{close}}}?"
+    if family == "secret":
+        return f"add secrets: [{rest}], or user_secrets where only you have it; write $${{ for a plain ${{"
+    return "write $${ for a plain ${"
