@@ -154,6 +154,7 @@ class AppConfig(NamedTuple):
     tmp_bytes: int
     internet: bool
     ports: tuple[PortConfig, ...]
+    serves: tuple[int, ...]
     health: str | tuple[str, ...]
     memory_bytes: int
     shm_bytes: int

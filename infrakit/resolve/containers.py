@@ -165,7 +165,9 @@ def _said(
             (f"ports.{number}", world.origin((*path, "ports", place), "containers"))
             for number, (place, item) in enumerate(ports)
         )
-        found["health"] = world.said((*path, "health"), "containers") or world.origin((*path, "port"), "containers")
+        found["health"] = world.said((*path, "health"), "containers") or world.origin(
+            (*path, "serves" if placed.app.serves else "port"), "containers"
+        )
     return {field: origin for field, origin in found.items() if origin is not None}
 
 

@@ -70,6 +70,12 @@ def _ports(app: AppConfig) -> Iterator[Wrong]:
             yield path, what, "address", "for instance 192.168.1.5:53:53/udp"
 
 
+def _serves(app: AppConfig) -> Iterator[Wrong]:
+    if app.serves and app.port:
+        hint = "remove serves: apps that need it reach every port; or port, where it shall have no door"
+        yield ("serves",), f"serves: the app has a door to {app.port}", "two-ways-in", hint
+
+
 def _length(ends: tuple[int, int]) -> int:
     return ends[1] - ends[0] + 1
 
@@ -127,6 +133,7 @@ def _labels(app: AppConfig) -> Iterator[Wrong]:
 CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _mounts,
     _ports,
+    _serves,
     _health,
     _sizes,
     _name_servers,
