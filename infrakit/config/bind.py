@@ -140,6 +140,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         public=values.get("public", False),
         data=tuple(values.get("data", ())),
         mounts=tuple(map(_mount, values.get("mounts", ()))),
+        files=_pairs(values.get("files", {})),
         environment=_pairs(values.get("environment", {})),
         not_secret=tuple(values.get("not_secret", ())),
         secrets=tuple(values.get("secrets", ())),

@@ -139,6 +139,7 @@ class AppConfig(NamedTuple):
     public: bool
     data: tuple[str, ...]
     mounts: tuple[MountConfig, ...]
+    files: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
     not_secret: tuple[str, ...]
     secrets: tuple[str, ...]

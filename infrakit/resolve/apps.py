@@ -45,6 +45,7 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
             for item in app.mounts
             if item.is_volume
         ],
+        "files": [{"file": path.lstrip("/"), "path": path} for path, _ in app.files],
         "tmpfs": [_tmp(app)],
         "ports": [tree for item in app.ports for tree in _ports(item)],
         "pids": app.pids,
@@ -67,6 +68,7 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "source": "infrakit.yaml",
         "profiles": [],
         "secrets": _secrets(app),
+        "files": {path.lstrip("/"): {"content": content} for path, content in app.files},
         "containers": {app.name: container},
     }
     if app.port:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infrakit.catalog.model import Blueprint, ContainerBlueprint
+from infrakit.catalog.model import Blueprint, ContainerBlueprint, FileBlueprint
 from infrakit.catalog.references import Lookup, substitute
 from infrakit.config.bind import PRIVILEGES, SETTINGS
 from infrakit.model import (
@@ -19,8 +19,9 @@ from infrakit.model import (
 )
 from infrakit.resolve.apps import unfolded
 from infrakit.resolve.images import said_image
+from infrakit.resolve.names_in_files import assigned
 from infrakit.resolve.references import References
-from infrakit.resolve.texts import parted
+from infrakit.resolve.texts import parted, plain
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
 DEFAULT_MEMORY = 256 << 20
@@ -64,15 +65,7 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
     blueprint = placed.blueprint
     table = References(world, host, placed)
     containers = tuple(build_container(world, host, placed, spec, table) for spec in sorted(blueprint.containers))
-    files = tuple(
-        ConfigFile(
-            path=f"{blueprint.name}/{file.name}",
-            content=substitute(file.content, table.for_container(readers(blueprint, file.name)[0])),
-            mode=file.mode_bits,
-            origin=Origin(blueprint.document, ("files", file.name, "content"), "containers"),
-        )
-        for file in blueprint.files
-    )
+    files = tuple(_file(world, placed, file, table) for file in blueprint.files)
     volumes = {mount.source for container in containers for mount in container.mounts if mount.kind == "volume"}
     return Service(
         name=blueprint.name,
@@ -86,6 +79,17 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
         origin=placed.cause,
         asked_by=placed.asked_by,
     )
+
+
+def _file(world: World, placed: Placed, file: FileBlueprint, table: References) -> ConfigFile:
+    lookup = table.for_container(readers(placed.blueprint, file.name)[0])
+    if placed.kind == "app" and placed.app is not None:
+        content = plain(file.content, lookup)
+        origin = world.origin((*placed.app.path, "files", f"/{file.name}"), "containers")
+    else:
+        content = substitute(file.content, lookup)
+        origin = Origin(placed.blueprint.document, ("files", file.name, "content"), "containers")
+    return ConfigFile(f"{placed.name}/{file.name}", content, file.mode_bits, origin)
 
 
 def readers(blueprint: Blueprint, file: str) -> list[ContainerBlueprint]:
@@ -249,7 +253,9 @@ def _overridden(
         for key, _ in said.environment:
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
     container = container._replace(**changes, origins=origins) if changes else container
-    there = names_of(container) if said.not_secret else ()
+    there = names_of(container) if said.not_secret else set[str]()
+    for _, content in placed.app.files if said.not_secret and placed.app is not None else ():
+        there.update(name for name, _ in assigned(content))
     return (
         container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
     )

@@ -42,7 +42,7 @@ from infrakit.resolve.checks.services import (
     services_known,
     versions_high_enough,
 )
-from infrakit.resolve.checks.texts import texts_known
+from infrakit.resolve.checks.texts import no_secret_in_files, texts_known
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.checks.volumes import volumes_apart, volumes_known
 from infrakit.resolve.hosts import place_hosts
@@ -65,6 +65,7 @@ CHECKS = (
     needs_known,
     volumes_known,
     texts_known,
+    no_secret_in_files,
     secrets_apart,
     hosts_distinct,
     one_core,

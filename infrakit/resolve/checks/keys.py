@@ -49,6 +49,25 @@ def _mounts(app: AppConfig) -> Iterator[Wrong]:
         taken.setdefault(item.path, f"{item.host} is mounted at")
 
 
+def _files(app: AppConfig) -> Iterator[Wrong]:
+    taken = {"/" + "/".join(_parts(path)): "data keeps" for path in app.data}
+    taken.update((item.path, f"{item.host} is mounted at") for item in app.mounts)
+    paths = {path for path, _ in app.files}
+    for file, _ in app.files:
+        inside, path = _parts(file), ("files", file)
+        above = next((other for other in paths if file.startswith(f"{other}/")), "")
+        if {".", ".."} & set(file.split("/")):
+            yield path, f"files.{file} leads elsewhere", "path", "write the path without . and .."
+        elif inside[0] in ("dev", "proc", "sys") or inside[:2] == ["run", "secrets"] or file == "/tmp":
+            hint = "choose a path of the app's own, for instance /etc/app.ini"
+            yield path, f"files.{file} is no place of the app's", "path", hint
+        elif file in taken or above:
+            what = (
+                f"files.{file} is what {taken[file]} already" if file in taken else f"files.{file}: {above} is a file"
+            )
+            yield path, what, "same-path", "keep one of the two"
+
+
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
@@ -132,6 +151,7 @@ def _labels(app: AppConfig) -> Iterator[Wrong]:
 
 CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _mounts,
+    _files,
     _ports,
     _serves,
     _health,

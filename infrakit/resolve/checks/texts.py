@@ -8,6 +8,7 @@ from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
 from infrakit.errors import Problem
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.checks.secrets import of_apps
+from infrakit.resolve.names_in_files import assigned
 from infrakit.resolve.texts import names_in, secrets_in
 from infrakit.resolve.world import Locate
 
@@ -45,6 +46,26 @@ def has_page(app: AppConfig) -> bool:
 def texts_of(app: AppConfig) -> Iterator[tuple[Path, str]]:
     """Every text in which references are replaced, with its path below the app."""
     yield from ((("environment", key), value) for key, value in app.environment)
+    yield from ((("files", path), content) for path, content in app.files)
+
+
+def no_secret_in_files(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """A file of the tree is no place for a secret, as an environment is none."""
+    from infrakit.policy.secrets import what_is_secret
+
+    found = []
+    for app in config.apps:
+        for path, content in app.files:
+            for name, value in assigned(content):
+                kind = what_is_secret(name, value)
+                if kind and name not in app.not_secret:
+                    what = f"apps.{app.name}.files.{path}: {name} holds {kind}"
+                    hint = (
+                        "list it under secrets, and let the file name /run/secrets/NAME; or, where it is none, "
+                        f"apps.{app.name}.not_secret: [{name}]"
+                    )
+                    found.append(Problem(locate((*app.path, "files", path)), what, "secret-in-file", hint))
+    return found
 
 
 def _unknown(name: str, app: AppConfig, pages: set[str], secrets: set[str], secret_is_value: bool) -> str:
