@@ -23,7 +23,7 @@ from infrakit.config.model import (
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-PRIVILEGES = ("devices", "extra_hosts", "ipc", "pid", "privileged", "sysctls")
+PRIVILEGES = ("devices", "extra_hosts", "gpus", "ipc", "pid", "privileged", "sysctls")
 SETTINGS = ("dns", "groups", "hostname", "init", "ulimits")
 """Keys of an app that are keys of `privileges` and of `settings` of a blueprint's container."""
 APP_PIDS = 1000

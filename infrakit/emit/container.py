@@ -61,7 +61,7 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
     tree.update(_reach(container, privileges))
     tree.update(_storage(container))
     tree.update(_confinement(container, privileges))
-    tree.update(_limits(container))
+    tree.update(_limits(container, privileges))
     if container.health is not None:
         tree["healthcheck"] = _health(container.health)
     if container.depends_on:
@@ -135,7 +135,7 @@ def _confinement(container: Container, privileges: Mapping[str, Any]) -> dict[st
     return tree
 
 
-def _limits(container: Container) -> dict[str, Any]:
+def _limits(container: Container, privileges: Mapping[str, Any]) -> dict[str, Any]:
     # `deploy.resources.limits` is honoured by `docker compose up` since Compose 2, pids included; a number of bytes
     # must be a string.
     limits: dict[str, Any] = {"memory": size(container.memory_bytes)}
@@ -143,6 +143,10 @@ def _limits(container: Container) -> dict[str, Any]:
         limits["cpus"] = container.cpus
     limits["pids"] = container.pids
     tree: dict[str, Any] = {"deploy": {"resources": {"limits": limits}}}
+    if "gpus" in privileges:
+        # No driver is named, as `docker run --gpus` names none; Compose's own `gpus` is younger than 2.26.
+        count = privileges["gpus"] if privileges["gpus"] == "all" else int(privileges["gpus"])
+        tree["deploy"]["resources"]["reservations"] = {"devices": [{"count": count, "capabilities": ["gpu"]}]}
     if container.shm_bytes:
         tree["shm_size"] = size(container.shm_bytes)
     return tree
@@ -216,6 +220,7 @@ FIELDS = {
     "deploy.resources.limits.memory": "memory",
     "deploy.resources.limits.cpus": "cpus",
     "deploy.resources.limits.pids": "pids",
+    "deploy.resources.reservations": "privileges.gpus",
     "shm_size": "shm_size",
     "healthcheck.disable": "health",
     "healthcheck.test": "health.test",

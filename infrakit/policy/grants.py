@@ -17,6 +17,7 @@ CAPABILITIES = {
     "devices": "devices of the host",
     "docker_api": "calls to Docker through a socket proxy",
     "extra_hosts": "names of its own choice",
+    "gpus": "graphics processors of the host",
     "host_path": "files of the host",
     "ipc": "the host's shared memory",
     "labels": "labels that steer Caddy or Watchtower",
@@ -56,7 +57,7 @@ PERIPHERAL = (
 )
 """Devices that lead to no memory and no disk of the host."""
 
-AMBER = ("secret_environment", "shared_volume")
+AMBER = ("gpus", "secret_environment", "shared_volume")
 """What weakens a promise, and no more."""
 
 ORDINARY = ("cap_add", "labels", "ports")

@@ -198,3 +198,16 @@ def test_the_kernels_table_says_who_listens_where_there_is_nothing_but_a_shell(t
     script = LISTENS.replace("/proc/net/", f"{tmp_path}/")
     done = subprocess.run(["/bin/sh", "-c", script, "health", "5432", "1538"], env={"PATH": ""})
     assert (done.returncode == 0) is well
+
+
+@needs_compose
+@pytest.mark.parametrize(("gpus", "count"), [("all", -1), ("2", 2)])
+def test_graphics_processors_are_reserved_and_shown(tmp_path, gpus, count):
+    deployment = host(f"  wiki: {{image: 'x/y:1', gpus: {gpus}}}\n")
+    found = project(write(tmp_path, emit.emit(deployment), deployment))["services"]["wiki"]
+    (device,) = found["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"capabilities": ["gpu"], "count": count}
+    (grant,) = deployment.grants
+    assert (grant.capability, grant.detail, grant.red) == ("gpus", f"gpus: {gpus}", False)
+    causes = {path.path for leaf, path in emit.trace(deployment, "services/wiki.yaml").items() if "reserv" in leaf}
+    assert {cause[:3] for cause in causes} == {("apps", "wiki", "gpus")}
