@@ -14,6 +14,7 @@ from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
+from infrakit.stack.owners import owner_actions
 from infrakit.stack.readers import readers_step
 from infrakit.stack.secrets import Given, Mint, SecretsThere, given_steps
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
@@ -145,7 +146,8 @@ def service_step(
     told, tell = wired(deployment, service.name, artifacts)
     keeps = any(mount.kind in ("volume", "shared") for item in service.containers for mount in item.mounts)
     start = Start(deployment.name, wanted, folder, keeps)
-    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (start, *tell))
+    actions = (*owner_actions(deployment, service, folder), start, *tell)
+    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), actions)
 
 
 def _others(deployment: Deployment) -> Step:
