@@ -17,6 +17,8 @@ BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVIC
 """What images need that start as root, give their data to somebody, and become him; Docker's own default has these and
 seven more (moby, oci/caps/defaults.go)."""
 SECRETS_DIRECTORY = "/run/secrets"
+HOST_NAME = "host.docker.internal"
+"""What a container calls the host that it runs on, where it is told so."""
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
 

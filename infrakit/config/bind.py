@@ -155,6 +155,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         writable=values.get("writable", True),
         tmp_bytes=size_bytes(values.get("tmp", "")),
         internet=values.get("internet", False),
+        network=values.get("network", ""),
         ports=tuple(map(_port, values.get("ports", ()))),
         serves=tuple(values.get("serves", ())),
         health=tuple(health) if isinstance(health, list) else health,

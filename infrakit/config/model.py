@@ -127,6 +127,7 @@ class AppConfig(NamedTuple):
     `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
     `hosts` are fleet hosts ((): the core, or the only host).
     `health` is a path asked over HTTP, "image", "none", the words of a command, or "" for a TCP probe.
+    `network`: "host", another app's name, or "".
     `settings` and `privileges` are those of a container of a blueprint; sizes in bytes, 0 where nothing is said.
     """
 
@@ -154,6 +155,7 @@ class AppConfig(NamedTuple):
     writable: bool
     tmp_bytes: int
     internet: bool
+    network: str
     ports: tuple[PortConfig, ...]
     serves: tuple[int, ...]
     health: str | tuple[str, ...]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from infrakit.model import Container, Deployment, Mount, SecretSpec, Service
+from infrakit.model import HOST_NAME, Container, Deployment, Mount, SecretSpec, Service
 from infrakit.policy.broken import Broken, containers, origin_of
 
 WORKER = "authentik-worker"
@@ -153,8 +153,8 @@ def _own_file(service: Service, mount: Mount) -> bool:
 
 
 def doors_kept(deployment: Deployment) -> list[Broken]:
-    """A door leads to the service that it is called after."""
-    own = {service.name: {container.name for container in service.containers} for service in deployment.services}
+    """A door leads to the service that it is called after, or to whose network that is in."""
+    own = {service.name: set(map(_found_at, service.containers)) for service in deployment.services}
     return [
         Broken(
             route.origins[""],
@@ -166,3 +166,9 @@ def doors_kept(deployment: Deployment) -> list[Broken]:
         for upstream in route.upstreams
         if not upstream.remote and re.split(r":(?=[0-9]+\Z)", upstream.address)[0] not in own.get(route.service, ())
     ]
+
+
+def _found_at(container: Container) -> str:
+    """What a door to it leads to."""
+    network = str(dict(container.privileges).get("network", ""))
+    return HOST_NAME if network == "host" else network.removeprefix("service:") or container.name

@@ -21,7 +21,7 @@ CAPABILITIES = {
     "host_path": "files of the host",
     "ipc": "the host's shared memory",
     "labels": "labels that steer Caddy or Watchtower",
-    "network": "the host's network",
+    "network": "the host's network, or another container's",
     "pid": "the host's processes",
     "ports": "ports that anybody can reach",
     "privileged": "everything: it is root on the host",
@@ -119,6 +119,8 @@ def written(service: Service, dialled: Set[str], decided_by: str) -> Iterator[Gr
 def is_red(capability: str, detail: str) -> bool:
     """Whether it amounts to root on the host or leads around sign-in; else it weakens a promise."""
     if capability in AMBER:
+        return False
+    if capability == "network" and detail.startswith("network: service:"):
         return False
     if capability == "cap_add":
         return detail in ROOT_CAPABILITIES

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrakit.config.model import AppConfig, PortConfig
-from infrakit.model import BASE_CAPABILITIES, NO_CHECK
+from infrakit.model import BASE_CAPABILITIES, HOST_NAME, NO_CHECK
 
 APP_MEMORY = 256 * 1024 * 1024
 MOST_PORTS = 1000
@@ -34,7 +34,7 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "internet": app.internet,
         "writable_root": app.writable,
         "capabilities": sorted({*base, *app.capabilities}),
-        "privileges": dict(app.privileges),
+        "privileges": {**dict(app.privileges), **_network(app)},
         "settings": {**dict(app.settings), **_ulimits(app)},
         "environment": {"TZ": "${timezone}"},
         "secrets": [*app.secrets, *app.user_secrets],
@@ -163,6 +163,17 @@ def health_test(app: AppConfig) -> list[str]:
     return ["CMD", "/bin/sh", "-c", script, "health", str(app.port)]
 
 
+def _network(app: AppConfig) -> dict[str, str]:
+    if not app.network:
+        return {}
+    return {"network": "host" if app.network == "host" else f"service:{app.network}"}
+
+
+def dialled(app: AppConfig) -> str:
+    """The name under which Caddy finds it."""
+    return HOST_NAME if app.network == "host" else app.network or app.name
+
+
 def _secrets(app: AppConfig) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: {"kind": "password", "length": 40, "description": f"minted for {app.name}"} for name in app.secrets
@@ -173,7 +184,7 @@ def _secrets(app: AppConfig) -> dict[str, Any]:
 
 def _route(app: AppConfig) -> dict[str, Any]:
     tree = {
-        "container": app.name,
+        "container": dialled(app),
         "port": app.port,
         "subdomain": app.subdomain or app.name,
         "sign_in": "application" if app.oidc or app.saml else "forward_auth",

@@ -6,6 +6,7 @@ from infrakit.catalog.model import Blueprint, ContainerBlueprint, FileBlueprint
 from infrakit.catalog.references import Lookup, substitute
 from infrakit.config.bind import PRIVILEGES, SETTINGS
 from infrakit.model import (
+    HOST_NAME,
     NO_CHECK,
     ConfigFile,
     Container,
@@ -14,6 +15,7 @@ from infrakit.model import (
     Mount,
     Origin,
     PublishedPort,
+    Route,
     SecretMount,
     Service,
 )
@@ -36,7 +38,7 @@ KEYS_OF_APPS = {
     "shm_size": "shm",
     "tmpfs": "tmp",
     "stop_grace_period_s": "stop_grace",
-    **{f"privileges.{key}": key for key in PRIVILEGES},
+    **{f"privileges.{key}": key for key in (*PRIVILEGES, "network")},
     **{f"settings.{key}": key for key in SETTINGS},
 }
 """Field of a blueprint's container -> key of an app, where that is called otherwise."""
@@ -138,9 +140,17 @@ def build_container(
         # Not the blueprint's list: the host's door says which of them are published.
         said = any(path[:1] == ("network",) for path in world.config.said)
         origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
+        at_the_host = next((route for route in host.routes if _at_the_host(route)), None)
+        if at_the_host is not None:
+            container = container._replace(extra_hosts=(f"{HOST_NAME}:host-gateway",))
+            origins["privileges.extra_hosts"] = at_the_host.origins[""]._replace(decided_by="containers")
     if host.membership.get(name):
         origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
     return _overridden(world, placed, spec, container, lookup)
+
+
+def _at_the_host(route: Route) -> bool:
+    return any(upstream.address.startswith(f"{HOST_NAME}:") for upstream in route.upstreams)
 
 
 def _base(world: World, placed: Placed, name: str) -> Origin:
@@ -180,6 +190,8 @@ def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tu
     found = {Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs}
     if spec is placed.blueprint.main:
         found |= {_waits_for(needed.blueprint.main) for needed in host.needed(placed)}
+        other = placed.app.network if placed.kind == "app" and placed.app is not None else ""
+        found |= {_waits_for(item.blueprint.main) for item in host.placed if item.name == other}
     return tuple(sorted(found))
 
 

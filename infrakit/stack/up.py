@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 
 from infrakit.emit.compose import config_hashes
 from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
-from infrakit.plan import Plan, Step
+from infrakit.plan import Plan, Probe, Step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.environments import environment_steps
 from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
+from infrakit.stack.joined import JoinAgain, joined
 from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
@@ -146,8 +147,10 @@ def service_step(
     told, tell = wired(deployment, service.name, artifacts)
     keeps = any(mount.kind in ("volume", "shared") for item in service.containers for mount in item.mounts)
     start = Start(deployment.name, wanted, folder, keeps)
-    actions = (*owner_actions(deployment, service, folder), start, *tell)
-    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), actions)
+    shares = joined(deployment.name, service)
+    before = (*(JoinAgain(item, folder) for item in shares), *owner_actions(deployment, service, folder))
+    probes: tuple[Probe, ...] = (Runs(deployment.name, wanted), *shares, *told)
+    return Step(f"service {service.name}", service.title, probes, (*before, start, *tell))
 
 
 def _others(deployment: Deployment) -> Step:

@@ -44,6 +44,12 @@ apps:
     health: none
     needs: [writes]
     stop_grace: 0s
+  joins:
+    image: {image}
+    network: writes
+    command: [/bin/sh, -c, "exec sleep 1000000"]
+    health: none
+    stop_grace: 0s
 """
 
 
@@ -108,3 +114,26 @@ def test_what_is_new_is_given_away_even_where_that_was_broken_off(real):
     folder = made.docker("volume", "inspect", "--format", "{{.Mountpoint}}", "infrakit_writes-bin")
     assert os.lstat(f"{folder}/sh").st_uid == 1000
     assert made.docker("logs", "infrakit-reads-1").splitlines() == ["two", "shut"]
+
+
+def network_of(machine, name: str) -> str:
+    (pid,) = [item.pid for item in machine.engine.containers("infrakit") if item.service == name]
+    return os.readlink(f"/proc/{pid}/ns/net")
+
+
+def test_who_is_in_anothers_network_comes_along_when_that_starts_again(real):
+    made, place = real
+    machine = Local(str(made.socket))
+    whole = plan(FILE.format(image=IMAGE), place)
+    run(whole, machine, lambda event: None, lambda step, action: None)
+    assert network_of(machine, "joins") == network_of(machine, "writes") != network_of(machine, "reads")
+
+    made.docker("restart", "infrakit-writes-1")
+    assert network_of(machine, "joins") != network_of(machine, "writes")
+    assert run(whole, machine, lambda event: None, lambda step, action: None) >= 1
+    assert network_of(machine, "joins") == network_of(machine, "writes")
+
+    made.docker("rm", "-f", "infrakit-writes-1")
+    run(whole, machine, lambda event: None, lambda step, action: None)
+    assert network_of(machine, "joins") == network_of(machine, "writes")
+    assert run(whole, machine, lambda event: None, lambda step, action: None) == 0

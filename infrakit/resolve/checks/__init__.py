@@ -42,6 +42,7 @@ from infrakit.resolve.checks.services import (
     services_known,
     versions_high_enough,
 )
+from infrakit.resolve.checks.shared_network import networks_of_apps
 from infrakit.resolve.checks.texts import no_secret_in_files, texts_known
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
 from infrakit.resolve.checks.volumes import volumes_apart, volumes_known
@@ -63,6 +64,7 @@ CHECKS = (
     keys_of_apps,
     saml_or_oidc,
     needs_known,
+    networks_of_apps,
     volumes_known,
     texts_known,
     no_secret_in_files,

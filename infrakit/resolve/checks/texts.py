@@ -17,13 +17,14 @@ def texts_known(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     """References of apps lead somewhere; those of services and blueprints to secrets would lead nowhere."""
     pages = {name for name, blueprint in catalog.blueprints.items() if blueprint.route is not None}
     pages |= {app.name for app in config.apps if has_page(app)}
+    at_the_host = {app.name for app in config.apps if app.network == "host"}
     minted = set(of_apps(config)) - {oidc_secret(app.name) for app in config.apps}
     found = []
     for app in config.apps:
         own = minted | ({oidc_secret(app.name)} if app.oidc is not None else set())
         for path, text in texts_of(app) if not app.blueprint else ():
             for name in names_in(text):
-                hint = _unknown(name, app, pages, own, path[0] == "environment")
+                hint = _unknown(name, app, pages, own, at_the_host, path[0] == "environment")
                 if hint:
                     what = f"apps.{app.name}.{'.'.join(map(str, path))}: ${{{name}}} leads to nothing there"
                     found.append(Problem(locate((*app.path, *path)), what, "unknown-reference", hint))
@@ -68,7 +69,9 @@ def no_secret_in_files(config: Config, catalog: Catalog, locate: Locate) -> list
     return found
 
 
-def _unknown(name: str, app: AppConfig, pages: set[str], secrets: set[str], secret_is_value: bool) -> str:
+def _unknown(
+    name: str, app: AppConfig, pages: set[str], secrets: set[str], at_the_host: set[str], secret_is_value: bool
+) -> str:
     """What to do about a reference that leads nowhere; "" for one that does not."""
     family, dot, rest = name.partition(".")
     known = secrets if family == "secret" else pages
@@ -76,7 +79,7 @@ def _unknown(name: str, app: AppConfig, pages: set[str], secrets: set[str], secr
         return "no secret stands in a file of the tree: let the app read /run/secrets/NAME, or its environment"
     if not dot:
         return "add port: its door gives it an address" if name in ("url", "hostname") and not has_page(app) else ""
-    if rest in known:
+    if rest in known and not (family == "inside" and rest in at_the_host):
         return ""
     close = nearest(rest, sorted(known))
     if close:
