@@ -21,9 +21,7 @@ from infrakit.model import (
 )
 from infrakit.resolve.apps import unfolded
 from infrakit.resolve.images import said_image
-from infrakit.resolve.names_in_files import assigned
 from infrakit.resolve.references import References
-from infrakit.resolve.texts import parted, plain
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
 
 DEFAULT_MEMORY = 256 << 20
@@ -84,6 +82,8 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
 
 
 def _file(world: World, placed: Placed, file: FileBlueprint, table: References) -> ConfigFile:
+    from infrakit.resolve.texts import plain
+
     lookup = table.for_container(readers(placed.blueprint, file.name)[0])
     if placed.kind == "app" and placed.app is not None:
         content = plain(file.content, lookup)
@@ -266,8 +266,10 @@ def _overridden(
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
     container = container._replace(**changes, origins=origins) if changes else container
     there = names_of(container) if said.not_secret else set[str]()
-    for _, content in placed.app.files if said.not_secret and placed.app is not None else ():
-        there.update(name for name, _ in assigned(content))
+    if said.not_secret and placed.app is not None and placed.app.files:
+        from infrakit.resolve.names_in_files import assigned
+
+        there.update(name for _, content in placed.app.files for name, _ in assigned(content))
     return (
         container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
     )
@@ -279,8 +281,10 @@ def _environment(
     """The user's variables beside the blueprint's. References are replaced in those of his own apps, which secrets may
     stand in."""
     values, secret = dict(said), {}
-    if placed.kind == "app":
-        texts = {name: parted(value, lookup) if "${" in value else ((value, ""),) for name, value in said}
+    if placed.kind == "app" and any("${" in value for _, value in said):
+        from infrakit.resolve.texts import parted
+
+        texts = {name: parted(value, lookup) for name, value in said}
         secret = {name: text for name, text in texts.items() if any(name for _, name in text)}
         values = {name: text[0][0] for name, text in texts.items() if name not in secret}
     kept = {name: value for name, value in container.environment if name not in secret}

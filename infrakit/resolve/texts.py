@@ -14,12 +14,12 @@ NAMES = ("contact", "domain", "host", "hostname", "name", "timezone", "url")
 FAMILIES = ("hostname", "inside", "secret", "url")
 """As catalogue/references.py has them; `secret` is the value here, and no path."""
 
-_REFERENCE = re.compile(rf"\$(\$?)\{{({'|'.join(NAMES)}|(?:{'|'.join(FAMILIES)})\.[^{{}}\s]*)\}}")
+_REFERENCE = rf"\$(\$?)\{{({'|'.join(NAMES)}|(?:{'|'.join(FAMILIES)})\.[^{{}}\s]*)\}}"
 
 
 def names_in(text: str) -> list[str]:
     """The names referred to, in the order of the text."""
-    return [match[2] for match in _REFERENCE.finditer(text) if not match[1]] if "${" in text else []
+    return [match[2] for match in re.finditer(_REFERENCE, text) if not match[1]] if "${" in text else []
 
 
 def secrets_in(text: str) -> list[str]:
@@ -51,7 +51,7 @@ def parted(text: str, lookup: Lookup) -> SecretText:
 def _pieces(text: str) -> Iterator[tuple[str, bool, str]]:
     """(text before, whether the reference after it is a literal one, its name); the last has none."""
     place = 0
-    for match in _REFERENCE.finditer(text) if "${" in text else ():
+    for match in re.finditer(_REFERENCE, text) if "${" in text else ():
         yield text[place : match.start()], bool(match[1]), match[2]
         place = match.end()
     yield text[place:], False, ""

@@ -7,8 +7,6 @@ from infrakit.resolve.world import HostDraft, World
 
 def volumes_of(world: World, host: HostDraft) -> tuple[SharedVolume, ...]:
     """By name."""
-    if not world.config.volumes:
-        return ()
     mounted = mounted_on(host)
     return tuple(_shared(world, volume) for volume in world.config.volumes if volume.name in mounted)
 

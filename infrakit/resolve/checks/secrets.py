@@ -6,7 +6,6 @@ from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
 from infrakit.errors import Problem
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.containers import names_of
-from infrakit.resolve.names_in_files import assigned
 from infrakit.resolve.world import Locate, World
 
 OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key")
@@ -48,7 +47,10 @@ def called_plain(world: World, locate: Locate) -> list[Problem]:
                 continue
             names = {name for container in service.containers for name in names_of(container)}
             files = placed.app.files if placed.app is not None else ()
-            names.update(name for _, content in files for name, _ in assigned(content))
+            if files:
+                from infrakit.resolve.names_in_files import assigned
+
+                names.update(name for _, content in files for name, _ in assigned(content))
             for number, name in enumerate(said.not_secret):
                 if name not in names:
                     close = {known.lower(): known for known in names}.get(nearest(name, map(str.lower, names)), "")

@@ -37,7 +37,7 @@ def volumes_apart(world: World, locate: Locate) -> list[Problem]:
     """A volume is no other one by another name, and the same one for all who mount it."""
     found = {}
     hosts: dict[str, list[str]] = {}
-    for host in world.hosts if world.config.volumes else ():
+    for host in world.hosts:
         own = {volume: service.name for service in host.services for volume in service.volumes}
         mounted = mounted_on(host)
         for volume in world.config.volumes:
