@@ -5,6 +5,7 @@ Their values are put in at the edge (system/secrets.py), into a file that Compos
 
 from collections.abc import Iterator, Sequence
 
+from infrakit.errors import printable
 from infrakit.model import Artifact, Container, Deployment, Origin, SecretText
 
 
@@ -44,6 +45,6 @@ def _lines(container: Container) -> Sequence[tuple[str, Origin]]:
     head = f"# Compiled by InfraKit: the values are put into secrets/.{container.name}.env on the host."
     lines = [(head, container.origins[""])]
     for name, text in container.secret_environment:
-        value = shown(text).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        value = printable(shown(text).replace("\\", "\\\\"))
         lines.append((f"{name}={value}", container.origins.get(f"environment.{name}", container.origins[""])))
     return lines
