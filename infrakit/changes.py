@@ -16,6 +16,7 @@ KINDS = (("services", "service"), ("doors", "door"), ("ports", "port"), ("mounts
 def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
     """A host in a few plain mappings: what runs, the doors and who may pass, ports, mounts of the host, grants."""
     containers = [container for service in deployment.services for container in service.containers]
+    kept = {volume.name for volume in deployment.volumes if not (volume.server or volume.external)}
     return {
         "services": {
             service.name: ", ".join(_image(item) for item in service.containers) for service in deployment.services
@@ -27,7 +28,7 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
             for port in container.ports
         },
         "mounts": {
-            f"{container.name} {mount.path}": f"{mount.kind} {mount.source}"
+            f"{container.name} {mount.path}": f"{'volume' if mount.source in kept else mount.kind} {mount.source}"
             for container in containers
             for mount in container.mounts
         },

@@ -17,6 +17,8 @@ BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVIC
 """What images need that start as root, give their data to somebody, and become him; Docker's own default has these and
 seven more (moby, oci/caps/defaults.go)."""
 SECRETS_DIRECTORY = "/run/secrets"
+HOST_NAME = "host.docker.internal"
+"""What a container calls the host that it runs on, where it is told so."""
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
 
@@ -56,14 +58,31 @@ NO_CHECK = ("NONE",)
 class Mount(NamedTuple):
     """A named volume, a file of the tree, or a path of the host, at `path` in the container.
 
-    kind: "volume" (source is the volume's name), "file" (source is relative to the tree), "host" (source is an absolute
-    path).
+    kind: "volume" (source is the volume's name, of its service alone), "shared" (source is the name of a SharedVolume),
+    "file" (source is relative to the tree), "host" (source is an absolute path).
     """
 
     kind: str
     source: str
     path: str
     read_only: bool = False
+
+
+class SharedVolume(NamedTuple):
+    """A volume that infrakit.yaml names, and that apps mount: of this host, or the folder `path` of the NFS server
+    `server`, or one that exists already and that Docker calls `external`; "" each where it is not that."""
+
+    name: str
+    server: str
+    path: str
+    external: str
+    origin: Origin
+
+
+SecretText = tuple[tuple[str, str], ...]
+"""Pieces of a text, each followed by the secret of that name, "" for none."""
+SecretEnvironment = tuple[tuple[str, SecretText], ...]
+"""Variable -> its text."""
 
 
 class SecretMount(NamedTuple):
@@ -150,7 +169,8 @@ class ImagePin(NamedTuple):
 class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `settings`: what else Compose is told.
     `not_secret`: names of its environment
-    and its commands whose values look like secrets, and are none by the user's word."""
+    and its commands whose values look like secrets, and are none by the user's word. `secret_environment`: variables
+    with secrets in them, which are none of `environment`."""
 
     name: str
     image: str
@@ -182,6 +202,7 @@ class Container(NamedTuple):
     settings: tuple[tuple[str, Any], ...] = ()
     pin: ImagePin | None = None
     not_secret: tuple[str, ...] = ()
+    secret_environment: SecretEnvironment = ()
 
 
 class ConfigFile(NamedTuple):
@@ -397,6 +418,7 @@ class Deployment(NamedTuple):
     shape: int
     origin: Origin
     idle_updater: Origin | None = None
+    volumes: tuple[SharedVolume, ...] = ()
 
 
 if TYPE_CHECKING:

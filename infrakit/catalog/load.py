@@ -150,7 +150,8 @@ def _container(name: str, tree: Tree) -> ContainerBlueprint:
         working_dir=take("working_dir", ""),
         environment=_pairs(take("environment", {})),
         secrets=tuple(map(_secret_use, take("secrets", ()))),
-        volumes=tuple(VolumeUse(v["volume"], v["path"], v.get("read_only", False)) for v in take("volumes", ())),
+        volumes=tuple(map(_volume_use, take("volumes", ()))),
+        shared=tuple(map(_volume_use, take("shared", ()))),
         files=tuple(FileUse(f["file"], f["path"]) for f in take("files", ())),
         host_paths=tuple(HostPath(p["host"], p["path"], p.get("read_only", False)) for p in take("host_paths", ())),
         tmpfs=tuple(take("tmpfs", ())),
@@ -175,6 +176,10 @@ def _container(name: str, tree: Tree) -> ContainerBlueprint:
         stop_grace_period_s=take("stop_grace_period_s", 10),
         labels=_pairs(take("labels", {})),
     )
+
+
+def _volume_use(tree: Tree) -> VolumeUse:
+    return VolumeUse(tree["volume"], tree["path"], tree.get("read_only", False))
 
 
 def _floors(floors: str | Sequence[str]) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ class DockerBlueprint(NamedTuple):
 
 class ContainerBlueprint(NamedTuple):
     """`entrypoint` and `command` are None where the image's own is kept; `needs` pairs a container with healthy or
-    completed. `minimum_version`: the floor of each line of the image."""
+    completed. `minimum_version`: the floor of each line of the image. `shared`: volumes of infrakit.yaml, which
+    only its own apps mount."""
 
     name: str
     image: str
@@ -118,6 +119,7 @@ class ContainerBlueprint(NamedTuple):
     volumes: tuple[VolumeUse, ...]
     files: tuple[FileUse, ...]
     host_paths: tuple[HostPath, ...]
+    shared: tuple[VolumeUse, ...]
     tmpfs: tuple[str, ...]
     writable_root: bool
     capabilities: tuple[str, ...]

@@ -158,3 +158,20 @@ def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mi
                 (deployment.host, name) for name in secrets.mint(folder, deployment.host, deployment.secrets, places)
             ]
         report.secrets += secrets.states(folder, deployment.host, deployment.secrets)
+        if mint:
+            _put_together(deployment, folder)
+
+
+def _put_together(deployment: Deployment, folder: str) -> None:
+    """Environment with secrets in it, as far as these are there."""
+    containers = [item for service in deployment.services for item in service.containers if item.secret_environment]
+    if not containers:
+        return
+    from infrakit.errors import MachineUnfit
+    from infrakit.system import environments
+
+    for container in containers:
+        try:
+            environments.write(folder, container.name, container.secret_environment)
+        except MachineUnfit:
+            continue  # the report names the secret that is missing

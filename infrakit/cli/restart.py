@@ -8,6 +8,7 @@ from infrakit.cli.source import compiled
 from infrakit.config.check import nearest
 from infrakit.errors import UsageProblem
 from infrakit.stack.down import in_waves, plan_restart
+from infrakit.stack.joined import network_of
 from infrakit.system.machine import Machine
 
 
@@ -35,10 +36,12 @@ def command(service: str | None, file: str | None, host: str | None, yes: bool, 
             f"did you mean {close}?" if close else f"one of: {', '.join(names)}",
         )
     wanted = {name for item, members in names.items() if service in (None, item) for name in members}
+    everything = [container for item in deployment.services for container in item.containers]
+    # Who is in the network of one that starts again has none any more.
+    wanted |= {item.name for item in everything if network_of(item.privileges) in wanted}
     there = Machine().engine.containers(deployment.name)
     running = {item.service: item.name for item in there if item.service in wanted}
     if not running:
         raise UsageProblem(f"{service or deployment.name} does not run here", "infrakit up")
-    containers = [container for item in deployment.services for container in item.containers]
-    plan = plan_restart(deployment.name, in_waves(containers, running))
+    plan = plan_restart(deployment.name, in_waves(everything, running))
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)

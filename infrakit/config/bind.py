@@ -18,11 +18,12 @@ from infrakit.config.model import (
     ServiceConfig,
     TlsConfig,
     UserConfig,
+    VolumeConfig,
 )
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
-PRIVILEGES = ("devices", "extra_hosts", "ipc", "pid", "privileged", "sysctls")
+PRIVILEGES = ("devices", "extra_hosts", "gpus", "ipc", "pid", "privileged", "sysctls")
 SETTINGS = ("dns", "groups", "hostname", "init", "ulimits")
 """Keys of an app that are keys of `privileges` and of `settings` of a blueprint's container."""
 APP_PIDS = 1000
@@ -45,6 +46,7 @@ def bind(document: Document) -> Config:
         access=_access(values.get("access", {})),
         services=tuple(_service(name, item) for name, item in sorted(values.get("services", {}).items())),
         apps=tuple(_app(name, item) for name, item in sorted(values.get("apps", {}).items())),
+        volumes=tuple(_volume(name, item) for name, item in sorted(values.get("volumes", {}).items())),
         hosts=tuple(_host(name, item) for name, item in values.get("hosts", {}).items()),
         network=_network(values.get("network", {})),
         mirror=images.get("mirror", ""),
@@ -138,6 +140,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         public=values.get("public", False),
         data=tuple(values.get("data", ())),
         mounts=tuple(map(_mount, values.get("mounts", ()))),
+        files=_pairs(values.get("files", {})),
         environment=_pairs(values.get("environment", {})),
         not_secret=tuple(values.get("not_secret", ())),
         secrets=tuple(values.get("secrets", ())),
@@ -152,7 +155,9 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         writable=values.get("writable", True),
         tmp_bytes=size_bytes(values.get("tmp", "")),
         internet=values.get("internet", False),
+        network=values.get("network", ""),
         ports=tuple(map(_port, values.get("ports", ()))),
+        serves=tuple(values.get("serves", ())),
         health=tuple(health) if isinstance(health, list) else health,
         memory_bytes=size_bytes(values.get("memory", "")),
         shm_bytes=size_bytes(values.get("shm", "")),
@@ -179,7 +184,11 @@ def _words(values: dict[str, Any], key: str) -> tuple[str, ...] | None:
 
 def _mount(text: str) -> MountConfig:
     host, path, *mode = text.split(":")
-    return MountConfig(_whole(host), _whole(path), mode == ["ro"])
+    return MountConfig(_whole(host) if host.startswith("/") else host, _whole(path), mode == ["ro"])
+
+
+def _volume(name: str, values: dict[str, Any]) -> VolumeConfig:
+    return VolumeConfig(name, values.get("nfs", ""), values.get("external", ""), ("volumes", name))
 
 
 def _whole(path: str) -> str:

@@ -88,11 +88,25 @@ class SamlConfig(NamedTuple):
 
 
 class MountConfig(NamedTuple):
-    """One of apps.<name>.mounts: a path of the host at a path of the container."""
+    """One of apps.<name>.mounts: a path of the host, or a name under volumes, at a path of the container."""
 
     host: str
     path: str
     read_only: bool
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether `host` is the name of a volume."""
+        return not self.host.startswith("/")
+
+
+class VolumeConfig(NamedTuple):
+    """volumes.<name>. `nfs` is SERVER:/FOLDER, `external` Docker's name of one that exists; "" where not said."""
+
+    name: str
+    nfs: str
+    external: str
+    path: Path
 
 
 class PortConfig(NamedTuple):
@@ -113,6 +127,7 @@ class AppConfig(NamedTuple):
     `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
     `hosts` are fleet hosts ((): the core, or the only host).
     `health` is a path asked over HTTP, "image", "none", the words of a command, or "" for a TCP probe.
+    `network`: "host", another app's name, or "".
     `settings` and `privileges` are those of a container of a blueprint; sizes in bytes, 0 where nothing is said.
     """
 
@@ -125,6 +140,7 @@ class AppConfig(NamedTuple):
     public: bool
     data: tuple[str, ...]
     mounts: tuple[MountConfig, ...]
+    files: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
     not_secret: tuple[str, ...]
     secrets: tuple[str, ...]
@@ -139,7 +155,9 @@ class AppConfig(NamedTuple):
     writable: bool
     tmp_bytes: int
     internet: bool
+    network: str
     ports: tuple[PortConfig, ...]
+    serves: tuple[int, ...]
     health: str | tuple[str, ...]
     memory_bytes: int
     shm_bytes: int
@@ -208,6 +226,7 @@ class Config(NamedTuple):
     access: AccessConfig
     services: tuple[ServiceConfig, ...]
     apps: tuple[AppConfig, ...]
+    volumes: tuple[VolumeConfig, ...]
     hosts: tuple[HostConfig, ...]
     network: NetworkConfig
     mirror: str

@@ -11,7 +11,7 @@ from infrakit.config.model import Config
 from infrakit.errors import Position, Problem
 
 # Section -> the depth from which on a mistake stays within its own entry; what is not named here is one by itself.
-CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2}
+CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2, "volumes": 3}
 EVERYWHERE = ("version", "pattern", "profiles", "tls", "hosts")
 WITHOUT = {"port": "no-port"}
 """Key -> what is said elsewhere in its entry where it is missing; where it is refused, it only looks so."""

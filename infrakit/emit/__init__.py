@@ -6,7 +6,17 @@ Deployment gives the same bytes.
 
 from typing import NamedTuple, Protocol
 
-from infrakit.emit import authentik, caddyfile, cloudflared, compose, environment_file, haproxy, review, service_files
+from infrakit.emit import (
+    authentik,
+    caddyfile,
+    cloudflared,
+    compose,
+    environment_file,
+    haproxy,
+    review,
+    secret_environment,
+    service_files,
+)
 from infrakit.model import Artifact, Deployment, Origin
 
 
@@ -21,13 +31,13 @@ class Emitter(Protocol):
 CONFIGURATIONS: tuple[Emitter, ...] = (caddyfile, authentik, haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
-EMITTERS: tuple[Emitter, ...] = (*CONFIGURATIONS, compose, environment_file, review)
+EMITTERS: tuple[Emitter, ...] = (*CONFIGURATIONS, compose, environment_file, secret_environment, review)
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     """All artifacts, by path."""
     read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
-    rest = tuple(artifact for emitter in (environment_file, review) for artifact in emitter.emit(deployment))
+    rest = tuple(artifact for emitter in EMITTERS[-3:] for artifact in emitter.emit(deployment))
     return tuple(sorted(read + compose.emit(deployment, read) + rest))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from infrakit.emit.container import container_origin, container_tree
 from infrakit.emit.memo import Memo
 from infrakit.emit.yaml_text import leaves, to_yaml
-from infrakit.model import Artifact, Deployment, Network, Origin, SecretSpec, Service
+from infrakit.model import Artifact, Deployment, Network, Origin, SecretSpec, Service, SharedVolume
 
 MAIN = "compose.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -26,11 +26,12 @@ _mains = Memo(16)
 
 def emit(deployment: Deployment, read: Sequence[Artifact] = ()) -> tuple[Artifact, ...]:
     """`read`: the configuration files of the tree, for the hash labels."""
-    main = _mains.get((deployment.name, deployment.networks, deployment.secrets, *deployment.services), _main)
+    about = (deployment.name, deployment.networks, deployment.secrets, deployment.volumes)
+    main = _mains.get((*about, *deployment.services), _main)
     return (
         main,
         *(
-            _services.get((service, deployment.networks, *_readable(service, read)), _service)
+            _services.get((service, deployment.networks, deployment.volumes, *_readable(service, read)), _service)
             for service in deployment.services
         ),
     )
@@ -71,8 +72,10 @@ def _is_below(path: str, sources: set[str]) -> bool:
     return False
 
 
-def _service(service: Service, networks: tuple[Network, ...], *read: Artifact) -> Artifact:
-    hashes = config_hashes(service, networks, read)
+def _service(
+    service: Service, networks: tuple[Network, ...], volumes: tuple[SharedVolume, ...], *read: Artifact
+) -> Artifact:
+    hashes = config_hashes(service, networks, read, volumes)
     return Artifact(service_path(service), to_yaml(_service_tree(service, hashes), HEADING).encode())
 
 
@@ -85,9 +88,11 @@ def _service_tree(service: Service, hashes: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def config_hashes(service: Service, networks: Sequence[Network], read: Sequence[Artifact]) -> dict[str, str]:
-    """Container -> a short SHA-256 over its definition, the networks it is in, and the files of the tree that it
-    mounts."""
+def config_hashes(
+    service: Service, networks: Sequence[Network], read: Sequence[Artifact], volumes: Sequence[SharedVolume] = ()
+) -> dict[str, str]:
+    """Container -> a short SHA-256 over its definition, the networks it is in, the shared volumes and the files of the
+    tree that it mounts."""
     drawn = {network.name: network[:4] for network in networks}
     found = {}
     for container in service.containers:
@@ -95,6 +100,11 @@ def config_hashes(service: Service, networks: Sequence[Network], read: Sequence[
         # Not repr(): which characters that shows as they are differs between Pythons.
         digest.update(ascii(container_tree(container, service.profiles, "")).encode())
         digest.update(ascii([drawn[name] for name in container.networks if name in drawn]).encode())
+        if container.secret_environment:
+            digest.update(ascii(container.secret_environment).encode())
+        shared = {mount.source for mount in container.mounts if mount.kind == "shared"}
+        if shared:
+            digest.update(ascii([volume[:4] for volume in volumes if volume.name in shared]).encode())
         sources = {mount.source for mount in container.mounts if mount.kind == "file"}
         for artifact in sorted(artifact for artifact in read if _is_below(artifact.path, sources)) if sources else ():
             digest.update(b"%d %s %d " % (len(artifact.path), artifact.path.encode(), len(artifact.content)))
@@ -115,20 +125,31 @@ def _sha256() -> Any:
     return sha256()
 
 
-def _main(name: str, networks: tuple[Network, ...], secrets: tuple[SecretSpec, ...], *services: Service) -> Artifact:
-    return Artifact(MAIN, to_yaml(_main_tree(name, networks, secrets, services), HEADING).encode())
+def _main(
+    name: str,
+    networks: tuple[Network, ...],
+    secrets: tuple[SecretSpec, ...],
+    shared: tuple[SharedVolume, ...],
+    *services: Service,
+) -> Artifact:
+    return Artifact(MAIN, to_yaml(_main_tree(name, networks, secrets, shared, services), HEADING).encode())
 
 
 def _main_tree(
-    name: str, networks: tuple[Network, ...], secrets: tuple[SecretSpec, ...], services: tuple[Service, ...]
+    name: str,
+    networks: tuple[Network, ...],
+    secrets: tuple[SecretSpec, ...],
+    shared: tuple[SharedVolume, ...],
+    services: tuple[Service, ...],
 ) -> dict[str, Any]:
     tree: dict[str, Any] = {"name": name}
     tree["include"] = [{"path": service_path(service), "project_directory": "."} for service in services]
     if networks:
         tree["networks"] = {network.name: network_tree(name, network) for network in networks}
-    volumes = _volumes(services)
+    volumes: dict[str, Any] = {volume: {} for volume in _volumes(services)}
+    volumes.update((volume.name, volume_tree(name, volume)) for volume in shared)
     if volumes:
-        tree["volumes"] = {volume: {} for volume in volumes}
+        tree["volumes"] = dict(sorted(volumes.items()))
     mounted = sorted(_mounted_secrets(services))
     if mounted:
         tree["secrets"] = {secret: {"file": f"./secrets/{secret}"} for secret in mounted}
@@ -142,6 +163,29 @@ def _mounted_secrets(services: Sequence[Service]) -> set[str]:
 def _volumes(services: Sequence[Service]) -> dict[str, Service]:
     """Volume -> the service that owns it, by name."""
     return dict(sorted({volume: service for service in services for volume in service.volumes}.items()))
+
+
+def volume_tree(project: str, volume: SharedVolume) -> dict[str, Any]:
+    """What Compose is told of a shared volume of `project`.
+
+    Docker keeps the options that a volume was made with: one of an NFS server is called after its address, so that
+    another address is another volume.
+    """
+    if volume.external:
+        return {"external": True, "name": volume.external}
+    if not volume.server:
+        return {}
+    digest = _sha256()
+    digest.update(f"{volume.server}:{volume.path}".encode())
+    options = {"type": "nfs", "o": f"addr={volume.server},rw,nfsvers=4", "device": f":{volume.path}"}
+    name = f"{project}_{volume.name}-{digest.hexdigest()[:8]}"
+    return {"name": name, "driver": "local", "driver_opts": options}
+
+
+def docker_volume(project: str, source: str, shared: Sequence[SharedVolume]) -> str:
+    """What Docker calls the volume that a mount names `source`."""
+    trees = [volume_tree(project, volume) for volume in shared if volume.name == source]
+    return str(next((tree["name"] for tree in trees if "name" in tree), f"{project}_{source}"))
 
 
 def network_tree(project: str, network: Network) -> dict[str, Any]:
@@ -162,9 +206,10 @@ def network_tree(project: str, network: Network) -> dict[str, Any]:
 
 def _main_trace(deployment: Deployment) -> dict[str, Origin]:
     services = deployment.services
-    tree = _main_tree(deployment.name, deployment.networks, deployment.secrets, services)
+    tree = _main_tree(deployment.name, deployment.networks, deployment.secrets, deployment.volumes, services)
     owners = {network.name: network for network in deployment.networks}
     volumes = {volume: service.origin for volume, service in _volumes(services).items()}
+    volumes.update((volume.name, volume.origin) for volume in deployment.volumes)
     secrets = {secret.name: secret.origin for secret in deployment.secrets}
     project = Origin(deployment.origin.document, ("name",), PASS)
     found = {}

@@ -56,10 +56,12 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
         tree["ulimits"] = {name: _ulimit(limit) for name, limit in settings["ulimits"].items()}
     if container.environment:
         tree["environment"] = {key: _literal(value) for key, value in container.environment}
+    if container.secret_environment:
+        tree["env_file"] = [f"./secrets/.{container.name}.env"]
     tree.update(_reach(container, privileges))
     tree.update(_storage(container))
     tree.update(_confinement(container, privileges))
-    tree.update(_limits(container))
+    tree.update(_limits(container, privileges))
     if container.health is not None:
         tree["healthcheck"] = _health(container.health)
     if container.depends_on:
@@ -110,7 +112,7 @@ def _storage(container: Container) -> dict[str, Any]:
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
-    kind, source = ("volume", mount.source) if mount.kind == "volume" else ("bind", mount.source)
+    kind, source = ("volume" if mount.kind in ("volume", "shared") else "bind"), mount.source
     if mount.kind == "file":
         source = f"./{source}"
     tree: dict[str, Any] = {"type": kind, "source": _literal(source), "target": _literal(mount.path)}
@@ -133,7 +135,7 @@ def _confinement(container: Container, privileges: Mapping[str, Any]) -> dict[st
     return tree
 
 
-def _limits(container: Container) -> dict[str, Any]:
+def _limits(container: Container, privileges: Mapping[str, Any]) -> dict[str, Any]:
     # `deploy.resources.limits` is honoured by `docker compose up` since Compose 2, pids included; a number of bytes
     # must be a string.
     limits: dict[str, Any] = {"memory": size(container.memory_bytes)}
@@ -141,6 +143,10 @@ def _limits(container: Container) -> dict[str, Any]:
         limits["cpus"] = container.cpus
     limits["pids"] = container.pids
     tree: dict[str, Any] = {"deploy": {"resources": {"limits": limits}}}
+    if "gpus" in privileges:
+        # No driver is named, as `docker run --gpus` names none; Compose's own `gpus` is younger than 2.26.
+        count = privileges["gpus"] if privileges["gpus"] == "all" else int(privileges["gpus"])
+        tree["deploy"]["resources"]["reservations"] = {"devices": [{"count": count, "capabilities": ["gpu"]}]}
     if container.shm_bytes:
         tree["shm_size"] = size(container.shm_bytes)
     return tree
@@ -202,6 +208,7 @@ FIELDS = {
     "command": "command",
     "user": "user",
     "environment": "environment",
+    "env_file": "environment",
     "networks": "networks",
     "network_mode": "privileges.network",
     "ports": "ports",
@@ -213,6 +220,7 @@ FIELDS = {
     "deploy.resources.limits.memory": "memory",
     "deploy.resources.limits.cpus": "cpus",
     "deploy.resources.limits.pids": "pids",
+    "deploy.resources.reservations": "privileges.gpus",
     "shm_size": "shm_size",
     "healthcheck.disable": "health",
     "healthcheck.test": "health.test",
@@ -230,7 +238,7 @@ FIELDS = {
 """Key of Compose -> field of the blueprint that decides it. The rest (restart, cap_drop, ...) is decided in this
 module."""
 
-MOUNT_FIELDS = {"volume": "volumes", "file": "files", "host": "host_paths"}
+MOUNT_FIELDS = {"volume": "volumes", "file": "files", "host": "host_paths", "shared": "host_paths"}
 POSITIONAL = ("entrypoint", "command", "tmpfs", "health.test")
 """Lists that come out in the order of the blueprint, so that an index leads back to the same item."""
 
@@ -246,6 +254,8 @@ def container_origin(container: Container, leaf: str, decided_by: str) -> Origin
         origin = field_origin(container.origins, field, ())
         return origin if field else origin._replace(decided_by=decided_by)
     field, rest = FIELDS[key], leaf[len(key) + 1 :]
+    if key == "env_file":
+        return field_origin(container.origins, f"environment.{container.secret_environment[0][0]}", ())
     if field in ("environment", "labels"):
         return field_origin(container.origins, field, (rest,) if rest else ())
     if field == "needs":

@@ -7,6 +7,7 @@ placeholder).
 from infrakit.emit.caddyfile import AUTHORITY_PATH, offers_authority
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, of, row, section
 from infrakit.emit.review_people import people
+from infrakit.emit.review_volumes import shared_volumes
 from infrakit.model import (
     BASE_CAPABILITIES,
     NO_CHECK,
@@ -41,6 +42,7 @@ def sections(deployment: Deployment) -> tuple[Section, ...]:
         _docker(deployment),
         _grants(deployment),
         _networks(deployment),
+        *([shared_volumes(deployment)] if deployment.volumes else []),
         _secrets(deployment),
         people(deployment),
     )
@@ -238,8 +240,14 @@ def _image(container: Container) -> tuple[Word, ...]:
 def _mount(mount: Mount) -> Word:
     # A socket mounted read-only can be written to all the same, so nothing is promised for it.
     suffix = ", read only" if mount.read_only and not _is_docker(mount) else ""
-    kind = "host path" if mount.kind == "host" else mount.kind
-    return _power(f"{kind} {mount.source} at {mount.path}{suffix}", mount.kind == "host", "host_path", path_of(mount))
+    kind = {"host": "host path", "shared": "shared volume"}.get(mount.kind, mount.kind)
+    capability = {"host": "host_path", "shared": "shared_volume"}.get(mount.kind, "")
+    return _power(
+        f"{kind} {mount.source} at {mount.path}{suffix}",
+        bool(capability),
+        capability,
+        path_of(mount) if mount.kind == "host" else mount.source,
+    )
 
 
 def _power(text: str, is_one: bool, capability: str, detail: str) -> Word:
@@ -265,6 +273,10 @@ def _beyond(container: Container) -> tuple[Word, ...]:
         words.append(Word("may change its own root file system"))
     if container.health is not None and container.health.test == NO_CHECK:
         words.append(Word("nothing asks whether it is well", amber=True))
+    words += [
+        Word(f"{name}, with a secret in it: whoever may ask Docker can read it", amber=True)
+        for name, _ in container.secret_environment
+    ]
     words += [Word(f"{name} in plain sight: no secret") for name in container.not_secret]
     return tuple(words) or (Word("none"),)
 

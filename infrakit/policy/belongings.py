@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from infrakit.model import Container, Deployment, Mount, SecretSpec, Service
+from infrakit.model import HOST_NAME, Container, Deployment, Mount, SecretSpec, Service
 from infrakit.policy.broken import Broken, containers, origin_of
 
 WORKER = "authentik-worker"
@@ -34,19 +34,22 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
     clients = {item.oidc.secret for item in deployment.access.applications if item.oidc is not None}
     found = []
     for service, container in containers(deployment):
-        for mount in container.secrets:
-            spec = specs.get(mount.name)
+        read = {mount.name: "secrets" for mount in container.secrets}
+        for key, text in container.secret_environment:
+            read.update((name, f"environment.{key}") for _, name in text if name and name not in read)
+        for name, field in read.items():
+            spec = specs.get(name)
             if spec is None:
-                what, code = f"{container.name} reads the secret {mount.name}, which nobody has", "unknown-secret"
-            elif not _may_read(service, container, spec, kinds.get(spec.owner, ""), mount.name in clients):
+                what, code = f"{container.name} reads the secret {name}, which nobody has", "unknown-secret"
+            elif not _may_read(service, container, spec, kinds.get(spec.owner, ""), name in clients):
                 what, code = (
-                    f"{container.name} reads the secret {mount.name}, which belongs to another service",
+                    f"{container.name} reads the secret {name}, which belongs to another service",
                     "foreign-secret",
                 )
             else:
                 continue
             found.append(
-                Broken(origin_of(container, "secrets"), what, code, "choose another name, and say it under secrets")
+                Broken(origin_of(container, field), what, code, "choose another name, and say it under secrets")
             )
     return found
 
@@ -99,12 +102,16 @@ def clients_kept(deployment: Deployment) -> list[Broken]:
 
 
 def volumes_kept(deployment: Deployment) -> list[Broken]:
-    """No volume is shared between services."""
+    """No volume is shared between services, but what infrakit.yaml names for its own apps to share."""
     owner: dict[str, str] = {}
     found = []
+    shared = {volume.name for volume in deployment.volumes}
     for service, container in containers(deployment):
         sockets = {f"{proxy.consumer}-socket" for proxy in service.socket_proxies}
         for mount in container.mounts:
+            if mount.kind == "shared" and not (service.kind == "app" and mount.source in shared):
+                what = f"{container.name}: the volume {mount.source} is not for it"
+                found.append(Broken(origin_of(container, "volumes"), what, "foreign-volume", "name it under volumes"))
             if mount.kind != "volume":
                 continue
             other = owner.setdefault(mount.source, service.name)
@@ -146,8 +153,8 @@ def _own_file(service: Service, mount: Mount) -> bool:
 
 
 def doors_kept(deployment: Deployment) -> list[Broken]:
-    """A door leads to the service that it is called after."""
-    own = {service.name: {container.name for container in service.containers} for service in deployment.services}
+    """A door leads to the service that it is called after, or to whose network that is in."""
+    own = {service.name: set(map(_found_at, service.containers)) for service in deployment.services}
     return [
         Broken(
             route.origins[""],
@@ -159,3 +166,9 @@ def doors_kept(deployment: Deployment) -> list[Broken]:
         for upstream in route.upstreams
         if not upstream.remote and re.split(r":(?=[0-9]+\Z)", upstream.address)[0] not in own.get(route.service, ())
     ]
+
+
+def _found_at(container: Container) -> str:
+    """What a door to it leads to."""
+    network = str(dict(container.privileges).get("network", ""))
+    return HOST_NAME if network == "host" else network.removeprefix("service:") or container.name

@@ -18,10 +18,11 @@ CAPABILITIES = {
     "devices": "devices of the host",
     "docker_api": "calls to Docker through a socket proxy",
     "extra_hosts": "names of its own choice",
+    "gpus": "graphics processors of the host",
     "host_path": "files of the host",
     "ipc": "the host's shared memory",
     "labels": "labels that steer Caddy or Watchtower",
-    "network": "the host's network",
+    "network": "the host's network, or another container's",
     "pid": "the host's processes",
     "ports": "ports that anybody can reach",
     "privileged": "everything: it is root on the host",
@@ -29,7 +30,9 @@ CAPABILITIES = {
     "requires": "to switch on what has power over the host",
     "root_user": "to run as root in its container",
     "runtime": "a container runtime of its own choice",
+    "secret_environment": "a secret in its environment, which whoever may ask Docker can read",
     "security_opt": "to drop the confinement of containers",
+    "shared_volume": "a volume that others may have, too",
     "sysctls": "kernel settings",
     "unpinned_image": "an image that can change under its tag",
     "userns": "the host's user ids",
@@ -119,6 +122,11 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
     for mount in container.mounts:
         if mount.kind == "host":
             yield "host_path", path_of(mount), "host_paths"
+        elif mount.kind == "shared":
+            yield "shared_volume", f"volume {mount.source}", "host_paths"
+    for name, text in container.secret_environment:
+        used = ", ".join(secret for _, secret in text if secret)
+        yield "secret_environment", f"{name}: {used}", f"environment.{name}"
     for port in container.ports:
         yield "ports", f"port {port.port}", "ports"
     for key, _ in container.labels:

@@ -40,7 +40,8 @@ PERIPHERAL = re.compile(
 """Devices that lead to no memory and no disk of the host. The whole USB bus has disks; /dev/vcio runs code on the
 processor of a Raspberry Pi that sees all memory (raspberrypi/firmware, Mailbox property interface: Execute Code)."""
 
-AMBER = ("labels", "sysctls", "ports", "extra_hosts")
+AMBER = ("extra_hosts", "gpus", "labels", "ports", "secret_environment", "shared_volume", "sysctls")
+"""What weakens a promise, and no more."""
 
 
 def is_red(capability: str, detail: str) -> bool:
@@ -53,6 +54,8 @@ def is_red(capability: str, detail: str) -> bool:
     if capability == "devices":
         parts = parts_of(detail.removeprefix("devices: ").partition(":")[0])
         return ".." in parts or not PERIPHERAL.fullmatch("/" + "/".join(parts))
+    if capability == "network" and detail.startswith("network: service:"):
+        return False
     return capability not in AMBER
 
 

@@ -60,6 +60,10 @@ def secrets_as_files(deployment: Deployment) -> list[Broken]:
     found = []
     for service, container in containers(deployment):
         environment = [(f"environment.{key}", key, value) for key, value in container.environment]
+        environment += [
+            (f"environment.{key}", key, "".join(before + ("${secret}" if secret else "") for before, secret in text))
+            for key, text in container.secret_environment
+        ]
         for field, key, value in [*environment, *named_words(container)]:
             kind = what_is_secret(key, value)
             if not kind or key in container.not_secret:

@@ -4,13 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrakit.config.model import AppConfig, PortConfig
-from infrakit.model import BASE_CAPABILITIES, NO_CHECK
+from infrakit.model import BASE_CAPABILITIES, HOST_NAME, NO_CHECK
 
 APP_MEMORY = 256 * 1024 * 1024
 MOST_PORTS = 1000
 APP_TMP = 64 * 1024 * 1024
 APP_SECTION = "Apps"
 ALL_ARCHITECTURES = ("amd64", "arm64", "armhf")
+LISTENS = (
+    'if command -v nc >/dev/null; then nc -z 127.0.0.1 "$1"; '
+    "elif command -v bash >/dev/null; then bash -c ': > /dev/tcp/127.0.0.1/'\"$1\"; "
+    "else for file in /proc/net/tcp /proc/net/tcp6; do while read -r number local remote state rest; do "
+    'if [ "${local##*:}/$state" = "$2/0A" ]; then exit 0; fi; done <"$file"; done 2>/dev/null; exit 1; fi'
+)
+"""Whether somebody listens at a port: by its number, or by its four digits in the kernel's table, where 0A is LISTEN
+(proc_net_tcp(5)). Nothing but a shell is needed."""
 
 
 def app_tree(app: AppConfig) -> dict[str, Any]:
@@ -26,12 +34,18 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "internet": app.internet,
         "writable_root": app.writable,
         "capabilities": sorted({*base, *app.capabilities}),
-        "privileges": dict(app.privileges),
+        "privileges": {**dict(app.privileges), **_network(app)},
         "settings": {**dict(app.settings), **_ulimits(app)},
         "environment": {"TZ": "${timezone}"},
         "secrets": [*app.secrets, *app.user_secrets],
         "volumes": [{"volume": volume_name(path), "path": path} for path in app.data],
-        "host_paths": [item._asdict() for item in app.mounts],
+        "host_paths": [item._asdict() for item in app.mounts if not item.is_volume],
+        "shared": [
+            {"volume": item.host, "path": item.path, "read_only": item.read_only}
+            for item in app.mounts
+            if item.is_volume
+        ],
+        "files": [{"file": path.lstrip("/"), "path": path} for path, _ in app.files],
         "tmpfs": [_tmp(app)],
         "ports": [tree for item in app.ports for tree in _ports(item)],
         "pids": app.pids,
@@ -55,6 +69,7 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "source": "infrakit.yaml",
         "profiles": [],
         "secrets": _secrets(app),
+        "files": {path.lstrip("/"): {"content": content} for path, content in app.files},
         "containers": {app.name: container},
     }
     if app.port:
@@ -132,6 +147,8 @@ def _health(app: AppConfig) -> dict[str, Any]:
 
 def health_test(app: AppConfig) -> list[str]:
     """Ask the app's page where the file names one, else its port; the first tool that the image has decides."""
+    if app.serves:
+        return ["CMD", "/bin/sh", "-c", _plain(LISTENS), "health", str(app.serves[0]), f"{app.serves[0]:04X}"]
     if not app.port:
         return ["CMD-SHELL", "kill -0 1"]
     if page(app):
@@ -147,6 +164,17 @@ def health_test(app: AppConfig) -> list[str]:
     return ["CMD", "/bin/sh", "-c", script, "health", str(app.port)]
 
 
+def _network(app: AppConfig) -> dict[str, str]:
+    if not app.network:
+        return {}
+    return {"network": "host" if app.network == "host" else f"service:{app.network}"}
+
+
+def dialled(app: AppConfig) -> str:
+    """The name under which Caddy finds it."""
+    return HOST_NAME if app.network == "host" else app.network or app.name
+
+
 def _secrets(app: AppConfig) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: {"kind": "password", "length": 40, "description": f"minted for {app.name}"} for name in app.secrets
@@ -157,7 +185,7 @@ def _secrets(app: AppConfig) -> dict[str, Any]:
 
 def _route(app: AppConfig) -> dict[str, Any]:
     tree = {
-        "container": app.name,
+        "container": dialled(app),
         "port": app.port,
         "subdomain": app.subdomain or app.name,
         "sign_in": "application" if app.oidc or app.saml else "forward_auth",

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from infrakit.catalog.model import Blueprint, ContainerBlueprint
+from infrakit.catalog.model import Blueprint, ContainerBlueprint, FileBlueprint
 from infrakit.catalog.references import Lookup, substitute
 from infrakit.config.bind import PRIVILEGES, SETTINGS
 from infrakit.model import (
+    HOST_NAME,
     NO_CHECK,
     ConfigFile,
     Container,
@@ -14,6 +15,7 @@ from infrakit.model import (
     Mount,
     Origin,
     PublishedPort,
+    Route,
     SecretMount,
     Service,
 )
@@ -35,7 +37,7 @@ KEYS_OF_APPS = {
     "tmpfs": "tmp",
     "one_shot": "once",
     "stop_grace_period_s": "stop_grace",
-    **{f"privileges.{key}": key for key in PRIVILEGES},
+    **{f"privileges.{key}": key for key in (*PRIVILEGES, "network")},
     **{f"settings.{key}": key for key in SETTINGS},
 }
 """Field of a blueprint's container -> key of an app, where that is called otherwise."""
@@ -64,15 +66,7 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
     blueprint = placed.blueprint
     table = References(world, host, placed)
     containers = tuple(build_container(world, host, placed, spec, table) for spec in sorted(blueprint.containers))
-    files = tuple(
-        ConfigFile(
-            path=f"{blueprint.name}/{file.name}",
-            content=substitute(file.content, table.for_container(readers(blueprint, file.name)[0])),
-            mode=file.mode_bits,
-            origin=Origin(blueprint.document, ("files", file.name, "content"), "containers"),
-        )
-        for file in blueprint.files
-    )
+    files = tuple(_file(world, placed, file, table) for file in blueprint.files)
     volumes = {mount.source for container in containers for mount in container.mounts if mount.kind == "volume"}
     return Service(
         name=blueprint.name,
@@ -86,6 +80,19 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
         origin=placed.cause,
         asked_by=placed.asked_by,
     )
+
+
+def _file(world: World, placed: Placed, file: FileBlueprint, table: References) -> ConfigFile:
+    from infrakit.resolve.texts import plain
+
+    lookup = table.for_container(readers(placed.blueprint, file.name)[0])
+    if placed.kind == "app" and placed.app is not None:
+        content = plain(file.content, lookup)
+        origin = world.origin((*placed.app.path, "files", f"/{file.name}"), "containers")
+    else:
+        content = substitute(file.content, lookup)
+        origin = Origin(placed.blueprint.document, ("files", file.name, "content"), "containers")
+    return ConfigFile(f"{placed.name}/{file.name}", content, file.mode_bits, origin)
 
 
 def readers(blueprint: Blueprint, file: str) -> list[ContainerBlueprint]:
@@ -134,9 +141,17 @@ def build_container(
         # Not the blueprint's list: the host's door says which of them are published.
         said = any(path[:1] == ("network",) for path in world.config.said)
         origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
+        at_the_host = next((route for route in host.routes if _at_the_host(route)), None)
+        if at_the_host is not None:
+            container = container._replace(extra_hosts=(f"{HOST_NAME}:host-gateway",))
+            origins["privileges.extra_hosts"] = at_the_host.origins[""]._replace(decided_by="containers")
     if host.membership.get(name):
         origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
-    return _overridden(world, placed, spec, container)
+    return _overridden(world, placed, spec, container, lookup)
+
+
+def _at_the_host(route: Route) -> bool:
+    return any(upstream.address.startswith(f"{HOST_NAME}:") for upstream in route.upstreams)
 
 
 def _base(world: World, placed: Placed, name: str) -> Origin:
@@ -165,7 +180,9 @@ def _said(
             (f"ports.{number}", world.origin((*path, "ports", place), "containers"))
             for number, (place, item) in enumerate(ports)
         )
-        found["health"] = world.said((*path, "health"), "containers") or world.origin((*path, "port"), "containers")
+        found["health"] = world.said((*path, "health"), "containers") or world.origin(
+            (*path, "serves" if placed.app.serves else "port"), "containers"
+        )
     return {field: origin for field, origin in found.items() if origin is not None}
 
 
@@ -174,6 +191,8 @@ def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tu
     found = {Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs}
     if spec is placed.blueprint.main:
         found |= {_waits_for(needed.blueprint.main) for needed in host.needed(placed)}
+        other = placed.app.network if placed.kind == "app" and placed.app is not None else ""
+        found |= {_waits_for(item.blueprint.main) for item in host.placed if item.name == other}
     return tuple(sorted(found))
 
 
@@ -197,6 +216,7 @@ def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount,
     found = [Mount("volume", final_volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
     found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
     found += [Mount("host", item.host, item.path, item.read_only) for item in spec.host_paths]
+    found += [Mount("shared", item.volume, item.path, item.read_only) for item in spec.shared]
     compiled = COMPILED.get(service, {}).get(name) if placed.app is None else None
     if compiled is not None:
         found.append(Mount("file", compiled[0], compiled[1], True))
@@ -225,7 +245,9 @@ def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[P
     )
 
 
-def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, container: Container) -> Container:
+def _overridden(
+    world: World, placed: Placed, spec: ContainerBlueprint, container: Container, lookup: Lookup
+) -> Container:
     """The user's word about the main container of a service, or of an app with a blueprint of its own, and about those
     that run the same image: two halves of one program."""
     said = placed.settings or placed.app
@@ -240,18 +262,42 @@ def _overridden(world: World, placed: Placed, spec: ContainerBlueprint, containe
             changes[field] = value
             origins[key] = world.origin((*said.path, key), "containers")
     if said.environment and spec.image == main.image and not spec.one_shot:
-        changes["environment"] = tuple(sorted({**dict(container.environment), **dict(said.environment)}.items()))
+        changes.update(_environment(placed, container, said.environment, lookup))
         for key, _ in said.environment:
             origins[f"environment.{key}"] = world.origin((*said.path, "environment", key), "containers")
     container = container._replace(**changes, origins=origins) if changes else container
-    there = names_of(container) if said.not_secret else ()
+    there = names_of(container) if said.not_secret else set[str]()
+    if said.not_secret and placed.app is not None and placed.app.files:
+        from infrakit.resolve.names_in_files import assigned
+
+        there.update(name for _, content in placed.app.files for name, _ in assigned(content))
     return (
         container._replace(not_secret=tuple(name for name in said.not_secret if name in there)) if there else container
     )
+
+
+def _environment(
+    placed: Placed, container: Container, said: tuple[tuple[str, str], ...], lookup: Lookup
+) -> dict[str, Any]:
+    """The user's variables beside the blueprint's. References are replaced in those of his own apps, which secrets may
+    stand in."""
+    values, secret = dict(said), {}
+    if placed.kind == "app" and any("${" in value for _, value in said):
+        from infrakit.resolve.texts import parted
+
+        texts = {name: parted(value, lookup) for name, value in said}
+        secret = {name: text for name, text in texts.items() if any(name for _, name in text)}
+        values = {name: text[0][0] for name, text in texts.items() if name not in secret}
+    kept = {name: value for name, value in container.environment if name not in secret}
+    return {
+        "environment": tuple(sorted({**kept, **values}.items())),
+        "secret_environment": tuple(sorted(secret.items())),
+    }
 
 
 def names_of(container: Container) -> set[str]:
     """What `not_secret` can name: variables of the environment, and what words of the command are called."""
     from infrakit.policy.secrets import named_words
 
-    return {name for name, _ in container.environment} | {name for _, name, _ in named_words(container)}
+    variables = {name for name, _ in (*container.environment, *container.secret_environment)}
+    return variables | {name for _, name, _ in named_words(container)}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from infrakit.config.model import HostConfig
-from infrakit.model import Deployment, Fleet, Grant, Tls
+from infrakit.model import Deployment, Fleet, Grant, SharedVolume, Tls
 from infrakit.policy.grants import written
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 
@@ -116,7 +116,16 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         shape=number,
         origin=host.origin,
         idle_updater=host.idle_updater,
+        volumes=_volumes(world, host),
     )
+
+
+def _volumes(world: World, host: HostDraft) -> tuple[SharedVolume, ...]:
+    if not world.config.volumes:
+        return ()
+    from infrakit.resolve.volumes import volumes_of
+
+    return volumes_of(world, host)
 
 
 def _grants(world: World, host: HostDraft) -> tuple[Grant, ...]:

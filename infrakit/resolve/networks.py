@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from infrakit.errors import Problem
-from infrakit.model import Network, Origin
+from infrakit.model import HOST_NAME, Network, Origin
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 WAY_OUT = "infrakit_default"
@@ -23,6 +23,8 @@ WATCHERS = ("dozzle", "dozzle-agent")
 SUFFIX = "internal"
 """The one kind that ends its networks' names, where the others begin them: nothing else may be called so."""
 
+SHARED = "service:"
+"""How the network of another container begins in privileges, as in Compose."""
 SLOT = 16
 """Addresses of the smallest network that is cut, a /28."""
 WAY_OUT_SLOTS = 16
@@ -55,23 +57,26 @@ IN = Kind("the way in to the ports that one container publishes", internal=False
 
 
 class _Plan:
-    """Networks under construction: name -> members, their kind, who asked, and why. Lives only inside
-    `draw_networks`."""
+    """Networks under construction: name -> members, their kind, who asked, and why. `inside`: who is in the network of
+    another container, which joins for him. Lives only inside `draw_networks`."""
 
-    def __init__(self) -> None:
+    def __init__(self, inside: Mapping[str, str]) -> None:
+        self.inside = inside
         self.members: dict[str, set[str]] = {}
         self.kinds: dict[str, Kind] = {}
         self.askers: dict[str, str] = {}
         self.origins: dict[str, Origin] = {}
 
     def join(self, network: str, kind: Kind, members: Iterable[str], origin: Origin) -> None:
-        self.members.setdefault(network, set()).update(members)
+        self.members.setdefault(network, set()).update(self.inside.get(name, name) for name in members)
         self.kinds.setdefault(network, kind)
         self.origins.setdefault(network, origin._replace(decided_by="networks"))
 
     def lead(self, asker: str, named: str, origin: Origin, *, client: bool, target: Placed) -> None:
         """A way around sign-in, called after `named`; one that signs in itself has one to Authentik without asking."""
         members = (asker, target.blueprint.main.name)
+        if self.inside.get(asker, asker) == self.inside.get(members[1], members[1]):
+            return
         if client and target.name == SIGN_IN:
             self.join(f"signin_{asker}", CHANNELS, members, origin)
             return
@@ -86,7 +91,7 @@ def draw_networks(world: World) -> World:
 
 
 def _draw(world: World, host: HostDraft) -> HostDraft:
-    plan = _Plan()
+    plan = _Plan(_inside(host))
     for placed in host.placed:
         _doors(host, placed, plan)
         _private(host, placed, plan)
@@ -117,11 +122,24 @@ def _draw(world: World, host: HostDraft) -> HostDraft:
     return host._replace(networks=networks, membership={name: tuple(found) for name, found in membership.items()})
 
 
+def _inside(host: HostDraft) -> dict[str, str]:
+    """Container -> the one whose network it is in."""
+    return {
+        container.name: str(network).removeprefix(SHARED)
+        for placed in host.placed
+        for container in placed.blueprint.containers
+        for network in [dict(container.privileges).get("network", "")]
+        if str(network).startswith(SHARED)
+    }
+
+
 def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     """Caddy and each routed container, two by two; the tunnel reaches Caddy alone."""
     route = placed.blueprint.route
     if placed.name == SIGN_IN and host.has(DOOR):
         plan.join(PROXY, SIGN_IN_DOOR, (DOOR, placed.route.container), placed.cause)
+    elif route is not None and route.container == HOST_NAME:
+        return  # by Caddy's way out
     elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
         plan.join(f"door_{placed.name}", DOORS, (DOOR, route.container), placed.cause)
     elif placed.name == TUNNEL and host.has(DOOR):
@@ -130,18 +148,20 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
 
 def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     """Networks of a service's own: its containers, its way out, its socket proxies, its back channels. One that has
-    the host's network has none of them."""
+    the host's network has none of them; one that has another container's, back channels alone."""
     client = placed.blueprint.oidc is not None
     inside = [item for item in placed.blueprint.containers if not dict(item.privileges).get("network")]
     if len(inside) > 1:
         plan.join(f"{placed.name}_{SUFFIX}", PRIVATE, [item.name for item in inside], placed.cause)
-    for container in inside:
-        name = container.name
-        if container.internet:
+    for container in placed.blueprint.containers:
+        name, own = container.name, container in inside
+        if not own and name not in plan.inside:
+            continue
+        if container.internet and own:
             plan.join(WAY_OUT if name == DOOR else f"out_{name}", OUT, (name,), placed.cause)
-        elif container.ports:
+        elif container.ports and own:
             plan.join(f"in_{name}", IN, (name,), placed.cause)
-        if container.docker is not None and container.docker.transport == "tcp":
+        if own and container.docker is not None and container.docker.transport == "tcp":
             plan.join(f"socket_{name}", SOCKETS, (name, f"{name}-socket"), placed.cause)
         for other in host.placed:
             if other.name in container.reaches:

@@ -121,6 +121,7 @@ def _readers(host: HostDraft) -> dict[str, tuple[str, ...]]:
     readers: dict[str, list[str]] = {}
     for service in host.services:
         for container in service.containers:
-            for mount in container.secrets:
-                readers.setdefault(mount.name, []).append(container.name)
+            used = {secret for _, text in container.secret_environment for _, secret in text if secret}
+            for name in used.union(mount.name for mount in container.secrets):
+                readers.setdefault(name, []).append(container.name)
     return {name: tuple(sorted(found)) for name, found in readers.items()}

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.machine import Machine
@@ -161,8 +162,8 @@ def _opens(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
     for service in deployment.services:
         for container in service.containers:
             for mount in container.mounts:
-                if mount.kind == "volume":
-                    volume = f"{deployment.name}_{mount.source}"
+                if mount.kind in ("volume", "shared"):
+                    volume = docker_volume(deployment.name, mount.source, deployment.volumes)
                     yield from ((service.name, secret.name, volume) for secret in container.secrets)
 
 

@@ -9,26 +9,29 @@ from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Container, Machine
-from infrakit.model import SECRETS_DIRECTORY, Deployment
+from infrakit.model import SECRETS_DIRECTORY, Deployment, SecretEnvironment
 from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
-from infrakit.stack.services import LABEL, Wanted
+from infrakit.stack.services import LABEL, Wanted, compose
 from infrakit.stack.watch import LONGEST_START_S
 
 
 class Reader(NamedTuple):
-    """A container, and where it sees its secrets: (name, path inside)."""
+    """A container, and where it sees its secrets: (name, path inside), or which variables they stand in."""
 
     wanted: Wanted
     secrets: tuple[tuple[str, str], ...]
+    environment: SecretEnvironment = ()
 
 
 class Stale(NamedTuple):
-    """A container of the engine, and those of its secrets that were set since it began."""
+    """A container of the engine, and those of its secrets that were set since it began. `anew`: it was made with one
+    of them in its environment, and no start changes that."""
 
     container: Container
     secrets: tuple[str, ...]
+    anew: bool = False
 
 
 class ReadAsTheyAre(NamedTuple):
@@ -50,12 +53,18 @@ class ReadAsTheyAre(NamedTuple):
             return []
         pairs = [(found[reader.wanted.name], reader) for reader in self.readers if reader.wanted.name in found]
         asked = [
-            Stale(container, tuple(self._older(machine, container, reader)))
+            self._stale(machine, container, reader)
             for container, reader in pairs
             if container.labels.get(LABEL) == reader.wanted.label
             and container.state == ("exited" if reader.wanted.one_shot else "running")
         ]
         return [item for item in asked if item.secrets]
+
+    def _stale(self, machine: Machine, container: Container, reader: Reader) -> Stale:
+        files = self._older(machine, container, reader)
+        folder = secrets_folder(self.host)
+        differs = machine.environment_differs(folder, reader.environment, container.name) if reader.environment else []
+        return Stale(container, tuple(dict.fromkeys([*files, *differs])), bool(differs))
 
     def _older(self, machine: Machine, container: Container, reader: Reader) -> list[str]:
         folder = f"{secrets_folder(self.host)}/secrets"
@@ -70,17 +79,23 @@ class ReadAsTheyAre(NamedTuple):
 
 
 class StartReaders(NamedTuple):
-    """Start them anew; that they get well is asked with their service."""
+    """Start them anew; that they get well is asked with their service. Compose makes those anew that have one in their
+    environment, from the generation in `folder`; they start with their service, too."""
 
     wanted: ReadAsTheyAre
+    folder: str
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        names = [item.container.name for item in self.wanted.stale(machine)]
+        stale = self.wanted.stale(machine)
         for line in self.foretold(machine):
             tell(Event("note", "", line))
-        done = machine.run(("docker", "restart", *names), timeout_s=LONGEST_START_S) if names else None
-        if done is not None and done.code:
-            raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
+        anew = [item.container.service for item in stale if item.anew]
+        names = [item.container.name for item in stale if not item.anew]
+        how = ("up", "--no-start", "--no-deps", "--force-recreate", "--pull", "never")
+        for words, which in (((*compose(self.folder), *how), anew), (("docker", "restart"), names)):
+            done = machine.run((*words, *which), timeout_s=LONGEST_START_S) if which else None
+            if done is not None and done.code:
+                raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
 
     def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
@@ -99,21 +114,27 @@ class StartReaders(NamedTuple):
         )
 
 
-def readers_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> tuple[Step, ...]:
+def readers_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]], folder: str) -> tuple[Step, ...]:
     """Before any service is asked whether it is well, in the order of the services: a secret that is no longer good may
-    be what ails it."""
+    be what ails it. `folder`: of the generation."""
     probe = reading(deployment, wanted)
-    return (Step("readers", "secrets as they are now", (probe,), (StartReaders(probe),)),) if probe.readers else ()
+    return (
+        (Step("readers", "secrets as they are now", (probe,), (StartReaders(probe, folder),)),) if probe.readers else ()
+    )
 
 
 def reading(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) -> ReadAsTheyAre:
     """Of all containers with secrets. `wanted`: of stack.up.wanted_of."""
     labels = {item.name: item for items in wanted.values() for item in items}
     readers = tuple(
-        Reader(labels[container.name], tuple((use.name, _inside(use)) for use in container.secrets))
+        Reader(
+            labels[container.name],
+            tuple((use.name, _inside(use)) for use in container.secrets),
+            container.secret_environment,
+        )
         for service in deployment.services
         for container in service.containers
-        if container.secrets
+        if container.secrets or container.secret_environment
     )
     return ReadAsTheyAre(deployment.name, deployment.host, readers)
 

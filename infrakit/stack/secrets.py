@@ -23,7 +23,8 @@ class SecretsThere(NamedTuple):
         states = machine.secret_states(folder, self.host, self.specs)
         missing = [state for state in states if state.state == "not minted"]
         known = belongings.of_host(machine, self.host)
-        return not missing and known.project == self.owns.project and known.names >= self.owns.names
+        written = known.names >= self.owns.names and not known.names & self.owns.others
+        return not missing and known.project == self.owns.project and written
 
     def text(self) -> str:
         return "every secret is there"

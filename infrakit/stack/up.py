@@ -5,14 +5,17 @@ from collections.abc import Callable, Sequence
 
 from infrakit.emit.compose import config_hashes
 from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
-from infrakit.plan import Plan, Step
+from infrakit.plan import Plan, Probe, Step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
+from infrakit.stack.environments import environment_steps
 from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
+from infrakit.stack.joined import JoinAgain, joined
 from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
+from infrakit.stack.owners import owner_actions
 from infrakit.stack.readers import readers_step
 from infrakit.stack.secrets import Given, Mint, SecretsThere, given_steps
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
@@ -41,11 +44,12 @@ def plan_up(
             *carried(deployment, former),
             *given_steps(deployment.host, given),
             _secrets(deployment, former),
+            *environment_steps(deployment),
             *file,
             _tree(name, host, tuple(artifacts)),
             *late_addresses(deployment),
             networks_step(deployment, wanted, folder),
-            *readers_step(deployment, wanted),
+            *readers_step(deployment, wanted, folder),
             *(
                 service_step(deployment, service, artifacts, wanted[service.name], folder)
                 for service in in_order(_wired_last(deployment.services))
@@ -121,7 +125,7 @@ def wanted_of(deployment: Deployment, artifacts: Sequence[Artifact]) -> dict[str
 
 
 def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifact]) -> tuple[Wanted, ...]:
-    labels = config_hashes(service, deployment.networks, artifacts)
+    labels = config_hashes(service, deployment.networks, artifacts, deployment.volumes)
     return tuple(
         Wanted(
             container.name,
@@ -141,8 +145,12 @@ def service_step(
     """A service that runs as the file says, and has been told what only a running one can be. `folder`: of the
     generation."""
     told, tell = wired(deployment, service.name, artifacts)
-    start = Start(deployment.name, wanted, folder, bool(service.volumes))
-    return Step(f"service {service.name}", service.title, (Runs(deployment.name, wanted), *told), (start, *tell))
+    keeps = any(mount.kind in ("volume", "shared") for item in service.containers for mount in item.mounts)
+    start = Start(deployment.name, wanted, folder, keeps)
+    shares = joined(deployment.name, service)
+    before = (*(JoinAgain(item, folder) for item in shares), *owner_actions(deployment, service, folder))
+    probes: tuple[Probe, ...] = (Runs(deployment.name, wanted), *shares, *told)
+    return Step(f"service {service.name}", service.title, probes, (*before, start, *tell))
 
 
 def _others(deployment: Deployment) -> Step:

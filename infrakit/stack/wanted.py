@@ -7,6 +7,7 @@ from infrakit.host.checks import Wanted
 from infrakit.host.facts import Facts
 from infrakit.machine import Machine
 from infrakit.model import Deployment
+from infrakit.stack.down import listed
 from infrakit.stack.images import ImageThere
 
 IMAGE_BYTES = 400 << 20
@@ -65,7 +66,14 @@ def wanted_of(
         and not any(image.startswith(PUBLIC) for image in missing),
         names=names_of(deployment),
         project=deployment.name,
+        volumes_missing=_volumes_missing(deployment, machine),
     )
+
+
+def _volumes_missing(deployment: Deployment, machine: Machine) -> tuple[str, ...]:
+    """Of those that the file says exist."""
+    external = {volume.external for volume in deployment.volumes if volume.external}
+    return tuple(sorted(external.difference(listed(machine, "volume")))) if external else ()
 
 
 def names_of(deployment: Deployment) -> tuple[str, ...]:

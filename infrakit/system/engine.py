@@ -118,6 +118,10 @@ class Engine:
         networks = (self._inspected(name).get("NetworkSettings") or {}).get("Networks") or {}
         return [found["IPAddress"] for _, found in sorted(networks.items()) if found.get("IPAddress")]
 
+    def environment(self, name: str) -> list[str]:
+        """What a container was made with: NAME=value each. It may hold secrets."""
+        return list((self._inspected(name).get("Config") or {}).get("Env") or ())
+
     def pull(
         self,
         reference: str,

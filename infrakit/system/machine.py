@@ -13,7 +13,7 @@ from typing import Any
 
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Answer, Done, Engine
-from infrakit.model import SecretSpec
+from infrakit.model import SecretEnvironment, SecretSpec
 from infrakit.system import SOCKET, files, process, secrets, seen, tree
 from infrakit.system.stop import Stop
 
@@ -175,6 +175,25 @@ class Machine:
             secrets.store(folder, name, value)
             if changed_s is not None:
                 os.utime(os.path.join(folder, secrets.FOLDER, name), (changed_s, changed_s))
+
+    def environment_is_written(self, folder: str, container: str, texts: SecretEnvironment) -> bool:
+        """Whether the file of a container's environment holds its secrets as they are (system/environments.py)."""
+        from infrakit.system import environments
+
+        return environments.is_written(folder, container, texts)
+
+    def write_environment(self, folder: str, container: str, texts: SecretEnvironment) -> None:
+        """Put that file in place."""
+        from infrakit.system import environments
+
+        with files.plain_errors("write"):
+            environments.write(folder, container, texts)
+
+    def environment_differs(self, folder: str, texts: SecretEnvironment, called: str) -> list[str]:
+        """Names of secrets that a container, as Docker calls it, was not made with as they are."""
+        from infrakit.system import environments
+
+        return environments.differing(folder, texts, self.engine.environment(called))
 
     def secret_states(self, folder: str, host: str, specs: Iterable[SecretSpec]) -> list[secrets.SecretState]:
         """How the secrets of a host stand."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infrakit.model import Artifact, Deployment
+from infrakit.system import environments
 
 needs_compose = pytest.mark.skipif(
     shutil.which("docker") is None
@@ -26,6 +27,10 @@ def write(folder: Path, artifacts: tuple[Artifact, ...], deployment: Deployment)
     (folder / "secrets").mkdir(exist_ok=True)
     for secret in deployment.secrets:
         (folder / "secrets" / secret.name).touch()
+    for service in deployment.services:
+        for container in service.containers:
+            if container.secret_environment:
+                environments.write(str(folder), container.name, container.secret_environment)
     return folder
 
 

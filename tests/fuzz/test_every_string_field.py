@@ -58,7 +58,7 @@ NAMES = {"access.users.*.name", "apps.*.title"}
 a blank one."""
 FREE = {
     *("apps.*.environment.*", "apps.*.command", "apps.*.entrypoint", "apps.*.health", "apps.*.labels.*"),
-    *("services.*.environment.*", "services.*.options.*"),
+    *("services.*.environment.*", "services.*.options.*", "apps.*.files.*"),
 }
 """Fields that take any text; options go on only where the blueprint's own list of values allows."""
 
@@ -93,6 +93,7 @@ def source_of(text: str) -> bytes:
                 "port": 80,
                 "title": text.strip(),
                 "environment": {"FREE_TEXT": text},
+                "files": {"/free": text},
                 "command": ["say", text],
                 "entrypoint": ["begin", text],
                 "health": ["CMD", "ask", text],
@@ -155,7 +156,7 @@ def test_text_that_breaks_lines_never_reaches_an_output_raw(text):
         return
     for artifact in emit.emit(deployment):
         content = artifact.content.decode()
-        if artifact.path.endswith(".yaml"):
+        if artifact.path.endswith(".yaml") or artifact.path == "own/free":
             continue
         assert text not in content, artifact.path
 
@@ -171,6 +172,7 @@ def test_compose_reads_exactly_this_value(tmp_path, text):
     assert services["own"]["entrypoint"] == ["begin", text]
     assert services["own"]["healthcheck"]["test"] == ["CMD", "ask", text]
     assert services["own"]["labels"]["free"] == text
+    assert (tmp_path / "own" / "free").read_text() == text
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -266,6 +266,7 @@ CASES = (
     Case("root-read-only", "error", mounted(options="ro,relatime"), words="remount,rw"),
     Case("root-overlay", "error", mounted("overlayroot", "overlay"), words="raspi-config"),
     Case("unfit-file-system", "error", mounted("nas:/export", "nfs4"), words="lies on nfs4"),
+    Case("volume-missing", "error", GOOD, Wanted(volumes_missing=("shop_db",)), "docker volume create shop_db"),
     Case("sd-card", "warning", load("pi4-bookworm"), words="SSD"),
     Case(
         "tmp-noexec",

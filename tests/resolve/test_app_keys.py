@@ -1,10 +1,13 @@
 """Every key of an app's container, from infrakit.yaml to what Compose reads and what the review says."""
 
+import subprocess
+
 import pytest
 
 from infrakit import emit
 from infrakit.compiler import load
 from infrakit.errors import ConfigurationInvalid
+from infrakit.resolve.apps import LISTENS
 from tests.emit.tree import needs_compose, project, write
 
 BASE = "version: 1\ndomain: home.example.org\npattern: full\ntimezone: Europe/Berlin\ntls: {mode: internal}\napps:\n"
@@ -205,3 +208,40 @@ def test_two_claims_on_a_port_of_a_range_are_told_where_they_stand():
     (problem,) = refused.value.problems
     assert (problem.code, problem.position.line, problem.position.column) == ("same-port", 8, 31)
     assert problem.related and (problem.related.line, problem.related.column) == (7, 39)
+
+
+@needs_compose
+def test_who_serves_other_apps_has_no_door_and_is_asked_at_his_first_port(tmp_path):
+    deployment = host("  db: {image: 'x/y:1', serves: [5432, 5433]}\n  blog: {image: 'x/z:1', port: 80, needs: [db]}\n")
+    found = project(write(tmp_path, emit.emit(deployment), deployment))["services"]
+    test = found["db"]["healthcheck"]["test"]
+    assert test[-2:] == ["5432", "1538"] and "${local##*:}" in test[3] and "ports" not in found["db"]
+    assert set(found["db"]["networks"]) & set(found["blog"]["networks"])
+    assert not [route for route in deployment.routes if route.service == "db"]
+    assert container("  db: {image: 'x/y:1', serves: [5432], health: [CMD, pg_isready]}\n", "db").health.test == (
+        "CMD",
+        "pg_isready",
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "well"), [("00000000:1538 00000000:0000 0A x", True), ("0100007F:1539 00000000:0000 0A x", False)]
+)
+def test_the_kernels_table_says_who_listens_where_there_is_nothing_but_a_shell(tmp_path, table, well):
+    (tmp_path / "tcp").write_text(f"  sl local rem st\n   0: {table}\n")
+    script = LISTENS.replace("/proc/net/", f"{tmp_path}/")
+    done = subprocess.run(["/bin/sh", "-c", script, "health", "5432", "1538"], env={"PATH": ""})
+    assert (done.returncode == 0) is well
+
+
+@needs_compose
+@pytest.mark.parametrize(("gpus", "count"), [("all", -1), ("2", 2)])
+def test_graphics_processors_are_reserved_and_shown(tmp_path, gpus, count):
+    deployment = host(f"  wiki: {{image: 'x/y:1', gpus: {gpus}}}\n")
+    found = project(write(tmp_path, emit.emit(deployment), deployment))["services"]["wiki"]
+    (device,) = found["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"capabilities": ["gpu"], "count": count}
+    (grant,) = deployment.grants
+    assert (grant.capability, grant.detail, grant.red) == ("gpus", f"gpus: {gpus}", False)
+    causes = {path.path for leaf, path in emit.trace(deployment, "services/wiki.yaml").items() if "reserv" in leaf}
+    assert {cause[:3] for cause in causes} == {("apps", "wiki", "gpus")}

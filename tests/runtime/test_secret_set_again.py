@@ -72,7 +72,7 @@ def plan(machine) -> Plan:
     """That part of `up` which is about what runs."""
     artifacts = compose.emit(HOST)
     wanted = wanted_of(HOST, artifacts)
-    steps = readers.readers_step(HOST, wanted)
+    steps = readers.readers_step(HOST, wanted, machine.tree)
     parts = (service_step(HOST, item, artifacts, wanted[item.name], machine.tree) for item in HOST.services)
     return Plan("up", (*steps, *parts))
 

@@ -1,6 +1,6 @@
 """storage: room for images and data, on something that lasts."""
 
-from infrakit.host.checks.model import ERROR, GIBIBYTE, MEBIBYTE, NOTE, WARNING, Finding, Wanted, size
+from infrakit.host.checks.model import ERROR, GIBIBYTE, MEBIBYTE, NOTE, WARNING, Finding, Wanted, listed, size
 from infrakit.host.facts import Facts
 
 RESERVE_BYTES = 2 * GIBIBYTE
@@ -171,7 +171,17 @@ def _image_store(facts: Facts) -> str:
     return IMAGE_STORE if facts.storage_driver == "overlayfs" else facts.data_root
 
 
+def volume_missing(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Compose stops half-way: "external volume not found"."""
+    if not wanted.volumes_missing:
+        return None
+    what = f"the file says that Docker has the volume {listed(wanted.volumes_missing)}, and it has not"
+    remedy = f"bring it back, or make it empty: docker volume create {wanted.volumes_missing[0]}; or remove external"
+    return Finding("volume-missing", ERROR, what, remedy)
+
+
 CHECKS = (
+    volume_missing,
     disk_short,
     disk_tight,
     data_short,

@@ -49,6 +49,37 @@ from infrakit.resolve.routes import agents_connect, balanced, unreachable
 from infrakit.resolve.selection import requires_apart, select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
+
+def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Volumes that are shared, networks that are, and texts in which something is replaced: most files have none, and
+    do without what checks them."""
+    found: list[Problem] = []
+    if config.volumes or any(item.is_volume for app in config.apps for item in app.mounts):
+        from infrakit.resolve.checks.volumes import volumes_known
+
+        found += volumes_known(config, catalog, locate)
+    if any(app.network for app in config.apps):
+        from infrakit.resolve.checks.shared_network import networks_of_apps
+
+        found += networks_of_apps(config, catalog, locate)
+    texts = [value for app in config.apps for _, value in app.environment]
+    texts += [value for service in config.services for _, value in service.environment]
+    if any(app.files for app in config.apps) or any("${" in text for text in texts):
+        from infrakit.resolve.checks.texts import no_secret_in_files, texts_known
+
+        found += texts_known(config, catalog, locate) + no_secret_in_files(config, catalog, locate)
+    return found
+
+
+def shared_apart(world: World, locate: Locate) -> list[Problem]:
+    """Of volumes that are shared, where there are any."""
+    if not world.config.volumes:
+        return []
+    from infrakit.resolve.checks.volumes import volumes_apart
+
+    return volumes_apart(world, locate)
+
+
 CHECKS = (
     services_known,
     options_known,
@@ -61,6 +92,7 @@ CHECKS = (
     keys_of_apps,
     saml_or_oidc,
     needs_known,
+    said_by_few,
     secrets_apart,
     hosts_distinct,
     one_core,
@@ -87,6 +119,7 @@ DECIDED = (
     addresses_for_docker,
     addresses_dialled,
     ports_apart,
+    shared_apart,
     room,
     architectures,
     memory_fits,

@@ -184,6 +184,11 @@ def needs_known(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     return found
 
 
+def _waits_for(app: AppConfig) -> list[str]:
+    """What it needs, and whose network it is in."""
+    return [*(need for need, _ in app.needs), *({app.network} - {"", app.name})]
+
+
 def _circles(apps: dict[str, AppConfig]) -> list[tuple[str, ...]]:
     """Each circle of needs once, starting with its first name."""
     circles: set[tuple[str, ...]] = set()
@@ -203,5 +208,5 @@ def _circles(apps: dict[str, AppConfig]) -> list[tuple[str, ...]]:
             elif name in apps and name not in done:
                 path.append(name)
                 stack.append((name, True))
-                stack += [(need, False) for need, _ in reversed(apps[name].needs)]
+                stack += [(need, False) for need in reversed(_waits_for(apps[name]))]
     return sorted(circles)

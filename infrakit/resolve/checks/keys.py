@@ -39,7 +39,7 @@ def _mounts(app: AppConfig) -> Iterator[Wrong]:
     taken = {"/" + "/".join(parts_of(path)): "data keeps" for path in app.data}
     for place, item in enumerate(app.mounts):
         inside, path = parts_of(item.path), ("mounts", place)
-        if ".." in inside or ".." in parts_of(item.host):
+        if ".." in inside or not item.is_volume and ".." in parts_of(item.host):
             yield path, f"mounts: {item.host}:{item.path} leads upwards", "mount", "write both paths without .."
         elif not inside or inside == ["run", "secrets"] or len(inside) == 1 and inside[0] in OURS:
             hint = "choose a folder of the app's own, for instance /data"
@@ -54,6 +54,25 @@ def _devices(app: AppConfig) -> Iterator[Wrong]:
     for place, text in enumerate(dict(app.privileges).get("devices", ())):
         if ".." in (part for path in text.split(":") for part in parts_of(path)):
             yield ("devices", place), f"devices: {text} leads upwards", "device", "write the paths without .."
+
+
+def _files(app: AppConfig) -> Iterator[Wrong]:
+    taken = {"/" + "/".join(parts_of(path)): "data keeps" for path in app.data}
+    taken.update((item.path, f"{item.host} is mounted at") for item in app.mounts)
+    paths = {path for path, _ in app.files}
+    for file, _ in app.files:
+        inside, path = parts_of(file), ("files", file)
+        above = next((other for other in paths if file.startswith(f"{other}/")), "")
+        if {".", ".."} & set(file.split("/")):
+            yield path, f"files.{file} leads elsewhere", "path", "write the path without . and .."
+        elif inside[0] in ("dev", "proc", "sys") or inside[:2] == ["run", "secrets"] or file == "/tmp":
+            hint = "choose a path of the app's own, for instance /etc/app.ini"
+            yield path, f"files.{file} is no place of the app's", "path", hint
+        elif file in taken or above:
+            what = (
+                f"files.{file} is what {taken[file]} already" if file in taken else f"files.{file}: {above} is a file"
+            )
+            yield path, what, "same-path", "keep one of the two"
 
 
 def _ports(app: AppConfig) -> Iterator[Wrong]:
@@ -71,6 +90,12 @@ def _ports(app: AppConfig) -> Iterator[Wrong]:
         elif item.address and address_of(item.address) is None:
             what = f"ports: {item.address} is not an address"
             yield path, what, "address", "for instance 192.168.1.5:53:53/udp"
+
+
+def _serves(app: AppConfig) -> Iterator[Wrong]:
+    if app.serves and app.port:
+        hint = "remove serves: apps that need it reach every port; or port, where it shall have no door"
+        yield ("serves",), f"serves: the app has a door to {app.port}", "two-ways-in", hint
 
 
 def _length(ends: tuple[int, int]) -> int:
@@ -137,7 +162,9 @@ def _labels(app: AppConfig) -> Iterator[Wrong]:
 CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _mounts,
     _devices,
+    _files,
     _ports,
+    _serves,
     _health,
     _once,
     _sizes,

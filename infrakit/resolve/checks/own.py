@@ -52,17 +52,18 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
 
 
 def _dialled(config: Config, blueprints: Mapping[str, Blueprint], locate: Locate) -> list[Problem]:
-    """An app may talk to what it needs: that is in networks of ours."""
+    """An app may talk to what it needs: that is in networks of ours, if only in another container's."""
+    named = {app.name: app.blueprint for app in config.apps}
     return [
         Problem(
             locate(path),
             f"apps.{app.name}.needs: {name} has the host's network, and no name that {app.name} could dial",
             "host-network",
-            f"remove privileges.network from the blueprint of {name}",
+            f"remove {'privileges.network from the blueprint' if named[name] else 'network'} of {name}",
         )
         for app in config.apps
         for name, path in app.needs
-        if name in blueprints and dict(blueprints[name].main.privileges).get("network")
+        if name in blueprints and dict(blueprints[name].main.privileges).get("network") == "host"
     ]
 
 

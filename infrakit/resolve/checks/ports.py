@@ -48,6 +48,11 @@ def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
             for protocol in ("tcp", "udp") if key == "https_port" else ("tcp",):
                 published = PublishedPort(address, number, number, protocol)
                 yield Claim(published, key, key, locate(path), path in world.config.said)
+    for placed in host.placed:
+        app = placed.app
+        if app is not None and app.network == "host" and app.port:
+            published = PublishedPort("", app.port, app.port, "tcp")
+            yield Claim(published, app.name, "", locate((*app.path, "port")), True)
     for service in host.services:
         for container in service.containers:
             base = container.origins[""]

@@ -46,11 +46,16 @@ def called_plain(world: World, locate: Locate) -> list[Problem]:
             if said is None or not said.not_secret:
                 continue
             names = {name for container in service.containers for name in names_of(container)}
+            files = placed.app.files if placed.app is not None else ()
+            if files:
+                from infrakit.resolve.names_in_files import assigned
+
+                names.update(name for _, content in files for name, _ in assigned(content))
             for number, name in enumerate(said.not_secret):
                 if name not in names:
                     close = {known.lower(): known for known in names}.get(nearest(name, map(str.lower, names)), "")
                     where = f"{said.path[0]}.{said.name}"
-                    what = f"{where}.not_secret: there is no {name} in its environment or command"
+                    what = f"{where}.not_secret: there is no {name} in its environment, command or files"
                     hint = f"did you mean {close}?" if close else f"remove it, or add it to {where}.environment"
                     place = locate((*said.path, "not_secret", number))
                     found[place] = Problem(place, what, "unknown-name", hint)
