@@ -244,7 +244,9 @@ class Route(NamedTuple):
     SAML),
              "provider" (Authentik's own pages), "public" (nobody is asked), "fleet" (only the core's Caddy, by client
              certificate).
-    `allow` names groups and users, empty where nobody needs to be asked.
+    `allow` names groups and users, empty where nobody needs to be asked. `door`: its name among several of a service.
+    `scheme`: what the backend speaks. `certificate`, where that is https: "verify", "any", or "file", and then it is
+    held to `authority`, certificates as text; `certificate_name`: whose it must be, "" for the name that is dialled.
     """
 
     service: str
@@ -257,6 +259,11 @@ class Route(NamedTuple):
     identity_headers: bool
     stream: bool
     origins: Origins
+    door: str = ""
+    scheme: str = "http"
+    certificate: str = "verify"
+    certificate_name: str = ""
+    authority: str = ""
 
 
 class OidcClient(NamedTuple):

@@ -4,6 +4,7 @@ from typing import Any
 
 from infrakit.config.check import leaves
 from infrakit.config.document import Document, Path
+from infrakit.config.doors import doors_of
 from infrakit.config.model import (
     AccessConfig,
     AppConfig,
@@ -132,10 +133,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         name=name,
         title=values.get("title", ""),
         image=values.get("image", ""),
-        port=values.get("port", 0),
-        subdomain=values.get("subdomain", ""),
-        allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
-        public=values.get("public", False),
+        doors=doors_of(values, path),
         data=tuple(values.get("data", ())),
         mounts=tuple(map(_mount, values.get("mounts", ()))),
         environment=_pairs(values.get("environment", {})),

@@ -106,8 +106,30 @@ class PortConfig(NamedTuple):
     protocol: str
 
 
+class DoorConfig(NamedTuple):
+    """One door of an app; `name` is its key under doors, "" where the app's own keys say it. `path` leads to its keys.
+
+    `domains` are whole host names, then `subdomain` is "". `scheme` and `certificate` are about the way to the app:
+    certificate is "verify", "any", or names a file beside infrakit.yaml with what to trust instead.
+    """
+
+    name: str
+    title: str
+    port: int
+    subdomain: str
+    domains: tuple[tuple[str, Path], ...]
+    allow: tuple[tuple[str, Path], ...] | None
+    public: bool
+    scheme: str
+    certificate: str
+    certificate_name: str
+    path: Path
+
+
 class AppConfig(NamedTuple):
     """apps.<name>: an app of the user's own. `blueprint` names a file beside infrakit.yaml, then the rest may be empty.
+
+    `doors`: one for each port that people reach through Caddy; with a blueprint, one that says who may pass.
 
     `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files.
     `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
@@ -119,10 +141,7 @@ class AppConfig(NamedTuple):
     name: str
     title: str
     image: str
-    port: int
-    subdomain: str
-    allow: tuple[tuple[str, Path], ...] | None
-    public: bool
+    doors: tuple[DoorConfig, ...]
     data: tuple[str, ...]
     mounts: tuple[MountConfig, ...]
     environment: tuple[tuple[str, str], ...]
@@ -156,6 +175,11 @@ class AppConfig(NamedTuple):
     blueprint: str
     grants: tuple[tuple[str, Path], ...]
     path: Path
+
+    @property
+    def port(self) -> int:
+        """That of its first door, 0 where it has none."""
+        return self.doors[0].port if self.doors else 0
 
 
 class HostConfig(NamedTuple):

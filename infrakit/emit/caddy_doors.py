@@ -119,10 +119,9 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
         name = f"@door{number}"
         said = directive("header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"])
         steps.append(directive(name, block=(said, core), origin=route.origins["hostname"]))
-        proxied = _target(
-            route, (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}"))
-        )
-        inside = directive("reverse_proxy", *(upstream.address for upstream in route.upstreams), block=proxied)
+        named = (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}"))
+        proxied = _target(route, (*named, *_transport(route)))
+        inside = directive("reverse_proxy", *(_dialled(route, item) for item in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
     steps.append(directive("handle", block=(directive("abort"),)))
     trust = directive("trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca")
@@ -132,13 +131,11 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
 
 
 def hops(deployment: Deployment) -> list[Directive]:
-    """Loopback sites that speak to other hosts for a door with several upstreams: Caddy mixes no plain and secure
-    ones."""
+    """Loopback sites that speak to other hosts, and to backends over TLS, for a door with several upstreams: Caddy
+    mixes no plain and secure ones."""
     return [
         directive(
-            f"http://:{port}",
-            block=(directive("bind", "127.0.0.1"), _remote(route, upstream)),
-            origin=route.origins[""],
+            f"http://:{port}", block=(directive("bind", "127.0.0.1"), _one(route, upstream)), origin=route.origins[""]
         )
         for port, route, upstream in _hop_list(deployment)
     ]
@@ -155,7 +152,7 @@ def _hop_list(deployment: Deployment) -> list[tuple[int, Route, Upstream]]:
         for route in deployment.routes
         if len(route.upstreams) > 1
         for upstream in route.upstreams
-        if upstream.remote
+        if upstream.remote or route.scheme == "https"
     ]
     return [(FIRST_HOP + number, route, upstream) for number, (route, upstream) in enumerate(remote)]
 
@@ -203,14 +200,9 @@ def _other_ways(port: int) -> Directive:
 
 def _proxy(deployment: Deployment, route: Route) -> Directive:
     if len(route.upstreams) == 1:
-        upstream = route.upstreams[0]
-        if upstream.remote:
-            return _remote(route, upstream)
-        return directive("reverse_proxy", upstream.address, block=_target(route), origin=route.origins[""])
+        return _one(route, route.upstreams[0])
     hop_ports = {upstream: port for port, owner, upstream in _hop_list(deployment) if owner is route}
-    addresses = [
-        f"127.0.0.1:{hop_ports[upstream]}" if upstream.remote else upstream.address for upstream in route.upstreams
-    ]
+    addresses = [f"127.0.0.1:{hop_ports[item]}" if item in hop_ports else item.address for item in route.upstreams]
     balance: tuple[Directive, ...] = (
         directive("lb_policy", "cookie", "infrakit_upstream")
         if route.stream
@@ -229,6 +221,38 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
             directive("health_headers", block=(directive("Host", route.hostname),)),
         )
     return directive("reverse_proxy", *addresses, block=balance + _target(route), origin=route.origins[""])
+
+
+def _one(route: Route, upstream: Upstream) -> Directive:
+    """To one place: on this host, or by the Caddy of another."""
+    if upstream.remote:
+        return _remote(route, upstream)
+    # To a backend that speaks TLS Caddy would say another name than the browser does.
+    named = (directive("header_up", "Host", Live("{hostport}")),) if route.scheme == "https" else ()
+    block = _target(route, (*named, *_transport(route)))
+    return directive("reverse_proxy", _dialled(route, upstream), block=block, origin=route.origins[""])
+
+
+def _dialled(route: Route, upstream: Upstream) -> str:
+    return f"https://{upstream.address}" if route.scheme == "https" else upstream.address
+
+
+def _transport(route: Route) -> tuple[Directive, ...]:
+    """How the certificate of a backend is checked; nothing where it speaks plain HTTP, or by public authorities."""
+    found = {
+        "any": (directive("tls_insecure_skip_verify"),),
+        "file": (directive("tls_trust_pool", "file", f"/etc/caddy/{authority_file(route)}"),),
+    }.get(route.certificate, ())
+    if route.certificate_name:
+        found = (directive("tls_server_name", route.certificate_name), *found)
+    if not found:
+        return ()
+    return (directive("transport", "http", block=found, origin=route.origins["certificate"]),)
+
+
+def authority_file(route: Route) -> str:
+    """Where the certificates lie that the backend of a door is held to, beside the Caddyfile."""
+    return f"authorities/{'.'.join(part for part in (route.service, route.door) if part)}.pem"
 
 
 def _target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, ...]:

@@ -150,7 +150,15 @@ def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:
 
 def _leads(route: Route) -> tuple[Word, ...]:
     places = [f"{item.address}, Caddy of {item.remote}" if item.remote else item.address for item in route.upstreams]
-    return (Word(route.title), *[Word(place, code=True) for place in places])
+    return (Word(route.title), *[Word(place, code=True) for place in places], *_held_to(route))
+
+
+def _held_to(route: Route) -> tuple[Word, ...]:
+    """How the certificate of a backend is checked, where it has one."""
+    if route.scheme == "http":
+        return ()
+    said = {"any": "over TLS, whoever answers", "file": "over TLS, held to the certificate that you gave"}
+    return (Word(said.get(route.certificate, "over TLS"), amber=route.certificate == "any"),)
 
 
 def _asked(route: Route) -> str:

@@ -1,9 +1,26 @@
 """Only Caddy is reachable from outside, and it asks who comes."""
 
-from infrakit.model import Deployment
+from collections.abc import Iterator
+
+from infrakit.model import Deployment, Grant, Origin, Route
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
 
 DOOR = "caddy"
+
+
+WEAKENED = {"certificate": "a backend whose certificate nobody checks"}
+"""What keys of an app's doors amount to, by the names that the review calls them."""
+
+
+def written_at(route: Route, decided_by: str) -> Iterator[Grant]:
+    """What the keys of a door grant: a way around sign-in in red, a weaker promise in amber."""
+
+    def grant(capability: str, detail: str, origin: Origin, red: bool) -> Grant:
+        return Grant(route.service, "", capability, detail, origin._replace(decided_by=decided_by), red, True)
+
+    if route.certificate == "any" and any(not upstream.remote for upstream in route.upstreams):
+        detail = f"{route.hostname}: {WEAKENED['certificate']}"
+        yield grant("certificate", detail, route.origins["certificate"], False)
 
 
 def only_caddy_publishes(deployment: Deployment) -> list[Broken]:
@@ -25,9 +42,10 @@ def signed_in(deployment: Deployment) -> list[Broken]:
     """Every route has sign-in unless the file says public."""
     asks = any(service.name == "authentik" for service in deployment.services)
     by_themselves = {
-        item.url.removeprefix("https://").partition(":")[0]
+        url.split("/")[2].partition(":")[0]
         for item in deployment.access.applications
         if item.oidc or item.saml
+        for url in (item.url, *(item.oidc.redirect_uris if item.oidc else ()))
     }
     found = [] if asks else _nobody_asks(deployment)
     for route in deployment.routes:

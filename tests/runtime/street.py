@@ -65,10 +65,19 @@ class Street:
 
 
 @contextmanager
-def street_of(host: Deployment, folder: Path, remote: dict[str, int] | None = None, trusted: str = ""):
+def street_of(
+    host: Deployment,
+    folder: Path,
+    remote: dict[str, int] | None = None,
+    trusted: str = "",
+    pairs: dict[str, Path] | None = None,
+):
     """The host's Caddyfile and all that it names. `remote`: upstreams that run already; `trusted`: where the tunnel
-    comes from instead."""
-    (artifact,) = caddyfile.emit(host)
+    comes from instead; `pairs`: certificate and key of upstreams that speak TLS."""
+    artifact, *authorities = caddyfile.emit(host)
+    for each in authorities:
+        (folder / each.path.removeprefix("caddy/")).parent.mkdir(exist_ok=True)
+        (folder / each.path.removeprefix("caddy/")).write_bytes(each.content)
     config = adapt(artifact.content, folder)
     for server in config["apps"]["http"]["servers"].values():
         if trusted and "trusted_proxies" in server:
@@ -77,7 +86,9 @@ def street_of(host: Deployment, folder: Path, remote: dict[str, int] | None = No
         "authentik:9000",
         *(remote or {}),
     }
-    backends = {address: StandIn("backend") for address in sorted(addresses | {"portainer:8000"})}
+    backends = {
+        address: StandIn("backend", (pairs or {}).get(address)) for address in sorted(addresses | {"portainer:8000"})
+    }
     outpost = Outpost("outpost")
     behind = (
         {address: each.port for address, each in backends.items()} | {"authentik:9000": outpost.port} | (remote or {})

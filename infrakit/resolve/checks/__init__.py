@@ -18,6 +18,7 @@ from infrakit.resolve.checks.apps import (
     nothing_ignored,
     saml_or_oidc,
 )
+from infrakit.resolve.checks.doors import domains_certified, keys_of_doors
 from infrakit.resolve.checks.hosts import hosts_distinct, one_core
 from infrakit.resolve.checks.keys import keys_of_apps
 from infrakit.resolve.checks.limits import limits_real
@@ -59,6 +60,8 @@ CHECKS = (
     nothing_ignored,
     data_apart,
     keys_of_apps,
+    keys_of_doors,
+    domains_certified,
     saml_or_oidc,
     needs_known,
     secrets_apart,

@@ -249,7 +249,8 @@ def _unread(blueprint: Blueprint) -> Iterator[Misfit]:
 
 def _with_pages(catalog: Catalog, blueprints: Mapping[str, Blueprint]) -> set[str]:
     known = {**catalog.blueprints, **blueprints}
-    return {name for name, blueprint in known.items() if blueprint.route is not None}
+    names = {name for name, blueprint in known.items() if blueprint.route is not None}
+    return names | {f"{name}.{route.door}" for name in names for route in known[name].routes if route.door}
 
 
 def unknown_references(catalog: Catalog) -> list[str]:

@@ -1,0 +1,38 @@
+"""The checked keys of an app -> its doors: several under `doors`, or the one that its own keys say in short."""
+
+from typing import Any
+
+from infrakit.config.model import DoorConfig, Path
+
+KEYS = ("allow", "public", "subdomain", "domain", "scheme", "certificate", "certificate_name")
+"""What stands below a door beside its port, or among the keys of an app with one door."""
+
+
+def doors_of(values: dict[str, Any], path: Path) -> tuple[DoorConfig, ...]:
+    """In the order of the file, which is the user's: addresses of an app mean the first. A port of 0 is missing."""
+    if "doors" in values:
+        return tuple(_door(name, item, (*path, "doors", name)) for name, item in values["doors"].items())
+    if any(key in values for key in ("port", "blueprint", *KEYS)):
+        return (_door("", values, path),)
+    return ()
+
+
+def _named(values: list[str], path: Path) -> tuple[tuple[str, Path], ...]:
+    return tuple((value, (*path, index)) for index, value in enumerate(values))
+
+
+def _door(name: str, values: dict[str, Any], path: Path) -> DoorConfig:
+    domains, at = values.get("domain", []), (*path, "domain")
+    return DoorConfig(
+        name=name,
+        title=values.get("title", "") if name else "",
+        port=values.get("port", 0),
+        subdomain=values.get("subdomain", ""),
+        domains=((domains, at),) if isinstance(domains, str) else _named(domains, at),
+        allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
+        public=values.get("public", False),
+        scheme=values.get("scheme", "http"),
+        certificate=values.get("certificate", "verify"),
+        certificate_name=values.get("certificate_name", ""),
+        path=path,
+    )
