@@ -3,8 +3,11 @@
 import pytest
 
 from infrakit import emit
+from infrakit.changes import facts_of
 from infrakit.compiler import load
 from infrakit.errors import ConfigurationInvalid
+from infrakit.stack.doors import pages
+from infrakit.stack.way_in import way_in
 
 BASE = """version: 1
 domain: home.example.org
@@ -86,6 +89,93 @@ def test_a_certificate_that_nobody_checks_is_amber_at_its_line():
 def test_what_is_no_certificate_is_refused_at_its_line(beside):
     text = "  nas: {image: 'x/y:1', port: 443, scheme: https, certificate: ./nas.pem}\n"
     assert refused(text, beside=beside) == [("certificate", 7)]
+
+
+STORE = """  store:
+    image: x/y:1
+    title: Objects
+    doors:
+      console: {port: 9001, allow: [family]}
+      s3: {port: 9000, subdomain: objects, public: true, title: S3}
+      raw: {port: 9000, domain: [raw.example.org, raw.example.com]}
+"""
+
+
+def test_each_of_several_doors_has_a_name_people_a_place_in_the_portal_and_a_line_of_its_own():
+    found = host(STORE)
+    said = [(item.hostname, item.upstreams[0].address, item.sign_in, item.allow) for item in routes(found, "store")]
+    assert said == [
+        ("console.home.example.org", "store:9001", "forward_auth", ("family",)),
+        ("objects.home.example.org", "store:9000", "public", ()),
+        ("raw.example.org", "store:9000", "forward_auth", ("administrators",)),
+        ("raw.example.com", "store:9000", "forward_auth", ("administrators",)),
+    ]
+    assert {item.slug: item.title for item in found.access.applications if "store" in item.slug} == {
+        "infrakit-store-console": "Objects (console)",
+        "infrakit-store-raw": "Objects (raw)",
+        "infrakit-store-raw-raw-example-com": "Objects (raw) (raw.example.com)",
+    }
+    assert [item.origins["hostname"].path[2:] for item in routes(found, "store")] == [
+        ("doors", "console"),
+        ("doors", "s3", "subdomain"),
+        ("doors", "raw", "domain", 0),
+        ("doors", "raw", "domain", 1),
+    ]
+    causes = emit.trace(found, "caddy/Caddyfile")
+    lines = files(found)["caddy/Caddyfile"].splitlines()
+    number = next(str(number) for number, line in enumerate(lines, 1) if line.startswith("objects.home.example.org {"))
+    assert causes[number].path == ("apps", "store", "doors", "s3", "subdomain")
+
+
+def test_every_door_stands_where_doors_stand():
+    found = host(STORE)
+    written = files(found)
+    for name in ("console.home.example.org", "objects.home.example.org", "raw.example.com"):
+        assert name.replace(".", "") in written["REVIEW.md"].replace("\\", "").replace(".", "")
+        assert name in written["review.html"] and facts_of(found)["doors"][name]
+    assert [page.title for page in pages(found) if page.service == "store"][:2] == ["Objects (console)", "S3"]
+    assert way_in(found, "store").port == 9001 and way_in(found, "store.s3").port == 9000
+    tunnelled = host(STORE, base=BASE.replace("internal", "tunnel"))
+    assert "hostname: objects.home.example.org" in files(tunnelled)["cloudflared/config.yaml"]
+
+
+def test_the_first_door_is_the_one_that_addresses_oidc_and_the_health_check_mean():
+    found = host(STORE.replace("    doors:", "    health: /ok\n    oidc: {redirects: [/cb]}\n    doors:"))
+    assert [item.sign_in for item in routes(found, "store")] == [
+        "application",
+        "public",
+        "forward_auth",
+        "forward_auth",
+    ]
+    oidc = {item.slug: item.oidc.redirect_uris if item.oidc else () for item in found.access.applications}
+    assert oidc["infrakit-store-console"] == ("https://console.home.example.org/cb",)
+    assert oidc["infrakit-store-raw"] == ()
+    (container,) = next(item.containers for item in found.services if item.name == "store")
+    assert "http://127.0.0.1:9001/ok" in container.health.test
+    assert [item.health_path for item in routes(found, "store")] == ["/ok", "", "", ""]
+
+
+def test_a_blueprint_file_may_refer_to_any_door_by_its_name():
+    blueprint = b"""name: asker
+summary: asks
+profiles: []
+source: https://example.org
+containers:
+  asker:
+    image: docker.io/library/alpine:3.22
+    architectures: [amd64]
+    memory: 64m
+    environment: {FIRST: "${url.store}", SECOND: "${url.store.s3}"}
+    health: {test: [CMD, "true"]}
+"""
+    found = host(STORE + "  asker: {blueprint: ./asker.yaml, grants: [unpinned_image]}\n", beside=blueprint)
+    (container,) = next(item.containers for item in found.services if item.name == "asker")
+    assert dict(container.environment)["FIRST"] == "https://console.home.example.org"
+    assert dict(container.environment)["SECOND"] == "https://objects.home.example.org"
+    assert refused(
+        STORE + "  asker: {blueprint: ./asker.yaml, grants: [unpinned_image]}\n",
+        beside=blueprint.replace(b"store.s3", b"store.s4"),
+    ) == [("unknown-reference", 10)]
 
 
 def test_the_health_check_speaks_as_the_backend_does():

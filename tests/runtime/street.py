@@ -39,7 +39,8 @@ def addressed(request: str, hostname: str) -> bytes:
 
 
 class Street:
-    """Caddy with the outpost and one backend for each upstream; the backends are found by the name of their service."""
+    """Caddy with the outpost and one backend for each upstream; the backends are found by the name of their service, or
+    by their address."""
 
     def __init__(self, outpost: Outpost, backends: dict[str, StandIn], door: Door) -> None:
         self.outpost, self.door = outpost, door
@@ -61,7 +62,9 @@ class Street:
 
     def reached(self) -> list[Seen]:
         """What the backends saw, without Caddy's own health checks."""
-        return [seen for each in self._backends.values() for seen in each.seen if seen.path != "/healthz"]
+        return [
+            seen for each in dict.fromkeys(self._backends.values()) for seen in each.seen if seen.path != "/healthz"
+        ]
 
 
 @contextmanager
@@ -100,7 +103,7 @@ def street_of(
             named = {
                 address.partition(":")[0]: each for address, each in backends.items() if address != "portainer:8000"
             }
-            yield Street(outpost, named, door)
+            yield Street(outpost, {**backends, **named}, door)
     finally:
         for each in (outpost, *backends.values()):
             each.stop()

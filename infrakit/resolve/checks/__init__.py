@@ -18,7 +18,7 @@ from infrakit.resolve.checks.apps import (
     nothing_ignored,
     saml_or_oidc,
 )
-from infrakit.resolve.checks.doors import domains_certified, keys_of_doors
+from infrakit.resolve.checks.doors import domains_certified, keys_of_doors, one_form
 from infrakit.resolve.checks.hosts import hosts_distinct, one_core
 from infrakit.resolve.checks.keys import keys_of_apps
 from infrakit.resolve.checks.limits import limits_real
@@ -60,6 +60,7 @@ CHECKS = (
     nothing_ignored,
     data_apart,
     keys_of_apps,
+    one_form,
     keys_of_doors,
     domains_certified,
     saml_or_oidc,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from infrakit.catalog.model import Catalog
 from infrakit.config.check import dotted
+from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config, DoorConfig, Path
 from infrakit.errors import Problem
 from infrakit.resolve.checks.tls import PRIVATE_NAMES
@@ -23,6 +24,23 @@ def keys_of_doors(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         for check in CHECKS
         for key, what, code, hint in check(app, door)
         if _is_said(config, (*door.path, key))
+    ]
+
+
+def one_form(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Doors are said in short or one by one, not both."""
+    return [
+        Problem(
+            locate((*app.path, key), key=True),
+            f"apps.{app.name}.{key}: the app has doors, and this would be said of none",
+            "two-forms",
+            f"write it below doors.{app.doors[0].name}, or whichever door you mean",
+            related=locate((*app.path, "doors"), key=True),
+        )
+        for app in config.apps
+        if app.doors and app.doors[0].name
+        for key in ("port", *KEYS)
+        if _is_said(config, (*app.path, key))
     ]
 
 
