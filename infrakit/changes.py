@@ -44,7 +44,8 @@ def _who(route: Route) -> str:
         return PUBLIC
     if route.sign_in == "provider":
         return "everybody, to sign in"
-    return ", ".join(route.allow) or "the core's Caddy"
+    passes = "".join(f"; nobody is asked: {item.text}" for item in route.passes)
+    return (", ".join(route.allow) or "the core's Caddy") + passes
 
 
 def compare(before: Any, after: Facts) -> list[str]:
@@ -72,4 +73,11 @@ def compare(before: Any, after: Facts) -> list[str]:
 
 def _sign(usual: str, key: str, value: str) -> str:
     """ "!" before what a person must think about: a grant, a public door, a path of the host."""
-    return "!" if key == "grants" or value == PUBLIC or (key == "mounts" and value.startswith("host ")) else usual
+    return (
+        "!"
+        if key == "grants"
+        or value == PUBLIC
+        or "; nobody is asked: " in value
+        or (key == "mounts" and value.startswith("host "))
+        else usual
+    )

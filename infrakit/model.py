@@ -237,6 +237,24 @@ class Upstream(NamedTuple):
     remote: str = ""
 
 
+class Pass(NamedTuple):
+    """Requests that a door lets in without asking: to one of `paths` (as PassConfig has them), from one of `sources`,
+    by one of `methods`; () is any. `why` is the user's reason."""
+
+    paths: tuple[str, ...]
+    sources: tuple[str, ...]
+    methods: tuple[str, ...]
+    why: str
+    origin: Origin
+
+    @property
+    def text(self) -> str:
+        """Which requests, in few words."""
+        words = [" or ".join(self.methods), " or ".join(self.paths)]
+        words += [f"from {' or '.join(self.sources)}"] if self.sources else []
+        return " ".join(word for word in words if word)
+
+
 class Route(NamedTuple):
     """One door: a host name, who may pass, and where it leads.
 
@@ -247,6 +265,7 @@ class Route(NamedTuple):
     `allow` names groups and users, empty where nobody needs to be asked. `door`: its name among several of a service.
     `scheme`: what the backend speaks. `certificate`, where that is https: "verify", "any", or "file", and then it is
     held to `authority`, certificates as text; `certificate_name`: whose it must be, "" for the name that is dialled.
+    `passes`: what is let in without asking, though the rest is asked.
     """
 
     service: str
@@ -264,6 +283,7 @@ class Route(NamedTuple):
     certificate: str = "verify"
     certificate_name: str = ""
     authority: str = ""
+    passes: tuple[Pass, ...] = ()
 
 
 class OidcClient(NamedTuple):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from infrakit.config.model import DoorConfig, Path
+from infrakit.config.model import DoorConfig, PassConfig, Path
 
-KEYS = ("allow", "public", "subdomain", "domain", "scheme", "certificate", "certificate_name")
+KEYS = ("allow", "public", "subdomain", "domain", "scheme", "certificate", "certificate_name", "pass")
 """What stands below a door beside its port, or among the keys of an app with one door."""
 
 
@@ -23,6 +23,7 @@ def _named(values: list[str], path: Path) -> tuple[tuple[str, Path], ...]:
 
 def _door(name: str, values: dict[str, Any], path: Path) -> DoorConfig:
     domains, at = values.get("domain", []), (*path, "domain")
+    passes = enumerate(values.get("pass", ()))
     return DoorConfig(
         name=name,
         title=values.get("title", "") if name else "",
@@ -34,5 +35,12 @@ def _door(name: str, values: dict[str, Any], path: Path) -> DoorConfig:
         scheme=values.get("scheme", "http"),
         certificate=values.get("certificate", "verify"),
         certificate_name=values.get("certificate_name", ""),
+        passes=tuple(_pass(item, (*path, "pass", number)) for number, item in passes),
         path=path,
     )
+
+
+def _pass(values: dict[str, Any], path: Path) -> PassConfig:
+    found = (values.get(key, []) for key in ("path", "from", "method"))
+    paths, sources, methods = ((item,) if isinstance(item, str) else tuple(item) for item in found)
+    return PassConfig(paths, sources, methods, values.get("why", ""), path)

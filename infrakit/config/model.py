@@ -106,6 +106,17 @@ class PortConfig(NamedTuple):
     protocol: str
 
 
+class PassConfig(NamedTuple):
+    """One of a door's `pass`: requests that are let in without the portal's page; all that is said must hold, () is
+    any. `paths` may end in /* for all below, and have * for one step."""
+
+    paths: tuple[str, ...]
+    sources: tuple[str, ...]
+    methods: tuple[str, ...]
+    why: str
+    path: Path
+
+
 class DoorConfig(NamedTuple):
     """One door of an app; `name` is its key under doors, "" where the app's own keys say it. `path` leads to its keys.
 
@@ -123,6 +134,7 @@ class DoorConfig(NamedTuple):
     scheme: str
     certificate: str
     certificate_name: str
+    passes: tuple[PassConfig, ...]
     path: Path
 
 

@@ -1,5 +1,6 @@
 """A Route -> its site in the Caddyfile: certificates, stripped headers, sign-in, and where it leads."""
 
+from infrakit.emit.caddy_pass import matcher, without_overrides
 from infrakit.emit.caddy_text import Directive, Live, directive
 from infrakit.model import SECRETS_DIRECTORY, Deployment, Route, Upstream
 
@@ -102,6 +103,7 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
         asked = (directive("uri", f"{OUTPOST_PATH}/auth/caddy"), directive("copy_headers", *IDENTITY), *FROM)
         steps += [
             directive("reverse_proxy", f"{OUTPOST_PATH}/*", OUTPOST, block=FROM, origin=allowed),
+            *_let_in(deployment, route),
             directive("forward_auth", OUTPOST, block=asked, origin=allowed),
         ]
         if not route.identity_headers:
@@ -109,6 +111,16 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
     steps.append(_proxy(deployment, route))
     block = [*_certificate(deployment), directive("import", HEADERS), directive("route", block=tuple(steps))]
     return directive(route.hostname, block=tuple(block), origin=origins["hostname"])
+
+
+def _let_in(deployment: Deployment, route: Route) -> list[Directive]:
+    """What goes past the portal's page. Nobody says who comes there: the client's words are gone already."""
+    found = []
+    for number, item in enumerate(route.passes):
+        name = f"@pass{number}"
+        block = (*without_overrides(item), _proxy(deployment, route))
+        found += [matcher(name, item), directive("handle", name, block=block, origin=item.origin)]
+    return found
 
 
 def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:

@@ -21,6 +21,7 @@ from infrakit.model import (
     Route,
     SocketProxy,
 )
+from infrakit.policy.doors import PREFLIGHT
 from infrakit.policy.grants import is_red, pieces
 
 MEBIBYTE = 1 << 20
@@ -119,7 +120,7 @@ def _doors(deployment: Deployment) -> Section:
                 Cell((Word(route.hostname, code=True),), of(route.origins, "hostname")),
                 Cell(_who_by_name(deployment, route), of(route.origins, "allow")),
                 Cell(_leads(route), of(route.origins, "upstreams")),
-                Cell((Word(_asked(route)),), of(route.origins, "sign_in")),
+                Cell((Word(_asked(route)), *_let_in(route)), of(route.origins, "sign_in")),
             ),
             route.origins[""],
         )
@@ -146,6 +147,12 @@ def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:
         members = ", ".join(user.username for user in deployment.access.users if name in user.groups)
         words.append(Word(f"{name}: {members or 'nobody yet'}" if name in groups else name))
     return tuple(words)
+
+
+def _let_in(route: Route) -> tuple[Word, ...]:
+    """What goes past sign-in, if anything."""
+    reds = [(item, item.methods != PREFLIGHT) for item in route.passes]
+    return tuple(Word(f"but nobody: {item.text}", red, amber=not red) for item, red in reds)
 
 
 def _leads(route: Route) -> tuple[Word, ...]:

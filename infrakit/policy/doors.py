@@ -8,8 +8,10 @@ from infrakit.policy.broken import Broken, containers, has_grant, origin_of
 DOOR = "caddy"
 
 
-WEAKENED = {"certificate": "a backend whose certificate nobody checks"}
-"""What keys of an app's doors amount to, by the names that the review calls them."""
+UNCHECKED = "a backend whose certificate nobody checks"
+PREFLIGHT = ("OPTIONS",)
+"""What browsers ask before they send anything for a page of somebody else's: no identity comes with it, and nothing is
+done (Fetch standard, CORS-preflight)."""
 
 
 def written_at(route: Route, decided_by: str) -> Iterator[Grant]:
@@ -19,8 +21,11 @@ def written_at(route: Route, decided_by: str) -> Iterator[Grant]:
         return Grant(route.service, "", capability, detail, origin._replace(decided_by=decided_by), red, True)
 
     if route.certificate == "any" and any(not upstream.remote for upstream in route.upstreams):
-        detail = f"{route.hostname}: {WEAKENED['certificate']}"
-        yield grant("certificate", detail, route.origins["certificate"], False)
+        yield grant("certificate", f"{route.hostname}: {UNCHECKED}", route.origins["certificate"], False)
+    for item in route.passes:
+        yield grant(
+            "pass", f"{route.hostname}: {item.text}, because {item.why}", item.origin, item.methods != PREFLIGHT
+        )
 
 
 def only_caddy_publishes(deployment: Deployment) -> list[Broken]:

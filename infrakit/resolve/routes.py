@@ -5,7 +5,7 @@ from typing import NamedTuple
 from infrakit.catalog.model import RouteBlueprint
 from infrakit.config.model import DoorConfig, Path, ServiceConfig
 from infrakit.errors import Problem
-from infrakit.model import Door, Origin, Route, Upstream
+from infrakit.model import Door, Origin, Pass, Route, Upstream
 from infrakit.resolve.addresses import canonical
 from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Locate, Placed, World
 
@@ -80,7 +80,7 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
             if host.name == world.core or not world.core:
                 here.append(route)
             elif host.address:
-                here.append(route._replace(sign_in="fleet", allow=()))
+                here.append(route._replace(sign_in="fleet", allow=(), passes=()))
                 upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
                 at_core.append(route._replace(upstreams=(upstream,)))
     return tuple(here), tuple(at_core)
@@ -113,7 +113,15 @@ def _route(world: World, placed: Placed, opening: Opening) -> Route:
         stream=spec.stream,
         origins=origins,
         door=spec.door,
+        passes=_passes(world, opening.door),
         **_way_to(world, door, spec, origins),
+    )
+
+
+def _passes(world: World, door: DoorConfig | None) -> tuple[Pass, ...]:
+    found = door.passes if door is not None else ()
+    return tuple(
+        Pass(item.paths, item.sources, item.methods, item.why, world.origin(item.path, "routes")) for item in found
     )
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from infrakit import emit
-from infrakit.changes import facts_of
+from infrakit.changes import compare, facts_of
 from infrakit.compiler import load
 from infrakit.errors import ConfigurationInvalid
 from infrakit.stack.doors import pages
 from infrakit.stack.way_in import way_in
+from infrakit.stack.wire.doors import steps
 
 BASE = """version: 1
 domain: home.example.org
@@ -176,6 +177,66 @@ containers:
         STORE + "  asker: {blueprint: ./asker.yaml, grants: [unpinned_image]}\n",
         beside=blueprint.replace(b"store.s3", b"store.s4"),
     ) == [("unknown-reference", 10)]
+
+
+PASSED = """  photos:
+    image: x/y:1
+    port: 80
+    allow: [family]
+    pass:
+      - {path: /api/*, why: the phone app}
+      - {path: /share/*, from: 192.168.1.0/24, method: [GET, HEAD], why: guests}
+      - {method: OPTIONS, why: preflights}
+"""
+
+
+def test_what_passes_stands_in_the_review_with_its_reason_and_its_line():
+    found = host(PASSED)
+    grants = [item for item in found.grants if item.capability == "pass"]
+    assert [(item.detail, item.red) for item in grants] == [
+        ("photos.home.example.org: /api/*, because the phone app", True),
+        ("photos.home.example.org: GET or HEAD /share/* from 192.168.1.0/24, because guests", True),
+        ("photos.home.example.org: OPTIONS, because preflights", False),
+    ]
+    assert [item.origin.path for item in grants] == [("apps", "photos", "pass", number) for number in range(3)]
+    review = files(found)["REVIEW.md"]
+    first = review.partition("## Look here first")[2].partition("\n## ")[0]
+    assert first.count("granted: pass") == 2 and "OPTIONS" not in first
+    assert "**but nobody: /api/" in review and "*but nobody: OPTIONS*" in review
+    causes = emit.trace(found, "caddy/Caddyfile")
+    assert ("apps", "photos", "pass", 1) in {origin.path for origin in causes.values()}
+
+
+def test_what_passes_is_told_where_doors_are_told():
+    found = host(PASSED)
+    (page,) = [page for page in pages(found) if page.service == "photos"]
+    assert page.passes[1] == "GET or HEAD /share/* from 192.168.1.0/24"
+    said = facts_of(found)
+    assert said["doors"]["photos.home.example.org"].startswith("family; nobody is asked: /api/*; nobody is asked: GET")
+    before = facts_of(host(PASSED.partition("    pass:")[0]))
+    (line,) = [line for line in compare(before, said) if "door photos" in line]
+    assert line.startswith("! door photos.home.example.org")
+
+
+def test_a_page_that_a_stranger_may_see_is_no_broken_door():
+    def knocked(passes: str) -> bool:
+        deployment = host(f"  photos: {{image: 'x/y:1', port: 80, pass: [{{{passes}, why: x}}]}}\n")
+        (step,) = [step for step in steps(deployment) if "photos" in step.name]
+        return step.done_when[0].passed
+
+    assert knocked("from: 192.168.1.0/24") and knocked("path: /") and knocked("path: /*, method: GET")
+    assert not knocked("path: /api/*") and not knocked("method: OPTIONS")
+
+
+def test_the_doors_of_another_host_let_in_at_the_core_alone():
+    text = BASE.replace("pattern: full\n", "") + PASSED + "    hosts: [shed]\n"
+    text += (
+        "hosts: {core: {pattern: full, address: 192.168.1.10}, shed: {pattern: monitoring, address: 192.168.1.31}}\n"
+    )
+    core, shed = load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments
+    assert len(routes(core, "photos")[0].passes) == 3 and routes(shed, "photos")[0].passes == ()
+    assert [item for item in core.grants if item.capability == "pass"]
+    assert not [item for item in shed.grants if item.capability == "pass"]
 
 
 def test_the_health_check_speaks_as_the_backend_does():

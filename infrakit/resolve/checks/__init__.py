@@ -33,6 +33,7 @@ from infrakit.resolve.checks.network import (
     proxies_named,
 )
 from infrakit.resolve.checks.own import own_fits
+from infrakit.resolve.checks.passes import passes_exact
 from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import called_plain, secrets_apart
 from infrakit.resolve.checks.services import (
@@ -62,6 +63,7 @@ CHECKS = (
     keys_of_apps,
     one_form,
     keys_of_doors,
+    passes_exact,
     domains_certified,
     saml_or_oidc,
     needs_known,

@@ -68,7 +68,17 @@ def _way_in(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
         )
 
 
-CHECKS: tuple[Callable[[AppConfig, DoorConfig], Iterator[Wrong]], ...] = (_names, _way_in)
+def _passes(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
+    first = door is app.doors[0]
+    by_itself = "oidc" if app.oidc and first else "saml" if app.saml and first else ""
+    if door.passes and (door.public or by_itself):
+        why = (
+            "public: nobody is asked" if door.public else f"{by_itself}: the app itself asks, and lets in whom it likes"
+        )
+        yield "pass", f"it has no effect with {why}", "no-effect", f"remove it, or {by_itself or 'public'}"
+
+
+CHECKS: tuple[Callable[[AppConfig, DoorConfig], Iterator[Wrong]], ...] = (_names, _way_in, _passes)
 
 
 def domains_certified(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
