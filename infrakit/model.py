@@ -230,11 +230,12 @@ class Network(NamedTuple):
 
 
 class Upstream(NamedTuple):
-    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own
-    Caddy."""
+    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own Caddy;
+    `elsewhere`: a machine that is none of ours."""
 
     address: str
     remote: str = ""
+    elsewhere: bool = False
 
 
 class Pass(NamedTuple):

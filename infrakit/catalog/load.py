@@ -129,6 +129,7 @@ def _route(tree: Tree, service: str) -> RouteBlueprint:
         allow=tuple(tree.get("allow", ("administrators",))),
         door=tree.get("door", ""),
         authority=tree.get("authority", ""),
+        elsewhere=tree.get("elsewhere", False),
     )
 
 

@@ -160,7 +160,7 @@ class FileBlueprint(NamedTuple):
 
 class RouteBlueprint(NamedTuple):
     """`door`: its name among several, "" where there is one. `authority`: certificates to trust at the backend, as
-    text."""
+    text. `elsewhere`: `container` is the address of a machine, and no container."""
 
     container: str
     port: int
@@ -172,6 +172,7 @@ class RouteBlueprint(NamedTuple):
     allow: tuple[str, ...]
     door: str = ""
     authority: str = ""
+    elsewhere: bool = False
 
 
 class OidcBlueprint(NamedTuple):

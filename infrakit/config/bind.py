@@ -133,6 +133,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         name=name,
         title=values.get("title", ""),
         image=values.get("image", ""),
+        address=values.get("address", ""),
         doors=doors_of(values, path),
         data=tuple(values.get("data", ())),
         mounts=tuple(map(_mount, values.get("mounts", ()))),

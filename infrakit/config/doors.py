@@ -12,7 +12,7 @@ def doors_of(values: dict[str, Any], path: Path) -> tuple[DoorConfig, ...]:
     """In the order of the file, which is the user's: addresses of an app mean the first. A port of 0 is missing."""
     if "doors" in values:
         return tuple(_door(name, item, (*path, "doors", name)) for name, item in values["doors"].items())
-    if any(key in values for key in ("port", "blueprint", *KEYS)):
+    if any(key in values for key in ("port", "address", "blueprint", *KEYS)):
         return (_door("", values, path),)
     return ()
 
@@ -24,20 +24,29 @@ def _named(values: list[str], path: Path) -> tuple[tuple[str, Path], ...]:
 def _door(name: str, values: dict[str, Any], path: Path) -> DoorConfig:
     domains, at = values.get("domain", []), (*path, "domain")
     passes = enumerate(values.get("pass", ()))
+    scheme, address, port = _there(values["address"]) if "address" in values else ("", "", 0)
     return DoorConfig(
         name=name,
         title=values.get("title", "") if name else "",
-        port=values.get("port", 0),
+        address=address,
+        port=port or values.get("port", 0),
         subdomain=values.get("subdomain", ""),
         domains=((domains, at),) if isinstance(domains, str) else _named(domains, at),
         allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
         public=values.get("public", False),
-        scheme=values.get("scheme", "http"),
+        scheme=scheme or values.get("scheme", "http"),
         certificate=values.get("certificate", "verify"),
         certificate_name=values.get("certificate_name", ""),
         passes=tuple(_pass(item, (*path, "pass", number)) for number, item in passes),
         path=path,
     )
+
+
+def _there(text: str) -> tuple[str, str, int]:
+    """ "https://192.168.1.1" -> ("https", "192.168.1.1", 443)."""
+    scheme, _, rest = text.rstrip("/").partition("://")
+    host, _, port = rest.partition(":") if not rest.startswith("[") else (rest, "", "")
+    return scheme, host, int(port or (443 if scheme == "https" else 80))
 
 
 def _pass(values: dict[str, Any], path: Path) -> PassConfig:

@@ -120,12 +120,14 @@ class PassConfig(NamedTuple):
 class DoorConfig(NamedTuple):
     """One door of an app; `name` is its key under doors, "" where the app's own keys say it. `path` leads to its keys.
 
-    `domains` are whole host names, then `subdomain` is "". `scheme` and `certificate` are about the way to the app:
+    `address`: the machine that it leads to, "" for the app's own container. `domains` are whole host names, then
+    `subdomain` is "". `scheme` and `certificate` are about the way to the app:
     certificate is "verify", "any", or names a file beside infrakit.yaml with what to trust instead.
     """
 
     name: str
     title: str
+    address: str
     port: int
     subdomain: str
     domains: tuple[tuple[str, Path], ...]
@@ -141,6 +143,7 @@ class DoorConfig(NamedTuple):
 class AppConfig(NamedTuple):
     """apps.<name>: an app of the user's own. `blueprint` names a file beside infrakit.yaml, then the rest may be empty.
 
+    `address` is a web page that is no container's, and then there is no image.
     `doors`: one for each port that people reach through Caddy; with a blueprint, one that says who may pass.
 
     `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files.
@@ -153,6 +156,7 @@ class AppConfig(NamedTuple):
     name: str
     title: str
     image: str
+    address: str
     doors: tuple[DoorConfig, ...]
     data: tuple[str, ...]
     mounts: tuple[MountConfig, ...]

@@ -131,7 +131,8 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
         name = f"@door{number}"
         said = directive("header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"])
         steps.append(directive(name, block=(said, core), origin=route.origins["hostname"]))
-        named = (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}"))
+        host = next(filter(None, (_own_name(route, item) for item in route.upstreams)), route.hostname)
+        named = (directive("header_up", "Host", host), directive("header_up", f"-{DOOR_HEADER}"))
         proxied = _target(route, (*named, *_transport(route)))
         inside = directive("reverse_proxy", *(_dialled(route, item) for item in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
@@ -239,10 +240,25 @@ def _one(route: Route, upstream: Upstream) -> Directive:
     """To one place: on this host, or by the Caddy of another."""
     if upstream.remote:
         return _remote(route, upstream)
-    # To a backend that speaks TLS Caddy would say another name than the browser does.
-    named = (directive("header_up", "Host", Live("{hostport}")),) if route.scheme == "https" else ()
-    block = _target(route, (*named, *_transport(route)))
+    block = _target(route, (*_called(route, upstream), *_transport(route)))
     return directive("reverse_proxy", _dialled(route, upstream), block=block, origin=route.origins[""])
+
+
+def _called(route: Route, upstream: Upstream) -> tuple[Directive, ...]:
+    """The name that the backend is asked by, where Caddy by itself would say another than that."""
+    name = _own_name(route, upstream)
+    if name:
+        return (directive("header_up", "Host", name),)
+    return (directive("header_up", "Host", Live("{hostport}")),) if route.scheme == "https" else ()
+
+
+def _own_name(route: Route, upstream: Upstream) -> str:
+    """What a machine elsewhere is called by the user, who may mean one of several pages there; "" for a number, and for
+    our own, which know the door's name."""
+    host, _, port = upstream.address.rpartition(":")
+    if not upstream.elsewhere or host.replace(".", "").isdigit():
+        return ""
+    return host if port == ("443" if route.scheme == "https" else "80") else upstream.address
 
 
 def _dialled(route: Route, upstream: Upstream) -> str:

@@ -157,7 +157,8 @@ def _let_in(route: Route) -> tuple[Word, ...]:
 
 def _leads(route: Route) -> tuple[Word, ...]:
     places = [f"{item.address}, Caddy of {item.remote}" if item.remote else item.address for item in route.upstreams]
-    return (Word(route.title), *[Word(place, code=True) for place in places], *_held_to(route))
+    away = (Word("no container of ours"),) if any(item.elsewhere for item in route.upstreams) else ()
+    return (Word(route.title), *[Word(place, code=True) for place in places], *away, *_held_to(route))
 
 
 def _held_to(route: Route) -> tuple[Word, ...]:

@@ -55,7 +55,7 @@ def app_tree(app: AppConfig, authorities: Mapping[str, str]) -> dict[str, Any]:
         "source": "infrakit.yaml",
         "profiles": [],
         "secrets": _secrets(app),
-        "containers": {app.name: container},
+        "containers": {} if app.address else {app.name: container},
     }
     tree["routes"] = [_route(app, door, authorities.get(door.name, "")) for door in app.doors if door.port]
     if app.oidc is not None:
@@ -163,11 +163,13 @@ def _secrets(app: AppConfig) -> dict[str, Any]:
 def _route(app: AppConfig, door: DoorConfig, authority: str) -> dict[str, Any]:
     first = door is app.doors[0]
     tree = {
-        "container": app.name,
+        "container": door.address or app.name,
+        "elsewhere": bool(door.address),
         "port": door.port,
         "subdomain": door.subdomain or door.name or app.name,
         "sign_in": "application" if first and (app.oidc or app.saml) else "forward_auth",
-        "identity_headers": True,
+        # A machine that is not ours is not told who comes.
+        "identity_headers": not door.address,
         "stream": True,
         "door": door.name,
         "authority": authority,

@@ -122,7 +122,12 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     route = placed.blueprint.route
     if placed.name == SIGN_IN and host.has(DOOR):
         plan.join(PROXY, SIGN_IN_DOOR, (DOOR, placed.route.container), placed.cause)
-    elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
+    elif (
+        route is not None
+        and not route.elsewhere
+        and host.has(DOOR)
+        and any(door.service == placed.name for door in host.routes)
+    ):
         plan.join(f"door_{placed.name}", DOORS, (DOOR, route.container), placed.cause)
     elif placed.name == TUNNEL and host.has(DOOR):
         plan.join(f"door_{placed.name}", DOORS, (DOOR, *_names(placed)), placed.cause)

@@ -105,7 +105,7 @@ def _route(world: World, placed: Placed, opening: Opening) -> Route:
         service=placed.name,
         title=_title(placed, opening),
         hostname=opening.hostname,
-        upstreams=(Upstream(f"{spec.container}:{spec.port}"),),
+        upstreams=(Upstream(f"{spec.container}:{spec.port}", elsewhere=spec.elsewhere),),
         sign_in="public" if public else spec.sign_in,
         allow=() if public or spec.sign_in == "provider" else allow,
         health_path=spec.health_path,

@@ -21,7 +21,7 @@ def way_in(deployment: Deployment, service: str) -> WayIn:
     ways: dict[str, WayIn] = {}
     for route in deployment.routes:
         for upstream in route.upstreams:
-            if not upstream.remote:
+            if not upstream.remote and not upstream.elsewhere:
                 name, _, port = upstream.address.rpartition(":")
                 way = WayIn(route.title, container_name(deployment.name, name), int(port))
                 ways.setdefault(route.service, way)
@@ -35,8 +35,16 @@ def way_in(deployment: Deployment, service: str) -> WayIn:
         for upstream in route.upstreams
         if service in (route.service, f"{route.service}.{route.door}") and upstream.remote
     ]
+    elsewhere = [
+        f"{route.scheme}://{upstream.address}"
+        for route in deployment.routes
+        for upstream in route.upstreams
+        if route.service == service and upstream.elsewhere
+    ]
     hint = (
-        f"it runs on {remote[0]}: open it there"
+        f"it is no container: open {elsewhere[0]}"
+        if elsewhere
+        else f"it runs on {remote[0]}: open it there"
         if remote
         else f"one of: {', '.join(sorted(ways))}"
         if ways

@@ -5,7 +5,7 @@ import pytest
 from infrakit import emit
 from infrakit.changes import compare, facts_of
 from infrakit.compiler import load
-from infrakit.errors import ConfigurationInvalid
+from infrakit.errors import ConfigurationInvalid, UsageProblem
 from infrakit.stack.doors import pages
 from infrakit.stack.way_in import way_in
 from infrakit.stack.wire.doors import steps
@@ -237,6 +237,30 @@ def test_the_doors_of_another_host_let_in_at_the_core_alone():
     assert len(routes(core, "photos")[0].passes) == 3 and routes(shed, "photos")[0].passes == ()
     assert [item for item in core.grants if item.capability == "pass"]
     assert not [item for item in shed.grants if item.capability == "pass"]
+
+
+def test_a_door_to_another_machine_has_no_container_and_no_network():
+    found = host("  router: {address: 'https://192.168.1.1', certificate: any, allow: [family]}\n")
+    written = files(found)
+    assert "services/router.yaml" not in written and "router" not in written["compose.yaml"]
+    assert not [network for network in found.networks if "router" in network.name]
+    (route,) = routes(found, "router")
+    assert route.upstreams[0].address == "192.168.1.1:443" and route.allow == ("family",)
+    assert any(item.slug == "infrakit-router" for item in found.access.applications)
+    assert "no container of ours" in written["REVIEW.md"] and "192.168.1.1:443" in written["review.html"]
+    with pytest.raises(UsageProblem, match="no page of router"):
+        way_in(found, "router")
+
+
+def test_a_machine_beside_another_host_is_reached_through_that_hosts_caddy():
+    text = BASE.replace("pattern: full\n", "") + "  nas: {address: 'http://nas.lan:5000', hosts: [shed]}\n"
+    text += (
+        "hosts: {core: {pattern: full, address: 192.168.1.10}, shed: {pattern: monitoring, address: 192.168.1.31}}\n"
+    )
+    core, shed = load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments
+    assert routes(core, "nas")[0].upstreams[0].remote == "shed"
+    assert "reverse_proxy nas.lan:5000 {" in files(shed)["caddy/Caddyfile"]
+    assert "header_up Host nas.lan:5000" in files(shed)["caddy/Caddyfile"]
 
 
 def test_the_health_check_speaks_as_the_backend_does():

@@ -24,8 +24,12 @@ apps:
   named: {image: "x/y:1", port: 443, scheme: https, certificate: ./own.pem, certificate_name: nas.test, allow: [family]}
   misnamed: {image: "x/y:1", port: 443, scheme: https, certificate: ./own.pem, allow: [family]}
   foreign: {image: "x/y:1", port: 443, scheme: https, certificate: ./own.pem, certificate_name: nas.test}
+  router: {address: "https://192.168.77.1", certificate: any}
+  nas: {address: "https://nas.test:5001/", certificate: ./own.pem, certificate_name: nas.test}
+  plain: {address: "http://nas.test:5000", public: true}
   site: {image: "x/y:1", port: 80, domain: [example.org, www.example.com], public: true}
 """
+AWAY = ("192.168.77.1:443", "nas.test:5001")
 SECURE = ("any", "verified", "named", "misnamed", "foreign")
 
 
@@ -46,6 +50,7 @@ def street(tmp_path_factory):
     certificate = own.read_bytes().partition(b"-----BEGIN PRIVATE")[0]
     fleet = compiler.load(CONFIG.encode(), "infrakit.yaml", lambda path: certificate).fleet
     pairs = {f"{name}:443": other if name == "foreign" else own for name in SECURE}
+    pairs |= dict.fromkeys(AWAY, own)
     with street_of(fleet.deployments[0], folder, pairs=pairs) as street:
         yield street
 
@@ -63,6 +68,22 @@ def test_a_backend_is_believed_as_far_as_the_file_says(street, app, believed):
     (request,) = seen
     assert request.values("Host") == [f"{app}.home.example.org"]
     assert request.values("X-Forwarded-Host") == [f"{app}.home.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("app", "address", "host"),
+    [
+        ("router", "192.168.77.1:443", "router.home.example.org"),
+        ("nas", "nas.test:5001", "nas.test:5001"),
+        ("plain", "nas.test:5000", "nas.test:5000"),
+    ],
+)
+def test_a_door_leads_to_another_machine_and_does_not_say_who_comes(street, app, address, host):
+    assert street.ask(app, get("/page", f"Cookie: {SESSION}")).startswith(b"HTTP/1.1 200")
+    (request,) = street.reached()
+    assert [request] == street.backend(address).seen
+    assert request.values("Host") == [host] and request.values("X-Forwarded-Host") == [f"{app}.home.example.org"]
+    assert not [name for name, _ in request.headers if "authentik" in name.lower()]
 
 
 def test_a_stranger_is_asked_before_any_backend(street):

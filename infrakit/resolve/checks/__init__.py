@@ -10,6 +10,7 @@ from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
+from infrakit.resolve.checks.address import address_alone, addresses_of_apps
 from infrakit.resolve.checks.apps import (
     app_names,
     apps_complete,
@@ -61,6 +62,8 @@ CHECKS = (
     nothing_ignored,
     data_apart,
     keys_of_apps,
+    address_alone,
+    addresses_of_apps,
     one_form,
     keys_of_doors,
     passes_exact,

@@ -79,7 +79,7 @@ def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     found = []
     for app in config.apps:
         position = locate(app.path, key=True)
-        if not app.image and not app.blueprint:
+        if not app.image and not app.blueprint and not app.address:
             found.append(
                 Problem(
                     position, f"apps.{app.name}: image is missing", "missing-key", "add image: ghcr.io/owner/name:1.2"

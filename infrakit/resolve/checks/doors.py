@@ -38,7 +38,7 @@ def one_form(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
             related=locate((*app.path, "doors"), key=True),
         )
         for app in config.apps
-        if app.doors and app.doors[0].name
+        if app.doors and app.doors[0].name and not app.address
         for key in ("port", *KEYS)
         if _is_said(config, (*app.path, key))
     ]

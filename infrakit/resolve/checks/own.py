@@ -62,7 +62,8 @@ def _dialled(config: Config, blueprints: Mapping[str, Blueprint], locate: Locate
         )
         for app in config.apps
         for name, path in app.needs
-        if name in blueprints and dict(blueprints[name].main.privileges).get("network")
+        if name in blueprints and blueprints[name].containers
+        if dict(blueprints[name].main.privileges).get("network")
     ]
 
 
