@@ -10,6 +10,7 @@ from infrakit.model import Container, Deployment, Route
 
 Facts = Mapping[str, Mapping[str, str]]
 PUBLIC = "everybody, without sign-in"
+OWN = "everybody whom the app itself lets in"
 KINDS = (("services", "service"), ("doors", "door"), ("ports", "port"), ("mounts", "mount"), ("grants", "grant"))
 
 
@@ -42,6 +43,8 @@ def _image(container: Container) -> str:
 def _who(route: Route) -> str:
     if route.sign_in == "public":
         return PUBLIC
+    if route.sign_in == "own":
+        return OWN
     if route.sign_in == "provider":
         return "everybody, to sign in"
     passes = "".join(f"; nobody is asked: {item.text}" for item in route.passes)
@@ -76,7 +79,7 @@ def _sign(usual: str, key: str, value: str) -> str:
     return (
         "!"
         if key == "grants"
-        or value == PUBLIC
+        or value in (PUBLIC, OWN)
         or "; nobody is asked: " in value
         or (key == "mounts" and value.startswith("host "))
         else usual

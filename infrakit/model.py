@@ -260,13 +260,14 @@ class Route(NamedTuple):
     """One door: a host name, who may pass, and where it leads.
 
     sign_in: "forward_auth" (Caddy asks Authentik), "application" (the service signs in by itself, through OIDC or
-    SAML),
+    SAML), "own" (it has a login of its own, by the user's word),
              "provider" (Authentik's own pages), "public" (nobody is asked), "fleet" (only the core's Caddy, by client
              certificate).
     `allow` names groups and users, empty where nobody needs to be asked. `door`: its name among several of a service.
     `scheme`: what the backend speaks. `certificate`, where that is https: "verify", "any", or "file", and then it is
     held to `authority`, certificates as text; `certificate_name`: whose it must be, "" for the name that is dialled.
-    `passes`: what is let in without asking, though the rest is asked.
+    `passes`: what is let in without asking, though the rest is asked. `headers` of answers, where "" takes one away;
+    `identity`: header of requests -> what it says of who comes (username, email, groups, name or uid).
     """
 
     service: str
@@ -285,6 +286,8 @@ class Route(NamedTuple):
     certificate_name: str = ""
     authority: str = ""
     passes: tuple[Pass, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    identity: tuple[tuple[str, str], ...] = ()
 
 
 class OidcClient(NamedTuple):

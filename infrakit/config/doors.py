@@ -4,7 +4,19 @@ from typing import Any
 
 from infrakit.config.model import DoorConfig, PassConfig, Path
 
-KEYS = ("allow", "public", "subdomain", "domain", "scheme", "certificate", "certificate_name", "pass")
+KEYS = (
+    "allow",
+    "public",
+    "subdomain",
+    "domain",
+    "scheme",
+    "certificate",
+    "certificate_name",
+    "pass",
+    "headers",
+    "identity",
+    "sign_in",
+)
 """What stands below a door beside its port, or among the keys of an app with one door."""
 
 
@@ -38,6 +50,9 @@ def _door(name: str, values: dict[str, Any], path: Path) -> DoorConfig:
         certificate=values.get("certificate", "verify"),
         certificate_name=values.get("certificate_name", ""),
         passes=tuple(_pass(item, (*path, "pass", number)) for number, item in passes),
+        headers=tuple(sorted(values.get("headers", {}).items())),
+        identity=tuple(sorted(values.get("identity", {}).items())),
+        sign_in=values.get("sign_in", "portal"),
         path=path,
     )
 

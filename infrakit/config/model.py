@@ -122,7 +122,9 @@ class DoorConfig(NamedTuple):
 
     `address`: the machine that it leads to, "" for the app's own container. `domains` are whole host names, then
     `subdomain` is "". `scheme` and `certificate` are about the way to the app:
-    certificate is "verify", "any", or names a file beside infrakit.yaml with what to trust instead.
+    certificate is "verify", "any", or names a file beside infrakit.yaml with what to trust instead. `headers` of
+    answers: "" takes one away. `identity`: header of requests -> what it says of who comes. `sign_in`: portal, own or
+    none.
     """
 
     name: str
@@ -137,7 +139,20 @@ class DoorConfig(NamedTuple):
     certificate: str
     certificate_name: str
     passes: tuple[PassConfig, ...]
+    headers: tuple[tuple[str, str], ...]
+    identity: tuple[tuple[str, str], ...]
+    sign_in: str
     path: Path
+
+    @property
+    def opens_to_all(self) -> bool:
+        """Nobody at all asks who comes."""
+        return self.public or self.sign_in == "none"
+
+    @property
+    def is_asked(self) -> bool:
+        """The portal asks who comes, or the app itself by the portal."""
+        return not self.opens_to_all and self.sign_in != "own"
 
 
 class AppConfig(NamedTuple):

@@ -93,7 +93,7 @@ HOP_BY_HOP = "(?i)x-[^,]*"
 def door_site(deployment: Deployment, route: Route) -> Directive:
     """One door of this host."""
     origins = route.origins
-    steps = [directive("import", STRIP)]
+    steps = [directive("import", STRIP), *_own_names_stripped(route)]
     if route.sign_in == "provider":
         steps.insert(0, directive("vars", "csrf", Live(f"{{header.{CSRF}}}")))
         steps.append(directive("@csrf", "vars_regexp", "csrf", "."))
@@ -106,11 +106,42 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
             *_let_in(deployment, route),
             directive("forward_auth", OUTPOST, block=asked, origin=allowed),
         ]
+        steps += _identity(route)
         if not route.identity_headers:
             steps.append(directive("request_header", "-*authentik*"))
     steps.append(_proxy(deployment, route))
-    block = [*_certificate(deployment), directive("import", HEADERS), directive("route", block=tuple(steps))]
+    answers = (*_headers(route), directive("import", HEADERS))
+    block = [*_certificate(deployment), *answers, directive("route", block=tuple(steps))]
     return directive(route.hostname, block=tuple(block), origin=origins["hostname"])
+
+
+def _headers(route: Route) -> tuple[Directive, ...]:
+    """What the file says about headers of answers: before ours, and so the last to be put into effect."""
+    if not route.headers:
+        return ()
+    lines = [directive(name, value) if value else directive(f"-{name}") for name, value in route.headers]
+    return (directive("header", block=(directive("defer"), *lines), origin=route.origins["headers"]),)
+
+
+def _own_names_stripped(route: Route) -> list[Directive]:
+    """Of what the app believes about who comes, nothing is the client's: not the header, and not that it ends here."""
+    found = []
+    for name, _ in route.identity:
+        found.append(directive("request_header", f"-{name}", origin=route.origins["identity"]))
+        ends = directive("request_header", "Connection", f"(?i){name}", "", origin=route.origins["identity"])
+        found += [] if name.lower().startswith("x-") else [ends]
+    return found
+
+
+def _identity(route: Route) -> list[Directive]:
+    """Who comes, under the names that the app wants; groups with commas, where Authentik writes |."""
+    found = []
+    for name, what in route.identity:
+        value = Live(f"{{header.X-Authentik-{what.title()}}}")
+        found.append(directive("request_header", name, value, origin=route.origins["identity"]))
+        if what == "groups":
+            found.append(directive("request_header", name, "[|]", ",", origin=route.origins["identity"]))
+    return found
 
 
 def _let_in(deployment: Deployment, route: Route) -> list[Directive]:

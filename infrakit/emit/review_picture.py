@@ -6,7 +6,8 @@ is too long for its box, so that a page made for a range of hosts is right for n
 
 from typing import NamedTuple
 
-from infrakit.emit.review_facts import asks_docker_directly, powers, who
+from infrakit.emit.review_doors import who
+from infrakit.emit.review_facts import asks_docker_directly, powers
 from infrakit.emit.review_html import box, curve, down, escape, label
 from infrakit.model import POWER_ROOT, Deployment, Network, Origin, Route, Service
 

@@ -14,6 +14,22 @@ PREFLIGHT = ("OPTIONS",)
 done (Fetch standard, CORS-preflight)."""
 
 
+GUARDS = ("content-security-policy", "referrer-policy", "strict-transport-security", "x-content-type-options")
+"""Headers of answers that protect who reads them; without one less is protected."""
+LOOSE = ("access-control-allow-", "cross-origin-", "x-frame-options")
+"""Beginnings of those by which pages of others are let in, or kept out."""
+OWN = "the app asks by a login of its own, and by your word alone"
+
+
+def weakens(name: str, value: str) -> bool:
+    """Whether a header of answers, or that it is missing, opens a page to others; what is only one more guard does
+    not."""
+    low = name.lower()
+    if low in GUARDS:
+        return not value or low == "strict-transport-security" and "max-age=0" in value.replace(" ", "")
+    return low.startswith(LOOSE) and value.upper() not in ("DENY", "SAMEORIGIN", "SAME-ORIGIN")
+
+
 def written_at(route: Route, decided_by: str) -> Iterator[Grant]:
     """What the keys of a door grant: a way around sign-in in red, a weaker promise in amber."""
 
@@ -22,6 +38,12 @@ def written_at(route: Route, decided_by: str) -> Iterator[Grant]:
 
     if route.certificate == "any" and any(not upstream.remote for upstream in route.upstreams):
         yield grant("certificate", f"{route.hostname}: {UNCHECKED}", route.origins["certificate"], False)
+    if route.sign_in == "own":
+        yield grant("sign_in", f"{route.hostname}: {OWN}", route.origins["sign_in"], False)
+    for name, value in route.headers:
+        if weakens(name, value):
+            what = f"{name}: {value}" if value else f"no {name}"
+            yield grant("headers", f"{route.hostname} answers with {what}", route.origins["headers"], False)
     for item in route.passes:
         yield grant(
             "pass", f"{route.hostname}: {item.text}, because {item.why}", item.origin, item.methods != PREFLIGHT
@@ -58,7 +80,7 @@ def signed_in(deployment: Deployment) -> list[Broken]:
             continue
         if route.sign_in == "forward_auth" and not route.allow:
             found.append(Broken(route.origins["allow"], f"nobody may open {route.hostname}", "nobody-allowed"))
-        elif route.sign_in not in ("forward_auth", "application", "provider", "public", "fleet"):
+        elif route.sign_in not in ("forward_auth", "application", "own", "provider", "public", "fleet"):
             found.append(Broken(route.origins[""], f"{route.hostname}: no such way to sign in", "no-sign-in"))
         elif route.sign_in == "application" and route.hostname not in by_themselves:
             found.append(

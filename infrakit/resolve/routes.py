@@ -80,7 +80,7 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
             if host.name == world.core or not world.core:
                 here.append(route)
             elif host.address:
-                here.append(route._replace(sign_in="fleet", allow=(), passes=()))
+                here.append(route._replace(sign_in="fleet", allow=(), passes=(), headers=(), identity=()))
                 upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
                 at_core.append(route._replace(upstreams=(upstream,)))
     return tuple(here), tuple(at_core)
@@ -93,27 +93,33 @@ def _dial(address: str, port: int) -> str:
 def _route(world: World, placed: Placed, opening: Opening) -> Route:
     spec, door = opening.spec, opening.door
     allow, allow_origin = _allow(world, placed, opening)
-    public = opening.said is not None and opening.said.public
+    public = door.opens_to_all if door is not None else opening.said is not None and opening.said.public
+    own = door is not None and door.sign_in == "own"
     base = Origin(placed.blueprint.document, ("route",), "routes")
     if placed.app is not None and not placed.app.blueprint:
         base = world.origin(door.path if door is not None else placed.app.path, "routes")
     named = opening.said_at if opening.said_at in world.config.said else None
     origins = {"": base, "allow": allow_origin, "hostname": world.origin(named, "routes") if named else base}
-    if public and opening.said is not None:
-        origins["sign_in"] = world.origin((*opening.said.path, "public"), "routes")
+    if (public or own) and opening.said is not None:
+        key = "public" if opening.said.public else "sign_in"
+        origins["sign_in"] = world.origin((*opening.said.path, key), "routes")
+    if door is not None:
+        origins.update((key, world.origin((*door.path, key), "routes")) for key in ("headers", "identity"))
     return Route(
         service=placed.name,
         title=_title(placed, opening),
         hostname=opening.hostname,
         upstreams=(Upstream(f"{spec.container}:{spec.port}", elsewhere=spec.elsewhere),),
-        sign_in="public" if public else spec.sign_in,
-        allow=() if public or spec.sign_in == "provider" else allow,
+        sign_in="public" if public else "own" if own else spec.sign_in,
+        allow=() if public or own or spec.sign_in == "provider" else allow,
         health_path=spec.health_path,
-        identity_headers=spec.identity_headers and not public,
+        identity_headers=spec.identity_headers and not public and not own,
         stream=spec.stream,
         origins=origins,
         door=spec.door,
-        passes=_passes(world, opening.door),
+        passes=_passes(world, door),
+        headers=door.headers if door is not None else (),
+        identity=door.identity if door is not None else (),
         **_way_to(world, door, spec, origins),
     )
 

@@ -263,6 +263,67 @@ def test_a_machine_beside_another_host_is_reached_through_that_hosts_caddy():
     assert "header_up Host nas.lan:5000" in files(shed)["caddy/Caddyfile"]
 
 
+def test_a_login_of_the_apps_own_is_said_in_amber_and_asks_no_portal():
+    found = compiled("  vault: {image: 'x/y:1', port: 80, sign_in: own}\n")
+    (deployment,) = found.fleet.deployments
+    (route,) = routes(deployment, "vault")
+    assert (route.sign_in, route.allow, route.identity_headers) == ("own", (), False)
+    assert not [item for item in deployment.access.applications if "vault" in item.slug]
+    (grant,) = [item for item in deployment.grants if item.service == "vault"]
+    assert (grant.capability, grant.red, grant.origin.path) == ("sign_in", False, ("apps", "vault", "sign_in"))
+    written = files(deployment)
+    assert "*everybody whom the app itself lets in*" in written["REVIEW.md"]
+    assert "forward_auth" not in written["caddy/Caddyfile"].partition("\nvault.home")[2].partition("\n}\n")[0]
+    assert facts_of(deployment)["doors"]["vault.home.example.org"] == "everybody whom the app itself lets in"
+    asked = facts_of(host("  vault: {image: 'x/y:1', port: 80}\n"))
+    assert any(line.startswith("! door vault") for line in compare(asked, facts_of(deployment)))
+
+
+def test_no_sign_in_is_the_same_as_public_and_as_red():
+    said, public = (
+        compiled(f"  site: {{image: 'x/y:1', port: 80, {key}}}\n") for key in ("sign_in: none", "public: true")
+    )
+    assert [item.code for item in said.warnings] == [item.code for item in public.warnings] == ["public"]
+    one, other = (item.fleet.deployments[0] for item in (said, public))
+    assert files(one)["caddy/Caddyfile"] == files(other)["caddy/Caddyfile"]
+    assert "| **everybody, without sign-in** | site.home.example.org |" in files(one)["REVIEW.md"]
+    assert routes(one, "site")[0].origins["sign_in"].path == ("apps", "site", "sign_in")
+
+
+def test_a_door_whose_app_asks_needs_no_portal():
+    text = "  vault: {image: 'x/y:1', port: 80, sign_in: own}\n"
+    base = BASE.replace("pattern: full", "profiles: [edge]").replace("access:", "#")
+    assert routes(host(text, base=base.replace("profiles: [edge]", "pattern: edge")), "vault")[0].sign_in == "own"
+
+
+@pytest.mark.parametrize(
+    ("headers", "amber"),
+    [
+        ("X-Frame-Options: ''", True),
+        ("X-Frame-Options: DENY", False),
+        ("x-frame-options: ALLOW-FROM https://x.org", True),
+        ("Content-Security-Policy: ''", True),
+        ("Content-Security-Policy: frame-ancestors *", False),
+        ("Strict-Transport-Security: max-age=0", True),
+        ("Access-Control-Allow-Origin: '*'", True),
+        ("X-Robots-Tag: noindex", False),
+        ("X-Powered-By: ''", False),
+    ],
+)
+def test_a_header_that_opens_a_page_to_others_is_amber(headers, amber):
+    found = host(f"  wiki: {{image: 'x/y:1', port: 80, headers: {{{headers}}}}}\n")
+    grants = [item for item in found.grants if item.capability == "headers"]
+    assert bool(grants) is amber and all(not item.red for item in grants)
+    assert "answers with" in files(found)["REVIEW.md"]
+
+
+def test_what_an_app_is_told_comes_from_its_line():
+    found = host("  wiki: {image: 'x/y:1', port: 80, identity: {X-WebAuth-User: username}}\n")
+    lines = files(found)["caddy/Caddyfile"].splitlines()
+    place = lines.index("\t\trequest_header X-WebAuth-User {header.X-Authentik-Username}") + 1
+    assert emit.trace(found, "caddy/Caddyfile")[str(place)].path == ("apps", "wiki", "identity")
+
+
 def test_the_health_check_speaks_as_the_backend_does():
     for health, word in (("", ""), (", health: /ok", "https://127.0.0.1:443/ok")):
         found = host(f"  nas: {{image: 'x/y:1', port: 443, scheme: https{health}}}\n")

@@ -56,6 +56,10 @@ def known_people(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
             what = f"{where}.public: everybody, and yet only some may come in"
             related = locate((*door.path, "allow"), key=True)
             found.append(Problem(public, what, "public-and-allow", "remove one of the two", related=related))
+        elif isinstance(door, DoorConfig) and door.sign_in == "none" and not door.public:
+            what = f"{where}.sign_in: anybody who reaches this address may open it"
+            place = locate((*door.path, "sign_in"), key=True)
+            found.append(Problem(place, what, "public", "remove it unless you mean it", "warning"))
         elif door.public and not by_itself:
             what = f"{where}.public: anybody who reaches this address may open it"
             found.append(Problem(public, what, "public", "remove it unless you mean it", "warning"))

@@ -10,20 +10,21 @@ from infrakit.errors import Problem
 from infrakit.resolve.checks.tls import PRIVATE_NAMES
 from infrakit.resolve.world import Locate
 
-Wrong = tuple[str, str, str, str]
-"""(key of the door, what is wrong with it, code, what to do)."""
+Wrong = tuple[str | Path, str, str, str]
+"""(key of the door, or a path below it, what is wrong with it, code, what to do)."""
 
 
 def keys_of_doors(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """What contradicts itself, or would have no effect."""
     return [
-        Problem(locate((*door.path, key), key=True), f"{dotted(door.path)}.{key}: {what}", code, hint)
+        Problem(locate((*door.path, *path), key=True), f"{dotted((*door.path, *path))}: {what}", code, hint)
         for app in config.apps
         for door in app.doors
         if door.port
         for check in CHECKS
         for key, what, code, hint in check(app, door)
-        if _is_said(config, (*door.path, key))
+        for path in [key if isinstance(key, tuple) else (key,)]
+        if _is_said(config, (*door.path, *path))
     ]
 
 
@@ -68,17 +69,51 @@ def _way_in(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
         )
 
 
-def _passes(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
+def _sign_in(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
+    """Who asks is said once, and what only the portal does stands where it asks."""
     first = door is app.doors[0]
-    by_itself = "oidc" if app.oidc and first else "saml" if app.saml and first else ""
-    if door.passes and (door.public or by_itself):
-        why = (
-            "public: nobody is asked" if door.public else f"{by_itself}: the app itself asks, and lets in whom it likes"
-        )
-        yield "pass", f"it has no effect with {why}", "no-effect", f"remove it, or {by_itself or 'public'}"
+    client = "oidc" if app.oidc and first else "saml" if app.saml and first else ""
+    if client and door.sign_in != "portal":
+        yield "sign_in", f"{client} says already how people sign in", "two-ways-to-sign-in", "keep one of the two"
+        return
+    if door.public or door.sign_in != "portal":
+        hint = "keep one of the two; sign_in: none is public: true"
+        yield "sign_in" if door.public else "public", "public and sign_in both say who asks", "two-forms", hint
+    why = f"{client}: the app itself asks" if client else "public: nobody asks" if door.public else ""
+    if door.sign_in != "portal":
+        why = f"sign_in: {door.sign_in}: the portal does not ask"
+        yield "allow", f"it has no effect with {why}", "no-effect", "remove it, or write sign_in: portal"
+    for key in ("pass", "identity") if why else ():
+        yield key, f"it has no effect with {why}", "no-effect", f"remove it, or {why.partition(':')[0]}"
 
 
-CHECKS: tuple[Callable[[AppConfig, DoorConfig], Iterator[Wrong]], ...] = (_names, _way_in, _passes)
+NOT_ANSWERED = (
+    *("connection", "content-encoding", "content-length", "content-type", "date", "defer", "location", "match"),
+    *("set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "vary", "www-authenticate"),
+)
+"""Headers of answers that say what an answer is, or sign in; one value for all answers would break or forge them."""
+NOT_WHO = ("content-", "proxy-", "sec-", "x-authentik-", "x-infrakit-", "x-original-", "x-real-", "x-rewrite-")
+NOT_WHO_EITHER = (
+    *("accept", "authorization", "connection", "cookie", "expect", "forwarded", "host", "origin", "range", "referer"),
+    *("te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via", "x-forwarded-for", "x-forwarded-host"),
+    *("x-forwarded-port", "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-server", "x-forwarded-uri"),
+)
+"""Headers of requests with a meaning of their own."""
+
+
+def _headers(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
+    """Each header is one that can be said, once."""
+    for key, pairs in (("headers", door.headers), ("identity", door.identity)):
+        names = [name.lower() for name, _ in pairs]
+        for name, low in ((name, name.lower()) for name, _ in pairs):
+            said = low in NOT_ANSWERED if key == "headers" else low in NOT_WHO_EITHER or low.startswith(NOT_WHO)
+            if said:
+                yield (key, name), f"{name} has a meaning of its own", "header", "choose another header"
+            elif names.count(low) > 1:
+                yield (key, name), f"{name} stands there twice: capitals do not count", "header", "keep one of the two"
+
+
+CHECKS: tuple[Callable[[AppConfig, DoorConfig], Iterator[Wrong]], ...] = (_names, _way_in, _sign_in, _headers)
 
 
 def domains_certified(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:

@@ -172,7 +172,7 @@ def _doors(config: Config, catalog: Catalog, *, asking: bool) -> list[str]:
         and not (asking and setting is not None and setting.public)
     ]
     return found + [
-        app.name for app in config.apps if any(door.port and not (asking and door.public) for door in app.doors)
+        app.name for app in config.apps if any(door.port and (door.is_asked or not asking) for door in app.doors)
     ]
 
 
