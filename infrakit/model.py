@@ -239,8 +239,8 @@ class Upstream(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """Requests that a door lets in without asking: to one of `paths` (as PassConfig has them), from one of `sources`,
-    by one of `methods`; () is any. `why` is the user's reason."""
+    """Requests that a door lets in without asking: to one of `paths`, which may end in /* for all below and have * for
+    one step, from one of `sources`, by one of `methods`; () is any. `why` is the user's reason."""
 
     paths: tuple[str, ...]
     sources: tuple[str, ...]

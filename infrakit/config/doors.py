@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from infrakit.config.model import DoorConfig, PassConfig, Path
+from infrakit.config.model import DoorConfig, Path
+from infrakit.model import Origin, Pass
 
 KEYS = (
     "allow",
@@ -64,7 +65,7 @@ def _there(text: str) -> tuple[str, str, int]:
     return scheme, host, int(port or (443 if scheme == "https" else 80))
 
 
-def _pass(values: dict[str, Any], path: Path) -> PassConfig:
+def _pass(values: dict[str, Any], path: Path) -> Pass:
     found = (values.get(key, []) for key in ("path", "from", "method"))
     paths, sources, methods = ((item,) if isinstance(item, str) else tuple(item) for item in found)
-    return PassConfig(paths, sources, methods, values.get("why", ""), path)
+    return Pass(paths, sources, methods, values.get("why", ""), Origin("", path, "bind"))

@@ -7,6 +7,8 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from infrakit.model import Pass
+
 Path = tuple[str | int, ...]
 
 
@@ -106,17 +108,6 @@ class PortConfig(NamedTuple):
     protocol: str
 
 
-class PassConfig(NamedTuple):
-    """One of a door's `pass`: requests that are let in without the portal's page; all that is said must hold, () is
-    any. `paths` may end in /* for all below, and have * for one step."""
-
-    paths: tuple[str, ...]
-    sources: tuple[str, ...]
-    methods: tuple[str, ...]
-    why: str
-    path: Path
-
-
 class DoorConfig(NamedTuple):
     """One door of an app; `name` is its key under doors, "" where the app's own keys say it. `path` leads to its keys.
 
@@ -138,7 +129,7 @@ class DoorConfig(NamedTuple):
     scheme: str
     certificate: str
     certificate_name: str
-    passes: tuple[PassConfig, ...]
+    passes: tuple[Pass, ...]
     headers: tuple[tuple[str, str], ...]
     identity: tuple[tuple[str, str], ...]
     sign_in: str

@@ -1,6 +1,5 @@
 """A Route -> its site in the Caddyfile: certificates, stripped headers, sign-in, and where it leads."""
 
-from infrakit.emit.caddy_pass import matcher, without_overrides
 from infrakit.emit.caddy_text import Directive, Live, directive
 from infrakit.model import SECRETS_DIRECTORY, Deployment, Route, Upstream
 
@@ -146,6 +145,10 @@ def _identity(route: Route) -> list[Directive]:
 
 def _let_in(deployment: Deployment, route: Route) -> list[Directive]:
     """What goes past the portal's page. Nobody says who comes there: the client's words are gone already."""
+    if not route.passes:
+        return []
+    from infrakit.emit.caddy_pass import matcher, without_overrides
+
     found = []
     for number, item in enumerate(route.passes):
         name = f"@pass{number}"

@@ -10,9 +10,7 @@ from infrakit.config.model import AppConfig, Config
 from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem
 from infrakit.resolve.apps import app_tree
 
-CERTIFICATES = re.compile(
-    r"\s*(-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=]{1,76}\r?\n)+-----END CERTIFICATE-----\s*)+"
-)
+CERTIFICATES = r"\s*(-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=]{1,76}\r?\n)+-----END CERTIFICATE-----\s*)+"
 """Nothing but certificates, as RFC 7468 writes them."""
 
 
@@ -75,7 +73,7 @@ def _authorities(
             text, what, hint = "", error.message, error.hint
         if not what and "PRIVATE KEY" in text:
             what, hint = f"{door.certificate} holds a private key", "leave the certificate alone in it: it is no secret"
-        elif not what and not CERTIFICATES.fullmatch(text):
+        elif not what and not re.fullmatch(CERTIFICATES, text):
             what = f"{door.certificate} is no certificate"
             hint = "a text file that begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der makes one"
         if what:

@@ -1,7 +1,5 @@
 """Doors: the host name of every routed service, who may pass, and where it leads."""
 
-from typing import NamedTuple
-
 from infrakit.catalog.model import RouteBlueprint
 from infrakit.config.model import DoorConfig, Path, ServiceConfig
 from infrakit.errors import Problem
@@ -25,15 +23,24 @@ def open_doors(world: World) -> World:
     return world._replace(hosts=tuple(host._replace(door=_door(world, host)) for host in hosts))
 
 
-class Opening(NamedTuple):
+class Opening:
     """A door of a service under one of its names: the blueprint's word, and the user's. `number` 0 is its first name;
-    `said_at` is where the user wrote the name, None where he did not."""
+    `said_at` is where the user wrote the name, None where he did not.
 
-    spec: RouteBlueprint
-    said: DoorConfig | ServiceConfig | None
-    hostname: str
-    number: int
-    said_at: Path | None
+    No named tuple: to make the class of one costs each start more than all that is done with this.
+    """
+
+    __slots__ = ("hostname", "number", "said", "said_at", "spec")
+
+    def __init__(
+        self,
+        spec: RouteBlueprint,
+        said: DoorConfig | ServiceConfig | None,
+        hostname: str,
+        number: int,
+        said_at: Path | None,
+    ) -> None:
+        self.spec, self.said, self.hostname, self.number, self.said_at = spec, said, hostname, number, said_at
 
     @property
     def door(self) -> DoorConfig | None:
@@ -126,9 +133,7 @@ def _route(world: World, placed: Placed, opening: Opening) -> Route:
 
 def _passes(world: World, door: DoorConfig | None) -> tuple[Pass, ...]:
     found = door.passes if door is not None else ()
-    return tuple(
-        Pass(item.paths, item.sources, item.methods, item.why, world.origin(item.path, "routes")) for item in found
-    )
+    return tuple(item._replace(origin=world.origin(item.origin.path, "routes")) for item in found)
 
 
 def _title(placed: Placed, opening: Opening) -> str:

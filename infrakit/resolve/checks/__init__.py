@@ -7,10 +7,10 @@ Each check names both places where two are involved. All of them run; a later on
 from collections.abc import Mapping
 
 from infrakit.catalog.model import Blueprint, Catalog
+from infrakit.config.doors import KEYS as DOOR_KEYS
 from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
-from infrakit.resolve.checks.address import address_alone, addresses_of_apps
 from infrakit.resolve.checks.apps import (
     app_names,
     apps_complete,
@@ -19,7 +19,6 @@ from infrakit.resolve.checks.apps import (
     nothing_ignored,
     saml_or_oidc,
 )
-from infrakit.resolve.checks.doors import domains_certified, keys_of_doors, one_form
 from infrakit.resolve.checks.hosts import hosts_distinct, one_core
 from infrakit.resolve.checks.keys import keys_of_apps
 from infrakit.resolve.checks.limits import limits_real
@@ -34,7 +33,6 @@ from infrakit.resolve.checks.network import (
     proxies_named,
 )
 from infrakit.resolve.checks.own import own_fits
-from infrakit.resolve.checks.passes import passes_exact
 from infrakit.resolve.checks.ports import ports_apart
 from infrakit.resolve.checks.secrets import called_plain, secrets_apart
 from infrakit.resolve.checks.services import (
@@ -52,6 +50,20 @@ from infrakit.resolve.routes import agents_connect, balanced, unreachable
 from infrakit.resolve.selection import requires_apart, select_services, unmet_needs
 from infrakit.resolve.world import Locate, World
 
+
+def doors_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """What doors say beyond a port and people. Most files say nothing of it: for them its checks are not loaded."""
+    words = {"address", "doors", *DOOR_KEYS} - {"allow", "public", "subdomain"}
+    if not any(path[0] == "apps" and len(path) > 2 and path[2] in words for path in config.said):
+        return []
+    from infrakit.resolve.checks.address import address_alone, addresses_of_apps
+    from infrakit.resolve.checks.doors import domains_certified, keys_of_doors, one_form
+    from infrakit.resolve.checks.passes import passes_exact
+
+    found = (address_alone, addresses_of_apps, one_form, keys_of_doors, passes_exact, domains_certified)
+    return [problem for check in found for problem in check(config, catalog, locate)]
+
+
 CHECKS = (
     services_known,
     options_known,
@@ -62,12 +74,7 @@ CHECKS = (
     nothing_ignored,
     data_apart,
     keys_of_apps,
-    address_alone,
-    addresses_of_apps,
-    one_form,
-    keys_of_doors,
-    passes_exact,
-    domains_certified,
+    doors_of_apps,
     saml_or_oidc,
     needs_known,
     secrets_apart,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from infrakit.catalog.model import Catalog
 from infrakit.config.check import dotted
-from infrakit.config.model import Config, PassConfig, Path
+from infrakit.config.model import Config, Path
 from infrakit.errors import Problem
+from infrakit.model import Pass
 from infrakit.resolve.world import Locate
 
 Wrong = tuple[Path, str, str, str]
@@ -15,7 +16,7 @@ Wrong = tuple[Path, str, str, str]
 def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Each lets in what it says, no more, and something."""
     return [
-        Problem(locate((*item.path, *path)), f"{dotted(item.path)}{what}", code, hint)
+        Problem(locate((*item.origin.path, *path)), f"{dotted(item.origin.path)}{what}", code, hint)
         for app in config.apps
         for door in app.doors
         for item in door.passes
@@ -23,7 +24,7 @@ def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     ]
 
 
-def _said(item: PassConfig) -> Iterator[Wrong]:
+def _said(item: Pass) -> Iterator[Wrong]:
     everywhere = not item.paths or "/*" in item.paths
     if not (item.paths or item.sources or item.methods):
         yield (), ": it says nothing but why", "pass", "add path, from or method"
@@ -31,7 +32,7 @@ def _said(item: PassConfig) -> Iterator[Wrong]:
         yield (), ": everybody would be let in everywhere", "pass", "write public: true instead, or a narrower path"
 
 
-def _paths(item: PassConfig) -> Iterator[Wrong]:
+def _paths(item: Pass) -> Iterator[Wrong]:
     for number, text in enumerate(item.paths):
         steps = text.split("/")
         if {".", ".."} & set(steps) or "" in steps[1:-1]:
@@ -39,7 +40,7 @@ def _paths(item: PassConfig) -> Iterator[Wrong]:
             yield _place(item.paths, "path", number), f".path: {text} is not written in one way", "pass", hint
 
 
-def _sources(config: Config, item: PassConfig) -> Iterator[Wrong]:
+def _sources(config: Config, item: Pass) -> Iterator[Wrong]:
     from ipaddress import ip_network
 
     pool = ip_network(config.network.pool, strict=False)
