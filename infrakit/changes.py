@@ -10,6 +10,7 @@ from infrakit.model import Container, Deployment, Route
 
 Facts = Mapping[str, Mapping[str, str]]
 PUBLIC = "everybody, without sign-in"
+OWN = "everybody whom the app itself lets in"
 KINDS = (("services", "service"), ("doors", "door"), ("ports", "port"), ("mounts", "mount"), ("grants", "grant"))
 
 
@@ -43,9 +44,12 @@ def _image(container: Container) -> str:
 def _who(route: Route) -> str:
     if route.sign_in == "public":
         return PUBLIC
+    if route.sign_in == "own":
+        return OWN
     if route.sign_in == "provider":
         return "everybody, to sign in"
-    return ", ".join(route.allow) or "the core's Caddy"
+    passes = "".join(f"; nobody is asked: {item.text}" for item in route.passes)
+    return (", ".join(route.allow) or "the core's Caddy") + passes
 
 
 def compare(before: Any, after: Facts) -> list[str]:
@@ -73,4 +77,11 @@ def compare(before: Any, after: Facts) -> list[str]:
 
 def _sign(usual: str, key: str, value: str) -> str:
     """ "!" before what a person must think about: a grant, a public door, a path of the host."""
-    return "!" if key == "grants" or value == PUBLIC or (key == "mounts" and value.startswith("host ")) else usual
+    return (
+        "!"
+        if key == "grants"
+        or value in (PUBLIC, OWN)
+        or "; nobody is asked: " in value
+        or (key == "mounts" and value.startswith("host "))
+        else usual
+    )

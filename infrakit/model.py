@@ -251,21 +251,44 @@ class Network(NamedTuple):
 
 
 class Upstream(NamedTuple):
-    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own
-    Caddy."""
+    """Where a door leads: host:port as Caddy dials it; `remote` is the fleet host that answers through its own Caddy;
+    `elsewhere`: a machine that is none of ours."""
 
     address: str
     remote: str = ""
+    elsewhere: bool = False
+
+
+class Pass(NamedTuple):
+    """Requests that a door lets in without asking: to one of `paths`, which may end in /* for all below and have * for
+    one step, from one of `sources`, by one of `methods`; () is any. `why` is the user's reason."""
+
+    paths: tuple[str, ...]
+    sources: tuple[str, ...]
+    methods: tuple[str, ...]
+    why: str
+    origin: Origin
+
+    @property
+    def text(self) -> str:
+        """Which requests, in few words."""
+        words = [" or ".join(self.methods), " or ".join(self.paths)]
+        words += [f"from {' or '.join(self.sources)}"] if self.sources else []
+        return " ".join(word for word in words if word)
 
 
 class Route(NamedTuple):
     """One door: a host name, who may pass, and where it leads.
 
     sign_in: "forward_auth" (Caddy asks Authentik), "application" (the service signs in by itself, through OIDC or
-    SAML),
+    SAML), "own" (it has a login of its own, by the user's word),
              "provider" (Authentik's own pages), "public" (nobody is asked), "fleet" (only the core's Caddy, by client
              certificate).
-    `allow` names groups and users, empty where nobody needs to be asked.
+    `allow` names groups and users, empty where nobody needs to be asked. `door`: its name among several of a service.
+    `scheme`: what the backend speaks. `certificate`, where that is https: "verify", "any", or "file", and then it is
+    held to `authority`, certificates as text; `certificate_name`: whose it must be, "" for the name that is dialled.
+    `passes`: what is let in without asking, though the rest is asked. `headers` of answers, where "" takes one away;
+    `identity`: header of requests -> what it says of who comes (username, email, groups, name or uid).
     """
 
     service: str
@@ -278,6 +301,14 @@ class Route(NamedTuple):
     identity_headers: bool
     stream: bool
     origins: Origins
+    door: str = ""
+    scheme: str = "http"
+    certificate: str = "verify"
+    certificate_name: str = ""
+    authority: str = ""
+    passes: tuple[Pass, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    identity: tuple[tuple[str, str], ...] = ()
 
 
 class OidcClient(NamedTuple):

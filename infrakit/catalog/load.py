@@ -84,7 +84,7 @@ def blueprint_from(tree: Tree, document: str) -> Blueprint:
         secrets=tuple(_secret(name, value) for name, value in sorted(tree.get("secrets", {}).items())),
         containers=tuple(_container(name, value) for name, value in tree["containers"].items()),
         files=tuple(_file(name, value) for name, value in sorted(tree.get("files", {}).items())),
-        route=_route(tree["route"], tree["name"]) if "route" in tree else None,
+        routes=tuple(_route(item, tree["name"]) for item in _doors(tree)),
         oidc=_oidc(tree["oidc"]) if "oidc" in tree else None,
         placement=tree.get("placement", "host"),
     )
@@ -112,6 +112,11 @@ def _file(name: str, tree: Tree) -> FileBlueprint:
     return FileBlueprint(name, tree["content"], tree.get("mode", "0644"))
 
 
+def _doors(tree: Tree) -> Sequence[Tree]:
+    """One of a blueprint file; several where an app says them."""
+    return (tree["route"],) if "route" in tree else tree.get("routes", ())
+
+
 def _route(tree: Tree, service: str) -> RouteBlueprint:
     return RouteBlueprint(
         container=tree["container"],
@@ -122,6 +127,9 @@ def _route(tree: Tree, service: str) -> RouteBlueprint:
         identity_headers=tree.get("identity_headers", True),
         stream=tree.get("stream", False),
         allow=tuple(tree.get("allow", ("administrators",))),
+        door=tree.get("door", ""),
+        authority=tree.get("authority", ""),
+        elsewhere=tree.get("elsewhere", False),
     )
 
 

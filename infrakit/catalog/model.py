@@ -161,6 +161,9 @@ class FileBlueprint(NamedTuple):
 
 
 class RouteBlueprint(NamedTuple):
+    """`door`: its name among several, "" where there is one. `authority`: certificates to trust at the backend, as
+    text. `elsewhere`: `container` is the address of a machine, and no container."""
+
     container: str
     port: int
     subdomain: str
@@ -169,6 +172,9 @@ class RouteBlueprint(NamedTuple):
     identity_headers: bool
     stream: bool
     allow: tuple[str, ...]
+    door: str = ""
+    authority: str = ""
+    elsewhere: bool = False
 
 
 class OidcBlueprint(NamedTuple):
@@ -181,7 +187,8 @@ class OidcBlueprint(NamedTuple):
 
 
 class Blueprint(NamedTuple):
-    """One file. `document` is its name: "blueprints/<name>.yaml", or the user's own."""
+    """One file. `document` is its name: "blueprints/<name>.yaml", or the user's own. Apps alone have several
+    `routes`."""
 
     document: str
     name: str
@@ -196,9 +203,14 @@ class Blueprint(NamedTuple):
     secrets: tuple[SecretBlueprint, ...]
     containers: tuple[ContainerBlueprint, ...]
     files: tuple[FileBlueprint, ...]
-    route: RouteBlueprint | None
+    routes: tuple[RouteBlueprint, ...]
     oidc: OidcBlueprint | None
     placement: str
+
+    @property
+    def route(self) -> RouteBlueprint | None:
+        """The first of its doors, which its addresses mean; None where it has none."""
+        return self.routes[0] if self.routes else None
 
     def container(self, name: str) -> ContainerBlueprint | None:
         """The container called `name`, if there is one."""

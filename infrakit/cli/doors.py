@@ -68,6 +68,7 @@ def say_pages(deployment: Deployment) -> None:
     """Every door: what it is, where, and who may open it."""
     for page in pages(deployment):
         who = "anybody" if page.sign_in == "public" else ", ".join(page.allow) or "whoever signs in"
+        who += "".join(f"; anybody: {item}" for item in page.passes)
         result(f"  {page.title:24} {page.url}  {who}")
 
 

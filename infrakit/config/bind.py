@@ -4,6 +4,7 @@ from typing import Any
 
 from infrakit.config.check import leaves
 from infrakit.config.document import Document, Path
+from infrakit.config.doors import doors_of
 from infrakit.config.model import (
     AccessConfig,
     AppConfig,
@@ -134,10 +135,8 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         name=name,
         title=values.get("title", ""),
         image=values.get("image", ""),
-        port=values.get("port", 0),
-        subdomain=values.get("subdomain", ""),
-        allow=_named(values["allow"], (*path, "allow")) if "allow" in values else None,
-        public=values.get("public", False),
+        address=values.get("address", ""),
+        doors=doors_of(values, path),
         data=tuple(values.get("data", ())),
         mounts=tuple(map(_mount, values.get("mounts", ()))),
         files=_pairs(values.get("files", {})),

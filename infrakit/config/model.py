@@ -7,6 +7,8 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from infrakit.model import Pass
+
 Path = tuple[str | int, ...]
 
 
@@ -120,8 +122,49 @@ class PortConfig(NamedTuple):
     protocol: str
 
 
+class DoorConfig(NamedTuple):
+    """One door of an app; `name` is its key under doors, "" where the app's own keys say it. `path` leads to its keys.
+
+    `address`: the machine that it leads to, "" for the app's own container. `domains` are whole host names, then
+    `subdomain` is "". `scheme` and `certificate` are about the way to the app:
+    certificate is "verify", "any", or names a file beside infrakit.yaml with what to trust instead. `headers` of
+    answers: "" takes one away. `identity`: header of requests -> what it says of who comes. `sign_in`: portal, own or
+    none.
+    """
+
+    name: str
+    title: str
+    address: str
+    port: int
+    subdomain: str
+    domains: tuple[tuple[str, Path], ...]
+    allow: tuple[tuple[str, Path], ...] | None
+    public: bool
+    scheme: str
+    certificate: str
+    certificate_name: str
+    passes: tuple[Pass, ...]
+    headers: tuple[tuple[str, str], ...]
+    identity: tuple[tuple[str, str], ...]
+    sign_in: str
+    path: Path
+
+    @property
+    def opens_to_all(self) -> bool:
+        """Nobody at all asks who comes."""
+        return self.public or self.sign_in == "none"
+
+    @property
+    def is_asked(self) -> bool:
+        """The portal asks who comes, or the app itself by the portal."""
+        return not self.opens_to_all and self.sign_in != "own"
+
+
 class AppConfig(NamedTuple):
     """apps.<name>: an app of the user's own. `blueprint` names a file beside infrakit.yaml, then the rest may be empty.
+
+    `address` is a web page that is no container's, and then there is no image.
+    `doors`: one for each port that people reach through Caddy; with a blueprint, one that says who may pass.
 
     `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files.
     `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
@@ -134,10 +177,8 @@ class AppConfig(NamedTuple):
     name: str
     title: str
     image: str
-    port: int
-    subdomain: str
-    allow: tuple[tuple[str, Path], ...] | None
-    public: bool
+    address: str
+    doors: tuple[DoorConfig, ...]
     data: tuple[str, ...]
     mounts: tuple[MountConfig, ...]
     files: tuple[tuple[str, str], ...]
@@ -175,6 +216,11 @@ class AppConfig(NamedTuple):
     blueprint: str
     grants: tuple[tuple[str, Path], ...]
     path: Path
+
+    @property
+    def port(self) -> int:
+        """That of its first door, 0 where it has none."""
+        return self.doors[0].port if self.doors else 0
 
 
 class HostConfig(NamedTuple):

@@ -92,7 +92,7 @@ HOP_BY_HOP = "(?i)x-[^,]*"
 def door_site(deployment: Deployment, route: Route) -> Directive:
     """One door of this host."""
     origins = route.origins
-    steps = [directive("import", STRIP)]
+    steps = [directive("import", STRIP), *_own_names_stripped(route)]
     if route.sign_in == "provider":
         steps.insert(0, directive("vars", "csrf", Live(f"{{header.{CSRF}}}")))
         steps.append(directive("@csrf", "vars_regexp", "csrf", "."))
@@ -102,13 +102,59 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
         asked = (directive("uri", f"{OUTPOST_PATH}/auth/caddy"), directive("copy_headers", *IDENTITY), *FROM)
         steps += [
             directive("reverse_proxy", f"{OUTPOST_PATH}/*", OUTPOST, block=FROM, origin=allowed),
+            *_let_in(deployment, route),
             directive("forward_auth", OUTPOST, block=asked, origin=allowed),
         ]
+        steps += _identity(route)
         if not route.identity_headers:
             steps.append(directive("request_header", "-*authentik*"))
     steps.append(_proxy(deployment, route))
-    block = [*_certificate(deployment), directive("import", HEADERS), directive("route", block=tuple(steps))]
+    answers = (*_headers(route), directive("import", HEADERS))
+    block = [*_certificate(deployment), *answers, directive("route", block=tuple(steps))]
     return directive(route.hostname, block=tuple(block), origin=origins["hostname"])
+
+
+def _headers(route: Route) -> tuple[Directive, ...]:
+    """What the file says about headers of answers: before ours, and so the last to be put into effect."""
+    if not route.headers:
+        return ()
+    lines = [directive(name, value) if value else directive(f"-{name}") for name, value in route.headers]
+    return (directive("header", block=(directive("defer"), *lines), origin=route.origins["headers"]),)
+
+
+def _own_names_stripped(route: Route) -> list[Directive]:
+    """Of what the app believes about who comes, nothing is the client's: not the header, and not that it ends here."""
+    found = []
+    for name, _ in route.identity:
+        found.append(directive("request_header", f"-{name}", origin=route.origins["identity"]))
+        ends = directive("request_header", "Connection", f"(?i){name}", "", origin=route.origins["identity"])
+        found += [] if name.lower().startswith("x-") else [ends]
+    return found
+
+
+def _identity(route: Route) -> list[Directive]:
+    """Who comes, under the names that the app wants; groups with commas, where Authentik writes |."""
+    found = []
+    for name, what in route.identity:
+        value = Live(f"{{header.X-Authentik-{what.title()}}}")
+        found.append(directive("request_header", name, value, origin=route.origins["identity"]))
+        if what == "groups":
+            found.append(directive("request_header", name, "[|]", ",", origin=route.origins["identity"]))
+    return found
+
+
+def _let_in(deployment: Deployment, route: Route) -> list[Directive]:
+    """What goes past the portal's page. Nobody says who comes there: the client's words are gone already."""
+    if not route.passes:
+        return []
+    from infrakit.emit.caddy_pass import matcher, without_overrides
+
+    found = []
+    for number, item in enumerate(route.passes):
+        name = f"@pass{number}"
+        block = (*without_overrides(item), _proxy(deployment, route))
+        found += [matcher(name, item), directive("handle", name, block=block, origin=item.origin)]
+    return found
 
 
 def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
@@ -119,10 +165,10 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
         name = f"@door{number}"
         said = directive("header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"])
         steps.append(directive(name, block=(said, core), origin=route.origins["hostname"]))
-        proxied = _target(
-            route, (directive("header_up", "Host", route.hostname), directive("header_up", f"-{DOOR_HEADER}"))
-        )
-        inside = directive("reverse_proxy", *(upstream.address for upstream in route.upstreams), block=proxied)
+        host = next(filter(None, (_own_name(route, item) for item in route.upstreams)), route.hostname)
+        named = (directive("header_up", "Host", host), directive("header_up", f"-{DOOR_HEADER}"))
+        proxied = _target(route, (*named, *_transport(route)))
+        inside = directive("reverse_proxy", *(_dialled(route, item) for item in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
     steps.append(directive("handle", block=(directive("abort"),)))
     trust = directive("trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca")
@@ -132,13 +178,11 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
 
 
 def hops(deployment: Deployment) -> list[Directive]:
-    """Loopback sites that speak to other hosts for a door with several upstreams: Caddy mixes no plain and secure
-    ones."""
+    """Loopback sites that speak to other hosts, and to backends over TLS, for a door with several upstreams: Caddy
+    mixes no plain and secure ones."""
     return [
         directive(
-            f"http://:{port}",
-            block=(directive("bind", "127.0.0.1"), _remote(route, upstream)),
-            origin=route.origins[""],
+            f"http://:{port}", block=(directive("bind", "127.0.0.1"), _one(route, upstream)), origin=route.origins[""]
         )
         for port, route, upstream in _hop_list(deployment)
     ]
@@ -155,7 +199,7 @@ def _hop_list(deployment: Deployment) -> list[tuple[int, Route, Upstream]]:
         for route in deployment.routes
         if len(route.upstreams) > 1
         for upstream in route.upstreams
-        if upstream.remote
+        if upstream.remote or route.scheme == "https"
     ]
     return [(FIRST_HOP + number, route, upstream) for number, (route, upstream) in enumerate(remote)]
 
@@ -203,14 +247,9 @@ def _other_ways(port: int) -> Directive:
 
 def _proxy(deployment: Deployment, route: Route) -> Directive:
     if len(route.upstreams) == 1:
-        upstream = route.upstreams[0]
-        if upstream.remote:
-            return _remote(route, upstream)
-        return directive("reverse_proxy", upstream.address, block=_target(route), origin=route.origins[""])
+        return _one(route, route.upstreams[0])
     hop_ports = {upstream: port for port, owner, upstream in _hop_list(deployment) if owner is route}
-    addresses = [
-        f"127.0.0.1:{hop_ports[upstream]}" if upstream.remote else upstream.address for upstream in route.upstreams
-    ]
+    addresses = [f"127.0.0.1:{hop_ports[item]}" if item in hop_ports else item.address for item in route.upstreams]
     balance: tuple[Directive, ...] = (
         directive("lb_policy", "cookie", "infrakit_upstream")
         if route.stream
@@ -229,6 +268,53 @@ def _proxy(deployment: Deployment, route: Route) -> Directive:
             directive("health_headers", block=(directive("Host", route.hostname),)),
         )
     return directive("reverse_proxy", *addresses, block=balance + _target(route), origin=route.origins[""])
+
+
+def _one(route: Route, upstream: Upstream) -> Directive:
+    """To one place: on this host, or by the Caddy of another."""
+    if upstream.remote:
+        return _remote(route, upstream)
+    block = _target(route, (*_called(route, upstream), *_transport(route)))
+    return directive("reverse_proxy", _dialled(route, upstream), block=block, origin=route.origins[""])
+
+
+def _called(route: Route, upstream: Upstream) -> tuple[Directive, ...]:
+    """The name that the backend is asked by, where Caddy by itself would say another than that."""
+    name = _own_name(route, upstream)
+    if name:
+        return (directive("header_up", "Host", name),)
+    return (directive("header_up", "Host", Live("{hostport}")),) if route.scheme == "https" else ()
+
+
+def _own_name(route: Route, upstream: Upstream) -> str:
+    """What a machine elsewhere is called by the user, who may mean one of several pages there; "" for a number, and for
+    our own, which know the door's name."""
+    host, _, port = upstream.address.rpartition(":")
+    if not upstream.elsewhere or host.replace(".", "").isdigit():
+        return ""
+    return host if port == ("443" if route.scheme == "https" else "80") else upstream.address
+
+
+def _dialled(route: Route, upstream: Upstream) -> str:
+    return f"https://{upstream.address}" if route.scheme == "https" else upstream.address
+
+
+def _transport(route: Route) -> tuple[Directive, ...]:
+    """How the certificate of a backend is checked; nothing where it speaks plain HTTP, or by public authorities."""
+    found = {
+        "any": (directive("tls_insecure_skip_verify"),),
+        "file": (directive("tls_trust_pool", "file", f"/etc/caddy/{authority_file(route)}"),),
+    }.get(route.certificate, ())
+    if route.certificate_name:
+        found = (directive("tls_server_name", route.certificate_name), *found)
+    if not found:
+        return ()
+    return (directive("transport", "http", block=found, origin=route.origins["certificate"]),)
+
+
+def authority_file(route: Route) -> str:
+    """Where the certificates lie that the backend of a door is held to, beside the Caddyfile."""
+    return f"authorities/{'.'.join(part for part in (route.service, route.door) if part)}.pem"
 
 
 def _target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, ...]:

@@ -4,9 +4,9 @@ Decides nothing: host names, who may pass and where a door leads are settled in 
 Every route loses the identity headers of the client, in every spelling, before anything looks at the request.
 """
 
-from infrakit.emit.caddy_doors import PASS, door_site, fleet_site, hop_ports, hops, snippets
+from infrakit.emit.caddy_doors import PASS, authority_file, door_site, fleet_site, hop_ports, hops, snippets
 from infrakit.emit.caddy_text import Directive, Live, directive, lines
-from infrakit.model import Artifact, Deployment, Origin
+from infrakit.model import Artifact, Deployment, Origin, Route
 
 PATH = "caddy/Caddyfile"
 HEADING = "# Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -21,19 +21,33 @@ AUTHORITY_PATH = "/infrakit-ca.crt"
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
-    """The Caddyfile, where the host runs Caddy."""
+    """The Caddyfile, where the host runs Caddy, and what it trusts at backends instead of public authorities."""
     if not runs_caddy(deployment):
         return ()
     text = "\n".join(line for line, _ in _lines(deployment))
-    return (Artifact(PATH, f"{HEADING}\n{text}\n".encode()),)
+    trusted = {path: route.authority for path, route in _authorities(deployment).items()}
+    return (
+        Artifact(PATH, f"{HEADING}\n{text}\n".encode()),
+        *(Artifact(path, content.encode()) for path, content in trusted.items()),
+    )
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
     """Line number -> Origin; line 1 is the heading."""
+    if path != PATH:
+        route = _authorities(deployment)[path]
+        cause = route.origins["certificate"]._replace(decided_by=PASS)
+        return {str(number): cause for number, _ in enumerate(route.authority.splitlines(), 1)}
     found = {"1": deployment.origin._replace(decided_by=PASS)}
     for number, (_, origin) in enumerate(_lines(deployment), 2):
         found[str(number)] = origin._replace(decided_by=PASS)
     return found
+
+
+def _authorities(deployment: Deployment) -> dict[str, Route]:
+    """Path in the tree -> a door whose backend is held to the certificates there, by this host's Caddy."""
+    here = [route for route in deployment.routes if any(not upstream.remote for upstream in route.upstreams)]
+    return {f"caddy/{authority_file(route)}": route for route in here if route.certificate == "file"}
 
 
 def runs_caddy(deployment: Deployment) -> bool:

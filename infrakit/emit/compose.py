@@ -26,15 +26,21 @@ _mains = Memo(16)
 
 def emit(deployment: Deployment, read: Sequence[Artifact] = ()) -> tuple[Artifact, ...]:
     """`read`: the configuration files of the tree, for the hash labels."""
+    services = _with_containers(deployment)
     about = (deployment.name, deployment.networks, deployment.secrets, deployment.volumes)
-    main = _mains.get((*about, *deployment.services), _main)
+    main = _mains.get((*about, *services), _main)
     return (
         main,
         *(
             _services.get((service, deployment.networks, deployment.volumes, *_readable(service, read)), _service)
-            for service in deployment.services
+            for service in services
         ),
     )
+
+
+def _with_containers(deployment: Deployment) -> tuple[Service, ...]:
+    """Those that Compose has anything to do with; a door alone is Caddy's."""
+    return tuple(service for service in deployment.services if service.containers)
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
@@ -205,7 +211,7 @@ def network_tree(project: str, network: Network) -> dict[str, Any]:
 
 
 def _main_trace(deployment: Deployment) -> dict[str, Origin]:
-    services = deployment.services
+    services = _with_containers(deployment)
     tree = _main_tree(deployment.name, deployment.networks, deployment.secrets, deployment.volumes, services)
     owners = {network.name: network for network in deployment.networks}
     volumes = {volume: service.origin for volume, service in _volumes(services).items()}

@@ -4,7 +4,7 @@ Plain words only: nothing here is escaped, and nothing depends on how long a tex
 placeholder).
 """
 
-from infrakit.emit.caddyfile import AUTHORITY_PATH, offers_authority
+from infrakit.emit.review_doors import EVERYBODY, doors
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, of, row, section
 from infrakit.emit.review_people import people
 from infrakit.emit.review_volumes import shared_volumes
@@ -19,14 +19,12 @@ from infrakit.model import (
     Mount,
     Network,
     PublishedPort,
-    Route,
     SocketProxy,
 )
 from infrakit.policy.grants import path_of, pieces
 from infrakit.policy.red import is_red
 
 MEBIBYTE = 1 << 20
-EVERYBODY = "everybody, without sign-in"
 DOCKER_SOCKET = "docker.sock"
 IDLE_UPDATER = "it would be root on this host and find nothing newer: every tag that it would watch is exact, or locked"
 HOW_TO_UPDATE = "raise versions yourself, or let one move: services.NAME.image with a tag such as v10"
@@ -36,7 +34,7 @@ def sections(deployment: Deployment) -> tuple[Section, ...]:
     """All of them, in the order in which a careful person asks."""
     return (
         _first(deployment),
-        _doors(deployment),
+        doors(deployment),
         _ports(deployment),
         _services(deployment),
         _docker(deployment),
@@ -56,17 +54,6 @@ def headline(deployment: Deployment) -> str:
         f"{_count(len(deployment.services), 'service')} in {_count(len(found), 'container')}, {memory} MiB of memory "
         f"at most, {deployment.architecture}"
     )
-
-
-def who(route: Route) -> Word:
-    """Who may pass a door, in few words."""
-    if route.sign_in == "public":
-        return Word(EVERYBODY, True)
-    if route.sign_in == "provider":
-        return Word("everybody, to sign in")
-    if route.sign_in == "fleet":
-        return Word("only the core's Caddy, by certificate")
-    return Word(", ".join(route.allow) or "nobody")
 
 
 def powers(proxy: SocketProxy) -> tuple[Word, ...]:
@@ -113,57 +100,6 @@ def _first(deployment: Deployment) -> Section:
         if spec.kind == "user"
     ]
     return section("Look here first", "", ("What", "Where"), rows, "Nothing stands out.", deployment)
-
-
-def _doors(deployment: Deployment) -> Section:
-    rows = [
-        Row(
-            (
-                Cell((Word(route.hostname, code=True),), of(route.origins, "hostname")),
-                Cell(_who_by_name(deployment, route), of(route.origins, "allow")),
-                Cell(_leads(route), of(route.origins, "upstreams")),
-                Cell((Word(_asked(route)),), of(route.origins, "sign_in")),
-            ),
-            route.origins[""],
-        )
-        for route in deployment.routes
-    ]
-    offered = f" Over plain HTTP {AUTHORITY_PATH} is the certificate of Caddy's own authority, for everybody."
-    return section(
-        "Doors",
-        f"Every address that somebody can open, and who may.{offered if offers_authority(deployment) else ''}",
-        ("Address", "Who may pass", "Leads to", "Who asks"),
-        rows,
-        "This host has no door.",
-        deployment,
-    )
-
-
-def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:
-    """Groups with the people in them, and people."""
-    if route.sign_in not in ("forward_auth", "application") or not route.allow:
-        return (who(route),)
-    groups = {group.name for group in deployment.access.groups}
-    words = []
-    for name in route.allow:
-        members = ", ".join(user.username for user in deployment.access.users if name in user.groups)
-        words.append(Word(f"{name}: {members or 'nobody yet'}" if name in groups else name))
-    return tuple(words)
-
-
-def _leads(route: Route) -> tuple[Word, ...]:
-    places = [f"{item.address}, Caddy of {item.remote}" if item.remote else item.address for item in route.upstreams]
-    return (Word(route.title), *[Word(place, code=True) for place in places])
-
-
-def _asked(route: Route) -> str:
-    return {
-        "forward_auth": "Caddy asks Authentik",
-        "application": "the service itself, by Authentik",
-        "provider": "Authentik's own pages",
-        "public": "nobody",
-        "fleet": "the core has asked already",
-    }.get(route.sign_in, route.sign_in)
 
 
 def _ports(deployment: Deployment) -> Section:

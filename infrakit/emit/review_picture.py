@@ -6,7 +6,8 @@ is too long for its box, so that a page made for a range of hosts is right for n
 
 from typing import NamedTuple
 
-from infrakit.emit.review_facts import asks_docker_directly, powers, who
+from infrakit.emit.review_doors import who
+from infrakit.emit.review_facts import asks_docker_directly, powers
 from infrakit.emit.review_html import box, curve, down, escape, label
 from infrakit.model import POWER_ROOT, Deployment, Network, Origin, Route, Service
 
@@ -111,6 +112,7 @@ def _stop(service: Service, doors: tuple[Route, ...], caddy: set[str], out: set[
         texts.append((f"{item.name} \u2197 leads out" if not out.isdisjoint(item.networks) else item.name, "soft"))
         texts += [(f"port {port.port}, past Caddy", "danger") for port in item.ports if service.name != CADDY]
         shared = shared or next((name for name in item.networks if name in caddy), "")
+    texts += [(item.address, "soft") for route in doors[:1] for item in route.upstreams if item.elsewhere]
     if join:
         texts.append((f"\u21c4 {join}", "soft"))
     return Stop(service.name, tuple(texts), doors, shared, _askers(service), False, service.origin)

@@ -164,7 +164,8 @@ def doors_kept(deployment: Deployment) -> list[Broken]:
         )
         for route in deployment.routes
         for upstream in route.upstreams
-        if not upstream.remote and re.split(r":(?=[0-9]+\Z)", upstream.address)[0] not in own.get(route.service, ())
+        if not (upstream.remote or upstream.elsewhere)
+        and re.split(r":(?=[0-9]+\Z)", upstream.address)[0] not in own.get(route.service, ())
     ]
 
 

@@ -78,7 +78,7 @@ def granted(deployment: Deployment) -> list[Broken]:
             f"one of: {', '.join(CAPABILITIES)}",
         )
         for grant in deployment.grants
-        if grant.capability not in CAPABILITIES
+        if grant.capability not in CAPABILITIES and not grant.written
     ]
     return found + unknown
 

@@ -25,7 +25,7 @@ def separated(deployment: Deployment) -> list[Broken]:
         upstream.address.partition(":")[0]
         for route in deployment.routes
         for upstream in route.upstreams
-        if not upstream.remote
+        if not (upstream.remote or upstream.elsewhere)
     }
     direct = {network.name for network in deployment.networks if network.direct}
     found = []

@@ -1,7 +1,7 @@
 """Who there is, and what they may open: groups, users, and the portal's applications."""
 
 from infrakit.model import OURS, Access, Application, Group, OidcClient, Origin, Route, SamlClient, User
-from infrakit.resolve.routes import ADMINISTRATORS, hostname_of, url_of
+from infrakit.resolve.routes import ADMINISTRATORS, Opening, openings, url_of
 from infrakit.resolve.world import HostDraft, Placed, World
 
 
@@ -44,42 +44,47 @@ def _users(world: World) -> tuple[User, ...]:
 
 
 def _applications(world: World, core: HostDraft) -> tuple[Application, ...]:
-    placed_by_hostname = {
-        hostname_of(world, host, placed): placed
+    opened = {
+        opening.hostname: (placed, opening)
         for host in world.hosts
         for placed in host.placed
-        if placed.blueprint.route is not None
+        for opening in openings(world, host, placed)
     }
     found = []
     for route in core.routes:
-        if route.sign_in in ("forward_auth", "application"):
-            found.append(_application(world, route, placed_by_hostname[route.hostname]))
+        placed, opening = opened[route.hostname]
+        # One that signs in by itself is one client under all its names.
+        if route.sign_in == "forward_auth" or route.sign_in == "application" and not opening.number:
+            found.append(_application(world, route, placed, opening))
     return tuple(sorted(found))
 
 
-def _application(world: World, route: Route, placed: Placed) -> Application:
+def _application(world: World, route: Route, placed: Placed, opening: Opening) -> Application:
     elsewhere = route.upstreams[0].remote if placed.app is None else ""
-    slug = OURS + (f"{placed.name}-{elsewhere}" if elsewhere else placed.name)
+    parts = [placed.name, elsewhere, opening.spec.door, route.hostname.replace(".", "-") if opening.number else ""]
+    slug = OURS + "-".join(part for part in parts if part)
     title = f"{route.title} ({elsewhere})" if elsewhere else route.title
     url = url_of(world, route.hostname)
     origin = route.origins[""]._replace(decided_by="access")
+    urls = [url_of(world, name) for name, _ in opening.door.domains] if opening.door is not None else []
+    by_itself = opening.spec is placed.blueprint.route and not opening.number
     return Application(
         slug=slug,
         title=title,
         section=placed.blueprint.section,
         url=url,
         allow=route.allow,
-        oidc=_oidc(placed, slug, url, origin),
-        saml=_saml(placed, url, origin),
+        oidc=_oidc(placed, slug, urls or [url], origin) if by_itself else None,
+        saml=_saml(placed, url, origin) if by_itself else None,
         origin=route.origins["allow"]._replace(decided_by="access"),
     )
 
 
-def _oidc(placed: Placed, slug: str, url: str, origin: Origin) -> OidcClient | None:
+def _oidc(placed: Placed, slug: str, urls: list[str], origin: Origin) -> OidcClient | None:
     spec = placed.blueprint.oidc
     if spec is None:
         return None
-    redirects = tuple(f"{url}{path}" for path in spec.redirects)
+    redirects = tuple(f"{url}{path}" for url in urls for path in spec.redirects)
     if placed.app is None:
         origin = Origin(placed.blueprint.document, ("oidc",), "access")
     return OidcClient(slug, spec.secret, tuple(spec.grant_types), redirects, tuple(spec.scopes), origin)

@@ -1,9 +1,9 @@
 """An app of the user's own -> a blueprint, so that everything after this treats both alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infrakit.config.model import AppConfig, PortConfig
+from infrakit.config.model import AppConfig, DoorConfig, PortConfig
 from infrakit.model import BASE_CAPABILITIES, HOST_NAME, NO_CHECK
 
 APP_MEMORY = 256 * 1024 * 1024
@@ -21,8 +21,9 @@ LISTENS = (
 (proc_net_tcp(5)). Nothing but a shell is needed."""
 
 
-def app_tree(app: AppConfig) -> dict[str, Any]:
-    """The tree of the blueprint that six lines of infrakit.yaml stand for (schema/blueprint.schema.json).
+def app_tree(app: AppConfig, authorities: Mapping[str, str]) -> dict[str, Any]:
+    """The tree of the blueprint that six lines of infrakit.yaml stand for (schema/blueprint.schema.json), but that it
+    may have several doors. `authorities`: name of a door -> certificates that its backend is held to, as text.
 
     The health check asks the port over TCP with what nearly every image has: wget, curl, nc, or bash.
     """
@@ -70,10 +71,9 @@ def app_tree(app: AppConfig) -> dict[str, Any]:
         "profiles": [],
         "secrets": _secrets(app),
         "files": {path.lstrip("/"): {"content": content} for path, content in app.files},
-        "containers": {app.name: container},
+        "containers": {} if app.address else {app.name: container},
     }
-    if app.port:
-        tree["route"] = _route(app)
+    tree["routes"] = [_route(app, door, authorities.get(door.name, "")) for door in app.doors if door.port]
     if app.oidc is not None:
         tree["oidc"] = {
             "secret": oidc_secret(app.name),
@@ -151,15 +151,21 @@ def health_test(app: AppConfig) -> list[str]:
         return ["CMD", "/bin/sh", "-c", _plain(LISTENS), "health", str(app.serves[0]), f"{app.serves[0]:04X}"]
     if not app.port:
         return ["CMD-SHELL", "kill -0 1"]
+    # Within the container nobody listens in, and no certificate is for 127.0.0.1.
+    scheme, unchecked = app.doors[0].scheme, app.doors[0].scheme == "https"
+    wget, curl = (" --no-check-certificate", " -k") if unchecked else ("", "")
     if page(app):
-        address = f"http://127.0.0.1:{app.port}{page(app)}"
-        script = 'if command -v wget >/dev/null; then wget -q -O /dev/null "$1"; else curl -fsS -o /dev/null "$1"; fi'
+        address = f"{scheme}://127.0.0.1:{app.port}{page(app)}"
+        script = (
+            f'if command -v wget >/dev/null; then wget -q{wget} -O /dev/null "$1"; '
+            f'else curl -fsS{curl} -o /dev/null "$1"; fi'
+        )
         return ["CMD", "/bin/sh", "-c", script, "health", address]
     script = (
         'if command -v nc >/dev/null; then nc -z 127.0.0.1 "$1"; '
         "elif command -v bash >/dev/null; then bash -c ': > /dev/tcp/127.0.0.1/'\"$1\"; "
-        'elif command -v wget >/dev/null; then wget -q -O /dev/null "http://127.0.0.1:$1/"; '
-        'else curl -s -o /dev/null "http://127.0.0.1:$1/"; fi'
+        f'elif command -v wget >/dev/null; then wget -q{wget} -O /dev/null "{scheme}://127.0.0.1:$1/"; '
+        f'else curl -s{curl} -o /dev/null "{scheme}://127.0.0.1:$1/"; fi'
     )
     return ["CMD", "/bin/sh", "-c", script, "health", str(app.port)]
 
@@ -183,14 +189,19 @@ def _secrets(app: AppConfig) -> dict[str, Any]:
     return found
 
 
-def _route(app: AppConfig) -> dict[str, Any]:
+def _route(app: AppConfig, door: DoorConfig, authority: str) -> dict[str, Any]:
+    first = door is app.doors[0]
     tree = {
-        "container": dialled(app),
-        "port": app.port,
-        "subdomain": app.subdomain or app.name,
-        "sign_in": "application" if app.oidc or app.saml else "forward_auth",
-        "identity_headers": True,
+        "container": door.address or dialled(app),
+        "elsewhere": bool(door.address),
+        "port": door.port,
+        "subdomain": door.subdomain or door.name or app.name,
+        "sign_in": "application" if first and (app.oidc or app.saml) else "forward_auth",
+        # A machine that is not ours is not told who comes.
+        "identity_headers": not door.address,
         "stream": True,
+        "door": door.name,
+        "authority": authority,
     }
     # What a page answers at / is anybody's guess: a redirect to its own sign-in, for many.
-    return {**tree, "health_path": page(app)} if page(app) else tree
+    return {**tree, "health_path": page(app)} if first and page(app) else tree

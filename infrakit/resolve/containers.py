@@ -5,6 +5,7 @@ from typing import Any
 from infrakit.catalog.model import Blueprint, ContainerBlueprint, FileBlueprint
 from infrakit.catalog.references import Lookup, substitute
 from infrakit.config.bind import PRIVILEGES, SETTINGS
+from infrakit.config.model import AppConfig, Path
 from infrakit.model import (
     HOST_NAME,
     NO_CHECK,
@@ -181,9 +182,14 @@ def _said(
             for number, (place, item) in enumerate(ports)
         )
         found["health"] = world.said((*path, "health"), "containers") or world.origin(
-            (*path, "serves" if placed.app.serves else "port"), "containers"
+            (*path, "serves") if placed.app.serves else _port_at(placed.app), "containers"
         )
     return {field: origin for field, origin in found.items() if origin is not None}
+
+
+def _port_at(app: AppConfig) -> Path:
+    """Where the port stands that is asked whether the app is well."""
+    return (*(app.doors[0].path if app.doors else app.path), "port")
 
 
 def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[Dependency, ...]:

@@ -5,6 +5,7 @@ from typing import Any, overload
 
 from infrakit.config.model import HostConfig
 from infrakit.model import Deployment, Fleet, Grant, SharedVolume, Tls
+from infrakit.policy.doors import written_at
 from infrakit.policy.grants import written
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 
@@ -141,4 +142,6 @@ def _grants(world: World, host: HostDraft) -> tuple[Grant, ...]:
     for service in host.services:
         if service.kind == "app":
             found += written(service, dialled, "grants")
+    for route in host.routes:
+        found += written_at(route, "grants")
     return tuple(found)

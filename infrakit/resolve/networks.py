@@ -138,7 +138,7 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
     route = placed.blueprint.route
     if placed.name == SIGN_IN and host.has(DOOR):
         plan.join(PROXY, SIGN_IN_DOOR, (DOOR, placed.route.container), placed.cause)
-    elif route is not None and route.container == HOST_NAME:
+    elif route is not None and (route.elsewhere or route.container == HOST_NAME):
         return  # by Caddy's way out
     elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
         plan.join(f"door_{placed.name}", DOORS, (DOOR, route.container), placed.cause)

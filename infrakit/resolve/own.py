@@ -1,5 +1,6 @@
 """The user's apps -> blueprints: six lines as they stand, or a blueprint file of the user's own."""
 
+import re
 from collections.abc import Callable
 
 from infrakit import resources
@@ -8,6 +9,9 @@ from infrakit.config import Document, check_schema, parse
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem
 from infrakit.resolve.apps import app_tree
+
+CERTIFICATES = r"\s*(-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=]{1,76}\r?\n)+-----END CERTIFICATE-----\s*)+"
+"""Nothing but certificates, as RFC 7468 writes them."""
 
 
 def own_blueprints(
@@ -20,7 +24,9 @@ def own_blueprints(
     problems: list[Problem] = []
     for app in config.apps:
         if not app.blueprint:
-            blueprints[app.name] = blueprint_from(app_tree(app), config.document)
+            authorities, unread = _authorities(app, document, read_blueprint)
+            problems += unread
+            blueprints[app.name] = blueprint_from(app_tree(app, authorities), config.document)
             continue
         try:
             own = parse(read_blueprint(app.blueprint), _document_name(app, document))
@@ -49,6 +55,32 @@ def own_blueprints(
             )
         blueprints[app.name] = blueprint
     return blueprints, documents, problems
+
+
+def _authorities(
+    app: AppConfig, document: Document, read: Callable[[str], bytes]
+) -> tuple[dict[str, str], list[Problem]]:
+    """Door -> the certificates that its file holds, as text; and what is wrong with such a file."""
+    found: dict[str, str] = {}
+    problems = []
+    for door in app.doors:
+        if door.certificate in ("verify", "any"):
+            continue
+        what, hint = "", ""
+        try:
+            text = read(door.certificate).decode("ascii", "replace")
+        except InfraKitError as error:
+            text, what, hint = "", error.message, error.hint
+        if not what and "PRIVATE KEY" in text:
+            what, hint = f"{door.certificate} holds a private key", "leave the certificate alone in it: it is no secret"
+        elif not what and not re.fullmatch(CERTIFICATES, text):
+            what = f"{door.certificate} is no certificate"
+            hint = "a text file that begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der makes one"
+        if what:
+            position = document.position((*door.path, "certificate"))
+            problems.append(Problem(position, what, "certificate", hint))
+        found[door.name] = "" if what else text.replace("\r", "").strip() + "\n"
+    return found, problems
 
 
 def _document_name(app: AppConfig, document: Document) -> str:

@@ -3,7 +3,7 @@
 from infrakit.catalog.model import ContainerBlueprint
 from infrakit.catalog.references import Lookup, references
 from infrakit.model import OURS, SECRETS_DIRECTORY, Origin
-from infrakit.resolve.routes import hostname_of, url_of
+from infrakit.resolve.routes import openings, url_of
 from infrakit.resolve.world import HostDraft, Placed, World
 
 SOCKET_PORT = 2375
@@ -90,17 +90,20 @@ class References:
                     return found
         return None
 
-    def _address(self, kind: str, service: str) -> str:
-        """The address of a service, preferring this host; `inside` is by service name where both share the host."""
+    def _address(self, kind: str, name: str) -> str:
+        """The address of a service's first door, or of SERVICE.DOOR, preferring this host; `inside` is by service name
+        where both share the host."""
+        service, _, door = name.partition(".")
         here = [self._host, *(host for host in self._world.hosts if host.name == self._world.core)]
         for host in here:
-            for placed in host.placed:
-                if placed.name == service and placed.blueprint.route is not None:
-                    route = placed.blueprint.route
+            for placed in (item for item in host.placed if item.name == service):
+                for opening in openings(self._world, host, placed):
+                    if door not in ("", opening.spec.door):
+                        continue
                     if kind == "inside" and host is self._host:
-                        return f"http://{route.container}:{route.port}"
-                    hostname = hostname_of(self._world, host, placed)
-                    return hostname if kind == "hostname" else url_of(self._world, hostname)
+                        scheme = opening.door.scheme if opening.door is not None else "http"
+                        return f"{scheme}://{opening.spec.container}:{opening.spec.port}"
+                    return opening.hostname if kind == "hostname" else url_of(self._world, opening.hostname)
         return ""
 
 

@@ -1,7 +1,9 @@
 """Doors: the host name of every routed service, who may pass, and where it leads."""
 
+from infrakit.catalog.model import RouteBlueprint
+from infrakit.config.model import DoorConfig, Path, ServiceConfig
 from infrakit.errors import Problem
-from infrakit.model import Door, Origin, Route, Upstream
+from infrakit.model import Door, Origin, Pass, Route, Upstream
 from infrakit.resolve.addresses import canonical
 from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Locate, Placed, World
 
@@ -21,14 +23,52 @@ def open_doors(world: World) -> World:
     return world._replace(hosts=tuple(host._replace(door=_door(world, host)) for host in hosts))
 
 
-def hostname_of(world: World, host: HostDraft, placed: Placed) -> str:
-    """`<subdomain>.<domain>` at the core and for apps, `<subdomain>-<host>.<domain>` for a service of another host."""
-    subdomain = placed.route.subdomain
-    if placed.settings is not None and placed.settings.subdomain:
-        subdomain = placed.settings.subdomain
-    if placed.app is None and world.core and host.name != world.core:
-        subdomain = f"{subdomain}-{host.name}"
-    return f"{subdomain}.{world.config.domain}"
+class Opening:
+    """A door of a service under one of its names: the blueprint's word, and the user's. `number` 0 is its first name;
+    `said_at` is where the user wrote the name, None where he did not.
+
+    No named tuple: to make the class of one costs each start more than all that is done with this.
+    """
+
+    __slots__ = ("hostname", "number", "said", "said_at", "spec")
+
+    def __init__(
+        self,
+        spec: RouteBlueprint,
+        said: DoorConfig | ServiceConfig | None,
+        hostname: str,
+        number: int,
+        said_at: Path | None,
+    ) -> None:
+        self.spec, self.said, self.hostname, self.number, self.said_at = spec, said, hostname, number, said_at
+
+    @property
+    def door(self) -> DoorConfig | None:
+        """What an app says about it."""
+        return self.said if isinstance(self.said, DoorConfig) else None
+
+
+def openings(world: World, host: HostDraft, placed: Placed) -> tuple[Opening, ...]:
+    """Every door of a service of a host, under every name: whole ones where an app says them, else
+    `<subdomain>.<domain>` at the core and for apps, `<subdomain>-<host>.<domain>` for a service of another host."""
+    found = []
+    for spec in placed.blueprint.routes:
+        said = _said_of(placed, spec)
+        if isinstance(said, DoorConfig) and said.domains:
+            found += [Opening(spec, said, name, number, at) for number, (name, at) in enumerate(said.domains)]
+            continue
+        subdomain = said.subdomain if said is not None and said.subdomain else spec.subdomain
+        if placed.app is None and world.core and host.name != world.core:
+            subdomain = f"{subdomain}-{host.name}"
+        at = (*said.path, "subdomain") if said is not None and said.subdomain else None
+        found.append(Opening(spec, said, f"{subdomain}.{world.config.domain}", 0, at))
+    return tuple(found)
+
+
+def _said_of(placed: Placed, spec: RouteBlueprint) -> DoorConfig | ServiceConfig | None:
+    if placed.app is None:
+        return placed.settings
+    return next((door for door in placed.app.doors if door.name == spec.door), None)
 
 
 def url_of(world: World, hostname: str) -> str:
@@ -42,15 +82,14 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
     """(routes of this host's own Caddy, routes that the core's Caddy must have for this host)."""
     here, at_core = [], []
     for placed in host.placed:
-        if placed.blueprint.route is None:
-            continue
-        route = _route(world, host, placed)
-        if host.name == world.core or not world.core:
-            here.append(route)
-        elif host.address:
-            here.append(route._replace(sign_in="fleet", allow=()))
-            upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
-            at_core.append(route._replace(upstreams=(upstream,)))
+        for opening in openings(world, host, placed):
+            route = _route(world, placed, opening)
+            if host.name == world.core or not world.core:
+                here.append(route)
+            elif host.address:
+                here.append(route._replace(sign_in="fleet", allow=(), passes=(), headers=(), identity=()))
+                upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
+                at_core.append(route._replace(upstreams=(upstream,)))
     return tuple(here), tuple(at_core)
 
 
@@ -58,52 +97,76 @@ def _dial(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _route(world: World, host: HostDraft, placed: Placed) -> Route:
-    spec = placed.route
-    allow, allow_origin = _allow(world, placed)
-    public, public_origin = _public(world, placed)
+def _route(world: World, placed: Placed, opening: Opening) -> Route:
+    spec, door = opening.spec, opening.door
+    allow, allow_origin = _allow(world, placed, opening)
+    public = door.opens_to_all if door is not None else opening.said is not None and opening.said.public
+    own = door is not None and door.sign_in == "own"
     base = Origin(placed.blueprint.document, ("route",), "routes")
     if placed.app is not None and not placed.app.blueprint:
-        base = world.origin(placed.app.path, "routes")
-    origins = {"": base, "allow": allow_origin, "hostname": _hostname_origin(world, placed, base)}
-    if public:
-        origins["sign_in"] = public_origin
+        base = world.origin(door.path if door is not None else placed.app.path, "routes")
+    named = opening.said_at if opening.said_at in world.config.said else None
+    origins = {"": base, "allow": allow_origin, "hostname": world.origin(named, "routes") if named else base}
+    if (public or own) and opening.said is not None:
+        key = "public" if opening.said.public else "sign_in"
+        origins["sign_in"] = world.origin((*opening.said.path, key), "routes")
+    if door is not None:
+        origins.update((key, world.origin((*door.path, key), "routes")) for key in ("headers", "identity"))
     return Route(
         service=placed.name,
-        title=placed.blueprint.title,
-        hostname=hostname_of(world, host, placed),
-        upstreams=(Upstream(f"{spec.container}:{spec.port}"),),
-        sign_in="public" if public else spec.sign_in,
-        allow=() if public or spec.sign_in == "provider" else allow,
+        title=_title(placed, opening),
+        hostname=opening.hostname,
+        upstreams=(Upstream(f"{spec.container}:{spec.port}", elsewhere=spec.elsewhere),),
+        sign_in="public" if public else "own" if own else spec.sign_in,
+        allow=() if public or own or spec.sign_in == "provider" else allow,
         health_path=spec.health_path,
-        identity_headers=spec.identity_headers and not public,
+        identity_headers=spec.identity_headers and not public and not own,
         stream=spec.stream,
         origins=origins,
+        door=spec.door,
+        passes=_passes(world, door),
+        headers=door.headers if door is not None else (),
+        identity=door.identity if door is not None else (),
+        **_way_to(world, door, spec, origins),
     )
 
 
-def _allow(world: World, placed: Placed) -> tuple[tuple[str, ...], Origin]:
-    said = placed.app or placed.settings
+def _passes(world: World, door: DoorConfig | None) -> tuple[Pass, ...]:
+    found = door.passes if door is not None else ()
+    return tuple(item._replace(origin=world.origin(item.origin.path, "routes")) for item in found)
+
+
+def _title(placed: Placed, opening: Opening) -> str:
+    """What people know a door by: the app's name, and the door's or its further name after it."""
+    title = placed.blueprint.title
+    if opening.spec.door and opening.door is not None:
+        title = opening.door.title or f"{title} ({opening.spec.door})"
+    return f"{title} ({opening.hostname})" if opening.number else title
+
+
+def _way_to(world: World, door: DoorConfig | None, spec: RouteBlueprint, origins: dict[str, Origin]) -> dict[str, str]:
+    """How Caddy speaks to the backend, where an app says it."""
+    if door is None or door.scheme == "http":
+        return {}
+    key = "certificate" if (*door.path, "certificate") in world.config.said else "scheme"
+    origins["certificate"] = world.origin((*door.path, key), "routes")
+    certificate = door.certificate if door.certificate in ("verify", "any") else "file"
+    return {
+        "scheme": door.scheme,
+        "certificate": certificate,
+        "certificate_name": door.certificate_name,
+        "authority": spec.authority,
+    }
+
+
+def _allow(world: World, placed: Placed, opening: Opening) -> tuple[tuple[str, ...], Origin]:
+    said = opening.said
     if said is not None and said.allow is not None:
         return tuple(name for name, _ in said.allow), world.origin((*said.path, "allow"), "routes")
-    default = tuple(placed.route.allow) or (ADMINISTRATORS,)
+    default = tuple(opening.spec.allow) or (ADMINISTRATORS,)
     if placed.app is not None:
-        return default, world.origin(placed.app.path, "routes")
+        return default, world.origin(said.path if said is not None else placed.app.path, "routes")
     return default, Origin(placed.blueprint.document, ("route",), "routes")
-
-
-def _public(world: World, placed: Placed) -> tuple[bool, Origin]:
-    said = placed.app or placed.settings
-    if said is not None and said.public:
-        return True, world.origin((*said.path, "public"), "routes")
-    return False, placed.cause
-
-
-def _hostname_origin(world: World, placed: Placed, base: Origin) -> Origin:
-    said = placed.app or placed.settings
-    if said is not None and said.subdomain and (*said.path, "subdomain") in world.config.said:
-        return world.origin((*said.path, "subdomain"), "routes")
-    return base
 
 
 def _merged(first: Route | None, second: Route) -> Route:

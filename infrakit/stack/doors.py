@@ -20,13 +20,14 @@ MOST_NAMES = 8
 
 
 class Page(NamedTuple):
-    """What is behind a door, and who may open it: `allow` as in Route."""
+    """What is behind a door, and who may open it: `allow` as in Route; `passes`: requests that nobody is asked for."""
 
     service: str
     title: str
     url: str
     sign_in: str
     allow: tuple[str, ...]
+    passes: tuple[str, ...] = ()
 
 
 class Authority(NamedTuple):
@@ -73,7 +74,14 @@ def pages(deployment: Deployment) -> tuple[Page, ...]:
     """Every door of the host."""
     port = _port(deployment.door.https_port, 443)
     return tuple(
-        Page(route.service, route.title, f"https://{route.hostname}{port}", route.sign_in, route.allow)
+        Page(
+            route.service,
+            route.title,
+            f"https://{route.hostname}{port}",
+            route.sign_in,
+            route.allow,
+            tuple(item.text for item in route.passes),
+        )
         for route in deployment.routes
     )
 

@@ -53,6 +53,7 @@ def plan_up(
             *(
                 service_step(deployment, service, artifacts, wanted[service.name], folder)
                 for service in in_order(_wired_last(deployment.services))
+                if service.containers
             ),
             _others(deployment),
             Step("in force", "in force", (InForce(name, host),), (PutInForce(name, host, deployment.name),)),

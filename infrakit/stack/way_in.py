@@ -17,23 +17,34 @@ class WayIn(NamedTuple):
 
 
 def way_in(deployment: Deployment, service: str) -> WayIn:
-    """UsageProblem where the service has no page here."""
+    """To the service's first door, or to SERVICE.DOOR. UsageProblem where there is no such page here."""
     ways: dict[str, WayIn] = {}
     for route in deployment.routes:
         for upstream in route.upstreams:
-            if not upstream.remote:
+            if not upstream.remote and not upstream.elsewhere:
                 name, _, port = upstream.address.rpartition(":")
-                ways.setdefault(route.service, WayIn(route.title, container_name(deployment.name, name), int(port)))
+                way = WayIn(route.title, container_name(deployment.name, name), int(port))
+                ways.setdefault(route.service, way)
+                if route.door:
+                    ways[f"{route.service}.{route.door}"] = way
     if service in ways:
         return ways[service]
     remote = [
         upstream.remote
         for route in deployment.routes
         for upstream in route.upstreams
-        if route.service == service and upstream.remote
+        if service in (route.service, f"{route.service}.{route.door}") and upstream.remote
+    ]
+    elsewhere = [
+        f"{route.scheme}://{upstream.address}"
+        for route in deployment.routes
+        for upstream in route.upstreams
+        if route.service == service and upstream.elsewhere
     ]
     hint = (
-        f"it runs on {remote[0]}: open it there"
+        f"it is no container: open {elsewhere[0]}"
+        if elsewhere
+        else f"it runs on {remote[0]}: open it there"
         if remote
         else f"one of: {', '.join(sorted(ways))}"
         if ways

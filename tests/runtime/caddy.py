@@ -50,10 +50,11 @@ class Seen(NamedTuple):
 
 
 class StandIn:
-    """A server on loopback that records every request and says in each answer who it is."""
+    """A server on loopback that records every request and says in each answer who it is. `pair`: its certificate and
+    key, in one file; it speaks TLS then."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, pair: Path | None = None) -> None:
+        self.name, self.pair = name, pair
         self.seen: list[Seen] = []
         self.port = free_port()
         self._server: ThreadingHTTPServer | None = None
@@ -64,6 +65,10 @@ class StandIn:
 
     def start(self) -> None:
         self._server = _Server(("127.0.0.1", self.port), type("Bound", (_Handler,), {"owner": self}))
+        if self.pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.pair)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
@@ -190,7 +195,7 @@ def adapt(text: bytes, folder: Path) -> dict:
 def moved(config: dict, folder: Path, behind: dict[str, int]) -> tuple[dict, dict[str, int]]:
     """The same configuration on loopback, and where each listener went. `behind`: address of an upstream -> port of its
     stand-in."""
-    places = {"/run/secrets/": "secrets/", "/run/caddy/": "", "/data/caddy/": "storage/"}
+    places = {"/run/secrets/": "secrets/", "/run/caddy/": "", "/data/caddy/": "storage/", "/etc/caddy/": ""}
     text = json.dumps(config)
     for place, name in places.items():
         text = text.replace(place, f"{folder}/{name}")

@@ -39,7 +39,8 @@ def addressed(request: str, hostname: str) -> bytes:
 
 
 class Street:
-    """Caddy with the outpost and one backend for each upstream; the backends are found by the name of their service."""
+    """Caddy with the outpost and one backend for each upstream; the backends are found by the name of their service, or
+    by their address."""
 
     def __init__(self, outpost: Outpost, backends: dict[str, StandIn], door: Door) -> None:
         self.outpost, self.door = outpost, door
@@ -61,14 +62,25 @@ class Street:
 
     def reached(self) -> list[Seen]:
         """What the backends saw, without Caddy's own health checks."""
-        return [seen for each in self._backends.values() for seen in each.seen if seen.path != "/healthz"]
+        return [
+            seen for each in dict.fromkeys(self._backends.values()) for seen in each.seen if seen.path != "/healthz"
+        ]
 
 
 @contextmanager
-def street_of(host: Deployment, folder: Path, remote: dict[str, int] | None = None, trusted: str = ""):
+def street_of(
+    host: Deployment,
+    folder: Path,
+    remote: dict[str, int] | None = None,
+    trusted: str = "",
+    pairs: dict[str, Path] | None = None,
+):
     """The host's Caddyfile and all that it names. `remote`: upstreams that run already; `trusted`: where the tunnel
-    comes from instead."""
-    (artifact,) = caddyfile.emit(host)
+    comes from instead; `pairs`: certificate and key of upstreams that speak TLS."""
+    artifact, *authorities = caddyfile.emit(host)
+    for each in authorities:
+        (folder / each.path.removeprefix("caddy/")).parent.mkdir(exist_ok=True)
+        (folder / each.path.removeprefix("caddy/")).write_bytes(each.content)
     config = adapt(artifact.content, folder)
     for server in config["apps"]["http"]["servers"].values():
         if trusted and "trusted_proxies" in server:
@@ -77,7 +89,9 @@ def street_of(host: Deployment, folder: Path, remote: dict[str, int] | None = No
         "authentik:9000",
         *(remote or {}),
     }
-    backends = {address: StandIn("backend") for address in sorted(addresses | {"portainer:8000"})}
+    backends = {
+        address: StandIn("backend", (pairs or {}).get(address)) for address in sorted(addresses | {"portainer:8000"})
+    }
     outpost = Outpost("outpost")
     behind = (
         {address: each.port for address, each in backends.items()} | {"authentik:9000": outpost.port} | (remote or {})
@@ -89,7 +103,7 @@ def street_of(host: Deployment, folder: Path, remote: dict[str, int] | None = No
             named = {
                 address.partition(":")[0]: each for address, each in backends.items() if address != "portainer:8000"
             }
-            yield Street(outpost, named, door)
+            yield Street(outpost, {**backends, **named}, door)
     finally:
         for each in (outpost, *backends.values()):
             each.stop()

@@ -87,7 +87,7 @@ def test_the_authority_is_offered_at_every_address_in_mode_internal_alone():
 
 def test_pages_are_told_with_their_port_and_who_may_open_them():
     found = {page.service: page for page in pages(host(more="network: {https_port: 8443}\n"))}
-    assert found["site"] == ("site", "site", "https://site.home.example.org:8443", "public", ())
+    assert found["site"] == ("site", "site", "https://site.home.example.org:8443", "public", (), ())
     assert found["glances"].allow and found["glances"].sign_in == "forward_auth"
 
 
@@ -151,4 +151,4 @@ def test_a_program_is_told_the_same():
     assert set(said) == {"tls", "pages", "addresses", "authority", "names"} and said["addresses"] == [HERE]
     assert said["authority"] == {"urls": [f"http://{HERE}/infrakit-ca.crt"], "sha256": "AB:CD"}
     assert said["names"]["elsewhere"] == {asked[0]: ["192.168.1.9"]}
-    assert {"service", "title", "url", "sign_in", "allow"} == set(said["pages"][0])
+    assert {"service", "title", "url", "sign_in", "allow", "passes"} == set(said["pages"][0])

@@ -7,6 +7,7 @@ Each check names both places where two are involved. All of them run; a later on
 from collections.abc import Mapping
 
 from infrakit.catalog.model import Blueprint, Catalog
+from infrakit.config.doors import KEYS as DOOR_KEYS
 from infrakit.config.model import Config
 from infrakit.errors import Problem
 from infrakit.resolve.checks.access import known_people
@@ -80,6 +81,19 @@ def shared_apart(world: World, locate: Locate) -> list[Problem]:
     return volumes_apart(world, locate)
 
 
+def doors_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """What doors say beyond a port and people. Most files say nothing of it: for them its checks are not loaded."""
+    words = {"address", "doors", *DOOR_KEYS} - {"allow", "public", "subdomain"}
+    if not any(path[0] == "apps" and len(path) > 2 and path[2] in words for path in config.said):
+        return []
+    from infrakit.resolve.checks.address import address_alone, addresses_of_apps
+    from infrakit.resolve.checks.doors import domains_certified, keys_of_doors, one_form
+    from infrakit.resolve.checks.passes import passes_exact
+
+    found = (address_alone, addresses_of_apps, one_form, keys_of_doors, passes_exact, domains_certified)
+    return [problem for check in found for problem in check(config, catalog, locate)]
+
+
 CHECKS = (
     services_known,
     options_known,
@@ -90,6 +104,7 @@ CHECKS = (
     nothing_ignored,
     data_apart,
     keys_of_apps,
+    doors_of_apps,
     saml_or_oidc,
     needs_known,
     said_by_few,

@@ -1,8 +1,8 @@
 """Groups and users: whoever is named exists."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
-from infrakit.config.model import Config
+from infrakit.config.check import dotted, nearest
+from infrakit.config.model import Config, DoorConfig, ServiceConfig
 from infrakit.errors import Position, Problem
 from infrakit.resolve.routes import ADMINISTRATORS
 from infrakit.resolve.world import Locate
@@ -44,34 +44,25 @@ def known_people(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     by_themselves = {
         name for name, item in catalog.blueprints.items() if item.route is None or item.route.sign_in != "forward_auth"
     }
-    for kind, items in (("services", config.services), ("apps", config.apps)):
-        for item in items:
-            for name, path in item.allow or ():
-                if name not in groups and name not in users:
-                    what = f"{kind}.{item.name}.allow: there is no group or user {name}"
-                    found.append(_unknown(what, name, groups | users, locate(path), "unknown-group"))
-            if item.public and item.allow is not None:
-                what = f"{kind}.{item.name}.public: everybody, and yet only some may come in"
-                found.append(
-                    Problem(
-                        locate((*item.path, "public"), key=True),
-                        what,
-                        "public-and-allow",
-                        "remove one of the two",
-                        related=locate((*item.path, "allow"), key=True),
-                    )
-                )
-            elif item.public and item.name not in by_themselves:
-                what = f"{kind}.{item.name}.public: anybody who reaches this address may open it"
-                found.append(
-                    Problem(
-                        locate((*item.path, "public"), key=True),
-                        what,
-                        "public",
-                        "remove it unless you mean it",
-                        "warning",
-                    )
-                )
+    doors: list[ServiceConfig | DoorConfig] = [*config.services, *(door for app in config.apps for door in app.doors)]
+    for door in doors:
+        where, by_itself = dotted(door.path), isinstance(door, ServiceConfig) and door.name in by_themselves
+        for name, path in door.allow or ():
+            if name not in groups and name not in users:
+                what = f"{where}.allow: there is no group or user {name}"
+                found.append(_unknown(what, name, groups | users, locate(path), "unknown-group"))
+        public = locate((*door.path, "public"), key=True)
+        if door.public and door.allow is not None:
+            what = f"{where}.public: everybody, and yet only some may come in"
+            related = locate((*door.path, "allow"), key=True)
+            found.append(Problem(public, what, "public-and-allow", "remove one of the two", related=related))
+        elif isinstance(door, DoorConfig) and door.sign_in == "none" and not door.public:
+            what = f"{where}.sign_in: anybody who reaches this address may open it"
+            place = locate((*door.path, "sign_in"), key=True)
+            found.append(Problem(place, what, "public", "remove it unless you mean it", "warning"))
+        elif door.public and not by_itself:
+            what = f"{where}.public: anybody who reaches this address may open it"
+            found.append(Problem(public, what, "public", "remove it unless you mean it", "warning"))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from infrakit.catalog.model import Catalog
 from infrakit.config.check import nearest
+from infrakit.config.doors import KEYS as DOOR_KEYS
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.resolve.apps import page, volume_name
@@ -78,7 +79,7 @@ def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     found = []
     for app in config.apps:
         position = locate(app.path, key=True)
-        if not app.image and not app.blueprint:
+        if not app.image and not app.blueprint and not app.address:
             found.append(
                 Problem(
                     position, f"apps.{app.name}: image is missing", "missing-key", "add image: ghcr.io/owner/name:1.2"
@@ -98,7 +99,7 @@ def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                 )
         if app.port or app.blueprint:
             continue
-        for key in ("allow", "public", "subdomain", "health", "oidc", "saml"):
+        for key in (*DOOR_KEYS, "health", "oidc", "saml"):
             if key == "health" and not page(app):
                 continue
             if any(path[:3] == (*app.path, key) for path in config.said):
@@ -142,7 +143,15 @@ def saml_or_oidc(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     """An app signs in one way; one that everybody may open, none."""
     found = []
     for app in config.apps:
-        ways = [key for key, said in (("oidc", app.oidc), ("saml", app.saml), ("public", app.public)) if said]
+        ways = [
+            key
+            for key, said in (
+                ("oidc", app.oidc),
+                ("saml", app.saml),
+                ("public", bool(app.doors) and app.doors[0].public),
+            )
+            if said
+        ]
         if len(ways) > 1:
             what = f"apps.{app.name}.{ways[1]}: the app has {ways[0]} already"
             found.append(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from infrakit.config.model import HostConfig, Path
 from infrakit.errors import Problem
-from infrakit.resolve.routes import hostname_of, url_of
+from infrakit.resolve.routes import Opening, openings, url_of
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, Locate, Placed, World
 
 LONGEST_LABEL, LONGEST_NAME = 63, 253
@@ -93,23 +93,24 @@ def slugs(world: World, locate: Locate) -> list[Problem]:
 def _doors(world: World) -> Iterator[Doorway]:
     for host in world.hosts:
         for placed in host.placed:
-            if placed.blueprint.route is not None:
-                yield _door(world, host, placed)
+            for opening in openings(world, host, placed):
+                yield _door(world, host, placed, opening)
 
 
-def _door(world: World, host: HostDraft, placed: Placed) -> Doorway:
-    said = placed.app or placed.settings
+def _door(world: World, host: HostDraft, placed: Placed, opening: Opening) -> Doorway:
+    said = opening.said if opening.said is not None else placed.app
     elsewhere = bool(world.core) and host.name != world.core
     path: Path = host.config.path if host.config is not None else ("pattern",)
-    named = said is not None and bool(said.subdomain)
-    if said is not None and (named or placed.app is not None):
-        path = (*said.path, "subdomain") if named else said.path
-    owner = f"{'services' if placed.app is None else 'apps'}.{placed.name}"
+    if opening.said_at is not None:
+        path = opening.said_at
+    elif said is not None and placed.app is not None:
+        path = said.path
+    owner = ".".join(map(str, said.path)) if said is not None and placed.app is not None else f"services.{placed.name}"
     return Doorway(
-        hostname=hostname_of(world, host, placed),
+        hostname=opening.hostname,
         owner=f"{owner} on {host.shown}" if elsewhere and placed.app is None else owner,
         path=path,
-        said=named or placed.app is not None,
+        said=opening.said_at is not None or placed.app is not None,
         scope="" if world.core else host.shown,
         host=host.config if host.name == HOST_TOKEN else None,
     )

@@ -63,7 +63,8 @@ def _dialled(config: Config, blueprints: Mapping[str, Blueprint], locate: Locate
         )
         for app in config.apps
         for name, path in app.needs
-        if name in blueprints and dict(blueprints[name].main.privileges).get("network") == "host"
+        if name in blueprints and blueprints[name].containers
+        if dict(blueprints[name].main.privileges).get("network") == "host"
     ]
 
 
@@ -250,7 +251,8 @@ def _unread(blueprint: Blueprint) -> Iterator[Misfit]:
 
 def _with_pages(catalog: Catalog, blueprints: Mapping[str, Blueprint]) -> set[str]:
     known = {**catalog.blueprints, **blueprints}
-    return {name for name, blueprint in known.items() if blueprint.route is not None}
+    names = {name for name, blueprint in known.items() if blueprint.route is not None}
+    return names | {f"{name}.{route.door}" for name in names for route in known[name].routes if route.door}
 
 
 def unknown_references(catalog: Catalog) -> list[str]:

@@ -171,7 +171,9 @@ def _doors(config: Config, catalog: Catalog, *, asking: bool) -> list[str]:
         and (profiles & set(blueprint.profiles) if setting is None or setting.enabled is None else setting.enabled)
         and not (asking and setting is not None and setting.public)
     ]
-    return found + [app.name for app in config.apps if app.port and not (asking and app.public)]
+    return found + [
+        app.name for app in config.apps if any(door.port and (door.is_asked or not asking) for door in app.doors)
+    ]
 
 
 def options_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:

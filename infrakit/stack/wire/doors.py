@@ -14,13 +14,15 @@ LOCAL = "127.0.0.1"
 
 
 class Door(NamedTuple):
-    """A stranger at this door gets what he should. `portal` is the address that sign-in happens at."""
+    """A stranger at this door gets what he should. `portal` is the address that sign-in happens at. `passed`: the file
+    may let him in at this page, from where he knocks."""
 
     hostname: str
     port: int
     address: str
     sign_in: str
     portal: str
+    passed: bool = False
 
     def holds(self, machine: Machine) -> bool:
         return not self.problem(machine)
@@ -35,7 +37,11 @@ class Door(NamedTuple):
             to_sign_in = answer.status in (302, 303, 307) and (
                 self.portal in answer.location or "/outpost.goauthentik.io/" in answer.location
             )
-            return "" if to_sign_in else f"answers {answer.status} to a stranger, and does not send him to sign in"
+            return (
+                ""
+                if to_sign_in or self.passed and answer.status < 500
+                else f"answers {answer.status} to a stranger, and does not send him to sign in"
+            )
         return "" if 200 <= answer.status < 500 else f"answers {answer.status}"
 
     def text(self) -> str:
@@ -73,5 +79,8 @@ def steps(deployment: Deployment) -> tuple[Step, ...]:
 
 def _step(deployment: Deployment, route: Route, portal: str) -> Step:
     address = next(iter(deployment.door.addresses), "") or LOCAL
-    door = Door(route.hostname, deployment.door.https_port, address, route.sign_in, portal)
+    passed = any(
+        not {"/", "/*"}.isdisjoint(item.paths or "/") and "GET" in (item.methods or ("GET",)) for item in route.passes
+    )
+    door = Door(route.hostname, deployment.door.https_port, address, route.sign_in, portal, passed)
     return Step(f"door {route.hostname}", f"door {route.hostname}", (door,), (Wait(door),), waits=True)

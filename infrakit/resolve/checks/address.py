@@ -1,0 +1,76 @@
+"""apps.*.address -> Problems: a door to what is no container has no key of one, and leads to somebody else."""
+
+from infrakit.catalog.model import Catalog
+from infrakit.config.check import dotted
+from infrakit.config.doors import KEYS
+from infrakit.config.model import AppConfig, Config
+from infrakit.errors import Problem
+from infrakit.resolve.addresses import address_of
+from infrakit.resolve.world import Locate
+
+COUNT = ("address", "title", "hosts", "saml", *(key for key in KEYS if key != "scheme"))
+"""Keys that count beside an address."""
+
+
+def address_alone(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """What is said of a container is refused where there is none, and so is what an app would wait for."""
+    found = []
+    away = {app.name for app in config.apps if app.address}
+    for app in config.apps:
+        keys = {str(path[2]) for path in config.said if path[:2] == app.path and len(path) > 2} if app.address else ()
+        for key in sorted(set(keys) - set(COUNT)):
+            what = f"apps.{app.name}.{key}: the app is an address, and no container"
+            hint = f"remove it, or address; beside address count {', '.join(COUNT[1:])}"
+            if key in ("scheme", "port"):
+                what, hint = f"apps.{app.name}.{key}: the address says it", f"remove it: {app.address}"
+            place = locate((*app.path, key), key=True)
+            found.append(Problem(place, what, "beside-address", hint, related=locate((*app.path, "address"))))
+        for name, path in app.needs:
+            if name in away:
+                what = f"apps.{app.name}.needs: {name} is an address, and nothing that starts"
+                hint = "remove it, and write internet: true, so that the app can reach that address"
+                found.append(Problem(locate(path), what, "unknown-need", hint))
+    return found
+
+
+def addresses_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Caddy, in its container, finds another machine there."""
+    found = []
+    for app in config.apps:
+        wrong = _wrong(config, app) if app.doors and app.doors[0].address else None
+        if wrong is not None:
+            path = (*app.path, "address")
+            found.append(Problem(locate(path), f"{dotted(path)}: {wrong[0]}", "address", wrong[1]))
+    return found
+
+
+def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
+    """(what, hint)."""
+    from ipaddress import ip_network
+
+    door, example = app.doors[0], "for instance https://192.168.1.1"
+    host, own = door.address, {name for name, _ in door.domains}
+    if host.startswith("["):
+        return f"{host} is out of reach for Caddy, which speaks IPv4", "write its IPv4 address, or a name that has one"
+    if not 1 <= door.port <= 65535:
+        return f"{door.port} is no port", example
+    address = address_of(host)
+    if address is None:
+        own |= {f"{door.subdomain or app.name}.{config.domain}"}
+        if host.replace(".", "").isdigit():
+            return f"{host} is no address", example
+        if host in own:
+            return f"{host} is the name of this door: it would lead to itself", "write its address"
+        if "." not in host:
+            return f"{host} would be a container, if anything", "write its address or its whole name; an app has port"
+        if host.endswith((".local", ".localhost", ".internal")):
+            return f"no container can look {host} up", "write its address"
+        return None
+    if address.is_loopback or address.is_unspecified:
+        hint = "write the machine's address in the network; of an app's container, the image and port"
+        return f"{host} means Caddy's own container", hint
+    if address.is_multicast or address.is_reserved or address.is_link_local:
+        return f"{host} is not the address of a machine", example
+    if address in ip_network(config.network.pool, strict=False):
+        return f"{host} lies in {config.network.pool}, the containers' range", "write image and port for a container"
+    return None
