@@ -138,6 +138,36 @@ def test_every_key_has_its_row_and_the_lines_are_yaml(folder):
         "    volumes: ['/srv/../etc:/etc']\n",
         "    volumes: ['/home:/home']\n",
         "    volumes: ['/run/docker.sock:/var/run/docker.sock:ro']\n",
+        "    volumes: ['/srv/x/../../var/run/docker.sock:/s']\n",
+        "    volumes: [{type: bind, source: /var/run/docker.sock, target: /s}]\n",
+        "    volumes: ['/run/user/1000/docker.sock:/s']\n",
+        "    volumes: ['/run/podman/podman.sock:/s']\n",
+        "    volumes: ['/srv/containerd.sock:/s']\n",
+        "    volumes: ['/run:/run']\n",
+        "    volumes: ['/var/lib/docker:/d']\n",
+        "    volumes: ['/proc:/host/proc:ro']\n",
+        "    volumes: ['/sys:/sys']\n",
+        "    volumes: ['/dev:/dev']\n",
+        "    volumes: ['/root:/r']\n",
+        "    volumes: ['/boot:/b']\n",
+        "    volumes: ['/srv:/all']\n",
+        "    volumes: ['/mnt/:/all']\n",
+        "    volumes: ['~/.ssh:/keys:ro']\n",
+        "    volumes: ['/home/ada/.aws/credentials:/c']\n",
+        "    volumes: ['/etc/localtime/../shadow:/x']\n",
+        "    volumes: ['../../etc:/x']\n",
+        "    volumes: ['/var/lib/infrakit:/x']\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {type: none, o: bind, device: /}}}\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {o: 'ro,bind', device: /var/run/docker.sock}}}\n",
+        "    configs: [c]\nconfigs: {c: {file: /etc/shadow}}\n",
+        "    cap_add: [ALL]\n",
+        "    cap_add: [CAP_SYS_PTRACE, CHOWN]\n",
+        "    devices: [/dev/mem]\n",
+        "    devices: ['/dev/sda1:/dev/x']\n",
+        "    devices: [/dev]\n",
+        "    group_add: [docker]\n",
+        "    group_add: ['0']\n",
+        "    ipc: host\n",
     ],
 )
 def test_what_is_dangerous_stands_in_a_comment(keys):
@@ -146,6 +176,36 @@ def test_what_is_dangerous_stands_in_a_comment(keys):
     assert [row.outcome for row in found.rows].count(WITHHELD) == 1
     assert set(found.apps["a"]) <= {"image", "writable", "internet", "memory"}
     assert "# grants: " in lines(found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "    security_opt: ['seccomp:unconfined']\n",
+        "    security_opt: [apparmor=unconfined]\n",
+        "    security_opt: ['label:disable']\n",
+        "    userns_mode: host\n",
+        "    uts: host\n",
+        "    cgroup: host\n",
+        "    cgroup_parent: /\n",
+        "    device_cgroup_rules: ['a *:* rwm']\n",
+        "    use_api_socket: true\n",
+        "    volumes_from: ['container:other']\n",
+        "    network_mode: 'container:other'\n",
+        "    pid: 'container:other'\n",
+        "    post_start: [{command: id, privileged: true}]\n",
+        "    volumes: [{type: npipe, source: x, target: /x}]\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver: vieux/sshfs}}\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {type: cifs, o: 'addr=a', device: //a/b}}}\n",
+        "    storage_opt: {size: 1t}\n",
+    ],
+)
+def test_what_no_key_says_is_refused_and_in_no_line(keys):
+    found = one(keys)
+
+    assert [row.outcome for row in found.rows].count(REFUSED) == 1
+    assert set(found.apps["a"]) <= {"image", "writable", "internet", "memory"} and not found.volumes
+    assert "#" not in lines(found)
 
 
 @pytest.mark.parametrize(
