@@ -3,12 +3,16 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from infrakit.stack.layout import CONFIGURATION, HOSTS
 
+ROOT = Path(__file__).parents[2]
 FILE = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\n# the end\n"
 COMPOSE = """
 services:
@@ -234,6 +238,39 @@ def test_secrets_go_where_up_looks_for_them(infrakit, stack, file):
         assert oct(Path(HOSTS, "infrakit/secrets").stat().st_mode & 0o777) == "0o700"
     finally:
         shutil.rmtree(Path(HOSTS, "infrakit"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_who_is_not_root_hears_what_cannot_be_kept_before_anything_is_written(stack, file, tmp_path):
+    text = (
+        "import difflib, os, sys\nsys.path.insert(0, 'code')\nfrom infrakit.cli import main\n"
+        "main(['import', 'stack', '--dry-run'])\n"  # what is imported late may be where nobody else can read
+        "os.setgroups([])\nos.setresgid(*[65534] * 3)\nos.setresuid(*[65534] * 3)\n"
+        "sys.stdout.write('=' * 9)\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(tmp_path, place, dirs_exist_ok=True)
+        for name in ("infrakit", "schema", "blueprints"):
+            shutil.copytree(ROOT / name, Path(place) / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (Path(place), *Path(place).rglob("*")):
+            os.chown(path, 65534, 65534)
+
+        def run(*words):
+            command = [sys.executable, "-c", text, "import", "stack", *words]
+            env = {"PATH": os.environ["PATH"], "SUDO_UID": "65534", "SUDO_GID": "65534"}
+            return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=60)
+
+        done = run()
+        assert done.returncode == 3, done.stderr
+        assert done.stdout.endswith("=" * 9)
+        assert f"only root can keep 2 secrets (notes_app_secret, token) in {HOSTS}/infrakit" in done.stderr
+        assert "hint: run it as root: sudo infrakit import" in done.stderr
+        assert (Path(place) / "infrakit.yaml").read_text() == FILE and set(os.listdir(place)) == {
+            "code",
+            *os.listdir(tmp_path),
+        }
+
+        assert run("-o", "kept").returncode == 0 and kept(Path(place) / "kept") == SECRETS
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has an installed file")
