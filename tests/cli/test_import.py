@@ -115,8 +115,22 @@ def test_names_that_are_there_are_refused_with_both_places_and_a_prefix_helps(in
 
     (stack / ".env").write_text("SECRET=hush-other\n")
     done = infrakit("import", "stack", "-o", "kept", "--prefix", "second", "--json")
-    if done.returncode == 0:  # the file as it is now is right
-        assert json.loads(done.stdout)["apps"] == ["second-db", "second-notes"]
+    assert json.loads(done.stdout)["apps"] == ["second-db", "second-notes"]
+    assert set(kept(tmp_path / "kept")) == {*SECRETS, "second_notes_app_secret", "second_token"}
+
+
+def test_a_file_that_waits_for_a_person_can_be_added_to(infrakit, stack, file, tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: example/a, ports: ['80:80']}}\n")
+    first = infrakit("import", ".")
+    assert first.returncode == 0 and "infrakit validate will say of infrakit.yaml:\n" in first.stderr
+    assert "apps.a.image: no tag [image-not-pinned]" in first.stderr
+
+    assert infrakit("import", "stack", "-o", "kept").returncode == 0
+
+    assert kept(tmp_path / "kept") == SECRETS
+    file.write_text(FILE + "hosts: {one: {pattern: full}, two: {pattern: none}}\n")
+    done = infrakit("import", "stack", "-o", "kept", "--prefix", "more")
+    assert done.returncode == 2 and "infrakit.yaml:6:" in done.stderr
 
 
 def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_written(infrakit, stack, file, tmp_path):
