@@ -48,12 +48,15 @@ def doors(work: Work, service: Service) -> None:
 
 def _door(work: Work, service: Service, found: Door) -> None:
     work.app["port"] = found.port
-    first, dot, rest = found.hostname.partition(".")
-    label = first if LABEL.fullmatch(first) and "." in rest else ""
+    first, dot, _ = found.hostname.partition(".")
+    label = first if LABEL.fullmatch(first) and found.hostname.count(".") > 1 else ""
     if label:
         work.app["subdomain"] = label
     said = f"port {found.port}, behind sign-in" + (f", at {label} below your domain" if label else "")
-    said += "" if label or not dot else f"; not at {found.hostname}: its door has the app's name"
+    said += f"; domain: {found.hostname} keeps its whole name" if dot else ""
+    if found.https:
+        work.app["scheme"], work.app["certificate"] = "https", "any"
+        said += "; it speaks TLS, and its certificate is not checked"
     work.say(told_by(service), DIFFERENT, said, found.at)
 
 
@@ -62,7 +65,7 @@ def network(work: Work, service: Service) -> None:
     mode = service.network_mode
     other = mode[8:] if mode.startswith("service:") else ""
     if mode == "host":
-        work.withhold("network_mode", "network", "host", "it hears and opens every port of the host")
+        work.withhold("network_mode", "network", "host", "it opens ports of the host; instead of internet")
     elif other and other not in work.names:
         work.say("network_mode", REFUSED, f"no app is made of {other}")
     elif other:

@@ -1,9 +1,12 @@
 """A Compose project in the words of infrakit.yaml: nothing is lost without a row, and no secret is in any line."""
 
+import re
+
 import pytest
 import yaml
 
 from infrakit.composed import Asked, read
+from infrakit.composed.app_mounts import SOCKET
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import lines, table
 from infrakit.composed.doors import door
@@ -38,7 +41,7 @@ volumes:
   cache: {driver_opts: {type: nfs, o: "addr=192.168.1.5,rw", device: ":/export/cache"}}
 secrets: {api: {file: ./api.txt}}
 """
-LINES = """\
+LINES = f"""\
 apps:
   photo-server:
     image: example/photos:2
@@ -50,8 +53,8 @@ apps:
     labels:
       keep: me
     environment:
-      DB_PASSWORD: "${secret.photo_server_db_password}"
-      DB_URL: "${secret.photo_server_db_url}"
+      DB_PASSWORD: "${{secret.photo_server_db_password}}"
+      DB_URL: "${{secret.photo_server_db_url}}"
       LOG_LEVEL: debug
     user_secrets:
       - api
@@ -60,7 +63,7 @@ apps:
     mounts:
       - /srv/pictures:/data:ro
       - cache:/cache
-    #  - /var/run/docker.sock:/var/run/docker.sock  # grants: whoever has Docker's socket is root on the host
+    #  - /var/run/docker.sock:/var/run/docker.sock  # grants: {SOCKET}
     internet: true
     needs:
       - database
@@ -233,6 +236,11 @@ def test_no_secret_is_in_any_line(keys):
         ("    ports: ['53:53/udp']\n", None),
         ("    labels: {caddy: x.example.org, caddy.reverse_proxy: '{{upstreams 8080}}'}\n", (8080, "x.example.org")),
         ("    labels: {traefik.http.services.a.loadbalancer.server.port: 99}\n", (99, "")),
+        ("    ports: ['8443:443']\n", (443, "")),
+        ("    ports: ['9443:9443', '8000:8000']\n", (8000, "")),
+        ("    ports: ['993:993', '25565:25565', '1883:1883']\n", None),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams https 9443}}'}\n", (9443, "x.y.z")),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams}}'}\n", (80, "x.y.z")),
         ("    environment: {VIRTUAL_HOST: 'a.example.org,b', VIRTUAL_PORT: 81}\n", (81, "a.example.org")),
     ],
 )
@@ -240,6 +248,56 @@ def test_a_door_is_found_by_what_is_said_of_it(keys, expected):
     found = door(of("services:\n  a:\n    image: e/a\n" + keys).services[0])
 
     assert (found and found[:2]) == expected
+
+
+@pytest.mark.parametrize(
+    "keys, https",
+    [
+        ("    ports: ['8443:443']\n", True),
+        ("    ports: ['8443:443', '80:80']\n", False),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams https}}'}\n", True),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams http 80}}'}\n", False),
+        ("    ports: ['80:80']\n    labels: [traefik.http.services.a.loadbalancer.server.scheme=https]\n", True),
+    ],
+)
+def test_a_door_to_what_speaks_tls_says_so(keys, https):
+    assert ("scheme" in one(keys).apps["a"]) == https
+
+
+def test_references_of_ours_in_values_of_theirs_stay_plain():
+    text = """    environment: {A: "$${url} $${other}", B: "$$$${url}", C: "$${secret.x}"}
+    configs: [c]
+configs:
+  c: {content: "root = $${url}"}
+"""
+    app = one(text).apps["a"]
+
+    assert app["environment"] == {"A": "$${url} ${other}", "C": "$${secret.x}"}
+    assert app["files"] == {"/c": "root = $${url}"}
+
+
+@pytest.mark.parametrize("content", ["password: correct-horse", "[db]\n  API_TOKEN = 'correct-horse'\n"])
+def test_a_configuration_with_a_secret_in_it_is_no_file_of_the_tree(content):
+    found = one(f"    configs: [c]\nconfigs: {{c: {{content: {content!r}}}}}\n")
+
+    assert "files" not in found.apps["a"] and "correct-horse" not in lines(found) + table(found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "    volumes: ['/srv/a:/a', '/etc:/etc', '/sys:/sys']\n    devices: [/dev/sda]\n    privileged: true\n",
+        "    volumes: ['/etc:/etc']\n    cap_add: [NET_ADMIN]\n    pid: host\n    group_add: ['0', '5']\n",
+    ],
+)
+def test_who_takes_the_comment_sign_away_has_what_was_withheld(keys):
+    found = one(keys)
+    text = re.sub(r"(?m)^    #(  - )", r"    \1", lines(found))
+
+    app = yaml.safe_load(re.sub(r"(?m)^    # ", "    ", text))["apps"]["a"]
+
+    for key, value, _ in found.withheld["a"]:
+        assert app[key] == value or value in app[key]
 
 
 def test_apps_have_names_of_their_own():

@@ -30,7 +30,7 @@ FIXTURES = sorted(Path(__file__).with_name("fixtures").iterdir())
 HUSH = "hush"
 HOME = "/home/ada"
 HEAD = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\n"
-WAITING = {"serves", "gpus", "network", "volumes"}
+WAITING = {"serves", "gpus", "network", "volumes", "files", "scheme", "certificate"}
 """Keys that an app is given, and that infrakit.yaml does not have yet."""
 WAITING_CODES = {"secret-in-environment"}
 """What `validate` says of `${secret.NAME}` in an environment as long as it does not know it."""
