@@ -18,11 +18,11 @@ from infrakit.cli.import_told import Told
 from infrakit.cli.talk import result_json
 from infrakit.compiler import load
 from infrakit.composed import read
-from infrakit.composed.addition import Section, extended
+from infrakit.composed.addition import Section, extended, secrets_said
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import app_lines, volume_lines
 from infrakit.composed.fit import fitted
-from infrakit.composed.names import Taken, reserved
+from infrakit.composed.names import Taken, reserved, reserved_secrets
 from infrakit.composed.words import Converted
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
@@ -79,7 +79,7 @@ def command(dry_run: bool, as_json: bool, **said: Any) -> int:
     if wanted.project_name and len(wanted.paths) > 1:
         raise UsageProblem("--project-name is the name of one project, and several are named", "import one at a time")
     before = _current(file) if os.path.lexists(file) else None
-    gathered = _gathered(wanted)
+    gathered = _gathered(wanted, before or b"")
     base = init.first(answers, file) if before is None else before
     after = extended(base, file, _sections(gathered.found))
     store = _secrets(gathered, base, wanted, dry_run=dry_run)
@@ -100,9 +100,10 @@ def _current(file: str) -> bytes:
     return read_input(file, MAXIMUM_BYTES)
 
 
-def _gathered(wanted: Wanted) -> Gathered:
+def _gathered(wanted: Wanted, before: bytes) -> Gathered:
     """Every project read and converted. ConfigurationInvalid with all that is wrong with all of them."""
-    taken = Taken(reserved(load_catalog()))
+    catalog = load_catalog()
+    taken = Taken(reserved(catalog), secrets=reserved_secrets(catalog) | secrets_said(before, wanted.file))
     schema = resources.schema("infrakit")
     whole = Converted({}, {}, {}, {}, {}, ())
     values: dict[str, bytes] = {}

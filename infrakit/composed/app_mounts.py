@@ -60,6 +60,8 @@ def _mount(work: Work, mount: Mount, mounts: list[str], data: list[str]) -> None
     end = ":ro" if mount.read_only else ""
     if mount.kind == "tmpfs":
         _tmp(work, mount.target, str(size(inner(mount, "size"))) if inner(mount, "size") else "", mount.at)
+    elif mount.kind == "volume" and not mount.source and mount.target == "/tmp":
+        work.say(key, DROPPED, "every app has one", mount.at)
     elif mount.kind == "volume" and not mount.source:
         data.append(mount.target)
         said = "data: a new volume of its own; what the nameless one held stays behind"

@@ -8,6 +8,8 @@ from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TA
 from infrakit.composed.work import Work
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+EVERYWHERE = ("0.0.0.0", "::")
+CADDY = ("80", "443")
 OPEN_TOO = (22, 25, 53)
 """Ports that are known to be reached from within, and are meant for people outside as well."""
 
@@ -19,7 +21,8 @@ def doors(work: Work, service: Service) -> None:
         _door(work, service, found)
     within = served(service)
     ports: list[Port] = []
-    for port in service.ports:
+    for each in service.ports:
+        port = each._replace(address="") if each.address in EVERYWHERE else each
         key = f"ports.{port.target}"
         if found is not None and port.target == found.port and port.protocol == "tcp":
             continue
@@ -29,6 +32,10 @@ def doors(work: Work, service: Service) -> None:
             work.say(key, DIFFERENT, "serves: for apps that need it, no longer open", port.at)
         elif not port.published.isdigit() or port.published == "0":
             work.say(key, REFUSED, "name one port of the host: 8080:80", port.at)
+        elif any(_is_in(port, other) for other in ports):
+            work.say(key, DROPPED, "the same port is open already", port.at)
+        elif port.published in CADDY:
+            work.say(key, REFUSED, "Caddy has this port of the host", port.at)
         elif port.protocol == "sctp":
             work.say(key, REFUSED, "only ports of TCP and UDP are led into an app", port.at)
         else:
@@ -44,6 +51,12 @@ def doors(work: Work, service: Service) -> None:
             work.say("expose", DIFFERENT, "serves")
     elif service.expose:
         work.say("expose", DROPPED, "apps that need it reach its door's port")
+
+
+def _is_in(port: Port, other: Port) -> bool:
+    """Whether who opens `other` opens this one."""
+    same = (port.published, port.protocol) == (other.published, other.protocol)
+    return same and other.address in ("", port.address)
 
 
 def _door(work: Work, service: Service, found: Door) -> None:

@@ -133,6 +133,18 @@ def test_a_file_that_waits_for_a_person_can_be_added_to(infrakit, stack, file, t
     assert done.returncode == 2 and "infrakit.yaml:6:" in done.stderr
 
 
+def test_secrets_that_other_apps_have_keep_their_names_to_themselves(infrakit, stack, file, tmp_path):
+    file.write_text(FILE + "apps:\n  mine: {image: 'e/a:1', user_secrets: [token]}\n")
+    text = COMPOSE.replace("[token]", "[token, tls_key]").replace(
+        "secrets: {token", "secrets: {tls_key: {file: ./token.txt}, token"
+    )
+    (stack / "compose.yaml").write_text(text)
+
+    done = infrakit("import", "stack", "-o", "kept", "--json")
+
+    assert json.loads(done.stdout)["secrets"] == ["notes_app_secret", "stack_tls_key", "stack_token"]
+
+
 def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_written(infrakit, stack, file, tmp_path):
     (stack / "compose.yaml").write_text(COMPOSE + "volumess: {}\n")
     (tmp_path / "other.yml").write_text("services:\n  a:\n    image: e/a\n    ports: [x]\n")
