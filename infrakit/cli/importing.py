@@ -15,6 +15,7 @@ from infrakit.cli import import_places, import_secrets, init, source
 from infrakit.cli.import_places import Place
 from infrakit.cli.import_secrets import Store
 from infrakit.cli.import_told import Told
+from infrakit.cli.questions import QUESTIONS
 from infrakit.cli.talk import result_json
 from infrakit.compiler import load
 from infrakit.composed import read
@@ -80,6 +81,8 @@ def command(dry_run: bool, as_json: bool, **said: Any) -> int:
         raise UsageProblem("--project-name is the name of one project, and several are named", "import one at a time")
     before = _current(file) if os.path.lexists(file) else None
     gathered = _gathered(wanted, before or b"")
+    if dry_run:
+        answers = {key: said or QUESTIONS[key][1] for key, said in answers.items()}
     base = init.first(answers, file) if before is None else before
     after = extended(base, file, _sections(gathered.found))
     store = _secrets(gathered, base, wanted, dry_run=dry_run)

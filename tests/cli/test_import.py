@@ -91,6 +91,12 @@ def test_a_dry_run_prints_the_lines_and_writes_nothing(infrakit, stack, file, tm
     assert file.read_text() == FILE and not (tmp_path / "kept").exists()
 
 
+def test_a_dry_run_asks_nothing_where_there_is_no_file(infrakit, stack, tmp_path):
+    done = infrakit("import", "stack", "--dry-run", feed="")
+
+    assert done.returncode == 6 and done.stdout.startswith("apps:\n") and os.listdir(tmp_path) == ["stack"]
+
+
 def test_the_same_as_json(infrakit, stack, file):
     done = infrakit("import", "stack", "--json", "-o", "kept")
 
