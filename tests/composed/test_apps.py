@@ -10,8 +10,10 @@ from infrakit.composed.app_mounts import SOCKET
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import lines, table
 from infrakit.composed.doors import door
+from infrakit.composed.fit import fitted
 from infrakit.composed.names import Taken
 from infrakit.composed.words import DROPPED, REFUSED, WITHHELD
+from infrakit.resources import schema
 from tests.composed.test_against_compose import CASES, found_in
 
 PHOTOS = """
@@ -298,6 +300,14 @@ def test_who_takes_the_comment_sign_away_has_what_was_withheld(keys):
 
     for key, value, _ in found.withheld["a"]:
         assert app[key] == value or value in app[key]
+
+
+def test_what_the_schema_refuses_becomes_a_row_with_its_place():
+    found = fitted(one("    labels: {'two words': x, good: y}\n    working_dir: here\n"), schema("infrakit"))
+    refused = {row.key: str(row.at) for row in found.rows if row.outcome == REFUSED}
+
+    assert found.apps["a"]["labels"] == {"good": "y"} and "working_dir" not in found.apps["a"]
+    assert refused == {"labels.two words": "compose.yaml:4:5", "working_dir": "compose.yaml:5:5"}
 
 
 def test_apps_have_names_of_their_own():
