@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import click
 
-from infrakit.catalog import load_catalog
 from infrakit.cli import templates
-from infrakit.cli.adding import Gathered, Target, add, mirror_of, names_of, to_a_file
+from infrakit.cli.adding import Gathered, Target, add, mirror_of, taken_of, to_a_file
 from infrakit.cli.talk import say
 from infrakit.composed.doors import served_by
 from infrakit.composed.image import ImageFacts, facts_of
-from infrakit.composed.names import LONGEST_APP, Names, reserved
+from infrakit.composed.names import LONGEST_APP, Names
 from infrakit.composed.words import Converted, image_name
 from infrakit.errors import InfraKitError, Position, UsageProblem
 from infrakit.lock import full_name, mirrored_name
@@ -87,8 +86,7 @@ def command(
 
 
 def _name(image: str, target: Target) -> str:
-    taken = reserved(load_catalog()) | names_of(target)[0]
-    return Names("my", taken, LONGEST_APP).of(image_name(image))
+    return Names("my", taken_of(target).apps, LONGEST_APP).of(image_name(image))
 
 
 def _facts(image: str, mirror: str) -> ImageFacts:

@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 
 import click
 
+from infrakit.catalog import load_catalog
 from infrakit.cli import import_secrets, init, source
 from infrakit.cli.import_secrets import Store
 from infrakit.cli.import_told import Told
+from infrakit.cli.questions import QUESTIONS
 from infrakit.cli.talk import result_json, say
 from infrakit.compiler import load
-from infrakit.composed.addition import Section, extended, names_in, text_at
+from infrakit.composed.addition import Section, extended, names_in, secrets_said, text_at
 from infrakit.composed.apps_text import app_lines, volume_lines
+from infrakit.composed.names import Taken, reserved, reserved_secrets
 from infrakit.composed.words import Converted
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
@@ -83,7 +86,10 @@ def to_a_file(command: Callable[..., int]) -> Callable[..., int]:
 def add(gathered: Gathered, target: Target, *, whole: bool = False) -> int:
     """All of it, or nothing; the exit code. `whole`: what is added is right as it is, or refused."""
     file, before = target.file, target.current()
-    base = init.first(target.answers, file) if before is None else before
+    answers = target.answers
+    if target.dry_run:
+        answers = {key: said or QUESTIONS[key][1] for key, said in answers.items()}
+    base = init.first(answers, file) if before is None else before
     if not target.offline and any(not is_pinned(str(app.get("image"))) for app in gathered.found.apps.values()):
         gathered = _pinned(gathered, mirror_of(target))
     after = extended(base, file, _sections(gathered))
@@ -108,10 +114,18 @@ def mirror_of(target: Target) -> str:
     return text_at(current, target.file, ("images", "mirror")) if current is not None else ""
 
 
-def names_of(target: Target) -> tuple[frozenset[str], frozenset[str]]:
-    """What apps and volumes of the file are called."""
+def apps_of(target: Target) -> frozenset[str]:
+    """What apps of the file are called."""
     current = target.current()
-    return names_in(current, target.file) if current is not None else (frozenset(), frozenset())
+    return names_in(current, target.file)[0] if current is not None else frozenset()
+
+
+def taken_of(target: Target) -> Taken:
+    """Names that are not free: what the catalogue has, and what stands in the file."""
+    current, catalog = target.current() or b"", load_catalog()
+    apps, volumes = names_in(current, target.file)
+    secrets = reserved_secrets(catalog) | secrets_said(current, target.file)
+    return Taken(reserved(catalog) | apps, volumes, secrets)
 
 
 def _pinned(gathered: Gathered, mirror: str) -> Gathered:

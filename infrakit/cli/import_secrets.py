@@ -11,7 +11,9 @@ from infrakit.cli.here import BUILD
 from infrakit.cli.secrets import MOST_BYTES
 from infrakit.compiler import load
 from infrakit.composed.words import Converted
-from infrakit.errors import MachineUnfit, Problem, UsageProblem
+from infrakit.config import parse
+from infrakit.emit.yaml_text import to_yaml
+from infrakit.errors import ConfigurationInvalid, MachineUnfit, Problem, UsageProblem
 from infrakit.stack.layout import HOSTS
 from infrakit.system import secrets
 from infrakit.system.files import plain_errors, read, remove
@@ -36,9 +38,27 @@ class Store(NamedTuple):
 
 def store(content: bytes, name: str, read_blueprint: Callable[[str], bytes], output: str | None) -> Store:
     """Of the host that apps run on by the file as it is now."""
-    deployments = list(load(content, name, read_blueprint).fleet.deployments)
+    try:
+        compiled = load(content, name, read_blueprint)
+    except ConfigurationInvalid:
+        alone = _alone(content, name)
+        if not alone:
+            raise  # whose secrets they are is not known before the file is right
+        compiled = load(alone, name, read_blueprint)
+    deployments = list(compiled.fleet.deployments)
     host = deployments[0].core or deployments[0].host
     return Store(host, os.path.join(output or HOSTS, host))
+
+
+def _alone(content: bytes, name: str) -> bytes:
+    """The file without what does not name its only host; nothing where it has several. An app that was imported before
+    may still wait for a person: an image without a version."""
+    document = parse(content, name)
+    said = {key.value: value for key, value in document.root.value}
+    if "hosts" in said:
+        return b""
+    kept = {key: said[key].value for key in ("name", "domain") if key in said and said[key].kind == "scalar"}
+    return f"version: 1\npattern: full\n{to_yaml(kept).partition(chr(10))[2]}".encode()
 
 
 def values(found: Converted, read_file: Callable[[str], bytes | None]) -> tuple[dict[str, bytes], list[Problem]]:

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 import click
 
 from infrakit import resources
-from infrakit.catalog import load_catalog
 from infrakit.cli import import_places, import_secrets
-from infrakit.cli.adding import Gathered, Target, add, to_a_file
+from infrakit.cli.adding import Gathered, Target, add, apps_of, taken_of, to_a_file
 from infrakit.cli.import_places import Place
 from infrakit.composed import read
 from infrakit.composed.apps import converted
 from infrakit.composed.fit import fitted
-from infrakit.composed.names import Taken, reserved
+from infrakit.composed.names import Taken
 from infrakit.composed.words import Converted
 from infrakit.errors import ConfigurationInvalid, Problem, UsageProblem
 
@@ -51,12 +50,14 @@ def command(target: Target, **said: Any) -> int:
     wanted = Wanted(**said)
     if wanted.project_name and len(wanted.paths) > 1:
         raise UsageProblem("--project-name is the name of one project, and several are named", "import one at a time")
-    return add(_gathered(wanted), target)
+    return add(_gathered(wanted, target), target)
 
 
-def _gathered(wanted: Wanted) -> Gathered:
+def _gathered(wanted: Wanted, target: Target) -> Gathered:
     """Every project read and converted. ConfigurationInvalid with all that is wrong with all of them."""
-    taken = Taken(reserved(load_catalog()))
+    # An app of the file that is called the same is a fault, and said with both places.
+    taken = taken_of(target)._replace(volumes=frozenset())
+    taken = taken._replace(apps=taken.apps - apps_of(target))
     schema = resources.schema("infrakit")
     whole = Converted({}, {}, {}, {}, {}, ())
     values: dict[str, bytes] = {}

@@ -13,11 +13,9 @@ from typing import NamedTuple
 import click
 
 from infrakit import resources
-from infrakit.catalog import load_catalog
-from infrakit.cli.adding import Gathered, Target, add, names_of, to_a_file
+from infrakit.cli.adding import Gathered, Target, add, taken_of, to_a_file
 from infrakit.cli.talk import result, result_json
 from infrakit.composed.fit import fitted
-from infrakit.composed.names import Taken, reserved
 from infrakit.errors import ConfigurationInvalid, UsageProblem
 from infrakit.system.fetch import fetch
 from infrakit.system.files import read_input
@@ -61,13 +59,7 @@ def add_to(target: Target, template: str, place: str, answers: tuple[str, ...]) 
     if not sign or kind not in SOURCES or not NAME.fullmatch(name):
         raise UsageProblem(f"{template} is not SOURCE:NAME", f"SOURCE is one of: {', '.join(SOURCES)}")
     source = SOURCES[kind]
-    apps, volumes = names_of(target)
-    found = added(
-        source.one(place or source.usual, name),
-        Taken(reserved(load_catalog()) | apps, volumes),
-        int(time.time()),
-        _answers(answers),
-    )
+    found = added(source.one(place or source.usual, name), taken_of(target), int(time.time()), _answers(answers))
     if found.found is None:
         raise ConfigurationInvalid(found.problems)
     whole = fitted(found.found, resources.schema("infrakit"))

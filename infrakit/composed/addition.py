@@ -56,6 +56,18 @@ def names_in(source: bytes, name: str) -> tuple[frozenset[str], frozenset[str]]:
     return apps, volumes
 
 
+def secrets_said(source: bytes, name: str) -> frozenset[str]:
+    """Names of secrets that apps of the file have."""
+    apps = _entry(parse(source, name).root, "apps")
+    keys = [pair for _, app in (apps.value if apps is not None and apps.kind == "map" else ()) for pair in _pairs(app)]
+    lists = [value for key, value in keys if key.value in ("secrets", "user_secrets") and value.kind == "list"]
+    return frozenset(each.value for listed in lists for each in listed.value if each.kind == "scalar")
+
+
+def _pairs(node: Node) -> list[tuple[Node, Node]]:
+    return node.value if node.kind == "map" else []
+
+
 def _refused(document: Document, source: bytes, section: Section) -> Iterator[Problem]:
     if document.root.kind != "map":
         yield Problem(document.at(document.root), "not a map of keys", "import-shape", "infrakit init writes one")

@@ -7,7 +7,7 @@ import re
 
 from infrakit.composed.doors import PROXY, PROXY_VARIABLES, instead_of
 from infrakit.composed.model import Resource, Service, Variable
-from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN, secret_in
+from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN, literal, secret_in
 from infrakit.composed.work import SECRETS, Work
 
 MOVED = "with the names that others have here"
@@ -92,10 +92,11 @@ def _variable(work: Work, service: Service, each: Variable, values: dict[str, st
             values[each.name] = "${secret." + name + "}"
             work.say(key, DIFFERENT, f"the secret {name}" + (f", {moved}" if moved else ""), each.at)
             return name
-        if "${" in value:
-            work.say(key, REFUSED, "a value with ${ in it means something else here", each.at)
+        if "$${" in value:
+            work.say(key, REFUSED, "a value with $${ in it means something else here", each.at)
         else:
-            values[each.name] = value
+            values[each.name] = literal(value)
+            moved = moved or ("" if values[each.name] == value else "$${ is a plain ${ here")
             work.say(key, DIFFERENT if moved else TAKEN, moved, each.at)
     return ""
 

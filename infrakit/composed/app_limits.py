@@ -24,7 +24,7 @@ def rights(work: Work, service: Service) -> None:
         work.set("groups", groups, "group_add")
     for each in service.group_add:
         if each in STRONG_GROUPS:
-            work.withhold("group_add", "groups", each, "whoever is in this group is as good as root on the host")
+            work.withhold("group_add", "groups", each, "by its number; whoever is in it is as good as root on the host")
     if service.sysctls:
         work.set("sysctls", {each.name: each.value or "" for each in service.sysctls}, "sysctls")
     wanted = [name.removeprefix("CAP_") for name in service.cap_add]
@@ -34,7 +34,7 @@ def rights(work: Work, service: Service) -> None:
         more = [name for name in wanted if name not in BASE]
         work.withhold("cap_add", "capabilities", more, "more rights than a container has")
     if service.privileged:
-        work.withhold("privileged", "privileged", True, "root in it is root on the host")
+        work.withhold("privileged", "privileged", True, "root in it is root on the host; it takes devices' place")
     for key in ("pid", "ipc"):
         value = getattr(service, key)
         if value == "host":

@@ -7,10 +7,25 @@ import re
 from collections.abc import Mapping
 
 from infrakit.composed.model import Grant, Mount, Resource, Service
-from infrakit.composed.words import CLOCK, DATA_FOLDERS, DIFFERENT, DROPPED, PRIVATE, REFUSED, WAYS, inner, nested, size
+from infrakit.composed.words import (
+    CLOCK,
+    DATA_FOLDERS,
+    DIFFERENT,
+    DROPPED,
+    PRIVATE,
+    REFUSED,
+    WAYS,
+    inner,
+    literal,
+    nested,
+    secret_in,
+    size,
+)
 from infrakit.composed.work import Work
 from infrakit.errors import Position
 
+ASSIGNED = re.compile(r"^[\s\"'-]*([\w.-]+)[\"']?[ \t]*[:=][ \t]*(.+)$", re.MULTILINE)
+SOCKET = "whoever has Docker's socket is root on the host; a blueprint may get some of its calls"
 KNOWN_OPTIONS = {"create_host_path", "size", "nocopy"}
 
 
@@ -28,6 +43,8 @@ def mounts(work: Work, service: Service) -> None:
         _tmp(work, target, found[1] if found else "", service.places.get("tmpfs"))
     if mounts:
         work.app["mounts"] = list(dict.fromkeys(mounts))
+    if work.files:
+        work.app["files"] = dict(work.files)
     if data:
         work.app["data"] = list(dict.fromkeys(data))
 
@@ -43,6 +60,8 @@ def _mount(work: Work, mount: Mount, mounts: list[str], data: list[str]) -> None
     end = ":ro" if mount.read_only else ""
     if mount.kind == "tmpfs":
         _tmp(work, mount.target, str(size(inner(mount, "size"))) if inner(mount, "size") else "", mount.at)
+    elif mount.kind == "volume" and not mount.source and mount.target == "/tmp":
+        work.say(key, DROPPED, "every app has one", mount.at)
     elif mount.kind == "volume" and not mount.source:
         data.append(mount.target)
         said = "data: a new volume of its own; what the nameless one held stays behind"
@@ -71,8 +90,16 @@ def _config(work: Work, grant: Grant, mounts: list[str]) -> None:
         target = grant.target or f"/{grant.source}"
         line = f"{source.file}:{target}:ro"
         _bind(work, key, Mount("bind", source.file, target, True, grant.at), source.file, line, mounts)
+    elif source is not None and source.content and not _holds_secret(source.content):
+        work.files[grant.target or f"/{grant.source}"] = literal(source.content)
+        work.say(key, DIFFERENT, f"files: {grant.target or '/' + grant.source}", grant.at)
     else:
         work.say(key, REFUSED, "write it into a file, and mount that", grant.at)
+
+
+def _holds_secret(content: str) -> bool:
+    """Whether one of its lines says a secret."""
+    return any(secret_in(each[1], each[2].strip("\"' ,;")) for each in ASSIGNED.finditer(content))
 
 
 def _tmp(work: Work, target: str, wanted: str, at: Position | None) -> None:
@@ -89,7 +116,7 @@ def _bind(work: Work, key: str, mount: Mount, source: str, line: str, mounts: li
     if source in CLOCK:
         work.say(key, DROPPED, "every app is told the time zone", mount.at)
     elif source.endswith((".sock", "/docker.sock.raw")):
-        said = "whoever has Docker's socket is root on the host" if "docker" in source else "a socket of the host's"
+        said = SOCKET if "docker" in source else "a socket of the host's"
         work.withhold(key, "mounts", line, said, mount.at)
     elif any(f"/{each}/" in f"{source}/" for each in PRIVATE):
         work.withhold(key, "mounts", line, "keys by which a person is believed elsewhere", mount.at)

@@ -8,6 +8,8 @@ from infrakit.composed.words import DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TA
 from infrakit.composed.work import Work
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+EVERYWHERE = ("0.0.0.0", "::")
+CADDY = ("80", "443")
 OPEN_TOO = (22, 25, 53)
 """Ports that are known to be reached from within, and are meant for people outside as well."""
 
@@ -23,7 +25,8 @@ def doors(work: Work, service: Service) -> None:
         _door(work, service, found)
     within = served(service)
     ports: list[Port] = []
-    for port in service.ports:
+    for each in service.ports:
+        port = each._replace(address="") if each.address in EVERYWHERE else each
         key = f"ports.{port.target}"
         if found is not None and port.target == found.port and port.protocol == "tcp":
             continue
@@ -33,6 +36,10 @@ def doors(work: Work, service: Service) -> None:
             work.say(key, DIFFERENT, "serves: for apps that need it, no longer open", port.at)
         elif not port.published.isdigit() or port.published == "0":
             work.say(key, REFUSED, "name one port of the host: 8080:80", port.at)
+        elif any(_is_in(port, other) for other in ports):
+            work.say(key, DROPPED, "the same port is open already", port.at)
+        elif port.published in CADDY:
+            work.say(key, REFUSED, "Caddy has this port of the host", port.at)
         elif port.protocol == "sctp":
             work.say(key, REFUSED, "only ports of TCP and UDP are led into an app", port.at)
         else:
@@ -50,14 +57,23 @@ def doors(work: Work, service: Service) -> None:
         work.say("expose", DROPPED, "apps that need it reach its door's port")
 
 
+def _is_in(port: Port, other: Port) -> bool:
+    """Whether who opens `other` opens this one."""
+    same = (port.published, port.protocol) == (other.published, other.protocol)
+    return same and other.address in ("", port.address)
+
+
 def _door(work: Work, service: Service, found: Door) -> None:
     work.app["port"] = found.port
-    first, dot, rest = found.hostname.partition(".")
-    label = first if LABEL.fullmatch(first) and "." in rest else ""
+    first, dot, _ = found.hostname.partition(".")
+    label = first if LABEL.fullmatch(first) and found.hostname.count(".") > 1 else ""
     if label:
         work.app["subdomain"] = label
     said = f"port {found.port}, behind sign-in" + (f", at {label} below your domain" if label else "")
-    said += "" if label or not dot else f"; not at {found.hostname}: its door has the app's name"
+    said += f"; domain: {found.hostname} keeps its whole name" if dot else ""
+    if found.https:
+        work.app["scheme"], work.app["certificate"] = "https", "any"
+        said += "; it speaks TLS, and its certificate is not checked"
     work.say(told_by(service), DIFFERENT, said, found.at)
 
 
@@ -66,7 +82,7 @@ def network(work: Work, service: Service) -> None:
     mode = service.network_mode
     other = mode[8:] if mode.startswith("service:") else ""
     if mode == "host":
-        work.withhold("network_mode", "network", "host", "it hears and opens every port of the host")
+        work.withhold("network_mode", "network", "host", "it opens ports of the host; instead of internet")
     elif other and other not in work.names:
         work.say("network_mode", REFUSED, f"no app is made of {other}")
     elif other:

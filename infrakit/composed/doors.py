@@ -12,9 +12,10 @@ from infrakit.composed.words import image_name
 from infrakit.errors import Position
 
 TRAEFIK_PORT = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port")
+TRAEFIK_SCHEME = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.scheme")
 TRAEFIK_RULE = re.compile(r"traefik\.http\.routers\.[^.]+\.rule")
 HOST = re.compile(r"Host\(\s*[`\"']([^`\"']+)")
-UPSTREAM = re.compile(r"\{\{\s*upstreams(?:\s+(?:https?\s+)?([0-9]{1,5}))?\s*\}\}")
+UPSTREAM = re.compile(r"\{\{\s*upstreams(?:\s+(https?\b)?\s*([0-9]{1,5})?)?\s*\}\}")
 PROXY = "InfraKit's own Caddy serves the app"
 INSTEAD_LABELS = {
     "traefik.": PROXY,
@@ -26,6 +27,8 @@ INSTEAD_LABELS = {
 PROXY_VARIABLES = {"VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PATH", "LETSENCRYPT_HOST", "LETSENCRYPT_EMAIL"}
 WEB = (80, 8080, 3000, 8000, 5000, 8081, 8008, 8888, 9000, 8096, 8123, 2283, 5230, 5678, 8065, 9090, 51821, 3001, 8989)
 """Ports of the container that a browser is meant for, the likeliest first."""
+HTTPS = (443, 8443, 9443, 8006)
+"""The same of programs that speak TLS themselves; only where there is no other."""
 WITHIN = {22: "ssh", 25: "mail", 53: "dns", 5432: "PostgreSQL", 3306: "MariaDB", 6379: "Redis", 27017: "MongoDB"}
 NOT_WEB = {
     *(20, 21, 22, 23, 25, 53, 67, 69, 88, 110, 123, 135, 139, 143, 161, 389, 445, 465, 514, 554, 587, 636, 853, 873),
@@ -55,6 +58,7 @@ class Door(NamedTuple):
     port: int
     hostname: str
     at: Position
+    https: bool = False
 
 
 def instead_of(label: str) -> str:
@@ -71,7 +75,7 @@ def told_by(service: Service) -> str:
 
 def door(service: Service) -> Door | None:
     """The door of a service; None where nothing says that it has one."""
-    port, hostname, at = 0, "", service.at
+    port, hostname, at, https = 0, "", service.at, False
     for label in service.labels:
         value = label.value or ""
         found = HOST.search(value) if TRAEFIK_RULE.fullmatch(label.name) else None
@@ -81,7 +85,10 @@ def door(service: Service) -> Door | None:
         elif TRAEFIK_PORT.fullmatch(label.name) and value.isdigit():
             port, at = int(value), label.at
         elif upstream is not None:
-            port, at = int(upstream[1] or "80"), label.at
+            https = upstream[1] == "https"
+            port, at = int(upstream[2] or ("443" if https else "80")), label.at
+        elif TRAEFIK_SCHEME.fullmatch(label.name):
+            https = value == "https"
         elif re.fullmatch(r"caddy(_[0-9]+)?", label.name):
             hostname, at = value.split(" ")[0].partition("://")[2] or value.split(" ")[0], label.at
     for variable in service.environment:
@@ -91,12 +98,15 @@ def door(service: Service) -> Door | None:
             port, at = int(variable.value or ""), variable.at
     listed = {each.target: each.at for each in service.ports if each.protocol == "tcp"}
     exposed = [int(each) for each in service.expose if each.isdigit()]
-    likely = [each for each in (*WEB, *listed) if each in listed and each not in {443, *WITHIN, *NOT_WEB}]
+    likely = [each for each in (*WEB, *listed) if each in listed and each not in {*HTTPS, *WITHIN, *NOT_WEB}]
+    if not port and not likely:
+        likely = [each for each in HTTPS if each in listed]
     if not port and likely:
+        https = https or likely[0] in HTTPS
         port, at = likely[0], at if hostname else listed[likely[0]]
     if not port and hostname:
         port = exposed[0] if exposed else 80
-    return Door(port, hostname, at) if port else None
+    return Door(port, hostname, at, https) if port else None
 
 
 def served(service: Service) -> list[int]:

@@ -82,18 +82,29 @@ def _without(found: Converted, path: Path, reason: str) -> Converted:
     entries = dict(found.apps if section == "apps" else found.volumes)
     if name not in entries:
         return found
+    said = reason.partition(": ")[2] or reason or "it has no such form here"
+    if section == "apps" and steps == ["image"]:
+        steps, said = [], f"no app is made of it, since its image {said}"
     if steps:
         entries[str(name)] = _cut(entries[str(name)], steps)
     else:
         del entries[str(name)]
+        entries = {other: _apart(entry, name) if section == "apps" else entry for other, entry in entries.items()}
     service = found.services.get(str(name), "") if section == "apps" else ""
     key = ".".join(map(str, steps or (section, name)))
-    said = reason.partition(": ")[2] or reason or "it has no such form here"
-    place = found.places.get(f"{section}.{name}") if section == "volumes" else None
-    row = Row(service, key, place or _place(found, service, str(steps[0]) if steps else ""), REFUSED, said)
+    declared = found.places.get(f"{section}.{name}")
+    row = Row(service, key, _place(found, service, str(steps[0]) if steps else "", declared), REFUSED, said)
     others = tuple(each for each in found.rows if (each.service, each.key) != (service, key))
     changed: dict[str, Any] = {str(section): entries}
     return found._replace(rows=(*others, row), **changed)
+
+
+def _apart(app: Mapping[str, object], name: str | int) -> dict[str, object]:
+    """An app without what it says of one that there is not."""
+    needs = app.get("needs")
+    kept = [each for each in needs if each != name] if isinstance(needs, list) else []
+    changed = {key: kept if key == "needs" else value for key, value in app.items()}
+    return {key: value for key, value in changed.items() if (key, value) not in (("needs", []), ("network", name))}
 
 
 def _cut(value: Any, steps: list[str | int]) -> Any:
@@ -107,8 +118,7 @@ def _cut(value: Any, steps: list[str | int]) -> Any:
     return [*value[:step], *([inner] if inner else []), *value[step + 1 :]]
 
 
-def _place(found: Converted, service: str, key: str) -> Position:
-    """Where the row about a key stands; else any of the service's."""
-    rows = [row for row in found.rows if row.service == service] or list(found.rows)
-    about = [row.at for row in rows if row.key.partition(".")[0] == key]
-    return about[0] if about else min((row.at for row in rows), default=Position("", 1, 1))
+def _place(found: Converted, service: str, key: str, fallback: Position | None) -> Position:
+    """Where the row about a key stands; else the entry itself."""
+    about = [row.at for row in found.rows if row.service == service and row.key.partition(".")[0] == key]
+    return about[0] if about else fallback or Position("", 1, 1)

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
 from infrakit.resolve.checks.apps import FOLDERS, OWN_NAMES, RESERVED
+from infrakit.resolve.secrets import CADDY_SECRETS
 
+FLEET_SECRETS = ("fleet_ca", "fleet_key", "fleet_certificate")
 LONGEST_APP = 31
 LONGEST_SECRET = 63
 HOSTED = re.compile(r"HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|BACKEND|DSN|NODE")
@@ -29,6 +31,12 @@ def reserved(catalog: Catalog) -> frozenset[str]:
     """What no app can be called: the catalogue has it, or who else speaks of apps by name."""
     containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     return frozenset({*catalog.blueprints, *containers, *RESERVED, *FOLDERS, *OWN_NAMES})
+
+
+def reserved_secrets(catalog: Catalog) -> frozenset[str]:
+    """Names of secrets that InfraKit's own services read."""
+    own = {secret.name for blueprint in catalog.blueprints.values() for secret in blueprint.secrets}
+    return frozenset({*own, *FLEET_SECRETS, *(name for names in CADDY_SECRETS.values() for name in names)})
 
 
 class Names:

@@ -18,7 +18,7 @@ from infrakit.composed.merge import settled
 from infrakit.composed.model import Project
 from infrakit.composed.paths import absolute, within
 from infrakit.composed.tree import Item, Reading, TooMuch
-from infrakit.errors import Position, Problem
+from infrakit.errors import Position, Problem, UsageProblem
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 USUAL = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -121,7 +121,10 @@ class _Read:
         return [name for name in listed if name] if listed[0] else []
 
     def _is_there(self, name: str) -> bool:
-        return self.files.read_file(name) is not None
+        try:
+            return self.files.read_file(name) is not None
+        except UsageProblem:
+            return True  # it is refused where it is read
 
     def _written_name(self, paths: Sequence[str], environment: Mapping[str, str], at: Position) -> str:
         """The name in the last file that has one: variables may ask for it in all of them."""

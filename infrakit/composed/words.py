@@ -10,6 +10,7 @@ from infrakit.policy.secrets import what_is_secret
 
 TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED = "taken", "differently", "dropped", "withheld", "refused"
 HASHED = re.compile(r"[$](?:2[abxy]?|argon2\w*|[156y]|scrypt|pbkdf2[\w-]*)[$]|[{]S?SHA")
+REFERENCE = re.compile(r"[$][{](?=(?:url|hostname|domain|timezone|name|contact|host|inside|secret)[.}])")
 OUTCOMES = (TAKEN, DIFFERENT, DROPPED, WITHHELD, REFUSED)
 BASE = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "KILL", "NET_BIND_SERVICE"}
 DATA_FOLDERS = ("/srv/", "/mnt/", "/media/", "/data/", "/home/", "/opt/", "/export/", "/volume1/")
@@ -82,6 +83,11 @@ class Converted(NamedTuple):
 def secret_in(name: str, value: str) -> str:
     """What is secret in a value, in words; "" where nothing is. A password's hash is one, too: others guess by it."""
     return what_is_secret(name, value) or ("the hash of a password" if HASHED.search(value) else "")
+
+
+def literal(value: str) -> str:
+    """A value as it is where infrakit.yaml's own references are replaced: $${url} is a plain ${url}."""
+    return REFERENCE.sub("$${", value)
 
 
 def image_name(image: str) -> str:

@@ -41,6 +41,7 @@ class Work:
         self.places: dict[str, Position] = {}
         self.service = project.services[0]
         self.app: dict[str, object] = {}
+        self.paths: dict[str, str] = {}
         self.files: dict[str, str] = {}
 
     def table(self) -> tuple[Row, ...]:
@@ -50,12 +51,12 @@ class Work:
     def begin(self, service: Service) -> None:
         """From now on it is about `service`."""
         self.service, self.app = service, {}
-        self.files = {}
+        self.paths, self.files = {}, {}
         for grant in service.secrets:
             name = self.granted(grant.source)
             for path in {grant.target or SECRETS + grant.source, SECRETS + grant.source}:
                 if path != SECRETS + name:
-                    self.files[path if path.startswith("/") else SECRETS + path] = SECRETS + name
+                    self.paths[path if path.startswith("/") else SECRETS + path] = SECRETS + name
 
     def granted(self, source: str) -> str:
         """The name of a secret of the project's."""
@@ -63,7 +64,7 @@ class Work:
 
     def meant(self, key: str, value: str) -> str:
         """A value with the names that machines and files of secrets have here."""
-        for path, name in self.files.items():
+        for path, name in self.paths.items():
             value = value.replace(path, name) if value.endswith(path) or f"{path} " in value else value
         return pointed(key, value, self.moved)
 

@@ -3,12 +3,16 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from infrakit.stack.layout import CONFIGURATION, HOSTS
 
+ROOT = Path(__file__).parents[2]
 FILE = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\n# the end\n"
 COMPOSE = """
 services:
@@ -87,6 +91,12 @@ def test_a_dry_run_prints_the_lines_and_writes_nothing(infrakit, stack, file, tm
     assert file.read_text() == FILE and not (tmp_path / "kept").exists()
 
 
+def test_a_dry_run_asks_nothing_where_there_is_no_file(infrakit, stack, tmp_path):
+    done = infrakit("import", "stack", "--dry-run", feed="")
+
+    assert done.returncode == 6 and done.stdout.startswith("apps:\n") and os.listdir(tmp_path) == ["stack"]
+
+
 def test_the_same_as_json(infrakit, stack, file):
     done = infrakit("import", "stack", "--json", "-o", "kept")
 
@@ -111,8 +121,34 @@ def test_names_that_are_there_are_refused_with_both_places_and_a_prefix_helps(in
 
     (stack / ".env").write_text("SECRET=hush-other\n")
     done = infrakit("import", "stack", "-o", "kept", "--prefix", "second", "--json")
-    if done.returncode == 0:  # the file as it is now is right
-        assert json.loads(done.stdout)["apps"] == ["second-db", "second-notes"]
+    assert json.loads(done.stdout)["apps"] == ["second-db", "second-notes"]
+    assert set(kept(tmp_path / "kept")) == {*SECRETS, "second_notes_app_secret", "second_token"}
+
+
+def test_a_file_that_waits_for_a_person_can_be_added_to(infrakit, stack, file, tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: example/a, ports: ['80:80']}}\n")
+    first = infrakit("import", ".")
+    assert first.returncode == 0 and "infrakit validate will say of infrakit.yaml:\n" in first.stderr
+    assert "apps.a.image: no tag [image-not-pinned]" in first.stderr
+
+    assert infrakit("import", "stack", "-o", "kept").returncode == 0
+
+    assert kept(tmp_path / "kept") == SECRETS
+    file.write_text(FILE + "hosts: {one: {pattern: full}, two: {pattern: none}}\n")
+    done = infrakit("import", "stack", "-o", "kept", "--prefix", "more")
+    assert done.returncode == 2 and "infrakit.yaml:6:" in done.stderr
+
+
+def test_secrets_that_other_apps_have_keep_their_names_to_themselves(infrakit, stack, file, tmp_path):
+    file.write_text(FILE + "apps:\n  mine: {image: 'e/a:1', user_secrets: [token]}\n")
+    text = COMPOSE.replace("[token]", "[token, tls_key]").replace(
+        "secrets: {token", "secrets: {tls_key: {file: ./token.txt}, token"
+    )
+    (stack / "compose.yaml").write_text(text)
+
+    done = infrakit("import", "stack", "-o", "kept", "--json")
+
+    assert json.loads(done.stdout)["secrets"] == ["notes_app_secret", "stack_tls_key", "stack_token"]
 
 
 def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_written(infrakit, stack, file, tmp_path):
@@ -234,6 +270,39 @@ def test_secrets_go_where_up_looks_for_them(infrakit, stack, file):
         assert oct(Path(HOSTS, "infrakit/secrets").stat().st_mode & 0o777) == "0o700"
     finally:
         shutil.rmtree(Path(HOSTS, "infrakit"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_who_is_not_root_hears_what_cannot_be_kept_before_anything_is_written(stack, file, tmp_path):
+    text = (
+        "import difflib, os, sys\nsys.path.insert(0, 'code')\nfrom infrakit.cli import main\n"
+        "main(['import', 'stack', '--dry-run'])\n"  # what is imported late may be where nobody else can read
+        "os.setgroups([])\nos.setresgid(*[65534] * 3)\nos.setresuid(*[65534] * 3)\n"
+        "sys.stdout.write('=' * 9)\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(tmp_path, place, dirs_exist_ok=True)
+        for name in ("infrakit", "schema", "blueprints"):
+            shutil.copytree(ROOT / name, Path(place) / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (Path(place), *Path(place).rglob("*")):
+            os.chown(path, 65534, 65534)
+
+        def run(*words):
+            command = [sys.executable, "-c", text, "import", "stack", *words]
+            env = {"PATH": os.environ["PATH"], "SUDO_UID": "65534", "SUDO_GID": "65534"}
+            return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=60)
+
+        done = run()
+        assert done.returncode == 3, done.stderr
+        assert done.stdout.endswith("=" * 9)
+        assert f"only root can keep 2 secrets (notes_app_secret, token) in {HOSTS}/infrakit" in done.stderr
+        assert "hint: run it as root: sudo infrakit import" in done.stderr
+        assert (Path(place) / "infrakit.yaml").read_text() == FILE and set(os.listdir(place)) == {
+            "code",
+            *os.listdir(tmp_path),
+        }
+
+        assert run("-o", "kept").returncode == 0 and kept(Path(place) / "kept") == SECRETS
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has an installed file")

@@ -1,14 +1,19 @@
 """A Compose project in the words of infrakit.yaml: nothing is lost without a row, and no secret is in any line."""
 
+import re
+
 import pytest
 import yaml
 
 from infrakit.composed import Asked, read
+from infrakit.composed.app_mounts import SOCKET
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import lines, table
 from infrakit.composed.doors import door
+from infrakit.composed.fit import fitted
 from infrakit.composed.names import Taken
 from infrakit.composed.words import DROPPED, REFUSED, WITHHELD
+from infrakit.resources import schema
 from tests.composed.test_against_compose import CASES, found_in
 
 PHOTOS = """
@@ -38,7 +43,7 @@ volumes:
   cache: {driver_opts: {type: nfs, o: "addr=192.168.1.5,rw", device: ":/export/cache"}}
 secrets: {api: {file: ./api.txt}}
 """
-LINES = """\
+LINES = f"""\
 apps:
   photo-server:
     image: example/photos:2
@@ -50,8 +55,8 @@ apps:
     labels:
       keep: me
     environment:
-      DB_PASSWORD: "${secret.photo_server_db_password}"
-      DB_URL: "${secret.photo_server_db_url}"
+      DB_PASSWORD: "${{secret.photo_server_db_password}}"
+      DB_URL: "${{secret.photo_server_db_url}}"
       LOG_LEVEL: debug
     user_secrets:
       - api
@@ -60,7 +65,7 @@ apps:
     mounts:
       - /srv/pictures:/data:ro
       - cache:/cache
-    #  - /var/run/docker.sock:/var/run/docker.sock  # grants: whoever has Docker's socket is root on the host
+    #  - /var/run/docker.sock:/var/run/docker.sock  # grants: {SOCKET}
     internet: true
     needs:
       - database
@@ -138,6 +143,36 @@ def test_every_key_has_its_row_and_the_lines_are_yaml(folder):
         "    volumes: ['/srv/../etc:/etc']\n",
         "    volumes: ['/home:/home']\n",
         "    volumes: ['/run/docker.sock:/var/run/docker.sock:ro']\n",
+        "    volumes: ['/srv/x/../../var/run/docker.sock:/s']\n",
+        "    volumes: [{type: bind, source: /var/run/docker.sock, target: /s}]\n",
+        "    volumes: ['/run/user/1000/docker.sock:/s']\n",
+        "    volumes: ['/run/podman/podman.sock:/s']\n",
+        "    volumes: ['/srv/containerd.sock:/s']\n",
+        "    volumes: ['/run:/run']\n",
+        "    volumes: ['/var/lib/docker:/d']\n",
+        "    volumes: ['/proc:/host/proc:ro']\n",
+        "    volumes: ['/sys:/sys']\n",
+        "    volumes: ['/dev:/dev']\n",
+        "    volumes: ['/root:/r']\n",
+        "    volumes: ['/boot:/b']\n",
+        "    volumes: ['/srv:/all']\n",
+        "    volumes: ['/mnt/:/all']\n",
+        "    volumes: ['~/.ssh:/keys:ro']\n",
+        "    volumes: ['/home/ada/.aws/credentials:/c']\n",
+        "    volumes: ['/etc/localtime/../shadow:/x']\n",
+        "    volumes: ['../../etc:/x']\n",
+        "    volumes: ['/var/lib/infrakit:/x']\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {type: none, o: bind, device: /}}}\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {o: 'ro,bind', device: /var/run/docker.sock}}}\n",
+        "    configs: [c]\nconfigs: {c: {file: /etc/shadow}}\n",
+        "    cap_add: [ALL]\n",
+        "    cap_add: [CAP_SYS_PTRACE, CHOWN]\n",
+        "    devices: [/dev/mem]\n",
+        "    devices: ['/dev/sda1:/dev/x']\n",
+        "    devices: [/dev]\n",
+        "    group_add: [docker]\n",
+        "    group_add: ['0']\n",
+        "    ipc: host\n",
     ],
 )
 def test_what_is_dangerous_stands_in_a_comment(keys):
@@ -146,6 +181,36 @@ def test_what_is_dangerous_stands_in_a_comment(keys):
     assert [row.outcome for row in found.rows].count(WITHHELD) == 1
     assert set(found.apps["a"]) <= {"image", "writable", "internet", "memory"}
     assert "# grants: " in lines(found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "    security_opt: ['seccomp:unconfined']\n",
+        "    security_opt: [apparmor=unconfined]\n",
+        "    security_opt: ['label:disable']\n",
+        "    userns_mode: host\n",
+        "    uts: host\n",
+        "    cgroup: host\n",
+        "    cgroup_parent: /\n",
+        "    device_cgroup_rules: ['a *:* rwm']\n",
+        "    use_api_socket: true\n",
+        "    volumes_from: ['container:other']\n",
+        "    network_mode: 'container:other'\n",
+        "    pid: 'container:other'\n",
+        "    post_start: [{command: id, privileged: true}]\n",
+        "    volumes: [{type: npipe, source: x, target: /x}]\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver: vieux/sshfs}}\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {type: cifs, o: 'addr=a', device: //a/b}}}\n",
+        "    storage_opt: {size: 1t}\n",
+    ],
+)
+def test_what_no_key_says_is_refused_and_in_no_line(keys):
+    found = one(keys)
+
+    assert [row.outcome for row in found.rows].count(REFUSED) == 1
+    assert set(found.apps["a"]) <= {"image", "writable", "internet", "memory"} and not found.volumes
+    assert "#" not in lines(found)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +238,11 @@ def test_no_secret_is_in_any_line(keys):
         ("    ports: ['53:53/udp']\n", None),
         ("    labels: {caddy: x.example.org, caddy.reverse_proxy: '{{upstreams 8080}}'}\n", (8080, "x.example.org")),
         ("    labels: {traefik.http.services.a.loadbalancer.server.port: 99}\n", (99, "")),
+        ("    ports: ['8443:443']\n", (443, "")),
+        ("    ports: ['9443:9443', '8000:8000']\n", (8000, "")),
+        ("    ports: ['993:993', '25565:25565', '1883:1883']\n", None),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams https 9443}}'}\n", (9443, "x.y.z")),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams}}'}\n", (80, "x.y.z")),
         ("    environment: {VIRTUAL_HOST: 'a.example.org,b', VIRTUAL_PORT: 81}\n", (81, "a.example.org")),
     ],
 )
@@ -180,6 +250,64 @@ def test_a_door_is_found_by_what_is_said_of_it(keys, expected):
     found = door(of("services:\n  a:\n    image: e/a\n" + keys).services[0])
 
     assert (found and found[:2]) == expected
+
+
+@pytest.mark.parametrize(
+    "keys, https",
+    [
+        ("    ports: ['8443:443']\n", True),
+        ("    ports: ['8443:443', '80:80']\n", False),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams https}}'}\n", True),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams http 80}}'}\n", False),
+        ("    ports: ['80:80']\n    labels: [traefik.http.services.a.loadbalancer.server.scheme=https]\n", True),
+    ],
+)
+def test_a_door_to_what_speaks_tls_says_so(keys, https):
+    assert ("scheme" in one(keys).apps["a"]) == https
+
+
+def test_references_of_ours_in_values_of_theirs_stay_plain():
+    text = """    environment: {A: "$${url} $${other}", B: "$$$${url}", C: "$${secret.x}"}
+    configs: [c]
+configs:
+  c: {content: "root = $${url}"}
+"""
+    app = one(text).apps["a"]
+
+    assert app["environment"] == {"A": "$${url} ${other}", "C": "$${secret.x}"}
+    assert app["files"] == {"/c": "root = $${url}"}
+
+
+@pytest.mark.parametrize("content", ["password: correct-horse", "[db]\n  API_TOKEN = 'correct-horse'\n"])
+def test_a_configuration_with_a_secret_in_it_is_no_file_of_the_tree(content):
+    found = one(f"    configs: [c]\nconfigs: {{c: {{content: {content!r}}}}}\n")
+
+    assert "files" not in found.apps["a"] and "correct-horse" not in lines(found) + table(found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "    volumes: ['/srv/a:/a', '/etc:/etc', '/sys:/sys']\n    devices: [/dev/sda]\n    privileged: true\n",
+        "    volumes: ['/etc:/etc']\n    cap_add: [NET_ADMIN]\n    pid: host\n    group_add: ['0', '5']\n",
+    ],
+)
+def test_who_takes_the_comment_sign_away_has_what_was_withheld(keys):
+    found = one(keys)
+    text = re.sub(r"(?m)^    #(  - )", r"    \1", lines(found))
+
+    app = yaml.safe_load(re.sub(r"(?m)^    # ", "    ", text))["apps"]["a"]
+
+    for key, value, _ in found.withheld["a"]:
+        assert app[key] == value or value in app[key]
+
+
+def test_what_the_schema_refuses_becomes_a_row_with_its_place():
+    found = fitted(one("    labels: {'two words': x, good: y}\n    working_dir: here\n"), schema("infrakit"))
+    refused = {row.key: str(row.at) for row in found.rows if row.outcome == REFUSED}
+
+    assert found.apps["a"]["labels"] == {"good": "y"} and "working_dir" not in found.apps["a"]
+    assert refused == {"labels.two words": "compose.yaml:4:5", "working_dir": "compose.yaml:5:5"}
 
 
 def test_apps_have_names_of_their_own():
@@ -280,6 +408,8 @@ def test_a_secret_of_the_environment_is_kept():
         ("['127.0.0.1:53:53/udp', '127.0.0.1:54:54/udp']", ["127.0.0.1:53-54:53-54/udp"]),
         ("['8000:53/udp', '22:22']", ["8000:53/udp", "22"]),
         ("['[::1]:53:53/udp']", ["[::1]:53:53/udp"]),
+        ("['0.0.0.0:53:53/udp', '[::]:53:53/udp', '127.0.0.1:53:53/udp']", ["53/udp"]),
+        ("['8080:80', '443:443/udp', '54:54/udp']", ["54/udp"]),
     ],
 )
 def test_ports_are_written_as_ranges(ports, expected):

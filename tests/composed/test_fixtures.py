@@ -6,6 +6,7 @@ them anew), asked.json says what is asked of it besides. Every value that is a s
 
 import json
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,16 +22,18 @@ from infrakit.composed.fit import fitted
 from infrakit.composed.names import Taken, reserved
 from infrakit.composed.service import KEYS
 from infrakit.composed.words import OUTCOMES, REFUSED, WITHHELD
+from infrakit.config import parse
 from infrakit.errors import ConfigurationInvalid
 from infrakit.resources import schema
 from tests.composed import printed
+from tests.composed.test_hostile import WORDS, mutated
 from tests.emit.tree import needs_compose
 
 FIXTURES = sorted(Path(__file__).with_name("fixtures").iterdir())
 HUSH = "hush"
 HOME = "/home/ada"
 HEAD = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\n"
-WAITING = {"serves", "gpus", "network", "volumes"}
+WAITING = {"serves", "gpus", "network", "volumes", "files", "scheme", "certificate"}
 """Keys that an app is given, and that infrakit.yaml does not have yet."""
 WAITING_CODES = {"secret-in-environment"}
 """What `validate` says of `${secret.NAME}` in an environment as long as it does not know it."""
@@ -132,6 +135,23 @@ def test_a_fixture_is_to_us_what_it_is_to_compose(folder, tmp_path):
 
     assert found.project is not None
     assert printed.project(found.project) == printed.compose(json.loads(run.stdout))
+
+
+@each
+def test_whatever_compose_can_read_becomes_lines_that_can_be_read(folder):
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    asked, _ = asked_of(folder)
+    names = [name for name in files if not name.startswith(("expected", "asked"))]
+    chance = random.Random(folder.name)
+    for _ in range(12):
+        name = chance.choice(names)
+        changed = files | {name: mutated(chance, files[name], WORDS)}
+        project = read(asked, changed.get).project
+        if project is not None:
+            found = fitted(converted(project, asked.folder), schema("infrakit"))
+            tree = parse(lines(found).encode(), "infrakit.yaml")
+            assert [key.value for key, _ in tree.root.value] == ["apps", "volumes"][: 1 + bool(found.volumes)]
+            assert all(str(row.at) in table(found) for row in found.rows)
 
 
 def test_every_property_of_a_service_is_in_a_fixture():

@@ -81,7 +81,7 @@ def test_it_is_refused_at_a_count(name):
     assert all(len(problem.text()) < 4000 for problem in found.problems)
 
 
-def _mutated(chance: random.Random, source: bytes, words: list[bytes]) -> bytes:
+def mutated(chance: random.Random, source: bytes, words: list[bytes]) -> bytes:
     """`source` with a few places cut, doubled, or written over."""
     for _ in range(chance.randint(1, 4)):
         start = chance.randrange(len(source) + 1)
@@ -107,7 +107,7 @@ def test_any_bytes_are_read_or_refused_with_a_place(folder):
     chance = random.Random(folder.name)
     for _ in range(40):
         name = chance.choice(sorted(files))
-        changed = files | {name: _mutated(chance, files[name], WORDS)}
+        changed = files | {name: mutated(chance, files[name], WORDS)}
 
         found = read(Asked(names), changed.get)
 
