@@ -67,13 +67,24 @@ def sound_part(config: Config, document: Document, problems: Iterable[Problem]) 
                 left -= here
     if left:
         return None
+    gone = {name for app in config.apps if app.name in bad["apps"] for name in (*app.secrets, *app.user_secrets)}
     apps = tuple(
-        app._replace(needs=tuple(need for need in app.needs if need[0] not in bad["apps"]))
+        app._replace(
+            needs=tuple(need for need in app.needs if need[0] not in bad["apps"]),
+            environment=_without_secrets(app.environment, gone),
+        )
         for app in config.apps
         if app.name not in bad["apps"]
     )
     return config._replace(
         apps=apps, services=tuple(item for item in config.services if item.name not in bad["services"])
+    )
+
+
+def _without_secrets(environment: tuple[tuple[str, str], ...], gone: set[str]) -> tuple[tuple[str, str], ...]:
+    """Variables with a secret in them that left with its app hold nothing."""
+    return tuple(
+        (name, "" if any(f"${{secret.{key}}}" in value for key in gone) else value) for name, value in environment
     )
 
 

@@ -77,6 +77,18 @@ def test_the_examples_keep_every_promise(name):
             "secret-in-environment",
             lambda: changed("glances", "glances", environment=(("GLANCES_PASSWORD", "hunter2"),)),
         ),
+        (
+            "secret-in-environment",
+            lambda: changed("wiki", "wiki", secret_environment=(("A_TOKEN", (("hunter2", "wiki_key"),)),)),
+        ),
+        (
+            "foreign-secret",
+            lambda: changed("wiki", "wiki", secret_environment=(("A", (("", "authentik_secret_key"),)),)),
+        ),
+        ("unknown-secret", lambda: changed("wiki", "wiki", secret_environment=(("A", (("", "nobodys"),)),))),
+        ("foreign-volume", lambda: changed("glances", "glances", mounts=(Mount("shared", "library", "/x"),))),
+        ("foreign-volume", lambda: changed("wiki", "wiki", mounts=(Mount("shared", "library", "/x"),))),
+        ("foreign-door", lambda: changed("wiki", "wiki", privileges=(("network", "service:dozzle"),))),
         ("no-health-check", lambda: changed("glances", "glances", health=None)),
         ("no-limit", lambda: changed("glances", "glances", memory_bytes=0)),
         ("writable-root", lambda: changed("glances", "glances", read_only=False)),

@@ -31,11 +31,12 @@ def texts_known(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     verbatim: list[AppConfig | ServiceConfig] = [*config.services, *(app for app in config.apps if app.blueprint)]
     for entry in verbatim:
         for key, value in entry.environment:
-            if secrets_in(value):
+            if names_in(value) if entry.path[0] == "apps" else secrets_in(value):
                 what = f"{entry.path[0]}.{entry.name}.environment.{key}: nothing is replaced here"
-                hint = "say it in the blueprint" if entry.path[0] == "apps" else f"write secrets, and {key}_FILE"
+                hint = f"write secrets, and {key}_FILE: /run/secrets/NAME"
+                hint = f"say it in {entry.blueprint}" if isinstance(entry, AppConfig) else hint
                 place = locate((*entry.path, "environment", key))
-                found.append(Problem(place, what, "unknown-reference", f"{hint}: /run/secrets/NAME"))
+                found.append(Problem(place, what, "unknown-reference", hint))
     return found
 
 
