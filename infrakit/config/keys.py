@@ -56,6 +56,9 @@ def _below(schema: Schema, step: str, walked: list[str]) -> Schema:
 
 
 def _object(schema: Schema) -> Schema:
+    items: Schema = schema.get("items", {})
+    if items.get("type") == "object":
+        return items
     return next((item for item in schema.get("oneOf", ()) if item.get("type") == "object"), schema)
 
 

@@ -282,3 +282,45 @@ def test_caddy_knows_how_to_ask_for_the_proof(tmp_path):
     (tmp_path / "Caddyfile").write_text(f"{text}\t\tdns cloudflare x\n\t}}\n}}\n")
     done = run("adapt", "--config", "Caddyfile", "--adapter", "caddyfile", folder=tmp_path)
     assert MISSING in done.stderr
+
+
+DOORS = b"""version: 1
+domain: home.example.org
+tls: {mode: internal}
+access: {administrators: [alice]}
+apps:
+  nas: {image: "x/y:1", port: 443, scheme: https, certificate: any, health: /ok, hosts: [core, shed]}
+  router: {address: "https://router.example.org", certificate_name: gate.example.org, hosts: [shed]}
+  photos:
+    image: "x/y:1"
+    doors:
+      page: {port: 80, domain: [example.org, www.example.com], identity: {X-WebAuth-User: username, My-Groups: groups}}
+      api: {port: 81, pass: [{path: [/a/*, "/b/*/c.d"], from: [10.0.0.0/8], method: [GET, HEAD], why: x}]}
+      own: {port: 82, sign_in: own, headers: {X-Frame-Options: "", Content-Security-Policy: "frame-ancestors 'self'"}}
+hosts: {core: {pattern: full, address: 192.168.1.10}, shed: {pattern: monitoring, address: 192.168.1.31}}
+services: {portainer-edge-agent: {enabled: false}}
+"""
+
+
+@pytest.mark.parametrize("name", ["core", "shed"])
+def test_caddy_reads_every_word_of_doors_in_silence_and_would_format_it_the_same(tmp_path, secrets, name):
+    fleet = compiler.load(DOORS, "infrakit.yaml", lambda path: b"").fleet
+    host = next(host for host in fleet.deployments if host.host == name)
+    (artifact,) = caddyfile.emit(host)
+    (tmp_path / "Caddyfile").write_bytes(in_place(artifact.content, secrets))
+
+    valid = run("validate", "--config", "Caddyfile", "--adapter", "caddyfile", folder=tmp_path)
+    formatted = run("fmt", "--diff", "Caddyfile", folder=tmp_path)
+
+    assert (valid.returncode, "Valid configuration" in valid.stdout + valid.stderr) == (0, True), valid.stderr
+    assert [line for line in formatted.stdout.splitlines() if line.startswith(("+", "-"))] == []
+    assert len(caddyfile.trace(host, artifact.path)) == len(artifact.content.splitlines())
+
+
+def test_a_backend_over_tls_beside_one_on_another_host_is_reached_by_a_hop():
+    fleet = compiler.load(DOORS, "infrakit.yaml", lambda path: b"").fleet
+    core = next(host for host in fleet.deployments if host.host == "core")
+    text = caddyfile.emit(core)[0].content.decode()
+    door = text.partition("\nnas.home.example.org {")[2].partition("\n}\n")[0]
+    assert "reverse_proxy 127.0.0.1:8101 127.0.0.1:8102 {" in door and "https://" not in door
+    assert "reverse_proxy https://nas:443 {" in text.partition("\nhttp://:8101 {")[2].partition("\n}\n")[0]

@@ -25,7 +25,7 @@ apps:
     allow: [family]
     pass:
       - {{path: /api/*, why: the phone app signs in by itself}}
-      - {{path: [/exact, "/a.b/*/c(1)"], why: links that are sent around}}
+      - {{path: [/exact, "/a.b/*/c+1"], why: links that are sent around}}
       - {{path: /home/*, from: 127.0.0.0/8, why: the house}}
       - {{path: /far/*, from: 192.168.1.0/24, why: another house}}
       - {{path: /read/*, method: [GET, HEAD], why: pictures}}
@@ -52,7 +52,7 @@ GET /api/.well-known
 GET https://HOST/api/x
 GET /exact
 GET /exact?x=1
-GET /a.b/x/c(1)
+GET /a.b/x/c+1
 GET /home/x
 GET /read/x
 HEAD /read/x
@@ -104,10 +104,11 @@ GET /exact/x
 GET /exactly
 GET /Exact
 GET /exact%20
-GET /aXb/x/c(1)
-GET /a.b//c(1)
-GET /a.b/x/y/c(1)
-GET /a.b/c(1)
+GET /aXb/x/c+1
+GET /a.b/x/cc1
+GET /a.b//c+1
+GET /a.b/x/y/c+1
+GET /a.b/c+1
 GET /far/x
 POST /read/x
 PUT /read/x

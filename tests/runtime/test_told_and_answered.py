@@ -1,9 +1,14 @@
 """What an app is told of who comes, and what its answers say, through real Caddy, where a door has words for both."""
 
+import json
+import re
+
 import pytest
 
-from infrakit import compiler
-from tests.runtime.caddy import SESSION, Seen, StandIn, needs_caddy
+from infrakit import compiler, resources
+from infrakit.config.keys import all_keys
+from infrakit.emit import caddyfile
+from tests.runtime.caddy import SESSION, Seen, StandIn, adapt, needs_caddy
 from tests.runtime.street import get, street_of
 
 pytestmark = needs_caddy
@@ -107,6 +112,20 @@ def test_answers_say_what_the_file_says(street, monkeypatch):
     ]
     assert ("X-Content-Type-Options", "nosniff") in found["framed"] and ("X-Other", "kept") in found["framed"]
     assert ("X-Frame-Options", "ALLOW") in found["plain"] and ("X-Powered-By", "us") in found["plain"]
+
+
+def test_every_character_that_a_header_may_have_gets_to_caddy_as_it_is(tmp_path):
+    pattern = next(item["pattern"] for key, item in all_keys(resources.schema("infrakit")) if key == "apps.*.headers.*")
+    texts = [f"{a}x{b}" for a in map(chr, range(128)) for b in (a, "\\", '"', "") if re.search(pattern, f"{a}x{b}")]
+    assert len(texts) > 300
+    apps = [{"image": "x/y:1", "port": 80, "public": True, "headers": {"X-A": text}} for text in texts]
+    tree = {"version": 1, "domain": "home.example.org", "pattern": "edge", "tls": {"mode": "internal"}}
+    tree["network"] = {"pool": "10.0.0.0/12"}
+    tree["apps"] = {f"app{number}": app for number, app in enumerate(apps)}
+    (host,) = compiler.load(json.dumps(tree).encode(), "infrakit.yaml", lambda path: b"").fleet.deployments
+    adapted = json.dumps(adapt(caddyfile.emit(host)[0].content, tmp_path))
+    for text in texts:
+        assert json.dumps({"X-A": [text]}) in adapted, text
 
 
 def test_our_own_headers_can_be_taken_away(street):
