@@ -13,7 +13,7 @@ MAPPED = "*"
 def key_facts(schema: Schema, key: str) -> dict[str, Any]:
     """Type, description, default, examples and the keys below of e.g. "services.glances.memory" or
     "services.*.memory"."""
-    found: Schema = schema
+    found = expanded(schema)
     walked: list[str] = []
     for step in key.split("."):
         found = _below(found, step, walked)
@@ -29,16 +29,39 @@ def key_facts(schema: Schema, key: str) -> dict[str, Any]:
     }
 
 
-def all_keys(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
+def expanded(schema: Schema) -> Schema:
+    """The same with what each `$ref` in it leads to in its place."""
+
+    def whole(node: Any) -> Any:
+        if isinstance(node, list):
+            return [whole(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" not in node:
+            return {key: whole(value) for key, value in node.items()}
+        target: Any = schema
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return whole({**target, **{key: value for key, value in node.items() if key != "$ref"}})
+
+    found: Schema = whole(schema)
+    return found
+
+
+def all_keys(schema: Schema) -> Iterator[tuple[str, Schema]]:
     """Every key with its schema, in the order of the schema; a name of the user's own is "*"."""
+    yield from _keys(expanded(schema), "")
+
+
+def _keys(schema: Schema, prefix: str) -> Iterator[tuple[str, Schema]]:
     described = _object(schema)
     for name, value in described.get("properties", {}).items():
         yield f"{prefix}{name}", value
-        yield from all_keys(value, f"{prefix}{name}.")
+        yield from _keys(value, f"{prefix}{name}.")
     extra = described.get("additionalProperties")
     if isinstance(extra, dict):
         yield f"{prefix}{MAPPED}", extra
-        yield from all_keys(extra, f"{prefix}{MAPPED}.")
+        yield from _keys(extra, f"{prefix}{MAPPED}.")
 
 
 def _below(schema: Schema, step: str, walked: list[str]) -> Schema:

@@ -7,7 +7,6 @@ placeholder).
 from infrakit.emit.review_doors import EVERYBODY, doors
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, of, row, section
 from infrakit.emit.review_people import people
-from infrakit.emit.review_volumes import shared_volumes
 from infrakit.model import (
     BASE_CAPABILITIES,
     NO_CHECK,
@@ -40,7 +39,7 @@ def sections(deployment: Deployment) -> tuple[Section, ...]:
         _docker(deployment),
         _grants(deployment),
         _networks(deployment),
-        *([shared_volumes(deployment)] if deployment.volumes else []),
+        *_shared_volumes(deployment),
         _secrets(deployment),
         people(deployment),
     )
@@ -165,6 +164,15 @@ def _container(container: Container, updated: bool) -> Row:
         ),
         origins[""],
     )
+
+
+def _shared_volumes(deployment: Deployment) -> list[Section]:
+    """Few hosts have any: what says them is not loaded for the rest."""
+    if not deployment.volumes:
+        return []
+    from infrakit.emit.review_volumes import shared_volumes
+
+    return [shared_volumes(deployment)]
 
 
 def _image(container: Container) -> tuple[Word, ...]:

@@ -4,6 +4,9 @@ import json
 import random
 from typing import Any
 
+from infrakit import resources
+from infrakit.config.keys import expanded
+
 WRONG = (
     "",
     "no",
@@ -24,9 +27,12 @@ WRONG = (
 )
 
 
-def random_tree(generator: random.Random, schema: dict) -> Any:
+SCHEMA = expanded(resources.schema("infrakit"))
+
+
+def random_tree(generator: random.Random) -> Any:
     """One document."""
-    return _value(generator, schema, depth=0)
+    return _value(generator, SCHEMA, depth=0)
 
 
 def text_of(tree: Any) -> str:

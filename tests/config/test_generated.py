@@ -30,7 +30,7 @@ def likely(generator: random.Random, tree):
 
 def generated(seed: int) -> bytes:
     generator = random.Random(seed)
-    tree = likely(generator, random_tree(generator, SCHEMA))
+    tree = likely(generator, random_tree(generator))
     tree.update(version=1, domain="home.example.org")
     if generator.random() < 0.7:
         tree.pop("hosts", None)

@@ -87,7 +87,7 @@ def generated(seed: int) -> bytes:
     if kind == 0:
         return generator.choice(HOSTILE)(generator)
     if kind == 1:
-        return text_of(random_tree(generator, SCHEMA)).encode("utf-8", "surrogatepass")
+        return text_of(random_tree(generator)).encode("utf-8", "surrogatepass")
     return _damaged(generator, generator.choice(EXAMPLES), lines=kind == 3)
 
 
