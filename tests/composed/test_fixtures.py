@@ -33,10 +33,6 @@ FIXTURES = sorted(Path(__file__).with_name("fixtures").iterdir())
 HUSH = "hush"
 HOME = "/home/ada"
 HEAD = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\n"
-WAITING = {"serves", "gpus", "network", "volumes", "files", "scheme", "certificate"}
-"""Keys that an app is given, and that infrakit.yaml does not have yet."""
-WAITING_CODES = {"secret-in-environment"}
-"""What `validate` says of `${secret.NAME}` in an environment as long as it does not know it."""
 UNPINNED = {"latest"}
 """Fixtures whose images have no version: `validate` wants one, and nobody but a person can choose it."""
 NOT_IN_A_FIXTURE: dict[str, str] = {}
@@ -97,19 +93,15 @@ def test_no_secret_is_in_what_is_written_or_said(folder):
 def test_what_a_project_becomes_is_right_for_validate(folder):
     found = converted_of(folder)
     known = schema("infrakit")
-    waiting = {key for app in found.apps.values() for key in app} - set(
-        known["properties"]["apps"]["additionalProperties"]["properties"]
-    )
-    assert waiting <= WAITING
-    assert not found.volumes or "volumes" in {*known["properties"], *WAITING}
-
+    keys = known["properties"]["apps"]["additionalProperties"]["properties"]
+    assert {key for app in found.apps.values() for key in app} <= set(keys)
     codes = set()
     try:
         load(f"{HEAD}{lines(fitted(found, known))}".encode(), "infrakit.yaml", lambda name: b"")
     except ConfigurationInvalid as error:
         codes = {problem.code for problem in error.problems if problem.severity == "error"}
         text = "\n".join(problem.text() for problem in error.problems)
-        assert codes <= WAITING_CODES | ({"image-not-pinned"} if folder.name in UNPINNED else set()), text
+        assert codes <= ({"image-not-pinned"} if folder.name in UNPINNED else set()), text
     assert folder.name not in UNPINNED or "image-not-pinned" in codes
 
 

@@ -50,9 +50,10 @@ def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
                 yield Claim(published, key, key, locate(path), path in world.config.said)
     for placed in host.placed:
         app = placed.app
-        if app is not None and app.network == "host" and app.port:
-            published = PublishedPort("", app.port, app.port, "tcp")
-            yield Claim(published, app.name, "", locate((*app.path, "port")), True)
+        for door in app.doors if app is not None and app.network == "host" else ():
+            if door.port:
+                published = PublishedPort("", door.port, door.port, "tcp")
+                yield Claim(published, placed.name, "", locate((*door.path, "port")), True)
     for service in host.services:
         for container in service.containers:
             base = container.origins[""]

@@ -63,9 +63,9 @@ def _of_another(config: Config, app: AppConfig, apps: dict[str, AppConfig]) -> I
         if _says(config, app, key):
             hint = f"write it at apps.{other.name}"
             yield key, f"the network is that of {other.name}, and so is this", "shared-network", hint
-    if app.port and app.port == other.port:
-        what = f"{app.port} is the port of {other.name}, whose network it is in"
-        yield "port", what, "same-port", "let one of the two listen at another"
+    for port in sorted({door.port for door in app.doors} & {door.port for door in other.doors} - {0}):
+        what = f"{port} is a port of {other.name}, whose network it is in"
+        yield "port" if len(app.doors) == 1 else "doors", what, "same-port", "let one of the two listen at another"
     yield from _sysctls(app, f"write it at apps.{other.name}")
 
 
