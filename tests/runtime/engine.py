@@ -77,6 +77,9 @@ class Engine:
 @contextmanager
 def engine(folder: Path):
     """Start dockerd below `folder` (no bridge, no firewall rules), run the target container, stop both."""
+    # sockaddr_un has room for 108 bytes; containerd makes the longest name.
+    longest = f"{folder}/exec/containerd/containerd-debug.sock"
+    assert len(longest) < 108, f"too long for the path of a socket: {longest}"
     words = [
         "dockerd",
         "--data-root",

@@ -54,7 +54,8 @@ apps:
 
 
 @pytest.fixture
-def real(tmp_path, monkeypatch):
+def real(tmp_path_factory, monkeypatch):
+    tmp_path = tmp_path_factory.mktemp("share")
     monkeypatch.setattr(layout, "HOSTS", str(tmp_path / "hosts"))
     with engine(tmp_path) as made:
         import_shell(made, IMAGE)

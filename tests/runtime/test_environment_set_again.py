@@ -31,7 +31,8 @@ HOST = deployment(
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
+def machine(tmp_path_factory, monkeypatch):
+    tmp_path = tmp_path_factory.mktemp("again")
     with engine(tmp_path) as made:
         import_shell(made, IMAGE)
         tree, kept = tmp_path / "tree", tmp_path / "hosts"
