@@ -123,11 +123,13 @@ def _headers(route: Route) -> tuple[Directive, ...]:
 
 
 def _own_names_stripped(route: Route) -> list[Directive]:
-    """Of what the app believes about who comes, nothing is the client's: not the header, and not that it ends here."""
+    """Of what the app believes about who comes, nothing is the client's: not the header, and not that it ends here.
+
+    Of `Connection`, a whole word with the name in it goes: what is left of one could be the name again."""
     found = []
     for name, _ in route.identity:
         found.append(directive("request_header", f"-{name}", origin=route.origins["identity"]))
-        ends = directive("request_header", "Connection", f"(?i){name}", "", origin=route.origins["identity"])
+        ends = directive("request_header", "Connection", f"(?i)[^,]*{name}[^,]*", "", origin=route.origins["identity"])
         found += [] if name.lower().startswith("x-") else [ends]
     return found
 

@@ -75,7 +75,9 @@ def test_no_client_says_so_himself(street, name, target):
     assert told == (["family,administrators"] if target == "/page" else [])
 
 
-@pytest.mark.parametrize("name", ["Remote-User", "my-groups", "X-WebAuth-User", "close, MAIL"])
+@pytest.mark.parametrize(
+    "name", ["Remote-User", "my-groups", "X-WebAuth-User", "close, MAIL", "MMailail,My-GMy-Groupsroups"]
+)
 def test_no_client_makes_it_end_at_the_door(street, name):
     request = street.ask("grafana", get("/page", f"Cookie: {SESSION}", f"Connection: {name}")) and street.reached()[0]
     assert [request.values(each) != [] for each in ("X-WebAuth-User", "Remote-User", "My-Groups", "Mail")] == [True] * 4
