@@ -66,6 +66,11 @@ def asked(
     )
 
 
+def leads_to(path: str) -> str:
+    """Where a path of this host leads, links followed: who made the project may have made them, too."""
+    return os.path.realpath(path) if "\0" not in path else path
+
+
 def reader(place: Place, within: str, named: Collection[str]) -> Callable[[str], bytes | None]:
     """Reads a file of the project by its path, relative to the folder or whole. `named`: whole paths that the person
     wrote."""

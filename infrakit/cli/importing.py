@@ -70,7 +70,8 @@ def _gathered(wanted: Wanted, target: Target) -> Gathered:
         problems += map(place.problem, said)
         if project is None:
             continue
-        found = fitted(converted(project, place.folder, taken, wanted.prefix), schema)
+        found = converted(project, place.folder, taken, wanted.prefix, leads_to=import_places.leads_to)
+        found = fitted(found, schema)
         more, said_of_secrets = import_secrets.values(found, read_file)
         problems += map(place.problem, said_of_secrets)
         values |= more
