@@ -33,8 +33,16 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
             for container in containers
             for mount in container.mounts
         },
-        "grants": {f"{grant.service} {grant.capability}": grant.detail or "granted" for grant in deployment.grants},
+        "grants": _grants(deployment),
     }
+
+
+def _grants(deployment: Deployment) -> dict[str, str]:
+    """Every detail of each, since one more is a change."""
+    found: dict[str, list[str]] = {}
+    for grant in deployment.grants:
+        found.setdefault(f"{grant.service} {grant.capability}", []).append(grant.detail or "granted")
+    return {name: ", ".join(details) for name, details in found.items()}
 
 
 def _image(container: Container) -> str:

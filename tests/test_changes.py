@@ -52,6 +52,14 @@ def test_what_needs_thought_has_a_sign_of_its_own():
     ]
 
 
+def test_one_more_of_what_was_granted_already_is_a_change():
+    fewer, more = (
+        facts_of(HOST._replace(grants=tuple(Grant("wiki", "wiki", "cap_add", name, HOST.origin) for name in names)))
+        for names in (("SYS_PTRACE",), ("SYS_ADMIN", "SYS_PTRACE"))
+    )
+    assert compare(fewer, more) == ["! grant wiki cap_add: SYS_ADMIN, SYS_PTRACE, was SYS_PTRACE"]
+
+
 def test_a_manifest_that_somebody_broke_counts_as_empty():
     for broken in (None, [], "x", {}, {"services": 3, "doors": ["a"]}):
         assert len(compare(broken, FACTS)) == sum(map(len, FACTS.values()))

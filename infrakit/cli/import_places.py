@@ -41,6 +41,8 @@ def place(path: str) -> Place:
     for each in files:
         if not os.path.lexists(each):
             raise UsageProblem(f"{each}: there is no such file or folder")
+    if not files:
+        raise UsageProblem(f'"{path}" names no file', "name a folder, a Compose file, or several with : between them")
     folder = os.path.dirname(files[0])
     whole = os.path.abspath(folder)
     return Place(whole, folder, tuple(os.path.join(whole, os.path.relpath(each, whole)) for each in files))
@@ -64,6 +66,11 @@ def asked(
         profiles,
         name,
     )
+
+
+def leads_to(path: str) -> str:
+    """Where a path of this host leads, links followed: who made the project may have made them, too."""
+    return os.path.realpath(path) if "\0" not in path else path
 
 
 def reader(place: Place, within: str, named: Collection[str]) -> Callable[[str], bytes | None]:

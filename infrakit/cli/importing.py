@@ -16,6 +16,7 @@ from infrakit.cli.import_places import Place
 from infrakit.composed import read
 from infrakit.composed.apps import converted
 from infrakit.composed.fit import fitted
+from infrakit.composed.hidden import hidden
 from infrakit.composed.names import Taken
 from infrakit.composed.words import Converted
 from infrakit.errors import ConfigurationInvalid, Problem, UsageProblem
@@ -70,7 +71,8 @@ def _gathered(wanted: Wanted, target: Target) -> Gathered:
         problems += map(place.problem, said)
         if project is None:
             continue
-        found = fitted(converted(project, place.folder, taken, wanted.prefix), schema)
+        found = converted(project, place.folder, taken, wanted.prefix, leads_to=import_places.leads_to)
+        found = fitted(hidden(found), schema)
         more, said_of_secrets = import_secrets.values(found, read_file)
         problems += map(place.problem, said_of_secrets)
         values |= more

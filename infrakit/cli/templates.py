@@ -16,6 +16,7 @@ from infrakit import resources
 from infrakit.cli.adding import Gathered, Target, add, taken_of, to_a_file
 from infrakit.cli.talk import result, result_json
 from infrakit.composed.fit import fitted
+from infrakit.composed.hidden import hidden
 from infrakit.errors import ConfigurationInvalid, UsageProblem
 from infrakit.system.fetch import fetch
 from infrakit.system.files import read_input
@@ -62,7 +63,7 @@ def add_to(target: Target, template: str, place: str, answers: tuple[str, ...]) 
     found = added(source.one(place or source.usual, name), taken_of(target), int(time.time()), _answers(answers))
     if found.found is None:
         raise ConfigurationInvalid(found.problems)
-    whole = fitted(found.found, resources.schema("infrakit"))
+    whole = fitted(hidden(found.found), resources.schema("infrakit"))
     values = {secret: value.encode() for secret, value in whole.secrets.items()}
     values.update(minted(found.minted, int(time.time())))
     return add(Gathered(whole, values, found.problems, {}), target)

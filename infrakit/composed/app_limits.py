@@ -1,15 +1,11 @@
 """What a service may do and use -> an app's devices, capabilities and limits; whatever is dangerous is withheld."""
 
-import re
-
 from infrakit.composed.model import Health, Service
 from infrakit.composed.scalars import written
 from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, secret_in, size
 from infrakit.composed.work import Work
+from infrakit.policy.red import is_red
 
-STRONG_DEVICE = re.compile(
-    r"/dev/(mem|kmem|port|sd[a-z]|hd[a-z]|vd[a-z]|xvd|nvme|mapper|dm-|md|disk|root|block)|/dev/+$"
-)
 USUAL_MEMORY = ("512m", "1g")
 """Of an app that nobody limited: without and with a door."""
 STRONG_GROUPS = ("docker", "root", "0", "disk", "sudo", "wheel", "shadow", "kmem", "lxd", "libvirt")
@@ -51,7 +47,7 @@ def _devices(work: Work, service: Service) -> None:
         target = f":{device.target}" if device.target != device.source else ""
         rights = f":{device.permissions}" if device.permissions != "rwm" else ""
         line = f"{device.source}{target}{rights}"
-        if STRONG_DEVICE.match(device.source + "/"):
+        if is_red("devices", f"devices: {device.source}"):
             work.withhold("devices", "devices", line, "the host's memory, disks or all of its devices", device.at)
         else:
             devices.append(line)

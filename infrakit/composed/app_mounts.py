@@ -23,6 +23,7 @@ from infrakit.composed.words import (
 )
 from infrakit.composed.work import Work
 from infrakit.errors import Position
+from infrakit.policy.red import is_red
 
 ASSIGNED = re.compile(r"^[\s\"'-]*([\w.-]+)[\"']?[ \t]*[:=][ \t]*(.+)$", re.MULTILINE)
 SOCKET = "whoever has Docker's socket is root on the host; a blueprint may get some of its calls"
@@ -115,23 +116,35 @@ def _tmp(work: Work, target: str, wanted: str, at: Position | None) -> None:
 def _bind(work: Work, key: str, mount: Mount, source: str, line: str, mounts: list[str]) -> None:
     if source in CLOCK:
         work.say(key, DROPPED, "every app is told the time zone", mount.at)
-    elif source.endswith((".sock", "/docker.sock.raw")):
-        said = SOCKET if "docker" in source else "a socket of the host's"
-        work.withhold(key, "mounts", line, said, mount.at)
-    elif any(f"/{each}/" in f"{source}/" for each in PRIVATE):
-        work.withhold(key, "mounts", line, "keys by which a person is believed elsewhere", mount.at)
-    elif _is_data(source, work.folder):
-        mounts.append(line)
-        work.say(key, DIFFERENT, f"mounts: {line}", mount.at)
-    else:
-        work.withhold(key, "mounts", line, "a folder of the host's own system", mount.at)
+        return
+    danger = _danger(source, work.folder)
+    if not danger:
+        real = work.leads_to(source)
+        danger = _danger(real, work.leads_to(work.folder).rstrip("/") + "/")
+        danger = f"{real}, {danger}" if danger else ""
+    if danger:
+        work.withhold(key, "mounts", line, danger, mount.at)
+        return
+    mounts.append(line)
+    work.say(key, DIFFERENT, f"mounts: {line}", mount.at)
+
+
+def _danger(source: str, folder: str) -> str:
+    """What a person should know who gives a path of the host away; "" of one for data. `folder` ends in /."""
+    if source.endswith((".sock", "/docker.sock.raw")):
+        return SOCKET if "docker" in source else "a socket of the host's"
+    if any(f"/{each}/" in f"{source}/" for each in PRIVATE):
+        return "keys by which a person is believed elsewhere"
+    return "" if _is_data(source, folder) else "a folder of the host's own system"
 
 
 def _is_data(source: str, folder: str) -> bool:
     """Whether a path of the host is for data, or the project's own. `folder` ends in /."""
-    own = [folder] if folder.count("/") > 2 else []
+    own = folder.count("/") > (3 if folder.startswith("/home/") else 2)
     path = source.rstrip("/") + "/"
-    return path not in DATA_FOLDERS and path.startswith((*own, *DATA_FOLDERS))
+    if own and path.startswith(folder):
+        return True
+    return path not in DATA_FOLDERS and path.startswith(DATA_FOLDERS) and not is_red("host_path", source)
 
 
 def _bound_folder(found: Resource | None) -> str:

@@ -4,7 +4,7 @@ Taken as it is, said differently, dropped because InfraKit does it, withheld unt
 the reason. Values that are secrets are in `secrets` alone: no line and no row holds one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from infrakit.composed.app_inside import environment, words
 from infrakit.composed.app_limits import health, limits, rights
@@ -23,9 +23,11 @@ def converted(
     taken: Taken | None = None,
     prefix: str = "",
     known: "Mapping[str, Door] | None" = None,
+    leads_to: Callable[[str], str] = str,
 ) -> Converted:
     """What infrakit.yaml says of the active services of `project`, whose files are in `folder`. `prefix`: before the
-    name of each app, volume and secret. `known`: doors of services, where something else than their files says so."""
+    name of each app, volume and secret. `known`: doors of services, where something else than their files says so.
+    `leads_to`: a path of this host, links followed."""
     once = {
         each.service
         for service in project.services
@@ -33,7 +35,7 @@ def converted(
         if service.active and each.condition == "service_completed_successfully"
     }
     services = tuple(each for each in project.services if each.active and each.image and not _is_instead(each))
-    work = Work(project, services, folder, taken or Taken(), prefix, known or {})
+    work = Work(project, services, folder, taken or Taken(), prefix, known or {}, leads_to)
     for service in project.services:
         if service in services:
             _convert(work, service, service.name in once)

@@ -32,7 +32,7 @@ def fitted(found: Converted, schema: Mapping[str, Any]) -> Converted:
         reasons = {problem.position: problem.what for problem in problems}
         for path in sorted(faults, key=_order, reverse=True):
             places = document.position(path), document.position(path, key=True)
-            found = _without(found, path, next((reasons[place] for place in places if place in reasons), ""))
+            found = without(found, path, next((reasons[place] for place in places if place in reasons), ""))
         if not faults:
             break
     return found
@@ -45,7 +45,7 @@ def _known(found: Converted, schema: Mapping[str, Any]) -> Converted:
     wrong: list[Path] = [("apps", name, key) for name, app in found.apps.items() for key in app if key not in known]
     wrong += [("volumes", name) for name in found.volumes if "volumes" not in keys]
     for path in wrong:
-        found = _without(found, path, "there is no key for it")
+        found = without(found, path, "there is no key for it")
     return found
 
 
@@ -63,7 +63,7 @@ def _sayable(found: Converted) -> Converted:
         for inner in _unsayable(value)
     ]
     for path in sorted(bad, key=_order, reverse=True):
-        found = _without(found, path, "a control character stands in it")
+        found = without(found, path, "a control character stands in it")
     return found
 
 
@@ -74,7 +74,7 @@ def _unsayable(value: object) -> list[Path]:
     return [(step, *inner) for step, each in entries for inner in _unsayable(each)]
 
 
-def _without(found: Converted, path: Path, reason: str) -> Converted:
+def without(found: Converted, path: Path, reason: str) -> Converted:
     """Without the entry at `path`, and with a row that says so."""
     if len(path) < 2 or path[0] not in ("apps", "volumes"):
         return found

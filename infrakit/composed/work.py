@@ -1,6 +1,6 @@
 """What becomes of a project while it is said in the words of apps: lines, secrets, and a row for everything."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
@@ -12,7 +12,8 @@ SECRETS = "/run/secrets/"
 
 
 class Work:
-    """What is said so far, and of which service. `names`: of the services that become apps."""
+    """What is said so far, and of which service. `names`: of the services that become apps.
+    `leads_to`: a path of the host, links followed."""
 
     def __init__(
         self,
@@ -22,9 +23,11 @@ class Work:
         taken: Taken,
         prefix: str,
         known: Mapping[str, Door],
+        leads_to: Callable[[str], str],
     ) -> None:
         self.project = project
         self.known = known
+        self.leads_to = leads_to
         self.folder = folder.rstrip("/") + "/"
         apps = Names(project.name, taken.apps, LONGEST_APP)
         self.names = {each.name: apps.of(each.name, f"{prefix}-{each.name}" if prefix else "") for each in services}

@@ -87,6 +87,10 @@ FROM = (Directive(("header_up", "X-Forwarded-For", CLIENT), None), Directive(("h
 does, would take a tunnel for everybody."""
 # A header that the client's `Connection` names ends at the proxy: so would what the outpost says about who comes.
 HOP_BY_HOP = "(?i)x-[^,]*"
+UPGRADE = Live("{header.Upgrade}")
+"""After a switch of protocols Caddy only copies bytes. In a WebSocket there are no requests; in HTTP/2 (h2c) there
+would be any, with any identity, and nobody would be asked.
+Source: bishopfox.com/blog/h2c-smuggling-request (2020), tried with Caddy 2.11.7."""
 
 
 def door_site(deployment: Deployment, route: Route) -> Directive:
@@ -123,11 +127,13 @@ def _headers(route: Route) -> tuple[Directive, ...]:
 
 
 def _own_names_stripped(route: Route) -> list[Directive]:
-    """Of what the app believes about who comes, nothing is the client's: not the header, and not that it ends here."""
+    """Of what the app believes about who comes, nothing is the client's: not the header, and not that it ends here.
+
+    Of `Connection`, a whole word with the name in it goes: what is left of one could be the name again."""
     found = []
     for name, _ in route.identity:
         found.append(directive("request_header", f"-{name}", origin=route.origins["identity"]))
-        ends = directive("request_header", "Connection", f"(?i){name}", "", origin=route.origins["identity"])
+        ends = directive("request_header", "Connection", f"(?i)[^,]*{name}[^,]*", "", origin=route.origins["identity"])
         found += [] if name.lower().startswith("x-") else [ends]
     return found
 
@@ -226,6 +232,10 @@ def snippets(deployment: Deployment) -> list[Directive]:
     """What every door has in common: no identity from the client, and headers for the browser."""
     strip = tuple(directive("request_header", f"-{name}") for name in FORGEABLE)
     strip += (directive("request_header", "Connection", HOP_BY_HOP, ""),)
+    strip += (
+        directive("@not_websocket", "not", "vars_regexp", UPGRADE, "(?i)^websocket$"),
+        directive("request_header", "@not_websocket", "-Upgrade"),
+    )
     headers = [
         directive("-Server"),
         directive("X-Content-Type-Options", "nosniff"),

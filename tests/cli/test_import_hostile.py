@@ -128,6 +128,22 @@ def test_it_is_refused_in_a_line_with_its_place(infrakit, stack, tmp_path, name)
     assert (tmp_path / "infrakit.yaml").read_text() == FILE and not (tmp_path / "kept").exists()
 
 
+@pytest.mark.parametrize("path", ["", ":", "::"])
+def test_a_path_of_nothing_is_refused(infrakit, stack, path):
+    done = infrakit("import", path)
+
+    assert done.returncode == 2 and done.stderr.startswith(f'infrakit: error: "{path}" names no file')
+
+
+def test_a_link_in_the_project_gives_nothing_of_the_host_away(infrakit, stack, tmp_path):
+    lay(stack, {"compose.yaml": ONE + "    volumes: ['./link:/data', './own:/own']\n", "link": Path("/etc")})
+
+    done = infrakit("import", "stack")
+
+    assert done.returncode == 0, done.stderr
+    assert f"    #  - {stack}/link:/data  # grants: /etc, " in (tmp_path / "infrakit.yaml").read_text()
+
+
 def test_a_folder_around_it_can_be_allowed(infrakit, stack, tmp_path):
     lay(stack, {"compose.yaml": "services:\n  a: {extends: {file: ../outside/compose.yaml, service: a}}\n"})
 

@@ -142,6 +142,10 @@ def test_every_key_has_its_row_and_the_lines_are_yaml(folder):
         "    volumes: ['/etc:/etc:ro']\n",
         "    volumes: ['/srv/../etc:/etc']\n",
         "    volumes: ['/home:/home']\n",
+        "    volumes: ['/home/ada:/home']\n",
+        "    volumes: ['/home/ada/.config/autostart:/a']\n",
+        "    volumes: ['/opt/containerd:/c']\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver_opts: {o: bind, device: /srv/../home/ada}}}\n",
         "    volumes: ['/run/docker.sock:/var/run/docker.sock:ro']\n",
         "    volumes: ['/srv/x/../../var/run/docker.sock:/s']\n",
         "    volumes: [{type: bind, source: /var/run/docker.sock, target: /s}]\n",
@@ -168,6 +172,9 @@ def test_every_key_has_its_row_and_the_lines_are_yaml(folder):
         "    cap_add: [ALL]\n",
         "    cap_add: [CAP_SYS_PTRACE, CHOWN]\n",
         "    devices: [/dev/mem]\n",
+        "    devices: [/dev/mmcblk0]\n",
+        "    devices: [/dev/dri/../mem]\n",
+        "    devices: [/dev/vfio/1]\n",
         "    devices: ['/dev/sda1:/dev/x']\n",
         "    devices: [/dev]\n",
         "    group_add: [docker]\n",
@@ -181,6 +188,22 @@ def test_what_is_dangerous_stands_in_a_comment(keys):
     assert [row.outcome for row in found.rows].count(WITHHELD) == 1
     assert set(found.apps["a"]) <= {"image", "writable", "internet", "memory"}
     assert "# grants: " in lines(found)
+
+
+def test_a_link_to_what_is_dangerous_stands_in_a_comment():
+    text = (
+        "services:\n  a:\n    image: e/a\n    volumes: ['/one/mine/data:/data', '/one/mine/more:/more', '/srv/x:/x']\n"
+    )
+    links = {
+        "/one/mine/": "/far/mine",
+        "/one/mine/data": "/etc",
+        "/one/mine/more": "/far/mine/more",
+        "/srv/x": "/run/docker.sock",
+    }
+    found = converted(of(text), "/one/mine", leads_to=lambda path: links[path])
+
+    assert [row.key for row in found.rows if row.outcome == WITHHELD] == ["volumes./data", "volumes./x"]
+    assert "mounts: /etc, a folder of the host's own system" in table(found)
 
 
 @pytest.mark.parametrize(

@@ -75,10 +75,30 @@ def test_no_client_says_so_himself(street, name, target):
     assert told == (["family,administrators"] if target == "/page" else [])
 
 
-@pytest.mark.parametrize("name", ["Remote-User", "my-groups", "X-WebAuth-User", "close, MAIL"])
+@pytest.mark.parametrize(
+    "name", ["Remote-User", "my-groups", "X-WebAuth-User", "close, MAIL", "MMailail,My-GMy-Groupsroups"]
+)
 def test_no_client_makes_it_end_at_the_door(street, name):
     request = street.ask("grafana", get("/page", f"Cookie: {SESSION}", f"Connection: {name}")) and street.reached()[0]
     assert [request.values(each) != [] for each in ("X-WebAuth-User", "Remote-User", "My-Groups", "Mail")] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    "upgrade", ["h2c", "H2C", "h2c, websocket", "websocket, h2c", "websocket\r\nUpgrade: h2c", "tcp"]
+)
+@pytest.mark.parametrize("app", ["grafana", "vault", "site"])
+def test_no_backend_is_asked_for_a_protocol_in_which_anybody_could_say_anything(street, app, upgrade):
+    said = get("/api/x", f"Upgrade: {upgrade}", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    street.ask(app, said.replace("Connection: close", "Connection: Upgrade, HTTP2-Settings, close"))
+    (request,) = street.reached()
+    assert not request.values("Upgrade") and "upgrade" not in str(request.values("Connection")).lower()
+
+
+@pytest.mark.parametrize("upgrade", ["websocket", "WebSocket"])
+def test_a_web_socket_is_asked_for_as_it_is(street, upgrade):
+    street.ask("vault", get("/", f"Upgrade: {upgrade}").replace("Connection: close", "Connection: Upgrade, close"))
+    (request,) = street.reached()
+    assert request.values("Upgrade") == ["websocket"]
 
 
 def test_what_passes_says_nobody(street):

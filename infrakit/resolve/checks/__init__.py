@@ -65,6 +65,10 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         found += networks_of_apps(config, catalog, locate)
     texts = [value for app in config.apps for _, value in app.environment]
     texts += [value for service in config.services for _, value in service.environment]
+    texts += [value for app in config.apps for _, value in app.labels]
+    texts += [
+        word for app in config.apps for words in (app.command, app.entrypoint, app.health) for word in words or ()
+    ]
     if any(app.files for app in config.apps) or any("${" in text for text in texts):
         from infrakit.resolve.checks.texts import no_secret_in_files, texts_known
 

@@ -28,6 +28,11 @@ def texts_known(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
                 if hint:
                     what = f"apps.{app.name}.{'.'.join(map(str, path))}: ${{{name}}} leads to nothing there"
                     found.append(Problem(locate((*app.path, *path)), what, "unknown-reference", hint))
+        for path, text in _as_they_are(app) if not app.blueprint else ():
+            for name in (name for name in names_in(text) if "." in name):
+                what = f"apps.{app.name}.{'.'.join(map(str, path))}: nothing is replaced here: ${{{name}}}"
+                hint = "say it in the environment, and let a script (sh -c) read that variable"
+                found.append(Problem(locate((*app.path, *path)), what, "unknown-reference", hint))
     verbatim: list[AppConfig | ServiceConfig] = [*config.services, *(app for app in config.apps if app.blueprint)]
     for entry in verbatim:
         for key, value in entry.environment:
@@ -49,6 +54,15 @@ def texts_of(app: AppConfig) -> Iterator[tuple[Path, str]]:
     """Every text in which references are replaced, with its path below the app."""
     yield from ((("environment", key), value) for key, value in app.environment)
     yield from ((("files", path), content) for path, content in app.files)
+
+
+def _as_they_are(app: AppConfig) -> Iterator[tuple[Path, str]]:
+    """Texts that come to the container as they are: a name of ours would be what it reads. ${url} may be a script's own
+    variable; one with a dot is none."""
+    for key, words in (("command", app.command), ("entrypoint", app.entrypoint), ("health", app.health)):
+        if words and not isinstance(words, str):
+            yield from (((key, number), word) for number, word in enumerate(words))
+    yield from ((("labels", key), value) for key, value in app.labels)
 
 
 def no_secret_in_files(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
