@@ -53,7 +53,7 @@ def _container(container: Container) -> dict[str, list[str]]:
             for port in container.ports
         ],
         "powers": [f"{name} {value}" for name, value in container.privileges],
-        "health": _health(container.health),
+        "health": ["none: it ends"] if container.one_shot else _health(container.health),
         "after": [f"{each.container} {each.condition}" for each in container.depends_on],
         "secrets": [each.name for each in container.secrets],
         "secret_environment": [name for name, _ in container.secret_environment],
