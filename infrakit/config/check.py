@@ -204,7 +204,7 @@ class _Checker:
     def _integer(self, node: Node, schema: Schema, path: Path) -> int | None:
         if not node.plain or not re.fullmatch("-?(0|[1-9][0-9]{0,15})", node.value):
             what = f"{self._shown(node, path)} is not a whole number"
-            self._bad(node, schema, path, what, "not-a-number", self._unquoted(node))
+            self._bad(node, schema, path, what, "not-a-number", self._unquoted(node) if node.value.isdigit() else "")
             return None
         number = int(node.value)
         low, high = schema.get("minimum", number), schema.get("maximum", number)

@@ -107,7 +107,7 @@ def pieces(value: Any) -> list[str]:
         return [f"{key}={item}" for key, item in value.items()]
     if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
-    return [str(value)] if value else []
+    return ["true" if value is True else str(value)] if value else []
 
 
 def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, str]]:

@@ -75,6 +75,8 @@ def secrets_as_files(deployment: Deployment) -> list[Broken]:
                 instead = "give the program the path of a file: /run/secrets/NAME"
             elif kind != A_SECRET:
                 instead = "say its parts one by one, and the secret as a file: /run/secrets/NAME"
+            if where == "environment" and service.kind == "app":
+                instead += "; where it reads no such file, write ${secret.NAME} in the value"
             found.append(
                 Broken(
                     origin_of(container, field),

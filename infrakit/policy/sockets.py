@@ -4,6 +4,10 @@ from infrakit.model import Deployment
 from infrakit.policy.broken import Broken, containers, origin_of
 from infrakit.policy.red import parts_of
 
+HINT = "list the calls that it needs under docker: it gets a socket proxy of its own"
+HINT_OF_KEYS = (
+    "write it as a blueprint of your own: that lists the calls under docker, and gets a socket proxy for them"
+)
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/var/run", "/run", "/")
 
 
@@ -15,9 +19,9 @@ def socket_kept(deployment: Deployment) -> list[Broken]:
             origin_of(container, "host_paths"),
             f"{container.name} would get Docker's socket",
             "docker-socket",
-            "list the calls that it needs under docker: it gets a socket proxy of its own",
+            HINT_OF_KEYS if service.kind == "app" else HINT,
         )
-        for _, container in containers(deployment)
+        for service, container in containers(deployment)
         if container.name not in proxies
         for mount in container.mounts
         if mount.kind == "host" and _reaches_socket(mount.source)

@@ -70,6 +70,20 @@ def test_a_name_apart_is_warned_of_where_somebody_must_see_to_its_certificate(mo
     assert [problem.code for problem in found if "domain" in problem.code] == ([code] if code else [])
 
 
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ("", ["never-verified"]),
+        (", certificate: any", []),
+        (", certificate: ./nas.pem", []),
+        (", certificate_name: nas.example.com", []),
+    ],
+)
+def test_a_container_that_can_never_be_verified_is_warned_of(more, codes):
+    found = compiled(f"  nas: {{image: 'x/y:1', port: 443, scheme: https{more}}}\n").warnings
+    assert [problem.code for problem in found] == codes
+
+
 def test_certificates_to_trust_lie_in_the_tree_and_have_a_cause():
     found = host("  nas: {image: 'x/y:1', port: 443, scheme: https, certificate: ./nas.pem}\n")
     assert files(found)["caddy/authorities/nas.pem"].encode() == CERTIFICATE

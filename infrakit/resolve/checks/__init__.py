@@ -91,10 +91,18 @@ def doors_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     if not any(path[0] == "apps" and len(path) > 2 and path[2] in words for path in config.said):
         return []
     from infrakit.resolve.checks.address import address_alone, addresses_of_apps
-    from infrakit.resolve.checks.doors import domains_certified, keys_of_doors, one_form
+    from infrakit.resolve.checks.doors import backends_certified, domains_certified, keys_of_doors, one_form
     from infrakit.resolve.checks.passes import passes_exact
 
-    found = (address_alone, addresses_of_apps, one_form, keys_of_doors, passes_exact, domains_certified)
+    found = (
+        address_alone,
+        addresses_of_apps,
+        one_form,
+        keys_of_doors,
+        passes_exact,
+        domains_certified,
+        backends_certified,
+    )
     return [problem for check in found for problem in check(config, catalog, locate)]
 
 

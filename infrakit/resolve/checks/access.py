@@ -68,5 +68,6 @@ def known_people(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
 
 def _unknown(what: str, name: str, known: set[str], position: Position, code: str) -> Problem:
     close = nearest(name, sorted(known))
-    hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(known)) or 'nobody yet'}"
+    more = "; others are written under access.groups" if code == "unknown-group" else ""
+    hint = f"did you mean {close}?" if close else f"known: {', '.join(sorted(known)) or 'nobody yet'}{more}"
     return Problem(position, what, code, hint)

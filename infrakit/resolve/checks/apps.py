@@ -97,7 +97,7 @@ def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                         "name a version, so that it changes when you say so",
                     )
                 )
-        if app.port or app.blueprint:
+        if app.port or app.blueprint or any(path[:3] == (*app.path, "address") for path in config.said):
             continue
         for key in (*DOOR_KEYS, "health", "oidc", "saml"):
             if key == "health" and not page(app):

@@ -116,6 +116,23 @@ def _headers(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
 CHECKS: tuple[Callable[[AppConfig, DoorConfig], Iterator[Wrong]], ...] = (_names, _way_in, _sign_in, _headers)
 
 
+def backends_certified(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """A container that speaks TLS can be verified: it is dialled by a name that no public authority knows."""
+    return [
+        Problem(
+            locate((*door.path, "scheme"), key=True),
+            f"{dotted(door.path)}.scheme: no public authority certifies the name by which Caddy dials it",
+            "never-verified",
+            "write certificate: any, or a file with what to trust; or certificate_name, where it bears a public one",
+            "warning",
+        )
+        for app in config.apps
+        for door in app.doors
+        if door.scheme == "https" and door.certificate == "verify" and door.port
+        if not door.certificate_name and not door.address
+    ]
+
+
 def domains_certified(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Whole names can have certificates in the mode that the file chooses."""
     found = []
