@@ -71,6 +71,11 @@ def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
         return f"{host} means Caddy's own container", hint
     if address.is_multicast or address.is_reserved or address.is_link_local:
         return f"{host} is not the address of a machine", example
+    ours = {*config.network.bind, *(item.address for item in config.hosts if len(config.hosts) == 1)}
+    web = (config.network.http_port, config.network.https_port)
+    if host in ours and door.port in web and config.tls.mode != "tunnel":
+        what = f"Caddy itself answers at {host}:{door.port}: it would lead to itself"
+        return what, "name another port, or another machine"
     if address in ip_network(config.network.pool, strict=False):
         return f"{host} lies in {config.network.pool}, the containers' range", "write image and port for a container"
     return None
