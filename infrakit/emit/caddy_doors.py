@@ -90,7 +90,7 @@ HOP_BY_HOP = "(?i)x-[^,]*"
 UPGRADE = Live("{header.Upgrade}")
 """After a switch of protocols Caddy only copies bytes. In a WebSocket there are no requests; in HTTP/2 (h2c) there
 would be any, with any identity, and nobody would be asked.
-Source: bishopfox.com/blog/h2c-smuggling-request (2020), tried with Caddy 2.11.7."""
+Source: RFC 7540, section 3.2 (the switch to h2c); tried with Caddy 2.11.7."""
 
 
 def door_site(deployment: Deployment, route: Route) -> Directive:
