@@ -9,7 +9,7 @@ from infrakit.catalog.show import describe, text_of
 from infrakit.catalog.versions import version
 from infrakit.cli.talk import result, result_json, result_text
 from infrakit.config import check_schema, parse
-from infrakit.config.check import nearest
+from infrakit.config.nearest import nearest
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, ConfigurationInvalid, Problem, UsageProblem
 from infrakit.system.files import read_input

@@ -5,7 +5,7 @@ import click
 from infrakit.cli import here
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import result, result_json
-from infrakit.config.check import nearest
+from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem, printable
 from infrakit.system.machine import Machine
 

@@ -56,7 +56,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = arguments[0] if arguments else ""
         if name and not name.startswith("-") and name not in VERBS:
-            from infrakit.config.check import nearest
+            from infrakit.config.nearest import nearest
 
             close = nearest(name, VERBS)
             context.fail(f"there is no verb {name}" + (f"; did you mean {close}?" if close else ""))

@@ -5,7 +5,7 @@ import click
 from infrakit.cli import here
 from infrakit.cli.carry import carry_out
 from infrakit.cli.source import compiled
-from infrakit.config.check import nearest
+from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
 from infrakit.stack.down import in_waves, plan_restart
 from infrakit.stack.joined import network_of

@@ -10,7 +10,7 @@ from infrakit.cli import here, source
 from infrakit.cli.carry import need_root
 from infrakit.cli.exported import export_secrets, import_secrets
 from infrakit.cli.talk import result, result_json, say
-from infrakit.config.check import nearest
+from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
 from infrakit.model import Deployment
 from infrakit.stack.layout import CONFIGURATION, HOSTS

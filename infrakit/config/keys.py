@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infrakit.config.check import nearest
+from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
 
 Schema = Mapping[str, Any]

@@ -1,15 +1,22 @@
-"""A Route -> its site in the Caddyfile: certificates, stripped headers, sign-in, and where it leads."""
+"""A Route -> its site in the Caddyfile: certificates, stripped headers, sign-in."""
 
 from infrakit.emit.caddy_text import Directive, Live, directive
-from infrakit.model import SECRETS_DIRECTORY, Deployment, Route, Upstream
+from infrakit.emit.caddy_upstreams import (
+    DOOR_HEADER,
+    FLEET_DOMAIN,
+    FROM,
+    dialled,
+    own_name,
+    proxy,
+    target,
+    transport_of,
+)
+from infrakit.model import SECRETS_DIRECTORY, Deployment, Route
 
 PASS = "emit.caddyfile"
 OUTPOST = "authentik:9000"
 OUTPOST_PATH = "/outpost.goauthentik.io"
-DOOR_HEADER = "X-InfraKit-Door"
-FLEET_DOMAIN = "fleet.infrakit.internal"
 CLIENT_NAME = Live("{http.request.tls.client.san.dns_names.0}")
-FIRST_HOP = 8101
 STRIP = "no_forged_identity"
 HEADERS = "browser_headers"
 
@@ -81,10 +88,6 @@ FORGEABLE = (
 CSRF = "X-authentik-CSRF"
 """What Authentik's own pages prove a signed-in write with; without it nobody could set a password there.
 Source: goauthentik/authentik, authentik/root/settings.py (CSRF_HEADER_NAME)."""
-CLIENT = Live("{client_ip}")
-FROM = (Directive(("header_up", "X-Forwarded-For", CLIENT), None), Directive(("header_up", "X-Real-IP", CLIENT), None))
-"""The client's address, and no hop before or after it: who takes the last one that he does not trust, as Authentik
-does, would take a tunnel for everybody."""
 # A header that the client's `Connection` names ends at the proxy: so would what the outpost says about who comes.
 HOP_BY_HOP = "(?i)x-[^,]*"
 UPGRADE = Live("{header.Upgrade}")
@@ -112,7 +115,7 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
         steps += _identity(route)
         if not route.identity_headers:
             steps.append(directive("request_header", "-*authentik*"))
-    steps.append(_proxy(deployment, route))
+    steps.append(proxy(deployment, route))
     answers = (*_headers(route), directive("import", HEADERS))
     block = [*_certificate(deployment), *answers, directive("route", block=tuple(steps))]
     return directive(route.hostname, block=tuple(block), origin=origins["hostname"])
@@ -158,7 +161,7 @@ def _let_in(deployment: Deployment, route: Route) -> list[Directive]:
     found = []
     for number, item in enumerate(route.passes):
         name = f"@pass{number}"
-        block = (*without_overrides(item), _proxy(deployment, route))
+        block = (*without_overrides(item), proxy(deployment, route))
         found += [matcher(name, item), directive("handle", name, block=block, origin=item.origin)]
     return found
 
@@ -171,43 +174,16 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
         name = f"@door{number}"
         said = directive("header", DOOR_HEADER, route.hostname, origin=route.origins["hostname"])
         steps.append(directive(name, block=(said, core), origin=route.origins["hostname"]))
-        host = next(filter(None, (_own_name(route, item) for item in route.upstreams)), route.hostname)
+        host = next(filter(None, (own_name(route, item) for item in route.upstreams)), route.hostname)
         named = (directive("header_up", "Host", host), directive("header_up", f"-{DOOR_HEADER}"))
-        proxied = _target(route, (*named, *_transport(route)))
-        inside = directive("reverse_proxy", *(_dialled(route, item) for item in route.upstreams), block=proxied)
+        proxied = target(route, (*named, *transport_of(route)))
+        inside = directive("reverse_proxy", *(dialled(route, item) for item in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
     steps.append(directive("handle", block=(directive("abort"),)))
     trust = directive("trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca")
     client = directive("client_auth", block=(directive("mode", "require_and_verify"), trust))
     tls = directive("tls", f"{SECRETS_DIRECTORY}/fleet_certificate", f"{SECRETS_DIRECTORY}/fleet_key", block=(client,))
     return directive(f"https://:{deployment.door.fleet_port}", block=(tls, *steps))
-
-
-def hops(deployment: Deployment) -> list[Directive]:
-    """Loopback sites that speak to other hosts, and to backends over TLS, for a door with several upstreams: Caddy
-    mixes no plain and secure ones."""
-    return [
-        directive(
-            f"http://:{port}", block=(directive("bind", "127.0.0.1"), _one(route, upstream)), origin=route.origins[""]
-        )
-        for port, route, upstream in _hop_list(deployment)
-    ]
-
-
-def hop_ports(deployment: Deployment) -> list[int]:
-    """Where the loopback sites listen."""
-    return [port for port, _, _ in _hop_list(deployment)]
-
-
-def _hop_list(deployment: Deployment) -> list[tuple[int, Route, Upstream]]:
-    remote = [
-        (route, upstream)
-        for route in deployment.routes
-        if len(route.upstreams) > 1
-        for upstream in route.upstreams
-        if upstream.remote or route.scheme == "https"
-    ]
-    return [(FIRST_HOP + number, route, upstream) for number, (route, upstream) in enumerate(remote)]
 
 
 def _certificate(deployment: Deployment) -> tuple[Directive, ...]:
@@ -253,100 +229,3 @@ def snippets(deployment: Deployment) -> list[Directive]:
 def _other_ways(port: int) -> Directive:
     """Caddy announces HTTP/3 at the port where it listens itself; a browser reaches it at this one (0: at none)."""
     return directive("Alt-Svc", f'h3=":{port}"; ma=2592000') if port else directive("-Alt-Svc")
-
-
-def _proxy(deployment: Deployment, route: Route) -> Directive:
-    if len(route.upstreams) == 1:
-        return _one(route, route.upstreams[0])
-    hop_ports = {upstream: port for port, owner, upstream in _hop_list(deployment) if owner is route}
-    addresses = [f"127.0.0.1:{hop_ports[item]}" if item in hop_ports else item.address for item in route.upstreams]
-    balance: tuple[Directive, ...] = (
-        directive("lb_policy", "cookie", "infrakit_upstream")
-        if route.stream
-        else directive("lb_policy", "round_robin"),
-        directive("lb_try_duration", "5s"),
-        directive("fail_duration", "30s"),
-        # The other host's Caddy, or our hop to it, says so of an app that is not there.
-        directive("unhealthy_status", "502"),
-    )
-    if route.health_path:
-        # Where the file names no page, none is asked for: what leads elsewhere at / would be taken for broken.
-        balance += (
-            directive("health_uri", route.health_path),
-            directive("health_interval", "15s"),
-            directive("health_timeout", "5s"),
-            directive("health_headers", block=(directive("Host", route.hostname),)),
-        )
-    return directive("reverse_proxy", *addresses, block=balance + _target(route), origin=route.origins[""])
-
-
-def _one(route: Route, upstream: Upstream) -> Directive:
-    """To one place: on this host, or by the Caddy of another."""
-    if upstream.remote:
-        return _remote(route, upstream)
-    block = _target(route, (*_called(route, upstream), *_transport(route)))
-    return directive("reverse_proxy", _dialled(route, upstream), block=block, origin=route.origins[""])
-
-
-def _called(route: Route, upstream: Upstream) -> tuple[Directive, ...]:
-    """The name that the backend is asked by, where Caddy by itself would say another than that."""
-    name = _own_name(route, upstream)
-    if name:
-        return (directive("header_up", "Host", name),)
-    return (directive("header_up", "Host", Live("{hostport}")),) if route.scheme == "https" else ()
-
-
-def _own_name(route: Route, upstream: Upstream) -> str:
-    """What a machine elsewhere is called by the user, who may mean one of several pages there; "" for a number, and for
-    our own, which know the door's name."""
-    host, _, port = upstream.address.rpartition(":")
-    if not upstream.elsewhere or host.replace(".", "").isdigit():
-        return ""
-    return host if port == ("443" if route.scheme == "https" else "80") else upstream.address
-
-
-def _dialled(route: Route, upstream: Upstream) -> str:
-    return f"https://{upstream.address}" if route.scheme == "https" else upstream.address
-
-
-def _transport(route: Route) -> tuple[Directive, ...]:
-    """How the certificate of a backend is checked; nothing where it speaks plain HTTP, or by public authorities."""
-    found = {
-        "any": (directive("tls_insecure_skip_verify"),),
-        "file": (directive("tls_trust_pool", "file", f"/etc/caddy/{authority_file(route)}"),),
-    }.get(route.certificate, ())
-    if route.certificate_name:
-        found = (directive("tls_server_name", route.certificate_name), *found)
-    if not found:
-        return ()
-    return (directive("transport", "http", block=found, origin=route.origins["certificate"]),)
-
-
-def authority_file(route: Route) -> str:
-    """Where the certificates lie that the backend of a door is held to, beside the Caddyfile."""
-    return f"authorities/{'.'.join(part for part in (route.service, route.door) if part)}.pem"
-
-
-def _target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, ...]:
-    if not route.stream:
-        return (*FROM, *more)
-    return (*FROM, *more, directive("flush_interval", "-1"), directive("stream_close_delay", "5m"))
-
-
-def _remote(route: Route, upstream: Upstream) -> Directive:
-    """To another host's Caddy: both show a certificate of the fleet; the name that is checked is the host's."""
-    name = f"{upstream.remote}.{FLEET_DOMAIN}"
-    pair = (f"{SECRETS_DIRECTORY}/fleet_certificate", f"{SECRETS_DIRECTORY}/fleet_key")
-    transport = (
-        directive("tls_server_name", name),
-        directive("tls_client_auth", *pair),
-        directive("tls_trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca"),
-    )
-    block = (
-        directive("header_up", "Host", name),
-        directive("header_up", DOOR_HEADER, route.hostname),
-        directive("transport", "http", block=transport),
-    )
-    return directive(
-        "reverse_proxy", f"https://{upstream.address}", block=_target(route, block), origin=route.origins[""]
-    )

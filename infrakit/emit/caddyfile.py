@@ -4,8 +4,9 @@ Decides nothing: host names, who may pass and where a door leads are settled in 
 Every route loses the identity headers of the client, in every spelling, before anything looks at the request.
 """
 
-from infrakit.emit.caddy_doors import PASS, authority_file, door_site, fleet_site, hop_ports, hops, snippets
+from infrakit.emit.caddy_doors import PASS, door_site, fleet_site, snippets
 from infrakit.emit.caddy_text import Directive, Live, directive, lines
+from infrakit.emit.caddy_upstreams import authority_file, hop_ports, hops
 from infrakit.model import Artifact, Deployment, Origin, Route
 
 PATH = "caddy/Caddyfile"

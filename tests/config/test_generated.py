@@ -8,7 +8,7 @@ import pytest
 
 from infrakit import resources
 from infrakit.compiler import load
-from infrakit.config.check import distance, nearest
+from infrakit.config.nearest import distance, nearest
 from infrakit.emit import emit
 from infrakit.errors import ConfigurationInvalid
 from tests.config.generate import random_tree, text_of

@@ -1,8 +1,9 @@
 """Groups and users: whoever is named exists."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import dotted, nearest
+from infrakit.config.check import dotted
 from infrakit.config.model import Config, DoorConfig, ServiceConfig
+from infrakit.config.nearest import nearest
 from infrakit.errors import Position, Problem
 from infrakit.resolve.routes import ADMINISTRATORS
 from infrakit.resolve.world import Locate

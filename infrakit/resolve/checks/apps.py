@@ -1,9 +1,9 @@
 """apps.*: names of their own, everything that an app needs, no circles."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
 from infrakit.config.doors import KEYS as DOOR_KEYS
 from infrakit.config.model import AppConfig, Config, Path
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.apps import page, volume_name
 from infrakit.resolve.containers import final_volume

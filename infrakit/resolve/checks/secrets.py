@@ -1,8 +1,8 @@
 """secrets and user_secrets of apps and services -> Problems: a name means one thing."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
 from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.containers import names_of

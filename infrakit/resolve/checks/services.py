@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from infrakit.catalog.model import Blueprint, Catalog, ContainerBlueprint, OptionBlueprint, RouteBlueprint
-from infrakit.config.check import nearest
 from infrakit.config.model import Config, HostConfig, Path, ServiceConfig
+from infrakit.config.nearest import nearest
 from infrakit.errors import Position, Problem
 from infrakit.model import Origin
 from infrakit.resolve.images import release_of, released_together

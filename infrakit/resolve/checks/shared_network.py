@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
 from infrakit.config.model import AppConfig, Config
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.world import Locate
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
 from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.checks.secrets import of_apps

@@ -1,8 +1,8 @@
 """tls, domain, timezone: what each mode needs, and names that exist."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
 from infrakit.config.model import Config
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.world import Locate
 

@@ -1,8 +1,8 @@
 """volumes, and the mounts that name them -> Problems: each is there once, and somebody mounts it."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.check import nearest
 from infrakit.config.model import Config
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.volumes import mounted_on
 from infrakit.resolve.world import Locate, World
