@@ -6,7 +6,7 @@ that on every call. Names of fields are the names of the keys of a blueprint whe
 depends on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,8 +19,16 @@ seven more (moby, oci/caps/defaults.go)."""
 SECRETS_DIRECTORY = "/run/secrets"
 HOST_NAME = "host.docker.internal"
 """What a container calls the host that it runs on, where it is told so."""
+SHARED = "service:"
+"""How the network of another container begins in privileges, as in Compose."""
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
+
+
+def network_of(privileges: "Iterable[tuple[str, object]]") -> str:
+    """The container whose network one is in by its privileges, "" for its own or the host's."""
+    network = str(dict(privileges).get("network", ""))
+    return network.removeprefix(SHARED) if network.startswith(SHARED) else ""
 
 
 class Origin(NamedTuple):

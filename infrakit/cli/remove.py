@@ -8,7 +8,7 @@ from infrakit.cli import source
 from infrakit.cli.adding import blueprints
 from infrakit.cli.talk import result, result_json
 from infrakit.compiler import load
-from infrakit.composed.removal import without
+from infrakit.composed.removal import Removed, without
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import ConfigurationInvalid, InfraKitError, UsageProblem
 from infrakit.model import Deployment
@@ -29,11 +29,11 @@ def command(app: str, file: str, as_json: bool) -> None:
     only_ours(file)
     before = read_input(file, MAXIMUM_BYTES)
     after = without(before, file, app)
-    stays = _stays(before, after, file, app)
+    stays = _stays(before, after, file)
     if read_input(file, MAXIMUM_BYTES) != before:
         raise InfraKitError(f"{file} was changed in the meantime", "run it again")
     with plain_errors("write"):
-        replace_alike(file, after)
+        replace_alike(file, after.content)
     if as_json:
         result_json({"version": 1, "file": file, "app": app, **stays})
         return
@@ -46,17 +46,19 @@ def command(app: str, file: str, as_json: bool) -> None:
         result(f"{folder} stays as it is")
 
 
-def _stays(before: bytes, after: bytes, file: str, app: str) -> dict[str, list[str]]:
-    """What the app alone had. ConfigurationInvalid where something else needs it."""
+def _stays(before: bytes, after: Removed, file: str) -> dict[str, list[str]]:
+    """What the app alone had. ConfigurationInvalid, with places in the file as it is, where something else needs it."""
     try:
         old = tuple(load(before, file, blueprints(file)).fleet.deployments)
     except ConfigurationInvalid:
         old = ()  # it may be what is wrong
     try:
-        new = tuple(load(after, file, blueprints(file)).fleet.deployments)
-    except ConfigurationInvalid:
+        new = tuple(load(after.content, file, blueprints(file)).fleet.deployments)
+    except ConfigurationInvalid as error:
         if old:
-            raise  # something else needs it
+            # What is only a warning is for who reads the file when it is so.
+            wrong = [after.before(problem) for problem in error.problems if problem.severity == "error"]
+            raise ConfigurationInvalid(wrong) from None
         new = ()
     return {key: sorted(_of(old, key) - _of(new, key)) for key in ("volumes", "secrets", "folders")}
 

@@ -7,8 +7,8 @@ from infrakit.cli.carry import carry_out
 from infrakit.cli.source import compiled
 from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
+from infrakit.model import network_of
 from infrakit.stack.down import in_waves, plan_restart
-from infrakit.stack.joined import network_of
 from infrakit.system.machine import Machine
 
 

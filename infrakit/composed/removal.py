@@ -4,6 +4,8 @@ Its lines are taken out, with the comment right above them, and what is left is 
 held, but the app. Where that cannot be had, nothing is given back but the reason.
 """
 
+from typing import NamedTuple
+
 from infrakit.composed.addition import children
 from infrakit.config import Document, parse
 from infrakit.config.document import Node
@@ -12,7 +14,23 @@ from infrakit.errors import ConfigurationInvalid, Position, Problem, UsageProble
 SECTION = "apps"
 
 
-def without(source: bytes, name: str, app: str) -> bytes:
+class Removed(NamedTuple):
+    """`content`: the file; `lines` were taken out after the first `kept` of it."""
+
+    content: bytes
+    kept: int
+    lines: int
+
+    def before(self, problem: Problem) -> Problem:
+        """What is wrong with `content`, with its places in the file as it was."""
+        related = self._place(problem.related) if problem.related else None
+        return problem._replace(position=self._place(problem.position), related=related)
+
+    def _place(self, position: Position) -> Position:
+        return position._replace(line=position.line + self.lines) if position.line > self.kept else position
+
+
+def without(source: bytes, name: str, app: str) -> Removed:
     """The file called `name` without `apps.APP`. UsageProblem where it is not in it; ConfigurationInvalid where it
     stands there in a way that cannot be taken out by its lines."""
     document = parse(source, name)
@@ -31,12 +49,7 @@ def without(source: bytes, name: str, app: str) -> bytes:
         raise ConfigurationInvalid(
             [Problem(at, what, "remove-shape", "it shares a line with others: take it out by hand")]
         )
-    return result
-
-
-def place_of(source: bytes, name: str, app: str) -> Position:
-    """Where the app stands."""
-    return parse(source, name).position((SECTION, app), key=True)
+    return Removed(result, first, last - first)
 
 
 def _pairs(node: Node) -> list[tuple[Node, Node]]:

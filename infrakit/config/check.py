@@ -13,7 +13,7 @@ from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 
 Schema = Mapping[str, Any]
-MANY_NAMES = 60
+LONGEST_FORM = 60
 SECRET_WORDS = ("password", "secret", "token", "key")
 NAMES = {
     "object": "a mapping",
@@ -275,7 +275,7 @@ def _as_wanted(text: str, schema: Schema) -> str:
 
         labels = normalize("NFC", form).rstrip(".").split(".")
         form = ".".join(x if x.isascii() else f"xn--{x.encode('punycode').decode()}" for x in labels)
-    return f"write {form}" if len(form) <= MANY_NAMES and re.fullmatch(schema["pattern"], form) else ""
+    return f"write {form}" if len(form) <= LONGEST_FORM and re.fullmatch(schema["pattern"], form) else ""
 
 
 def _kind(schema: Schema) -> str | None:

@@ -37,4 +37,9 @@ def quoted(value: str) -> str:
         return value
     if not set(value) & set("'\\\n\r"):
         return f"'{value}'"
+    return double_quoted(value)
+
+
+def double_quoted(value: str) -> str:
+    """`value` in double quotes, in which every text can stand, for the same reader (compose-go, dotenv)."""
     return '"' + "".join([_ESCAPES.get(character, character) for character in value]) + '"'

@@ -1,6 +1,6 @@
 """Deployment -> services/<container>.env: what containers get as environment with secrets in it, by name.
 
-Their values are put in at the edge (system/secrets.py), into a file that Compose reads and that stands in no tree.
+Their values are put in at the edge (system/environments.py), into a file that Compose reads and that stands in no tree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,6 @@ def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
     """Line number (from 1) -> Origin."""
     container = next(item for item in _containers(deployment) if _path(item) == path)
     return {str(number): origin for number, (_, origin) in enumerate(_lines(container), 1)}
-
-
-def secrets_of(container: Container) -> list[str]:
-    """Names of the secrets in its environment, each once."""
-    found = [secret for _, text in container.secret_environment for _, secret in text if secret]
-    return list(dict.fromkeys(found))
 
 
 def shown(text: SecretText) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from infrakit.model import HOST_NAME, Container, Deployment, Mount, SecretSpec, Service
+from infrakit.model import HOST_NAME, Container, Deployment, Mount, SecretSpec, Service, network_of
 from infrakit.policy.broken import Broken, containers, origin_of
 
 WORKER = "authentik-worker"
@@ -171,5 +171,5 @@ def doors_kept(deployment: Deployment) -> list[Broken]:
 
 def _found_at(container: Container) -> str:
     """What a door to it leads to."""
-    network = str(dict(container.privileges).get("network", ""))
-    return HOST_NAME if network == "host" else network.removeprefix("service:") or container.name
+    at_host = dict(container.privileges).get("network") == "host"
+    return HOST_NAME if at_host else network_of(container.privileges) or container.name

@@ -6,6 +6,8 @@ upwards in either.
 
 import re
 
+from infrakit.model import SHARED
+
 READ_ONLY = ":ro"
 """How the detail of a path of the host ends that is only read."""
 
@@ -54,7 +56,7 @@ def is_red(capability: str, detail: str) -> bool:
     if capability == "devices":
         parts = parts_of(detail.removeprefix("devices: ").partition(":")[0])
         return ".." in parts or not PERIPHERAL.fullmatch("/" + "/".join(parts))
-    if capability == "network" and detail.startswith("network: service:"):
+    if capability == "network" and detail.startswith(f"network: {SHARED}"):
         return False
     return capability not in AMBER
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infrakit.config.model import AppConfig, DoorConfig, PortConfig
-from infrakit.model import BASE_CAPABILITIES, HOST_NAME, NO_CHECK
+from infrakit.model import BASE_CAPABILITIES, HOST_NAME, NO_CHECK, SHARED
 
 APP_MEMORY = 256 * 1024 * 1024
 MOST_PORTS = 1000
@@ -173,7 +173,7 @@ def health_test(app: AppConfig) -> list[str]:
 def _network(app: AppConfig) -> dict[str, str]:
     if not app.network:
         return {}
-    return {"network": "host" if app.network == "host" else f"service:{app.network}"}
+    return {"network": "host" if app.network == "host" else f"{SHARED}{app.network}"}
 
 
 def dialled(app: AppConfig) -> str:

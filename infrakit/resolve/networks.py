@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from infrakit.errors import Problem
-from infrakit.model import HOST_NAME, Network, Origin
+from infrakit.model import HOST_NAME, Network, Origin, network_of
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 WAY_OUT = "infrakit_default"
@@ -23,8 +23,6 @@ WATCHERS = ("dozzle", "dozzle-agent")
 SUFFIX = "internal"
 """The one kind that ends its networks' names, where the others begin them: nothing else may be called so."""
 
-SHARED = "service:"
-"""How the network of another container begins in privileges, as in Compose."""
 SLOT = 16
 """Addresses of the smallest network that is cut, a /28."""
 WAY_OUT_SLOTS = 16
@@ -125,11 +123,10 @@ def _draw(world: World, host: HostDraft) -> HostDraft:
 def _inside(host: HostDraft) -> dict[str, str]:
     """Container -> the one whose network it is in."""
     return {
-        container.name: str(network).removeprefix(SHARED)
+        container.name: other
         for placed in host.placed
         for container in placed.blueprint.containers
-        for network in [dict(container.privileges).get("network", "")]
-        if str(network).startswith(SHARED)
+        if (other := network_of(container.privileges))
     }
 
 

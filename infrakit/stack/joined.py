@@ -4,18 +4,15 @@ A network of its own ends with a container; who joined it keeps an empty one, an
 anew (moby, daemon/container_operations_unix.go: it is joined at the start, by ID).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Container, Machine
-from infrakit.model import Service
+from infrakit.model import Service, network_of
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.services import compose
 from infrakit.stack.watch import LONGEST_START_S
-
-SHARED = "service:"
 
 
 class JoinedSince(NamedTuple):
@@ -64,12 +61,6 @@ def joined(project: str, service: Service) -> tuple[JoinedSince, ...]:
     """Of the containers of a service that are in another's network; () where none is."""
     pairs = tuple((item.name, other) for item in service.containers if (other := network_of(item.privileges)))
     return (JoinedSince(project, pairs),) if pairs else ()
-
-
-def network_of(privileges: Sequence[tuple[str, object]]) -> str:
-    """The container whose network one is in by its privileges, "" for its own or the host's."""
-    network = str(dict(privileges).get("network", ""))
-    return network.removeprefix(SHARED) if network.startswith(SHARED) else ""
 
 
 def _moment(container: Container) -> tuple[str, str]:

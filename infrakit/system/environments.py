@@ -7,12 +7,11 @@ double quotes; the engine takes environment as JSON, so that what is no UTF-8, o
 import os
 from collections.abc import Iterable, Mapping
 
+from infrakit.emit.environment_file import double_quoted
 from infrakit.errors import MachineUnfit
 from infrakit.model import SecretEnvironment
 from infrakit.system import files
 from infrakit.system.secrets import FOLDER, secrets_folder
-
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r"}
 
 
 def path_of(folder: str, container: str) -> str:
@@ -55,11 +54,7 @@ def differing(folder: str, texts: SecretEnvironment, found: Iterable[str]) -> li
 
 
 def _content(values: Mapping[str, str]) -> bytes:
-    return "".join(f'{name}="{_escaped(value)}"\n' for name, value in values.items()).encode()
-
-
-def _escaped(value: str) -> str:
-    return "".join([_ESCAPES.get(character, character) for character in value])
+    return "".join(f"{name}={double_quoted(value)}\n" for name, value in values.items()).encode()
 
 
 def _secret(folder: str, name: str) -> str:

@@ -12,13 +12,13 @@ from infrakit.composed.model import Project, Service
 from infrakit.composed.names import Taken
 from infrakit.composed.tree import Item
 from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
+from infrakit.emit.environment_file import double_quoted
 from infrakit.errors import Position, Problem
 from infrakit.templates.model import SECRETS, Mark, Template, TemplateDoor, pattern
 from infrakit.templates.settle import FOLDER, Settled, settled
 
 FILE = "compose.yaml"
 ADDRESSES = ("url", "host")
-BY_NAME = re.compile(r"\$\{(?=[^}]*)")
 
 
 class Added(NamedTuple):
@@ -42,7 +42,7 @@ def added(template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str
         return said.tree
 
     environment = {**template.environment, **answers}
-    written = "".join(f"{name}={_quoted(value)}\n" for name, value in template.environment.items()).encode()
+    written = "".join(f"{name}={double_quoted(value)}\n" for name, value in environment.items()).encode()
     asked = Asked(
         (FILE,),
         FOLDER,
@@ -62,10 +62,6 @@ def added(template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str
 def project_name(template: str) -> str:
     """A template's name as one of a project."""
     return re.sub(r"[^a-z0-9]+", "-", template.lower()).strip("-") or "template"
-
-
-def _quoted(value: str) -> str:
-    return '"' + re.sub(r'([\\"$])', r"\\\1", value).replace("\n", "\\n") + '"'
 
 
 def _without_strangers(project: Project) -> Project:

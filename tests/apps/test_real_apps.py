@@ -78,7 +78,10 @@ def test_it_becomes_what_its_author_meant(deployments, bare, name):
     assert found == expected(name, found)
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="the Compose schema is not here")
+@pytest.mark.skipif(
+    not SCHEMA.exists(),
+    reason="the Compose specification's schema lies beside the project, and not in every copy of it",
+)
 def test_every_file_follows_the_compose_schema(deployments):
     schema = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
 
@@ -104,8 +107,7 @@ def test_compose_reads_it_in_silence_and_starts_all_of_it(tmp_path, deployments,
 def linted(tmp_path_factory, deployments) -> dict[str, set[str]]:
     """App -> the containers in which compose-lint finds danger, beside what has a reason everywhere; asked once."""
     tool = shutil.which("compose-lint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if tool is None:
-        pytest.skip("compose-lint is not installed")
+    assert tool is not None, "compose-lint is in tests/requirements.txt"
     top = tmp_path_factory.mktemp("linted")
     for name, host in deployments.items():
         (top / name).mkdir()

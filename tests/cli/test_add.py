@@ -144,11 +144,14 @@ def test_an_app_that_is_removed_leaves_every_other_byte_and_its_data_is_named(in
     assert "# the end\nnetwork:" in file.read_text() and infrakit("validate").returncode == 0
 
 
-def test_an_app_that_others_need_stays(infrakit, file):
+def test_an_app_that_others_need_stays_and_each_place_is_one_of_the_file(infrakit, file):
     text = FILE + APPS.replace("    health: none", "    health: none\n    needs: [wiki]")
     file.write_text(text)
     done = infrakit("remove", "wiki")
-    assert done.returncode == 2 and "infrakit.yaml:" in done.stderr and "wiki" in done.stderr
+    lines = text.splitlines()
+    line = lines.index("    needs: [wiki]") + 1
+    column = lines[line - 1].index("wiki") + 1
+    assert done.returncode == 2 and f"infrakit.yaml:{line}:{column}: error: apps.rows.needs: " in done.stderr
     assert file.read_text() == text
 
 

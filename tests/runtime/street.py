@@ -10,6 +10,15 @@ from infrakit.model import Deployment
 from infrakit.system.certificates import mint_certificates
 from tests.runtime.caddy import Door, Outpost, Seen, StandIn, adapt, moved, running
 
+HEAD = """version: 1
+name: homelab
+domain: home.example.org
+pattern: full
+tls: {mode: internal}
+access: {administrators: [alice], groups: {family: [bob]}}
+"""
+"""What files of these tests begin with."""
+
 DOMAIN = "home.example.org"
 CONFIG = """
 version: 1

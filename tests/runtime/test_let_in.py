@@ -4,20 +4,12 @@ import pytest
 
 from infrakit import compiler
 from tests.runtime.caddy import SESSION, needs_caddy
-from tests.runtime.street import get, street_of
+from tests.runtime.street import HEAD, get, street_of
 from tests.runtime.test_doors import SPOOFED
 
 pytestmark = needs_caddy
 
-BASE = """
-version: 1
-name: homelab
-domain: home.example.org
-pattern: full
-tls: {mode: internal}
-access: {administrators: [alice], groups: {family: [bob]}}
-"""
-CONFIG = f"""{BASE}
+CONFIG = f"""{HEAD}
 apps:
   app:
     image: "x/y:1"

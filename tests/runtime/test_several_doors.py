@@ -4,17 +4,13 @@ import pytest
 
 from infrakit import compiler
 from tests.runtime.caddy import SESSION, needs_caddy
-from tests.runtime.street import get, street_of
+from tests.runtime.street import HEAD, get, street_of
 
 pytestmark = needs_caddy
 
-CONFIG = b"""
-version: 1
-name: homelab
-domain: home.example.org
-pattern: full
-tls: {mode: internal}
-access: {administrators: [alice], groups: {family: [bob]}}
+CONFIG = (
+    HEAD
+    + """\
 apps:
   store:
     image: "x/y:1"
@@ -22,11 +18,12 @@ apps:
       console: {port: 9001, allow: [family]}
       s3: {port: 9000, subdomain: objects, public: true}
 """
+)
 
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory):
-    fleet = compiler.load(CONFIG, "infrakit.yaml", lambda path: b"").fleet
+    fleet = compiler.load(CONFIG.encode(), "infrakit.yaml", lambda path: b"").fleet
     with street_of(fleet.deployments[0], tmp_path_factory.mktemp("doors")) as street:
         yield street
 

@@ -7,17 +7,13 @@ import pytest
 
 from infrakit import compiler
 from tests.runtime.caddy import SESSION, needs_caddy
-from tests.runtime.street import get, street_of
+from tests.runtime.street import HEAD, get, street_of
 
 pytestmark = needs_caddy
 
-CONFIG = """
-version: 1
-name: homelab
-domain: home.example.org
-pattern: full
-tls: {mode: internal}
-access: {administrators: [alice], groups: {family: [bob]}}
+CONFIG = (
+    HEAD
+    + """\
 apps:
   any: {image: "x/y:1", port: 443, scheme: https, certificate: any, allow: [family]}
   verified: {image: "x/y:1", port: 443, scheme: https, allow: [family]}
@@ -29,6 +25,7 @@ apps:
   plain: {address: "http://nas.test:5000", public: true}
   site: {image: "x/y:1", port: 80, domain: [example.org, www.example.com], public: true}
 """
+)
 AWAY = ("192.168.77.1:443", "nas.test:5001")
 SECURE = ("any", "verified", "named", "misnamed", "foreign")
 

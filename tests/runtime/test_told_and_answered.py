@@ -9,17 +9,13 @@ from infrakit import compiler, resources
 from infrakit.config.keys import all_keys
 from infrakit.emit import caddyfile
 from tests.runtime.caddy import SESSION, Seen, StandIn, adapt, needs_caddy
-from tests.runtime.street import get, street_of
+from tests.runtime.street import HEAD, get, street_of
 
 pytestmark = needs_caddy
 
-CONFIG = b"""
-version: 1
-name: homelab
-domain: home.example.org
-pattern: full
-tls: {mode: internal}
-access: {administrators: [alice], groups: {family: [bob]}}
+CONFIG = (
+    HEAD
+    + """\
 apps:
   grafana:
     image: "x/y:1"
@@ -37,12 +33,13 @@ apps:
     headers: {X-Frame-Options: "", Content-Security-Policy: "frame-ancestors 'self' \\"x\\" | ~", X-Powered-By: ""}
   plain: {image: "x/y:1", port: 80, public: true}
 """
+)
 SAID = {"X-Frame-Options": "ALLOW", "Content-Security-Policy": "none", "X-Powered-By": "us", "X-Other": "kept"}
 
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory):
-    fleet = compiler.load(CONFIG, "infrakit.yaml", lambda path: b"").fleet
+    fleet = compiler.load(CONFIG.encode(), "infrakit.yaml", lambda path: b"").fleet
     with street_of(fleet.deployments[0], tmp_path_factory.mktemp("told")) as street:
         yield street
 
