@@ -145,5 +145,6 @@ SOURCES = {
     "coolify": Source("https://cdn.coollabs.io/coolify/service-templates-latest.json", _coolify, _all_of_coolify),
     "dokploy": Source("https://raw.githubusercontent.com/Dokploy/templates/main/blueprints", _dokploy, _all_of_dokploy),
 }
+"""Addresses from coollabsio/coolify, config/constants.php (services.official), and Dokploy/templates, blueprints/."""
 
 COMMANDS = {"add": add_template, "search": search}

@@ -84,10 +84,10 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
 
 
 def _file(world: World, placed: Placed, file: FileBlueprint, table: References) -> ConfigFile:
-    from infrakit.resolve.texts import plain
-
     lookup = table.for_container(readers(placed.blueprint, file.name)[0])
     if placed.kind == "app" and placed.app is not None:
+        from infrakit.resolve.texts import plain
+
         content = plain(file.content, lookup)
         origin = world.origin((*placed.app.path, "files", f"/{file.name}"), "containers")
     else:
