@@ -9,6 +9,8 @@ from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.stack.down import listed
 from infrakit.stack.images import ImageThere
+from infrakit.stack.offline import PROJECT
+from infrakit.stack.services import LABEL
 
 IMAGE_BYTES = 400 << 20
 """What an image of the catalogue takes, unpacked, where nothing is known of it: between Caddy's 60 and Authentik's 1000
@@ -67,6 +69,7 @@ def wanted_of(
         names=names_of(deployment),
         project=deployment.name,
         volumes_missing=_volumes_missing(deployment, machine),
+        volumes_used=_volumes_used(deployment, machine),
     )
 
 
@@ -74,6 +77,18 @@ def _volumes_missing(deployment: Deployment, machine: Machine) -> tuple[str, ...
     """Of those that the file says exist."""
     external = {volume.external for volume in deployment.volumes if volume.external}
     return tuple(sorted(external.difference(listed(machine, "volume")))) if external else ()
+
+
+def _volumes_used(deployment: Deployment, machine: Machine) -> tuple[tuple[str, str, str], ...]:
+    """Of the same: (volume, container, its Compose project or "") of each container that runs and is not ours."""
+    found = []
+    for volume in sorted({volume.external for volume in deployment.volumes if volume.external}):
+        shown = f'{{{{.Names}}}}\t{{{{.Label "{PROJECT}"}}}}\t{{{{.Label "{LABEL}"}}}}'
+        done = machine.run(("docker", "container", "ls", "--filter", f"volume={volume}", "--format", shown))
+        for line in done.out.splitlines() if not done.code else ():
+            container, project, ours = line.split("\t")
+            found += [] if ours else [(volume, container, project)]
+    return tuple(found)
 
 
 def names_of(deployment: Deployment) -> tuple[str, ...]:

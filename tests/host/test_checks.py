@@ -267,6 +267,20 @@ CASES = (
     Case("root-overlay", "error", mounted("overlayroot", "overlay"), words="raspi-config"),
     Case("unfit-file-system", "error", mounted("nas:/export", "nfs4"), words="lies on nfs4"),
     Case("volume-missing", "error", GOOD, Wanted(volumes_missing=("shop_db",)), "docker volume create shop_db"),
+    Case(
+        "volume-in-use",
+        "error",
+        GOOD,
+        Wanted(volumes_used=(("shop_db", "shop-db-1", "shop"), ("shop_db", "shop-backup-1", "shop"))),
+        "docker compose -p shop down, without -v",
+    ),
+    Case(
+        "volume-in-use",
+        "error",
+        GOOD,
+        Wanted(volumes_used=(("db", "old", ""),)),
+        "stop it first: docker stop old, without",
+    ),
     Case("sd-card", "warning", load("pi4-bookworm"), words="SSD"),
     Case(
         "tmp-noexec",

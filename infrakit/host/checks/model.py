@@ -8,7 +8,7 @@ GIBIBYTE = 1 << 30
 ERROR, WARNING, NOTE = "error", "warning", "note"
 ACCEPTABLE = (
     *("address-missing", "clock-ahead", "disk-short", "distribution-unknown", "distribution-untested"),
-    *("file-edited", "fleet-apart", "memory-far-short"),
+    *("file-edited", "fleet-apart", "memory-far-short", "volume-in-use"),
 )
 """Errors that a person may know better than we: what comes of it is in the plan, or is at worst a failed step, which
 running again mends."""
@@ -20,8 +20,9 @@ class Wanted(NamedTuple):
 
     `ports`: (protocol, port) that are to be published; `everywhere`: those of them that are published at every address,
     whatever `addresses` says. `memory_bytes`: the sum of all limits. `processors`: what may use more than one, and how
-    many. `volumes_missing`: volumes of somebody else's that are not there. `disk_bytes`: what is still to be fetched
-    and unpacked; `root_bytes`: of it what packages take outside of Docker's disk. `subnets`: of the containers'
+    many. `volumes_missing`: volumes of somebody else's that are not there; `volumes_used`: those that a container of
+    somebody else's runs with: (volume, container, its Compose project). `disk_bytes`: what is still to be fetched and
+    unpacked; `root_bytes`: of it what packages take outside of Docker's disk. `subnets`: of the containers'
     networks. `addresses`: that ports are published at. `build_time_s`: when this InfraKit was made, the earliest that
     it can be now. `offline`: nothing is fetched; `mirrored`: what is fetched comes from a place that the user named;
     `docker_brought`: a bundle has Docker's packages. `names`: hostnames of routes. `project`: how names of its networks
@@ -43,6 +44,7 @@ class Wanted(NamedTuple):
     processors: tuple[tuple[str, str], ...] = ()
     project: str = ""
     volumes_missing: tuple[str, ...] = ()
+    volumes_used: tuple[tuple[str, str, str], ...] = ()
 
 
 class Finding(NamedTuple):

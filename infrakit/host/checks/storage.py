@@ -180,8 +180,21 @@ def volume_missing(facts: Facts, wanted: Wanted) -> Finding | None:
     return Finding("volume-missing", ERROR, what, remedy)
 
 
+def volume_in_use(facts: Facts, wanted: Wanted) -> Finding | None:
+    """Two databases that write to the same files leave neither."""
+    if not wanted.volumes_used:
+        return None
+    volume, container, project = wanted.volumes_used[0]
+    users = listed(tuple(item[1] for item in wanted.volumes_used if item[0] == volume))
+    what = f"the file takes over the volume {volume}, which {users} runs with, outside of InfraKit"
+    words = f"docker compose -p {project} down" if project else f"docker stop {container}"
+    remedy = f"stop it first: {words}, without -v"
+    return Finding("volume-in-use", ERROR, what, remedy)
+
+
 CHECKS = (
     volume_missing,
+    volume_in_use,
     disk_short,
     disk_tight,
     data_short,
