@@ -17,6 +17,10 @@ BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVIC
 """What images need that start as root, give their data to somebody, and become him; Docker's own default has these and
 seven more (moby, oci/caps/defaults.go)."""
 SECRETS_DIRECTORY = "/run/secrets"
+TRUSTED = "trusted_authorities"
+"""The file, where secrets are, of certificates that apps trust which sign in by themselves."""
+PUBLIC_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+"""Those that a Debian-like machine trusts; update-ca-certificates(8)."""
 HOST_NAME = "host.docker.internal"
 """What a container calls the host that it runs on, where it is told so."""
 SHARED = "service:"
@@ -178,7 +182,7 @@ class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `settings`: what else Compose is told.
     `not_secret`: names of its environment
     and its commands whose values look like secrets, and are none by the user's word. `secret_environment`: variables
-    with secrets in them, which are none of `environment`."""
+    with secrets in them, which are none of `environment`. `aliases`: (network, name that it bears there, too)."""
 
     name: str
     image: str
@@ -211,6 +215,7 @@ class Container(NamedTuple):
     pin: ImagePin | None = None
     not_secret: tuple[str, ...] = ()
     secret_environment: SecretEnvironment = ()
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 class ConfigFile(NamedTuple):
@@ -320,7 +325,9 @@ class Route(NamedTuple):
 
 
 class OidcClient(NamedTuple):
-    """An application that signs in by itself. `secret` is the name of a SecretSpec, "" for a public client."""
+    """An application that signs in by itself. `secret` is the name of a SecretSpec, "" for a public client.
+    `logout_uris`: where it may send the browser after signing out. `email_verified`: whether every user's address is
+    said to be verified."""
 
     client_id: str
     secret: str
@@ -328,6 +335,8 @@ class OidcClient(NamedTuple):
     redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
     origin: Origin
+    logout_uris: tuple[str, ...] = ()
+    email_verified: bool = False
 
 
 class SamlClient(NamedTuple):
@@ -389,7 +398,7 @@ class SecretSpec(NamedTuple):
     """A secret by name. The value is minted, or given by the user, at the edge; it never enters the compiler.
 
     kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
-    by openssl).
+    by openssl), "authorities" (certificates to trust, which are no secret, and differ from host to host).
     `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
     declares it, "" where the compiler itself does.
     """

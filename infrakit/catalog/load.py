@@ -139,6 +139,8 @@ def _oidc(tree: Tree) -> OidcBlueprint:
         grant_types=tuple(tree.get("grant_types", ("authorization_code", "refresh_token"))),
         redirects=tuple(tree["redirects"]),
         scopes=tuple(tree.get("scopes", SIGN_IN)),
+        logout=tuple(tree.get("logout", ())),
+        email_verified=tree.get("email_verified", False),
     )
 
 

@@ -178,12 +178,14 @@ class RouteBlueprint(NamedTuple):
 
 
 class OidcBlueprint(NamedTuple):
-    """`secret` is "" for a public client; `redirects` are paths below the service's URL."""
+    """`secret` is "" for a public client; `redirects` and `logout` are paths below the service's URL, or whole ones."""
 
     secret: str
     grant_types: tuple[str, ...]
     redirects: tuple[str, ...]
     scopes: tuple[str, ...]
+    logout: tuple[str, ...] = ()
+    email_verified: bool = False
 
 
 class Blueprint(NamedTuple):

@@ -210,7 +210,13 @@ def _ends(text: str) -> tuple[int, int]:
 
 
 def _oidc(values: dict[str, Any], path: Path) -> OidcConfig:
-    return OidcConfig(tuple(values["redirects"]), tuple(values.get("scopes", DEFAULT_SCOPES)), (*path, "oidc"))
+    return OidcConfig(
+        tuple(values["redirects"]),
+        tuple(values.get("scopes", DEFAULT_SCOPES)),
+        tuple(values.get("logout", ())),
+        values.get("email_verified", False),
+        (*path, "oidc"),
+    )
 
 
 def _saml(values: dict[str, Any], path: Path) -> SamlConfig:

@@ -76,10 +76,13 @@ class ServiceConfig(NamedTuple):
 
 
 class OidcConfig(NamedTuple):
-    """apps.<name>.oidc: the app signs in by itself. `redirects` are paths below the app's URL."""
+    """apps.<name>.oidc: the app signs in by itself. `redirects` and `logout` are paths below the app's URL, or whole
+    ones."""
 
     redirects: tuple[str, ...]
     scopes: tuple[str, ...]
+    logout: tuple[str, ...]
+    email_verified: bool
     path: Path
 
 

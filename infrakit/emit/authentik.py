@@ -85,6 +85,8 @@ def _entries(deployment: Deployment) -> list[tuple[Entry, Origin]]:
         entries += [(_made_group(group), group.origin), (_group(group, access.users), group.origin)]
     asking = [item.oidc for item in access.applications if item.oidc and GROUPS in item.oidc.scopes]
     entries += [(_groups_scope(), asking[0].origin)] if asking else []
+    verified = [item.oidc for item in access.applications if item.oidc and item.oidc.email_verified]
+    entries += [(_verified_scope(), verified[0].origin)] if verified else []
     groups = {group.name for group in access.groups}
     for application in access.applications:
         entries += _application(application, groups)
@@ -242,11 +244,12 @@ def _oidc(client: OidcClient) -> Entry:
         "client_id": client.client_id,
         "grant_types": list(client.grant_types),
         "redirect_uris": [
-            {"matching_mode": "strict", "url": url, "redirect_uri_type": "authorization"}
-            for url in client.redirect_uris
+            {"matching_mode": "strict", "url": url, "redirect_uri_type": kind}
+            for kind, urls in (("authorization", client.redirect_uris), ("logout", client.logout_uris))
+            for url in urls
         ],
         "signing_key": _find("authentik_crypto.certificatekeypair", "name", "authentik Self-signed Certificate"),
-        "property_mappings": [_scope(scope) for scope in client.scopes],
+        "property_mappings": [_scope(scope, client.email_verified) for scope in client.scopes],
         "sub_mode": "user_username",
         "include_claims_in_id_token": True,
         "access_token_validity": VALIDITY,
@@ -256,10 +259,12 @@ def _oidc(client: OidcClient) -> Entry:
     return attrs
 
 
-def _scope(name: str) -> Tagged:
-    """One of Authentik's own, which the schema lists, or the one that we make."""
+def _scope(name: str, verified: bool) -> Tagged:
+    """One of Authentik's own, which the schema lists, or one of the two that we make."""
     if name == GROUPS:
         return Tagged("!KeyOf", "scope-groups")
+    if name == "email" and verified:
+        return Tagged("!KeyOf", "scope-verified")
     return _find("authentik_providers_oauth2.scopemapping", "managed", f"goauthentik.io/providers/oauth2/scope-{name}")
 
 
@@ -274,6 +279,17 @@ def _groups_scope() -> Entry:
             "scope_name": GROUPS,
             "expression": 'return {"groups": [group.name for group in request.user.all_groups()]}',
         },
+    }
+
+
+def _verified_scope() -> Entry:
+    """Authentik's own says of no address that it is verified (2025.10 and later), and some apps take none else."""
+    return {
+        "model": "authentik_providers_oauth2.scopemapping",
+        "id": "scope-verified",
+        "state": "present",
+        "identifiers": {"name": f"{OURS}email-verified"},
+        "attrs": {"scope_name": "email", "expression": 'return {"email": request.user.email, "email_verified": True}'},
     }
 
 

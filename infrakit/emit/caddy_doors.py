@@ -118,7 +118,16 @@ def door_site(deployment: Deployment, route: Route) -> Directive:
     steps.append(proxy(deployment, route))
     answers = (*_headers(route), directive("import", HEADERS))
     block = [*_certificate(deployment), *answers, directive("route", block=tuple(steps))]
-    return directive(route.hostname, block=tuple(block), origin=origins["hostname"])
+    return directive(_names(deployment, route), block=tuple(block), origin=origins["hostname"])
+
+
+def _names(deployment: Deployment, route: Route) -> "str | Live":
+    """Also by the port of its address, where apps ask for it from inside: Docker publishes another there."""
+    port = deployment.door.https_port
+    asked = any(container.aliases for service in deployment.services for container in service.containers)
+    if route.sign_in != "provider" or port in (0, 443) or not asked:
+        return route.hostname
+    return Live(f"{route.hostname}, {route.hostname}:{port}")
 
 
 def _headers(route: Route) -> tuple[Directive, ...]:

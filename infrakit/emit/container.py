@@ -81,6 +81,11 @@ def _reach(container: Container, privileges: Mapping[str, Any]) -> dict[str, Any
         tree["network_mode"] = _literal(privileges["network"])
     elif container.networks:
         tree["networks"] = list(container.networks)
+        if container.aliases:
+            names = dict(container.aliases)
+            tree["networks"] = {
+                item: {"aliases": [names[item]]} if item in names else None for item in container.networks
+            }
     else:
         tree["network_mode"] = "none"
     if container.ports:

@@ -2,8 +2,8 @@
 which apps ask Authentik themselves."""
 
 from infrakit.emit.authentik import portal
-from infrakit.emit.review_parts import Section, Table, Word, row
-from infrakit.model import Deployment
+from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, row
+from infrakit.model import SECRETS_DIRECTORY, Application, Deployment, OidcClient
 
 INTRO = (
     "The file rules over these groups: who is added to one by hand leaves it with the next infrakit up, and so "
@@ -11,6 +11,14 @@ INTRO = (
     "that changes in the file changes nothing in Authentik. Nobody has a password at first: install ends with a "
     "link for the first administrator, and infrakit sign-in USER makes one for another; the page behind it sets a "
     "password. What an administrator adds in Authentik beside this stays."
+)
+
+CLIENTS = (
+    "App",
+    "Client",
+    "Client secret",
+    "Issuer; discovery is below it at .well-known/openid-configuration",
+    "Leads back to",
 )
 
 
@@ -28,18 +36,31 @@ def people(deployment: Deployment) -> Section:
         )
         for user in access.users
     ]
-    clients = [
-        row(
-            application.oidc.origin,
-            Word(application.title),
-            Word(application.oidc.client_id, code=True),
-            Word(f"{portal(deployment)}/application/o/{application.slug}/", code=True),
-        )
-        for application in access.applications
-        if application.oidc
-    ]
+    clients = [_client(deployment, item, item.oidc) for item in access.applications if item.oidc]
     tables = [
         Table("Users", ("User", "Groups", "Address"), tuple(users), deployment.origin),
-        Table("Apps that ask Authentik themselves", ("App", "Client", "Issuer"), tuple(clients), deployment.origin),
+        Table("Apps that ask Authentik themselves", CLIENTS, tuple(clients), deployment.origin),
     ]
     return Section("People", INTRO, tuple(table for table in tables if table.rows), "The file names nobody.")
+
+
+def _client(deployment: Deployment, application: Application, client: OidcClient) -> Row:
+    """What a person types into the app; where codes go but to its own address, and whom it has to believe, in amber."""
+    secret = f"{SECRETS_DIRECTORY}/{client.secret}" if client.secret else "none"
+    back = (*client.redirect_uris, *client.logout_uris)
+    own = {route.hostname for route in deployment.routes}
+    words = tuple(Word(url, code=True, amber=_host(url) not in own) for url in back)
+    verified = (Word("is told that every address is verified", amber=True),) if client.email_verified else ()
+    cells = (
+        Cell((Word(application.title), *verified)),
+        Cell((Word(client.client_id, code=True),)),
+        Cell((Word(secret, code=True),)),
+        Cell((Word(f"{portal(deployment)}/application/o/{application.slug}/", code=True),)),
+        Cell(words),
+    )
+    return Row(cells, client.origin)
+
+
+def _host(url: str) -> str:
+    """The name in a whole address, "" where it has none."""
+    return url.split("/")[2].partition(":")[0]

@@ -11,6 +11,7 @@ from infrakit.lock import Lock
 from infrakit.model import Fleet
 from infrakit.resolve.access import grant_access
 from infrakit.resolve.containers import build_services
+from infrakit.resolve.discovery import let_clients_in
 from infrakit.resolve.fleet import assemble
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.images import mirror_images, pin_images
@@ -30,6 +31,7 @@ PASSES = (
     grant_access,
     draw_networks,
     build_services,
+    let_clients_in,
     guard_sockets,
     gather_secrets,
     pin_images,

@@ -84,10 +84,15 @@ def _oidc(placed: Placed, slug: str, urls: list[str], origin: Origin) -> OidcCli
     spec = placed.blueprint.oidc
     if spec is None:
         return None
-    redirects = tuple(f"{url}{path}" for url in urls for path in spec.redirects)
     if placed.app is None:
         origin = Origin(placed.blueprint.document, ("oidc",), "access")
-    return OidcClient(slug, spec.secret, tuple(spec.grant_types), redirects, tuple(spec.scopes), origin)
+    redirects, logout = (_whole(urls, paths) for paths in (spec.redirects, spec.logout))
+    return OidcClient(slug, spec.secret, spec.grant_types, redirects, spec.scopes, origin, logout, spec.email_verified)
+
+
+def _whole(urls: list[str], said: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses: what is a path, below each of `urls`."""
+    return tuple(dict.fromkeys(f"{url}{item}" if item[:1] in ("/", "") else item for url in urls for item in said))
 
 
 def _saml(placed: Placed, url: str, origin: Origin) -> SamlClient | None:

@@ -80,6 +80,8 @@ def app_tree(app: AppConfig, authorities: Mapping[str, str]) -> dict[str, Any]:
             "grant_types": ["authorization_code", "refresh_token"],
             "redirects": list(app.oidc.redirects),
             "scopes": list(app.oidc.scopes),
+            "logout": list(app.oidc.logout),
+            "email_verified": app.oidc.email_verified,
         }
         container["reaches"] = ["authentik"]
         container["secrets"].append(oidc_secret(app.name))

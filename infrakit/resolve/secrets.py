@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from infrakit.config.model import ServiceConfig
 from infrakit.model import Container, Origin, SecretMount, SecretSpec
+from infrakit.resolve.discovery import authorities
 from infrakit.resolve.world import DOOR, HostDraft, World
 
 WORKER = "authentik-worker"
@@ -26,6 +27,7 @@ def _gathered(world: World, host: HostDraft) -> HostDraft:
             found[spec.name] = spec
     extra = _caddy_secrets(world, host)
     found.update({spec.name: spec for spec in extra})
+    found.update({spec.name: spec for spec in authorities(world, host)})
     host = _mounted(host, DOOR, extra)
     if host.name == world.core:
         host = _mounted(host, WORKER, clients)

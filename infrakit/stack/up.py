@@ -1,11 +1,13 @@
 """A decided host and its files -> the plan that brings its stack up: images, secrets, the tree, service by service, the
 doors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from infrakit.emit.compose import config_hashes
 from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Probe, Step
+from infrakit.resolve.world import DOOR
+from infrakit.stack.authorities import authorities_step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.environments import environment_steps
@@ -16,7 +18,7 @@ from infrakit.stack.late import late_addresses
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
 from infrakit.stack.owners import owner_actions
-from infrakit.stack.readers import readers_step
+from infrakit.stack.readers import readers_step, reading
 from infrakit.stack.secrets import Given, Mint, SecretsThere, given_steps
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
 from infrakit.stack.wire import WIRED, wired, wiring
@@ -50,17 +52,26 @@ def plan_up(
             *late_addresses(deployment),
             networks_step(deployment, wanted, folder),
             *readers_step(deployment, wanted, folder),
-            *(
-                service_step(deployment, service, artifacts, wanted[service.name], folder)
-                for service in in_order(_wired_last(deployment.services))
-                if service.containers
-            ),
+            *_services(deployment, artifacts, wanted, folder),
             _others(deployment),
             Step("in force", "in force", (InForce(name, host),), (PutInForce(name, host, deployment.name),)),
             *forgotten(former),
             *wiring(deployment),
         ),
     )
+
+
+def _services(
+    deployment: Deployment, artifacts: Sequence[Artifact], wanted: Mapping[str, tuple[Wanted, ...]], folder: str
+) -> list[Step]:
+    """In order; whom apps trust that sign in by themselves is known when Caddy runs."""
+    steps = []
+    for service in in_order(_wired_last(deployment.services)):
+        if service.containers:
+            steps.append(service_step(deployment, service, artifacts, wanted[service.name], folder))
+        if service.name == DOOR:
+            steps += authorities_step(deployment, reading(deployment, wanted), folder)
+    return steps
 
 
 def in_order(services: Sequence[Service]) -> list[Service]:

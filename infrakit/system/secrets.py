@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
-from infrakit.model import SecretSpec
+from infrakit.model import PUBLIC_AUTHORITIES, SecretSpec
 from infrakit.system.certificates import FLEET_KINDS, HOME, mint_certificates
 from infrakit.system.files import flush_names
 
@@ -51,9 +51,22 @@ def mint(folder: str, host: str, specs: Iterable[SecretSpec], others: Iterable[s
             value = _shared(spec.name, folders) if spec.shared else None
             store(folder, spec.name, value or password(spec.length or 40))
             made.append(spec.name)
+        elif spec.kind == "authorities":
+            store(folder, spec.name, public_authorities())
+            made.append(spec.name)
     if any(spec.kind in FLEET_KINDS for spec in wanted):
         made += mint_certificates(folder, host)
     return made
+
+
+def public_authorities() -> bytes:
+    """Certificates that this machine trusts (update-ca-certificates(8)), those of its administrator among them; none
+    where it has no such file."""
+    try:
+        with open(PUBLIC_AUTHORITIES, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def secrets_folder(folder: str) -> str:

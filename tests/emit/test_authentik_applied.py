@@ -34,6 +34,7 @@ KINDS = {
     "both": "allow: [guests, bob]",
     "oidc": "oidc: {redirects: [/cb, /cb2]}, allow: [guests]",
     "groups": "oidc: {redirects: [/cb], scopes: [openid, groups, offline_access]}",
+    "verified": "oidc: {redirects: [/cb, 'app.x:///cb'], logout: [/out], email_verified: true}",
     "saml": "saml: {acs: '/saml/acs?x=1'}",
     "public": "public: true",
     "none": "",

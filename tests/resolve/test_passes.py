@@ -417,7 +417,7 @@ BALANCED = "{hosts: [core, shed], image: 'x/y:1', port: 80"
     "hosts, app, codes",
     [
         (FLEET, f"{BALANCED}}}", set()),
-        (FLEET, f"{BALANCED}, user_secrets: [word], oidc: {{redirects: [/cb]}}}}", set()),
+        (FLEET, f"{BALANCED}, internet: true, user_secrets: [word], oidc: {{redirects: [/cb]}}}}", set()),
         (FLEET, f"{BALANCED}, data: [/data]}}", {"balanced-apart"}),
         (FLEET, f"{BALANCED}, secrets: [cookie]}}", {"balanced-apart"}),
         (

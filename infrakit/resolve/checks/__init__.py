@@ -44,6 +44,7 @@ from infrakit.resolve.checks.services import (
     versions_high_enough,
 )
 from infrakit.resolve.checks.tls import domain_real, timezone_known, tls_complete
+from infrakit.resolve.discovery import clients_reach
 from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
 from infrakit.resolve.routes import agents_connect, balanced, unreachable
@@ -137,6 +138,7 @@ DECIDED = (
     run_somewhere,
     unreachable,
     agents_connect,
+    clients_reach,
     balanced,
     unmet_needs,
     requires_apart,

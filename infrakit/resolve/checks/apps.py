@@ -140,9 +140,13 @@ def data_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem
 
 
 def saml_or_oidc(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
-    """An app signs in one way; one that everybody may open, none."""
+    """An app signs in one way; one that everybody may open, none. What is said of an address is said to who asks."""
     found = []
     for app in config.apps:
+        if app.oidc is not None and app.oidc.email_verified and "email" not in app.oidc.scopes:
+            what = f"apps.{app.name}.oidc.email_verified: the app does not ask for addresses"
+            place = locate((*app.oidc.path, "email_verified"), key=True)
+            found.append(Problem(place, what, "no-scope", "add email to scopes, or remove it"))
         ways = [
             key
             for key, said in (

@@ -8,7 +8,7 @@ from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.containers import names_of
 from infrakit.resolve.world import Locate, World
 
-OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key")
+OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key", "trusted_authorities")
 """Secrets of Caddy."""
 
 Owner = tuple[str, str, Path | None]
