@@ -177,8 +177,5 @@ def stopping(stop: Stop, words: Callable[[], str]) -> Iterator[Callable[[], bool
     finally:
         for number, handler in before.items():
             # Who was stopped is about to end with its own exit code: the same signal, sent twice, must not change that.
-            signal.signal(number, _already if stop.asked else handler)
-
-
-def _already(number: int, frame: Any) -> None:
-    """Stopped before."""
+            # A handler in Python would be gone while the interpreter ends.
+            signal.signal(number, signal.SIG_IGN if stop.asked else handler)

@@ -28,6 +28,20 @@ ip link add wire0 type veth peer name wire1 && ip link set wire1 up && ip link s
 ip neighbour add 10.213.255.1 lladdr 02:00:00:00:00:01 dev wire0 && ip route add default via 10.213.255.1 && echo nameserver 10.213.255.1 >/etc/resolv.conf &&
 systemd-run -q --unit=trace python3 /run/trace.py wire0 /run/trace && until [ -s /run/trace ]; do sleep 0.1; done
 """  # noqa: E501 -- verbatim text
+HOLD = f"""
+import os, subprocess, sys, time
+end, path = time.monotonic() + 500, "/var/log/infrakit/journal.jsonl"
+while not os.path.exists(path):
+    assert time.monotonic() < end
+    time.sleep(0.01)
+with open(path) as journal:
+    journal.seek(int(sys.argv[1]))
+    while not any('"kind": "begin"' in line and '"step": "image ' in line for line in journal):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+subprocess.run(["pkill", "--signal", "STOP", "-f", "^python3 {STICK}/infrakit.pyz"])
+"""
+"""On the host itself, and before others: under load an image would be over before somebody outside had looked."""
 ASKS = "timeout 3 getent ahosts asks.example.org; timeout 3 curl -s http://192.0.2.1/"
 DOZZLE = "docker.io/amir20/dozzle"
 
@@ -160,13 +174,12 @@ def test_a_wrong_clock_is_refused_before_anything_changes(installed, seconds, wo
 
 def in_an_image(host: Host, act: Callable[[], object]) -> Done:
     """install, which is held in the midst of an image while something happens."""
-    before = int(host.run("cat /var/log/infrakit/journal.jsonl | wc -l").out)
-    begun = f'tail -n +{before + 1} /var/log/infrakit/journal.jsonl | grep -q \'"kind": "begin".*"step": "image \''
-    with ThreadPoolExecutor(1) as pool:
+    before = host.run("cat /var/log/infrakit/journal.jsonl | wc -c").out.strip()
+    host.put("/run/hold.py", HOLD.encode())
+    with ThreadPoolExecutor(2) as pool:
+        holding = pool.submit(host.run, f"nice -n -15 python3 /run/hold.py {before}", 600)
         running = pool.submit(host.run, f"python3 {STICK}/infrakit.pyz install --yes", 600)
-        while not running.done() and host.run(begun).code:
-            pass
-        host.run(SIGNAL.format("STOP"))
+        assert holding.result().code == 0, "it never came to an image"
         act()
         host.run(SIGNAL.format("CONT"))
         return running.result()

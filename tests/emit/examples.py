@@ -1,5 +1,6 @@
 """The embedded examples, in each TLS mode, as Deployments: the real catalogue and the real passes."""
 
+from functools import cache
 from pathlib import Path
 
 from infrakit import resources
@@ -33,6 +34,7 @@ def deployments(name: str, tls: str = "") -> list[Deployment]:
     return list(assemble(settle(config, load_catalog(), blueprints)).deployments)
 
 
+@cache
 def hosts() -> dict[str, Deployment]:
     """Every host worth a look: each example, and the full one in each TLS mode."""
     found = {f"{name}-{host.host}": host for name in NAMES for host in deployments(name)}
