@@ -76,12 +76,13 @@ TOOLS = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 class Recipe(NamedTuple):
     """What the small layer holds, and the image's settings. `folders`: path -> (owner, mode); `programs`: names that
-    the stand-in goes by."""
+    the stand-in goes by. `bare`: nothing else is in the image, no shell either."""
 
     config: dict[str, object]
     folders: dict[str, tuple[int, int]] = {}
     files: dict[str, bytes] = {}
     programs: tuple[str, ...] = ()
+    bare: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -193,9 +194,9 @@ STAND_INS = {
 }
 
 
-def image_of(reference: str, *, broken: bool = False) -> tuple[bytes, dict[str, object]]:
-    """(layer, settings) of an image by its full name with a tag."""
-    found = recipe(reference.rpartition(":")[0])
+def image_of(reference: str, *, broken: bool = False, made: "Recipe | None" = None) -> tuple[bytes, dict[str, object]]:
+    """(layer, settings) of an image by its full name with a tag; from another recipe than its name's, where `made`."""
+    found = made or recipe(reference.rpartition(":")[0])
     config: dict[str, object] = {"Env": [TOOLS], **found.config}
     if broken:
         config |= {"Entrypoint": ["/bin/false"], "Cmd": []}
@@ -203,7 +204,8 @@ def image_of(reference: str, *, broken: bool = False) -> tuple[bytes, dict[str, 
     with tarfile.open(fileobj=layer, mode="w") as tar:
         for path, (owner, mode) in found.folders.items():
             _add(tar, path, tarfile.DIRTYPE, owner, mode)
-        for path, content in {**found.files, STAND_IN: (HERE / "stand_in.py").read_bytes()}.items():
+        files = {} if found.bare else {STAND_IN: (HERE / "stand_in.py").read_bytes()}
+        for path, content in {**found.files, **files}.items():
             _add(tar, path, tarfile.REGTYPE, 0, 0o755, content)
         for path in found.programs:
             _add(tar, path, tarfile.SYMTYPE, 0, 0o777, link=STAND_IN)

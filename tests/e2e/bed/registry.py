@@ -29,7 +29,7 @@ from tests.e2e.bed.engine import (
     start_engine,
     start_network,
 )
-from tests.e2e.bed.images import base_layer, caddy, image_of, small_layer
+from tests.e2e.bed.images import Recipe, base_layer, caddy, image_of, small_layer
 from tests.e2e.bed.packages import Apt, packages
 from tests.e2e.bed.roots import SUITES, host_image
 
@@ -54,16 +54,24 @@ def references() -> list[str]:
 
 
 def publish(
-    reference: str, *, broken: bool = False, architecture: str = "amd64", small: bool = False, store: Path = STORE
+    reference: str,
+    *,
+    broken: bool = False,
+    architecture: str = "amd64",
+    small: bool = False,
+    store: Path = STORE,
+    made: Recipe | None = None,
 ) -> str:
     """Put one image into a registry, by its real name and any tag; its digest. `broken`: it starts and ends at once
     with code 1.
 
-    `architecture`: what the image says of itself. `small`: of the small root, below SMALL.
+    `made`: from a recipe of a test's own. `architecture`: what the image says of itself. `small`: of the small root,
+    below SMALL.
     """
-    layer, config = image_of(reference, broken=broken)
+    layer, config = image_of(reference, broken=broken, made=made)
     base = small_layer() if small else base_layer()
-    plain = [_digest_of(base), _digest_of(layer)]
+    below = [] if made is not None and made.bare else [base]
+    plain = [_digest_of(part) for part in (*below, layer)]
     content = {
         "architecture": architecture,
         "os": "linux",
@@ -72,7 +80,7 @@ def publish(
         "rootfs": {"type": "layers", "diff_ids": plain},
     }
     text = json.dumps(content, sort_keys=True).encode()
-    parts = [base, layer] if not small else [packed(base), gzip.compress(layer, 6, mtime=0)]
+    parts = [*below, layer] if not small else [packed(base), gzip.compress(layer, 6, mtime=0)]
     layers = [(_blob(store, part), len(part) if isinstance(part, bytes) else part.stat().st_size) for part in parts]
     kind = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if small else "")
     manifest = {

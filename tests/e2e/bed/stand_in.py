@@ -136,6 +136,10 @@ class Authentik(Page):
             )
         elif parts.path == "/stand-in/login":
             self.answer(200, LOGIN % html.escape(query.get("rd", "/")), Content_Type="text/html; charset=utf-8")
+        elif parts.path.endswith("/.well-known/openid-configuration"):
+            # As the real one builds it: from the address that it was asked at (providers/oauth2/views/provider.py).
+            asked = f"{self.headers.get('X-Forwarded-Proto', 'http')}://{self.headers['Host']}{parts.path}"
+            self.answer(200, {"issuer": asked.removesuffix(".well-known/openid-configuration")})
         elif parts.path in ("/-/health/ready/", "/-/health/live/"):
             self.answer(200, {})
         else:
