@@ -284,6 +284,11 @@ class Pass(NamedTuple):
         words += [f"from {' or '.join(self.sources)}"] if self.sources else []
         return " ".join(word for word in words if word)
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it lets everybody reach every page, by some methods or by all."""
+        return not self.sources and (not self.paths or "/*" in self.paths)
+
 
 class Route(NamedTuple):
     """One door: a host name, who may pass, and where it leads.

@@ -221,6 +221,11 @@ def test_what_passes_stands_in_the_review_with_its_reason_and_its_line():
     assert ("apps", "photos", "pass", 1) in {origin.path for origin in causes.values()}
 
 
+def test_a_pass_to_every_page_is_said_as_what_it_is():
+    review = files(host(PASSED.replace("{path: /api/*, why", "{method: [GET, HEAD], why")))["REVIEW.md"]
+    assert "**but everybody, without sign-in: GET or HEAD**" in review
+
+
 def test_what_passes_is_told_where_doors_are_told():
     found = host(PASSED)
     (page,) = [page for page in pages(found) if page.service == "photos"]
