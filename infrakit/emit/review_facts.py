@@ -217,6 +217,8 @@ def _beyond(container: Container) -> tuple[Word, ...]:
         words.append(Word("may change its own root file system"))
     if container.health is not None and container.health.test == NO_CHECK:
         words.append(Word("nothing asks whether it is well", amber=True))
+    elif container.health is None and not container.one_shot:
+        words.append(Word("asked how it is by its image's own check, if it has one"))
     words += [
         Word(f"{name}, with a secret in it: whoever may ask Docker can read it", amber=True)
         for name, _ in container.secret_environment

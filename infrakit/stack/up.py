@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from infrakit.emit.compose import config_hashes
 from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Probe, Step
+from infrakit.stack.answers import dials_of
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.environments import environment_steps
@@ -135,6 +136,7 @@ def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifa
             container.pin.ids if container.pin else (),
             tuple(need.container for need in container.depends_on),
             container.health is None or container.health.test != NO_CHECK,
+            dials_of(deployment, service.name, container),
         )
         for container in service.containers
     )
