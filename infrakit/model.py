@@ -31,6 +31,12 @@ def network_of(privileges: "Iterable[tuple[str, object]]") -> str:
     return network.removeprefix(SHARED) if network.startswith(SHARED) else ""
 
 
+def groups_named(settings: "Iterable[tuple[str, object]]") -> tuple[str, ...]:
+    """Groups of the host that a container's user is in by name, by its settings; the others are numbers."""
+    found = dict(settings).get("groups", ())
+    return tuple(item for item in map(str, found) if not item.isdigit()) if isinstance(found, (list, tuple)) else ()
+
+
 class Origin(NamedTuple):
     """Why a value is what it is: the document and path of its cause, and the pass that took the decision.
 

@@ -19,9 +19,10 @@ from infrakit.model import (
     Network,
     PublishedPort,
     SocketProxy,
+    groups_named,
 )
 from infrakit.policy.grants import path_of, pieces
-from infrakit.policy.red import is_red
+from infrakit.policy.red import STRONG_GROUPS, is_red
 
 MEBIBYTE = 1 << 20
 DOCKER_SOCKET = "docker.sock"
@@ -212,6 +213,10 @@ def _beyond(container: Container) -> tuple[Word, ...]:
         _power(f"{name}: {item}", True, name, f"{name}: {item}")
         for name, value in container.privileges
         for item in pieces(value)
+    ]
+    words += [
+        _power(f"in the host's group {name}", name in STRONG_GROUPS, "groups", name)
+        for name in groups_named(container.settings)
     ]
     if not container.read_only:
         words.append(Word("may change its own root file system"))

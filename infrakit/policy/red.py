@@ -42,6 +42,9 @@ PERIPHERAL = re.compile(
 """Devices that lead to no memory and no disk of the host. The whole USB bus has disks; /dev/vcio runs code on the
 processor of a Raspberry Pi that sees all memory (raspberrypi/firmware, Mailbox property interface: Execute Code)."""
 
+STRONG_GROUPS = ("docker", "root", "0", "disk", "sudo", "wheel", "shadow", "kmem", "lxd", "libvirt")
+"""Of the host's: who is in one may become root there."""
+
 AMBER = ("extra_hosts", "gpus", "labels", "ports", "secret_environment", "shared_volume", "sysctls")
 """What weakens a promise, and no more."""
 

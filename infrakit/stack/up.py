@@ -11,6 +11,7 @@ from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.environments import environment_steps
 from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
+from infrakit.stack.groups import group_steps
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.joined import JoinAgain, joined
 from infrakit.stack.late import late_addresses
@@ -46,6 +47,7 @@ def plan_up(
             *given_steps(deployment.host, given),
             _secrets(deployment, former),
             *environment_steps(deployment),
+            *group_steps(deployment),
             *file,
             _tree(name, host, tuple(artifacts)),
             *late_addresses(deployment),

@@ -267,6 +267,7 @@ CASES = (
     Case("root-overlay", "error", mounted("overlayroot", "overlay"), words="raspi-config"),
     Case("unfit-file-system", "error", mounted("nas:/export", "nfs4"), words="lies on nfs4"),
     Case("volume-missing", "error", GOOD, Wanted(volumes_missing=("shop_db",)), "docker volume create shop_db"),
+    Case("group-missing", "error", GOOD, Wanted(groups_missing=("render",)), "names the group render"),
     Case("sd-card", "warning", load("pi4-bookworm"), words="SSD"),
     Case(
         "tmp-noexec",
