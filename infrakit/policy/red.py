@@ -53,7 +53,7 @@ def is_red(capability: str, detail: str) -> bool:
     """Whether a capability of policy/grants.py amounts to root on the host or leads around sign-in; else it weakens a
     promise. `detail`: what exactly, as that module says it."""
     if capability == "cap_add":
-        return detail in ROOT_CAPABILITIES
+        return detail.removeprefix("CAP_") in ROOT_CAPABILITIES
     if capability == "host_path":
         return not _is_data(detail.removesuffix(READ_ONLY), detail.endswith(READ_ONLY))
     if capability == "devices":

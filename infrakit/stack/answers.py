@@ -10,6 +10,7 @@ from infrakit.machine import Machine
 from infrakit.model import HOST_NAME, NO_CHECK, Container, Deployment
 from infrakit.plan import Event
 from infrakit.plan.model import Tell
+from infrakit.stack.hints import hint_of
 from infrakit.stack.inside import container_name
 from infrakit.stack.watch import CRASHES, SLOW_S, Watch
 
@@ -72,7 +73,8 @@ def silent_for_long(
             if container is None:
                 return f"{item.name} is not there", "run again"
             if container.state not in ("running", "restarting") or watch.deaths(container) >= CRASHES:
-                return watch.last_words(container), f"see: infrakit logs {item.name}"
+                words = watch.last_words(container)
+                return words, hint_of(words, item.name)
             if machine.monotonic() > until:
                 log = "; ".join(_lines(machine.engine.logs(container.name, 3)))
                 hint = f"is it another port, or one for itself alone (127.0.0.1)? see: infrakit logs {item.name}"

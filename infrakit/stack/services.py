@@ -9,6 +9,7 @@ from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.answers import Dial, silent, silent_for_long
 from infrakit.stack.generation import MADE_FROM
+from infrakit.stack.hints import hint_of
 from infrakit.stack.watch import CRASHES, LONGEST_START_S, Watch
 
 # docker/compose v2, pkg/compose: isServiceHealthy of 2.26 and waitDependencies.
@@ -203,7 +204,8 @@ class Start(NamedTuple):
         blamed = dying or watch.found(_blamed(done))
         ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
         for container in [blamed] if blamed else ours:
-            return watch.last_words(container), f"see: infrakit logs {container.service}"
+            words = watch.last_words(container)
+            return words, hint_of(words, container.service)
         said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
         return (said[-1].strip() if said else f"exit code {done.code}"), "see: infrakit status"
 
