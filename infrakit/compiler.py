@@ -128,13 +128,14 @@ def _beyond(
     problems: list[Problem],
 ) -> list[Problem]:
     """What is wrong with the decisions about the services and apps that no check complains about."""
-    from infrakit.config.partial import sound_part
+    from infrakit.config.partial import sound_part, without_lost
 
     reduced = sound_part(config, document, [problem for problem in problems if problem.severity == "error"])
     if reduced is None:
         return []
     kept = {app.name for app in reduced.apps}
-    return _settled(reduced, catalog, {name: item for name, item in blueprints.items() if name in kept}, locate)[1]
+    own = {name: item for name, item in blueprints.items() if name in kept}
+    return without_lost(config, reduced, _settled(reduced, catalog, own, locate)[1])
 
 
 def _stop(problems: list[Problem]) -> list[Problem]:

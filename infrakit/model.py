@@ -35,6 +35,12 @@ def network_of(privileges: "Iterable[tuple[str, object]]") -> str:
     return network.removeprefix(SHARED) if network.startswith(SHARED) else ""
 
 
+def groups_named(settings: "Iterable[tuple[str, object]]") -> tuple[str, ...]:
+    """Groups of the host that a container's user is in by name, by its settings; the others are numbers."""
+    found = dict(settings).get("groups", ())
+    return tuple(item for item in map(str, found) if not item.isdigit()) if isinstance(found, (list, tuple)) else ()
+
+
 class Origin(NamedTuple):
     """Why a value is what it is: the document and path of its cause, and the pass that took the decision.
 
@@ -288,6 +294,11 @@ class Pass(NamedTuple):
         words = [" or ".join(self.methods), " or ".join(self.paths)]
         words += [f"from {' or '.join(self.sources)}"] if self.sources else []
         return " ".join(word for word in words if word)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it lets everybody reach every page, by some methods or by all."""
+        return not self.sources and (not self.paths or "/*" in self.paths)
 
 
 class Route(NamedTuple):

@@ -9,10 +9,11 @@ from infrakit.cli import source
 from infrakit.cli.report import Report
 from infrakit.emit import emit, stencil
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, UsageProblem
-from infrakit.model import Deployment, Fleet
+from infrakit.model import Deployment, Fleet, groups_named
 from infrakit.resolve.world import HOST_TOKEN
 from infrakit.system import secrets, stamp, tree
 from infrakit.system.files import locked, plain_errors, sync
+from infrakit.system.files import replace as replace_file
 
 
 def compile_file(
@@ -151,6 +152,8 @@ def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mi
     """Mint what is missing, and name what only the user has."""
     places: list[Any] = [folder for _, folder in folders]
     for deployment, folder in folders:
+        if mint:
+            _groups_left_open(deployment, folder)
         if not deployment.secrets:
             continue
         if mint:
@@ -160,6 +163,20 @@ def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mi
         report.secrets += secrets.states(folder, deployment.host, deployment.secrets)
         if mint:
             _put_together(deployment, folder)
+
+
+def _groups_left_open(deployment: Deployment, folder: str) -> None:
+    """The file with numbers of the host's groups is the host's to fill in: this may be another machine."""
+    names = {
+        name for service in deployment.services for item in service.containers for name in groups_named(item.settings)
+    }
+    if names:
+        from infrakit.emit.groups import FILE, content
+
+        path = os.path.join(folder, FILE)
+        if not os.path.exists(path):
+            secrets.secrets_folder(folder)
+            replace_file(path, content([(name, None) for name in sorted(names)]), 0o644)
 
 
 def _put_together(deployment: Deployment, folder: str) -> None:

@@ -13,6 +13,7 @@ from infrakit.emit import emit
 from infrakit.errors import EXIT_FAILED, EXIT_OK
 from infrakit.machine import Container
 from infrakit.model import Deployment
+from infrakit.stack.answers import silent
 from infrakit.stack.doors import Doors
 from infrakit.stack.far_doors import problems
 from infrakit.stack.networks import as_drawn
@@ -73,6 +74,8 @@ def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machi
             found, secrets = containers.get(item.name), older.get(item.name, ())
             doubts = [f"{', '.join(secrets)} was set again"] if secrets else []
             doubts += ["a network of it is another"] if item.name in misplaced else []
+            ports = silent(machine, deployment.name, item) if is_well(found, item) else ()
+            doubts += [f"nobody listens at port {', '.join(map(str, ports))}"] if ports else []
             state = _state(found, item) + "".join(f", but {doubt}" for doubt in doubts)
             rows.append((service, item.name, state, is_well(found, item) and not doubts, found.image if found else ""))
     rows += [("fleet", host, said or "answers", not said, "") for host, said in problems(deployment, machine)]

@@ -4,11 +4,10 @@ from infrakit.composed.model import Health, Service
 from infrakit.composed.scalars import written
 from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, secret_in, size
 from infrakit.composed.work import Work
-from infrakit.policy.red import is_red
+from infrakit.policy.red import STRONG_GROUPS, is_red
 
 USUAL_MEMORY = ("512m", "1g")
 """Of an app that nobody limited: without and with a door."""
-STRONG_GROUPS = ("docker", "root", "0", "disk", "sudo", "wheel", "shadow", "kmem", "lxd", "libvirt")
 
 
 def rights(work: Work, service: Service) -> None:
@@ -19,8 +18,10 @@ def rights(work: Work, service: Service) -> None:
     if groups:
         work.set("groups", groups, "group_add")
     for each in service.group_add:
+        if not each.isdigit() and each not in STRONG_GROUPS:
+            work.say("group_add", DIFFERENT, f"groups: {each} of the host, where Compose would take the image's")
         if each in STRONG_GROUPS:
-            work.withhold("group_add", "groups", each, "by its number; whoever is in it is as good as root on the host")
+            work.withhold("group_add", "groups", each, "whoever is in it is as good as root on the host")
     if service.sysctls:
         work.set("sysctls", {each.name: each.value or "" for each in service.sysctls}, "sysctls")
     wanted = [name.removeprefix("CAP_") for name in service.cap_add]

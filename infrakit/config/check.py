@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from infrakit.config.document import Document, Node, Path
-from infrakit.config.nearest import nearest
+from infrakit.config.nearest import nearest, nearest_or_all
 from infrakit.errors import Problem
 
 Schema = Mapping[str, Any]
@@ -158,7 +158,7 @@ class _Checker:
                 self.say(key, (*path, name), "this word of Compose is none here", "compose-word", words[name])
                 continue
             close = nearest(name, known)
-            hint = f"did you mean {close}?" if close else f"known here: {', '.join(sorted(known))}"
+            hint = f"did you mean {close}?" if close else nearest_or_all(name, known, dotted(path))
             renamed = bool(close) and close not in there
             self.say(key, (*path, name), "there is no such key", "unknown-key", hint, understood=renamed)
             if renamed:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 MANY_NAMES = 60
+MOST_KEYS, FEW = 20, 5
+"""As many as a hint can name, and still be read; as many as it names of more."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -39,3 +41,14 @@ def distance(first: str, second: str) -> int:
                 best = min(best, older[j - 2] + 1)
             row.append(best)
     return row[-1]
+
+
+def nearest_or_all(word: str, known: Iterable[str], where: str) -> str:
+    """A hint with what there is at a key; of very much only what is most like `word`, those first that one holds the
+    other of."""
+    names = sorted(known)
+    if len(names) <= MOST_KEYS:
+        return f"known here: {', '.join(names)}"
+    word = word[:40].lower()
+    names.sort(key=lambda name: (name not in word and word not in name, distance(word, name), name))
+    return f"nearest here: {', '.join(names[:FEW])}; infrakit explain {where} names all"

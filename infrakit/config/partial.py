@@ -15,12 +15,15 @@ CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2, "volumes": 3}
 EVERYWHERE = ("version", "pattern", "profiles", "tls", "hosts")
 WITHOUT = {"port": "no-port"}
 """Key -> what is said elsewhere in its entry where it is missing; where it is refused, it only looks so."""
+AWAITED = "one-shot-alone"
+"""What is said of an app that no other waits for: one whose needs nobody knows may be it."""
 STAND_IN = "example.org"
 """A domain to judge the rest by where the file's own is missing or none."""
 
 
-Touched = set[Position | tuple[str, Position]]
-"""Places that may be wrong because of a fault, or where one problem, by its code, may be."""
+Touched = set[Position | str | tuple[str, Position]]
+"""Places that may be wrong because of a fault, or where one problem, by its code, may be; and codes of problems that
+may, wherever they are."""
 
 
 def rest_to_check(document: Document) -> Touched | None:
@@ -39,6 +42,8 @@ def rest_to_check(document: Document) -> Touched | None:
         touched.update(entry[:2] + fault)
         if path[-1] in WITHOUT:
             touched.update((WITHOUT[path[-1]], place) for place in entry)
+        if path[0] == "apps":
+            touched.add(AWAITED)
     document.values = {"domain": STAND_IN, **_without_refused(document.values, document.root)}
     return touched
 
@@ -48,7 +53,7 @@ def beside_faults(touched: Touched, problems: Iterable[Problem]) -> list[Problem
     return [
         problem
         for problem in problems
-        if not touched & {problem.position, problem.related, (problem.code, problem.position)}
+        if not touched & {problem.position, problem.related, problem.code, (problem.code, problem.position)}
     ]
 
 
@@ -79,6 +84,13 @@ def sound_part(config: Config, document: Document, problems: Iterable[Problem]) 
     return config._replace(
         apps=apps, services=tuple(item for item in config.services if item.name not in bad["services"])
     )
+
+
+def without_lost(config: Config, reduced: Config, problems: Iterable[Problem]) -> list[Problem]:
+    """Problems of a reduced config but for what it looks like only because apps that need others have left it."""
+    kept = {app.name for app in reduced.apps}
+    waits = any(app.needs for app in config.apps if app.name not in kept)
+    return [problem for problem in problems if not (waits and problem.code == AWAITED)]
 
 
 def _without_secrets(environment: tuple[tuple[str, str], ...], gone: set[str]) -> tuple[tuple[str, str], ...]:

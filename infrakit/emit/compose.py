@@ -12,7 +12,7 @@ from typing import Any
 from infrakit.emit.container import container_origin, container_tree
 from infrakit.emit.memo import Memo
 from infrakit.emit.yaml_text import leaves, to_yaml
-from infrakit.model import Artifact, Deployment, Network, Origin, SecretSpec, Service, SharedVolume
+from infrakit.model import Artifact, Deployment, Network, Origin, SecretSpec, Service, SharedVolume, groups_named
 
 MAIN = "compose.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -149,7 +149,7 @@ def _main_tree(
     services: tuple[Service, ...],
 ) -> dict[str, Any]:
     tree: dict[str, Any] = {"name": name}
-    tree["include"] = [{"path": service_path(service), "project_directory": "."} for service in services]
+    tree["include"] = [_included(service) for service in services]
     if networks:
         tree["networks"] = {network.name: network_tree(name, network) for network in networks}
     volumes: dict[str, Any] = {volume: {} for volume in _volumes(services)}
@@ -159,6 +159,15 @@ def _main_tree(
     mounted = sorted(_mounted_secrets(services))
     if mounted:
         tree["secrets"] = {secret: {"file": f"./secrets/{secret}"} for secret in mounted}
+    return tree
+
+
+def _included(service: Service) -> dict[str, str]:
+    tree = {"path": service_path(service), "project_directory": "."}
+    if any(item.settings and groups_named(item.settings) for item in service.containers):
+        from infrakit.emit.groups import FILE
+
+        tree["env_file"] = FILE
     return tree
 
 

@@ -52,6 +52,10 @@ def container_tree(container: Container, profiles: tuple[str, ...], config_hash:
     if container.working_dir:
         tree["working_dir"] = _literal(container.working_dir)
     tree.update((name, _literal(settings[key])) for key, name in SETTING_KEYS.items() if key in settings)
+    if "groups" in settings:
+        from infrakit.emit.groups import reference
+
+        tree["group_add"] = [reference(str(group)) for group in settings["groups"]]
     if "ulimits" in settings:
         tree["ulimits"] = {name: _ulimit(limit) for name, limit in settings["ulimits"].items()}
     if container.environment:

@@ -60,8 +60,12 @@ def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:
 
 def _let_in(route: Route) -> tuple[Word, ...]:
     """What goes past sign-in, if anything."""
-    reds = [(item, item.methods != PREFLIGHT) for item in route.passes]
-    return tuple(Word(f"but nobody: {item.text}", red, amber=not red) for item, red in reds)
+    words = []
+    for item in route.passes:
+        red = item.methods != PREFLIGHT
+        who = f"but {EVERYBODY}" if red and item.is_everywhere else "but nobody"
+        words.append(Word(f"{who}: {item.text}", red, amber=not red))
+    return tuple(words)
 
 
 def _leads(route: Route) -> tuple[Word, ...]:

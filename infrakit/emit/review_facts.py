@@ -19,9 +19,10 @@ from infrakit.model import (
     Network,
     PublishedPort,
     SocketProxy,
+    groups_named,
 )
 from infrakit.policy.grants import path_of, pieces
-from infrakit.policy.red import is_red
+from infrakit.policy.red import STRONG_GROUPS, is_red
 
 MEBIBYTE = 1 << 20
 DOCKER_SOCKET = "docker.sock"
@@ -213,10 +214,16 @@ def _beyond(container: Container) -> tuple[Word, ...]:
         for name, value in container.privileges
         for item in pieces(value)
     ]
+    words += [
+        _power(f"in the host's group {name}", name in STRONG_GROUPS, "groups", name)
+        for name in groups_named(container.settings)
+    ]
     if not container.read_only:
         words.append(Word("may change its own root file system"))
     if container.health is not None and container.health.test == NO_CHECK:
         words.append(Word("nothing asks whether it is well", amber=True))
+    elif container.health is None and not container.one_shot:
+        words.append(Word("asked how it is by its image's own check, if it has one"))
     words += [
         Word(f"{name}, with a secret in it: whoever may ask Docker can read it", amber=True)
         for name, _ in container.secret_environment

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Mount, Service
+from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Mount, Service, groups_named
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
-from infrakit.policy.red import READ_ONLY, is_red
+from infrakit.policy.red import READ_ONLY, STRONG_GROUPS, is_red
 
 CAPABILITIES = {
     "cap_add": "Linux capabilities beyond none",
@@ -19,6 +19,7 @@ CAPABILITIES = {
     "docker_api": "calls to Docker through a socket proxy",
     "extra_hosts": "names of its own choice",
     "gpus": "graphics processors of the host",
+    "groups": "a group of the host whose members are as good as root there",
     "host_path": "files of the host",
     "ipc": "the host's shared memory",
     "labels": "labels that steer Caddy or Watchtower",
@@ -129,6 +130,9 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
         yield "secret_environment", f"{name}: {used}", f"environment.{name}"
     for port in container.ports:
         yield "ports", f"port {port.port}", "ports"
+    for group in groups_named(container.settings) if container.settings else ():
+        if group in STRONG_GROUPS:
+            yield "groups", f"the group {group}", "settings.groups"
     for key, _ in container.labels:
         if key.startswith(STEERING):
             yield "labels", f"the label {key}", "labels"

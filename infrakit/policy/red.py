@@ -42,6 +42,9 @@ PERIPHERAL = re.compile(
 """Devices that lead to no memory and no disk of the host. The whole USB bus has disks; /dev/vcio runs code on the
 processor of a Raspberry Pi that sees all memory (raspberrypi/firmware, Mailbox property interface: Execute Code)."""
 
+STRONG_GROUPS = ("docker", "root", "0", "disk", "sudo", "wheel", "shadow", "kmem", "lxd", "libvirt")
+"""Of the host's: who is in one may become root there."""
+
 AMBER = ("extra_hosts", "gpus", "labels", "ports", "secret_environment", "shared_volume", "sysctls")
 """What weakens a promise, and no more."""
 
@@ -50,7 +53,7 @@ def is_red(capability: str, detail: str) -> bool:
     """Whether a capability of policy/grants.py amounts to root on the host or leads around sign-in; else it weakens a
     promise. `detail`: what exactly, as that module says it."""
     if capability == "cap_add":
-        return detail in ROOT_CAPABILITIES
+        return detail.removeprefix("CAP_") in ROOT_CAPABILITIES
     if capability == "host_path":
         return not _is_data(detail.removesuffix(READ_ONLY), detail.endswith(READ_ONLY))
     if capability == "devices":

@@ -20,7 +20,7 @@ from infrakit.model import (
     SecretMount,
     Service,
 )
-from infrakit.resolve.apps import unfolded
+from infrakit.resolve.apps import is_asked_outside, unfolded
 from infrakit.resolve.images import said_image
 from infrakit.resolve.references import References
 from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Placed, World
@@ -196,14 +196,17 @@ def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tu
     """What the blueprint says of its own containers; an app's main one waits for what the app needs, too."""
     found = {Dependency(target, CONDITIONS[condition]) for target, condition in spec.needs}
     if spec is placed.blueprint.main:
-        found |= {_waits_for(needed.blueprint.main) for needed in host.needed(placed)}
+        found |= {_waits_for(needed) for needed in host.needed(placed)}
         other = placed.app.network if placed.kind == "app" and placed.app is not None else ""
-        found |= {_waits_for(item.blueprint.main) for item in host.placed if item.name == other}
+        found |= {_waits_for(item) for item in host.placed if item.name == other}
     return tuple(sorted(found))
 
 
-def _waits_for(main: ContainerBlueprint) -> Dependency:
+def _waits_for(needed: Placed) -> Dependency:
+    """Compose waits for a check only that it is told of; `up` itself asks the others before it goes on."""
+    main = needed.blueprint.main
     unchecked = main.health is not None and main.health.test == NO_CHECK
+    unchecked = unchecked or needed.app is not None and is_asked_outside(needed.app)
     return Dependency(main.name, CONDITIONS["completed" if main.one_shot else "started" if unchecked else "healthy"])
 
 

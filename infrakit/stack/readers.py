@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Container, Machine
-from infrakit.model import SECRETS_DIRECTORY, Deployment, SecretEnvironment
+from infrakit.model import SECRETS_DIRECTORY, Deployment, SecretEnvironment, groups_named
 from infrakit.plan import Action, Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
@@ -18,11 +18,13 @@ from infrakit.stack.watch import LONGEST_START_S
 
 
 class Reader(NamedTuple):
-    """A container, and where it sees its secrets: (name, path inside), or which variables they stand in."""
+    """A container, and where it sees its secrets: (name, path inside), or which variables they stand in; and the
+    host's groups that its user is in by name, which may get another number."""
 
     wanted: Wanted
     secrets: tuple[tuple[str, str], ...]
     environment: SecretEnvironment = ()
+    groups: tuple[str, ...] = ()
 
 
 class Stale(NamedTuple):
@@ -64,6 +66,9 @@ class ReadAsTheyAre(NamedTuple):
         files = self._older(machine, container, reader)
         folder = secrets_folder(self.host)
         differs = machine.environment_differs(folder, reader.environment, container.name) if reader.environment else []
+        if reader.groups:
+            there = machine.engine.groups(container.name)
+            differs += [f"group {name}" for name in reader.groups if str(machine.group_number(name)) not in there]
         return Stale(container, tuple(dict.fromkeys([*files, *differs])), bool(differs))
 
     def _older(self, machine: Machine, container: Container, reader: Reader) -> list[str]:
@@ -131,10 +136,11 @@ def reading(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) ->
             labels[container.name],
             tuple((use.name, _inside(use)) for use in container.secrets),
             container.secret_environment,
+            groups_named(container.settings),
         )
         for service in deployment.services
         for container in service.containers
-        if container.secrets or container.secret_environment
+        if container.secrets or container.secret_environment or groups_named(container.settings)
     )
     return ReadAsTheyAre(deployment.name, deployment.host, readers)
 

@@ -7,7 +7,9 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Container, Done, Machine
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
+from infrakit.stack.answers import Dial, silent, silent_for_long
 from infrakit.stack.generation import MADE_FROM
+from infrakit.stack.hints import hint_of
 from infrakit.stack.watch import CRASHES, LONGEST_START_S, Watch
 
 # docker/compose v2, pkg/compose: isServiceHealthy of 2.26 and waitDependencies.
@@ -34,7 +36,8 @@ def compose(folder: str) -> tuple[str, ...]:
 
 class Wanted(NamedTuple):
     """One container: what its label must say, whether it is one that does its work and ends, where it is locked what
-    Docker may call its image, what it waits for at its start, and whether it is asked how it is."""
+    Docker may call its image, what it waits for at its start, whether it is asked how it is, and where it must listen
+    that is not asked by Docker."""
 
     name: str
     label: str
@@ -42,6 +45,7 @@ class Wanted(NamedTuple):
     images: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     asked: bool = True
+    dials: tuple[Dial, ...] = ()
 
 
 class Runs(NamedTuple):
@@ -52,7 +56,9 @@ class Runs(NamedTuple):
 
     def holds(self, machine: Machine) -> bool:
         found = {item.service: item for item in machine.engine.containers(self.project)}
-        return all(is_well(found.get(item.name), item) for item in self.wanted)
+        return all(
+            is_well(found.get(item.name), item) and not silent(machine, self.project, item) for item in self.wanted
+        )
 
     def text(self) -> str:
         return f"{', '.join(item.name for item in self.wanted)}: up to date and healthy"
@@ -127,6 +133,8 @@ class Start(NamedTuple):
         ill = {item.name for item in self.wanted if not is_well(there.get(item.name), item)}
         if ill:
             self._replace(wanted=with_who_needs(self.wanted, ill))._start(machine, tell)
+        elif failed := silent_for_long(machine, tell, Watch(machine, tell, self.project), self.project, self.wanted):
+            raise MachineUnfit(*failed)
 
     def _start(self, machine: Machine, tell: Tell) -> None:
         watch = Watch(machine, tell, self.project)
@@ -144,7 +152,11 @@ class Start(NamedTuple):
             done = self._up(machine, watch)
         dying = None if done.code else self._unsettled(machine, watch, before)
         if done.code or dying:
-            what, hint = self._why(watch, done, dying)
+            failed: tuple[str, str] | None = self._why(watch, done, dying)
+        else:
+            failed = silent_for_long(machine, tell, watch, self.project, self.wanted)
+        if failed:
+            what, hint = failed
             raise MachineUnfit(f"{what}{self._gone_back(machine, watch)}", hint)
 
     def _up(self, machine: Machine, watch: "Watch") -> Done:
@@ -192,7 +204,8 @@ class Start(NamedTuple):
         blamed = dying or watch.found(_blamed(done))
         ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
         for container in [blamed] if blamed else ours:
-            return watch.last_words(container), f"see: infrakit logs {container.service}"
+            words = watch.last_words(container)
+            return words, hint_of(words, container.service)
         said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
         return (said[-1].strip() if said else f"exit code {done.code}"), "see: infrakit status"
 

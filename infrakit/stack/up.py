@@ -7,11 +7,13 @@ from infrakit.emit.compose import config_hashes
 from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
 from infrakit.plan import Plan, Probe, Step
 from infrakit.resolve.world import DOOR
+from infrakit.stack.answers import dials_of
 from infrakit.stack.authorities import authorities_step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.environments import environment_steps
 from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
+from infrakit.stack.groups import group_steps
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.joined import JoinAgain, joined
 from infrakit.stack.late import late_addresses
@@ -47,6 +49,7 @@ def plan_up(
             *given_steps(deployment.host, given),
             _secrets(deployment, former),
             *environment_steps(deployment),
+            *group_steps(deployment),
             *file,
             _tree(name, host, tuple(artifacts)),
             *late_addresses(deployment),
@@ -146,6 +149,7 @@ def _wanted(deployment: Deployment, service: Service, artifacts: Sequence[Artifa
             container.pin.ids if container.pin else (),
             tuple(need.container for need in container.depends_on),
             container.health is None or container.health.test != NO_CHECK,
+            dials_of(deployment, service.name, container),
         )
         for container in service.containers
     )

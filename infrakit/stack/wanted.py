@@ -8,6 +8,7 @@ from infrakit.host.facts import Facts
 from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.stack.down import listed
+from infrakit.stack.groups import names_of as groups_of
 from infrakit.stack.images import ImageThere
 from infrakit.stack.offline import PROJECT
 from infrakit.stack.services import LABEL
@@ -70,6 +71,7 @@ def wanted_of(
         project=deployment.name,
         volumes_missing=_volumes_missing(deployment, machine),
         volumes_used=_volumes_used(deployment, machine),
+        groups_missing=tuple(name for name in groups_of(deployment) if machine.group_number(name) is None),
     )
 
 

@@ -122,6 +122,10 @@ class Engine:
         """What a container was made with: NAME=value each. It may hold secrets."""
         return list((self._inspected(name).get("Config") or {}).get("Env") or ())
 
+    def groups(self, name: str) -> list[str]:
+        """More groups that the user of a container was made with."""
+        return [str(item) for item in (self._inspected(name).get("HostConfig") or {}).get("GroupAdd") or []]
+
     def pull(
         self,
         reference: str,

@@ -41,6 +41,17 @@ def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: fl
         connection.close()
 
 
+def refuses(address: str, port: int, timeout_s: float = 3) -> bool:
+    """Whether it is said that nobody listens there. Silence says nothing: a firewall may be between."""
+    try:
+        socket.create_connection((address, port), timeout_s).close()
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def knock_at_fleet(doors: Sequence[tuple[str, str]], folder: str) -> list[str]:
     """_met() for each of several (host, host:port), at once: those that are silent cost as long as one."""
     with ThreadPoolExecutor(max(1, min(len(doors), AT_ONCE))) as pool:

@@ -233,6 +233,22 @@ class Machine:
         with self.breakable():
             return knock(hostname, port, address)
 
+    def group_number(self, name: str) -> int | None:
+        """The number of a group of this host, None where there is none."""
+        import grp
+
+        try:
+            return grp.getgrnam(name).gr_gid
+        except KeyError:
+            return None
+
+    def refuses(self, address: str, port: int) -> bool:
+        """Whether nobody listens there, as far as this machine is told (system/knock.py)."""
+        from infrakit.system.knock import refuses
+
+        with self.breakable():
+            return refuses(address, port)
+
     def knock_at_fleet(self, doors: Sequence[tuple[str, str]], folder: str) -> list[str]:
         """What is wrong with the way to each of other hosts' Caddys (system/knock.py)."""
         from infrakit.system.knock import knock_at_fleet

@@ -84,6 +84,15 @@ def test_no_compiled_file_and_no_output_holds_a_secret(infrakit, tmp_path):
         assert path.read_text() not in said + texts
 
 
+def test_numbers_of_the_hosts_groups_are_left_for_the_host_to_fill_in(infrakit, tmp_path):
+    text = THREE_LINES + "apps: {wiki: {image: 'x/y:1', groups: [render]}}\n"
+    path = compiled(infrakit, tmp_path, text) / "secrets" / ".host.groups"
+    assert path.read_text() == "# INFRAKIT_GROUP_render=\n"
+    path.write_text("INFRAKIT_GROUP_render=993\n")
+    compiled(infrakit, tmp_path, text + "timezone: Europe/Berlin\n")
+    assert path.read_text() == "INFRAKIT_GROUP_render=993\n"
+
+
 def test_no_secrets_mints_nothing(infrakit, tmp_path):
     folder = compiled(infrakit, tmp_path, THREE_LINES, "--no-secrets")
     assert not (folder / "secrets").exists()

@@ -437,3 +437,10 @@ def test_a_secret_of_the_environment_is_kept():
 )
 def test_ports_are_written_as_ranges(ports, expected):
     assert one(f"    ports: {ports}\n").apps["a"]["ports"] == expected
+
+
+def test_a_group_by_name_becomes_the_hosts_and_that_is_said():
+    found = one("    group_add: [video, 44]\n")
+    assert found.apps["a"]["groups"] == ["video", "44"]
+    said = [row.said for row in found.rows if row.key == "group_add"]
+    assert said == ["groups", "groups: video of the host, where Compose would take the image's"]

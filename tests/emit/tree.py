@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.emit.groups import FILE, content
 from infrakit.model import Artifact, Deployment
+from infrakit.stack.groups import names_of
 from infrakit.system import environments
 
 needs_compose = pytest.mark.skipif(
@@ -31,6 +33,9 @@ def write(folder: Path, artifacts: tuple[Artifact, ...], deployment: Deployment)
         for container in service.containers:
             if container.secret_environment:
                 environments.write(str(folder), container.name, container.secret_environment)
+    numbers = [(name, 7000 + place) for place, name in enumerate(names_of(deployment))]
+    if numbers:
+        (folder / FILE).write_bytes(content(numbers))
     return folder
 
 

@@ -281,6 +281,7 @@ CASES = (
         Wanted(volumes_used=(("db", "old", ""),)),
         "stop it first: docker stop old, without",
     ),
+    Case("group-missing", "error", GOOD, Wanted(groups_missing=("render",)), "names the group render"),
     Case("sd-card", "warning", load("pi4-bookworm"), words="SSD"),
     Case(
         "tmp-noexec",

@@ -8,6 +8,7 @@ from infrakit.model import Dependency, Fleet, Grant, Mount, PublishedPort
 from infrakit.policy import RULES, judge
 from infrakit.policy.grants import CAPABILITIES
 from infrakit.policy.neighbours import reachable
+from infrakit.policy.red import is_red
 from tests.emit.examples import hosts
 
 HOSTS = hosts()
@@ -180,3 +181,8 @@ def test_a_socket_proxy_is_alone_with_its_consumer(name):
 def test_a_mirror_may_be_called_like_a_database():
     source = b"version: 1\ndomain: home.example.org\npattern: full\nimages: {mirror: 'caddy.lan:5000/redis/'}\n"
     assert load(source, "infrakit.yaml", lambda name: b"").fleet.deployments
+
+
+@pytest.mark.parametrize("name", ["SYS_ADMIN", "CAP_SYS_ADMIN"])
+def test_a_capability_that_reaches_out_is_red_however_docker_takes_its_name(name):
+    assert is_red("cap_add", name) and not is_red("cap_add", name.replace("SYS_ADMIN", "NET_RAW"))

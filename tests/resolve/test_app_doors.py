@@ -221,6 +221,11 @@ def test_what_passes_stands_in_the_review_with_its_reason_and_its_line():
     assert ("apps", "photos", "pass", 1) in {origin.path for origin in causes.values()}
 
 
+def test_a_pass_to_every_page_is_said_as_what_it_is():
+    review = files(host(PASSED.replace("{path: /api/*, why", "{method: [GET, HEAD], why")))["REVIEW.md"]
+    assert "**but everybody, without sign-in: GET or HEAD**" in review
+
+
 def test_what_passes_is_told_where_doors_are_told():
     found = host(PASSED)
     (page,) = [page for page in pages(found) if page.service == "photos"]
@@ -339,7 +344,6 @@ def test_what_an_app_is_told_comes_from_its_line():
 
 
 def test_the_health_check_speaks_as_the_backend_does():
-    for health, word in (("", ""), (", health: /ok", "https://127.0.0.1:443/ok")):
-        found = host(f"  nas: {{image: 'x/y:1', port: 443, scheme: https{health}}}\n")
-        (test,) = [item.health.test for item in found.services if item.name == "nas" for item in item.containers]
-        assert "--no-check-certificate" in test[3] and (word in test if word else "https://127.0.0.1" in test[3])
+    found = host("  nas: {image: 'x/y:1', port: 443, scheme: https, health: /ok}\n")
+    (test,) = [item.health.test for item in found.services if item.name == "nas" for item in item.containers]
+    assert "--no-check-certificate" in test[3] and "https://127.0.0.1:443/ok" in test

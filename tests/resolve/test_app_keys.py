@@ -6,9 +6,10 @@ import pytest
 
 from infrakit import emit
 from infrakit.compiler import load
+from infrakit.emit.groups import FILE, content
 from infrakit.errors import ConfigurationInvalid
 from infrakit.resolve.apps import LISTENS
-from tests.emit.tree import needs_compose, project, write
+from tests.emit.tree import compose, needs_compose, project, write
 
 BASE = "version: 1\ndomain: home.example.org\npattern: full\ntimezone: Europe/Berlin\ntls: {mode: internal}\napps:\n"
 ALL = """  wiki:
@@ -245,3 +246,28 @@ def test_graphics_processors_are_reserved_and_shown(tmp_path, gpus, count):
     assert (grant.capability, grant.detail, grant.red) == ("gpus", f"gpus: {gpus}", False)
     causes = {path.path for leaf, path in emit.trace(deployment, "services/wiki.yaml").items() if "reserv" in leaf}
     assert {cause[:3] for cause in causes} == {("apps", "wiki", "gpus")}
+
+
+GROUPS = "  wiki: {image: 'x/y:1', groups: [render, 44, systemd-journal]}\n"
+
+
+@needs_compose
+def test_a_group_of_the_host_by_name_gets_its_number_there(tmp_path):
+    deployment = host(GROUPS)
+    artifacts = emit.emit(deployment)
+    tree = write(tmp_path, artifacts, deployment)
+    assert (tree / FILE).read_text() == "INFRAKIT_GROUP_render=7000\nINFRAKIT_GROUP_systemdDASHjournal=7001\n"
+    assert project(tree)["services"]["wiki"]["group_add"] == ["7000", "44", "7001"]
+    (tree / FILE).write_bytes(content([("render", None), ("systemd-journal", 7)]))
+    done = compose(tree, "config")
+    assert done.returncode and "write the number of the group render into secrets/.host.groups" in done.stderr
+    assert "in the host's group render" in {item.path: item.content for item in artifacts}["REVIEW.md"].decode()
+    assert not deployment.grants
+    causes = {item.path[:3] for leaf, item in emit.trace(deployment, "services/wiki.yaml").items() if "group" in leaf}
+    assert causes == {("apps", "wiki", "groups")}
+
+
+def test_a_group_whose_members_may_become_root_is_red():
+    (grant,) = host("  wiki: {image: 'x/y:1', groups: [docker, video]}\n").grants
+    assert (grant.capability, grant.detail, grant.red) == ("groups", "the group docker", True)
+    assert grant.origin.path[:3] == ("apps", "wiki", "groups")

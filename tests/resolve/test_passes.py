@@ -230,8 +230,26 @@ def test_an_app_waits_for_what_it_needs():
     apps = "apps:\n  blog: {image: 'x/y:1', port: 80, needs: [db, dozzle], grants: [reach]}\n  db: {image: 'x/z:1'}\n"
     host = fleet(ONE + apps)[0]
     blog = next(item for service in host.services for item in service.containers if item.name == "blog")
-    assert blog.depends_on == (("db", "service_healthy"), ("dozzle", "service_healthy"))
+    assert blog.depends_on == (("db", "service_started"), ("dozzle", "service_healthy"))
     assert blog.origins["needs.db"].path == ("apps", "blog", "needs", 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "condition"),
+    [
+        ("port: 80", "started"),
+        ("port: 80, health: none", "started"),
+        ("port: 80, health: image", "healthy"),
+        ("port: 80, health: /ok", "healthy"),
+        ("serves: [5432]", "healthy"),
+    ],
+)
+def test_compose_waits_for_a_check_where_it_is_told_of_one(keys, condition):
+    host = fleet(f"{ONE}apps:\n  blog: {{image: 'x/y:1', port: 80, needs: [db]}}\n  db: {{image: 'x/z:1', {keys}}}\n")[
+        0
+    ]
+    blog = next(item for service in host.services for item in service.containers if item.name == "blog")
+    assert blog.depends_on == (("db", f"service_{condition}"),)
 
 
 def test_client_secrets_reach_the_worker_and_the_service():

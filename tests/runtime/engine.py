@@ -37,10 +37,10 @@ MACHINE_CODE = (
 IMAGE = "example/target:1"
 
 
-def program() -> bytes:
-    """A static x86-64 ELF file with the code above."""
+def program(code: bytes = MACHINE_CODE) -> bytes:
+    """A static x86-64 ELF file with the code above, or other code."""
     base, header = 0x400000, 64 + 56
-    size = header + len(MACHINE_CODE)
+    size = header + len(code)
     elf = b"\x7fELF\x02\x01\x01" + bytes(9) + bytes.fromhex("02003e0001000000")
     elf += (
         (base + header).to_bytes(8, "little")
@@ -56,7 +56,7 @@ def program() -> bytes:
         + size.to_bytes(8, "little") * 2
         + (0x1000).to_bytes(8, "little")
     )
-    return elf + segment + MACHINE_CODE
+    return elf + segment + code
 
 
 class Engine:
@@ -97,12 +97,7 @@ def engine(folder: Path):
     made = Engine(folder)
     try:
         wait_for(made.socket)
-        image = io.BytesIO()
-        with tarfile.open(fileobj=image, mode="w") as archive:
-            entry = tarfile.TarInfo("hello")
-            entry.size, entry.mode = len(program()), 0o755
-            archive.addfile(entry, io.BytesIO(program()))
-        made.docker("import", "-", IMAGE, feed=image.getvalue())
+        import_program(made, IMAGE, program())
         made.docker("run", "-d", "--name", made.container, "--network", "none", IMAGE, "/hello")
         yield made
     finally:
@@ -164,6 +159,16 @@ def ask(front: Path, request: bytes) -> tuple[int, bool]:
             return 0, False
         # dockerd never says 403, and puts its name on each 400; HAProxy refuses with nothing else.
         return answer.status, "Docker" in (answer.getheader("Server") or "") or answer.status not in (400, 403)
+
+
+def import_program(made: Engine, image: str, content: bytes) -> None:
+    """Give an engine an image with one program, /hello, and nothing else."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo("hello")
+        entry.size, entry.mode = len(content), 0o755
+        archive.addfile(entry, io.BytesIO(content))
+    made.docker("import", "-", image, feed=packed.getvalue())
 
 
 def import_shell(made: Engine, image: str, *options: str, programs: tuple[str, ...] = ()) -> None:

@@ -174,6 +174,35 @@ def test_who_is_well(found, wanted, well):
     assert is_well(found, wanted) is well
 
 
+def dialled(apps: str) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Service -> where it is asked from outside whether it listens."""
+    text = f"version: 1\ndomain: home.example.org\npattern: full\napps:\n{apps}"
+    (host,) = load(text.encode(), "infrakit.yaml", lambda _: b"").fleet.deployments
+    return {name: item.dials for name, items in wanted_of(host, emit(host)).items() for item in items if item.dials}
+
+
+def test_who_has_a_door_and_no_check_is_asked_where_caddy_dials():
+    found = dialled(
+        "  one: {image: 'x/y:1', port: 80}\n"
+        "  two: {image: 'x/y:1', doors: {a: {port: 81}, b: {port: 82}}}\n"
+        "  none: {image: 'x/y:1', port: 83, health: none}\n"
+        "  own: {image: 'x/y:1', port: 84, health: image}\n"
+        "  said: {image: 'x/y:1', port: 85, health: /ok}\n"
+        "  host: {image: 'x/y:1', port: 86, network: host}\n"
+        "  vpn: {image: 'x/y:1'}\n"
+        "  inside: {image: 'x/y:1', port: 87, network: vpn}\n"
+        "  nas: {address: 'https://192.168.1.5'}\n"
+    )
+    assert found == {
+        "one": (("one", 80),),
+        "two": (("two", 81), ("two", 82)),
+        "none": (("none", 83),),
+        "own": (("own", 84),),
+        "host": (("", 86),),
+        "inside": (("vpn", 87),),
+    }
+
+
 ENDPOINT = "driver failed programming external connectivity on endpoint homelab-caddy-1 (0a1b2c): "
 TAKEN_PORTS = {
     # As engines say it: 20.10 to 27, their userland proxy, 28.

@@ -222,7 +222,17 @@ def _has_engine(facts: Facts) -> bool:
     return facts.docker_version != "" and not is_below(facts.docker_version, (25, 0))
 
 
+def group_missing(facts: Facts, wanted: Wanted) -> Finding | None:
+    """No device opens for a group that nobody has."""
+    if not wanted.groups_missing:
+        return None
+    what = f"the file names the group {listed(wanted.groups_missing)}, and this host has none of that name"
+    remedy = "name one that there is (getent group), or write the number that a device or a folder has (stat -c %g)"
+    return Finding("group-missing", ERROR, what, remedy)
+
+
 CHECKS = (
+    group_missing,
     not_root,
     no_systemd,
     distribution_unknown,

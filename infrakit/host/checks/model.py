@@ -21,12 +21,12 @@ class Wanted(NamedTuple):
     `ports`: (protocol, port) that are to be published; `everywhere`: those of them that are published at every address,
     whatever `addresses` says. `memory_bytes`: the sum of all limits. `processors`: what may use more than one, and how
     many. `volumes_missing`: volumes of somebody else's that are not there; `volumes_used`: those that a container of
-    somebody else's runs with: (volume, container, its Compose project). `disk_bytes`: what is still to be fetched and
-    unpacked; `root_bytes`: of it what packages take outside of Docker's disk. `subnets`: of the containers'
-    networks. `addresses`: that ports are published at. `build_time_s`: when this InfraKit was made, the earliest that
-    it can be now. `offline`: nothing is fetched; `mirrored`: what is fetched comes from a place that the user named;
-    `docker_brought`: a bundle has Docker's packages. `names`: hostnames of routes. `project`: how names of its networks
-    begin.
+    somebody else's runs with: (volume, container, its Compose project); `groups_missing`: groups of the host.
+    `disk_bytes`: what is still to be fetched and unpacked; `root_bytes`: of it what packages take outside of Docker's
+    disk. `subnets`: of the containers' networks. `addresses`: that ports are published at. `build_time_s`: when this
+    InfraKit was made, the earliest that it can be now. `offline`: nothing is fetched; `mirrored`: what is fetched comes
+    from a place that the user named; `docker_brought`: a bundle has Docker's packages. `names`: hostnames of routes.
+    `project`: how names of its networks begin.
     """
 
     ports: tuple[tuple[str, int], ...] = ()
@@ -45,6 +45,7 @@ class Wanted(NamedTuple):
     project: str = ""
     volumes_missing: tuple[str, ...] = ()
     volumes_used: tuple[tuple[str, str, str], ...] = ()
+    groups_missing: tuple[str, ...] = ()
 
 
 class Finding(NamedTuple):

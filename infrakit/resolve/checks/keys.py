@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from infrakit.catalog.model import Catalog
 from infrakit.config.model import AppConfig, Config, Path
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.policy.grants import STEERING
 from infrakit.policy.red import parts_of
@@ -18,6 +19,13 @@ Wrong = tuple[Path, str, str, str]
 IN_NAMESPACE = ("net.", "fs.mqueue.", "kernel.msg", "kernel.sem", "kernel.shm")
 """moby, opts and runc's validator: other settings are the host's."""
 OURS = ("dev", "proc", "sys", "tmp")
+KERNELS = frozenset(
+    "ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH "
+    "FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN "
+    "NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT "
+    "SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM".split()
+)
+"""capabilities(7), of Linux 5.9 and newer, and all of them; Docker refuses others."""
 
 
 def keys_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -54,6 +62,15 @@ def _devices(app: AppConfig) -> Iterator[Wrong]:
     for place, text in enumerate(dict(app.privileges).get("devices", ())):
         if ".." in (part for path in text.split(":") for part in parts_of(path)):
             yield ("devices", place), f"devices: {text} leads upwards", "device", "write the paths without .."
+
+
+def _capabilities(app: AppConfig) -> Iterator[Wrong]:
+    for place, name in enumerate(app.capabilities):
+        if name not in KERNELS:
+            meant = name.removeprefix("CAP_")
+            close = meant if meant in KERNELS else nearest(meant, map(str.lower, KERNELS)).upper()
+            hint = f"write {close}" if close else "ping needs NET_RAW, an SSH server SYS_CHROOT; man 7 capabilities"
+            yield ("capabilities", place), f"capabilities: {name} is none of Linux's", "capability", hint
 
 
 def _files(app: AppConfig) -> Iterator[Wrong]:
@@ -162,6 +179,7 @@ def _labels(app: AppConfig) -> Iterator[Wrong]:
 CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _mounts,
     _devices,
+    _capabilities,
     _files,
     _ports,
     _serves,

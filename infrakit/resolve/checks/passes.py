@@ -25,11 +25,11 @@ def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
 
 
 def _said(item: Pass) -> Iterator[Wrong]:
-    everywhere = not item.paths or "/*" in item.paths
     if not (item.paths or item.sources or item.methods):
         yield (), ": it says nothing but why", "pass", "add path, from or method"
-    elif everywhere and not item.sources and not item.methods:
-        yield (), ": everybody would be let in everywhere", "pass", "write public: true instead, or a narrower path"
+    elif item.is_everywhere and not item.methods:
+        hint = "say so, public: true; or sign_in: own, where the app has a login of its own; or name a narrower path"
+        yield (), ": everybody would reach this door without sign-in", "pass", hint
 
 
 def _paths(item: Pass) -> Iterator[Wrong]:

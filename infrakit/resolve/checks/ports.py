@@ -15,13 +15,14 @@ FIRST_HOP = 8101
 
 
 class Claim(NamedTuple):
-    """A port that somebody wants. `key`: of `network`, where it is Caddy's, else ""."""
+    """A port that somebody wants. `key`: of `network`, where it is Caddy's, else "". `asked`: by ports of an app."""
 
     port: PublishedPort
     owner: str
     key: str
     position: Position
     said: bool
+    asked: bool = False
 
 
 def ports_apart(world: World, locate: Locate) -> list[Problem]:
@@ -59,7 +60,7 @@ def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
             base = container.origins[""]
             for place, port in enumerate(container.ports if container.name != DOOR else ()):
                 origin = container.origins.get(f"ports.{place}") or base._replace(path=(*base.path, "ports", place))
-                yield Claim(port, container.name, "", locate.origin(origin), True)
+                yield Claim(port, container.name, "", locate.origin(origin), True, service.kind == "app")
 
 
 def _of_caddy(door: Door) -> list[tuple[str, int]]:
@@ -89,7 +90,21 @@ def _problem(claim: Claim, other: Claim) -> Problem:
     else:
         whose = f"network.{other.key}" if other.key else f"the port of {other.owner}"
         what = f"{claim.owner}: port {number}/{claim.port.protocol} of the host is also {whose}"
-    return Problem(place.position, what, "same-port", "choose another port", related=related)
+    hint = _one_door(claim) if claim.asked and other.key in WEB else "choose another port"
+    return Problem(place.position, what, "same-port", hint, related=related)
+
+
+def _one_door(claim: Claim) -> str:
+    """What to do instead of publishing a port of Caddy's."""
+    port = claim.port
+    if port.protocol == "udp":
+        return "Caddy is the door for the web: publish another port, or give Caddy an address of its own: network.bind"
+    tls = " and scheme: https" if port.container_port == 443 else ""
+    return (
+        f"Caddy is the only door for the web: write port: {port.container_port}{tls}, not ports, and it leads there; "
+        f"or give Caddy an address of its own, network.bind, and this another: "
+        f'"192.168.1.6:{port.port}:{port.container_port}"'
+    )
 
 
 def _inside(world: World, host: HostDraft, locate: Locate) -> Iterator[Problem]:
