@@ -10,7 +10,7 @@ from zlib import crc32
 
 from infrakit.errors import Problem
 from infrakit.model import HOST_NAME, Network, Origin, network_of
-from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
+from infrakit.resolve.world import DOOR, LOG_AGENT, LOGS, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 WAY_OUT = "infrakit_default"
 """Caddy's. Every other container has one of its own: Docker finds a name on any network that two containers share, and
@@ -19,7 +19,7 @@ Portainer)."""
 
 PROXY = "proxy_network"
 MONITORING = "monitoring_network"
-WATCHERS = ("dozzle", "dozzle-agent")
+WATCHERS = (LOGS, LOG_AGENT)
 SUFFIX = "internal"
 """The one kind that ends its networks' names, where the others begin them: nothing else may be called so."""
 
@@ -139,7 +139,7 @@ def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
         return  # by Caddy's way out
     elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
         plan.join(f"door_{placed.name}", DOORS, (DOOR, route.container), placed.cause)
-    elif placed.name == TUNNEL and host.has(DOOR):
+    elif host.has(DOOR) and (placed.name == TUNNEL or placed.name == LOG_AGENT and host.relays):
         plan.join(f"door_{placed.name}", DOORS, (DOOR, *_names(placed)), placed.cause)
 
 
