@@ -147,9 +147,9 @@ def test_secrets_that_are_the_same_on_all_hosts_are_the_same_for_each_that_is_ex
     assert first.secrets == second.secrets and len(first.secrets["agent_secret"]) == 40
 
 
-def test_the_pair_of_a_hosts_logs_is_its_own_and_is_made_once(core, infrakit):
-    pairs = [{name: Path(HOSTS, host, "secrets", name) for name in LOGS_PAIR} for host in ("core", "shed")]
-    assert infrakit("compile", "-o", HOSTS).returncode == 0
+def test_the_pair_of_a_hosts_logs_is_its_own_and_is_made_once(infrakit, tmp_path):
+    assert infrakit("compile").returncode == 0
+    pairs = [{name: tmp_path / "build" / host / "secrets" / name for name in LOGS_PAIR} for host in ("core", "shed")]
     before = [{name: path.read_bytes() for name, path in pair.items()} for pair in pairs]
     for pair in pairs:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pair.values())
@@ -157,8 +157,8 @@ def test_the_pair_of_a_hosts_logs_is_its_own_and_is_made_once(core, infrakit):
         verified = subprocess.run(["openssl", "verify", "-CAfile", *[pair[LOGS_PAIR[0]]] * 2], capture_output=True)
         assert verified.returncode == 0, verified.stderr
     assert before[0][LOGS_PAIR[1]] != before[1][LOGS_PAIR[1]]
-    assert infrakit("compile", "-o", HOSTS).returncode == 0
+    assert infrakit("compile", "--force").returncode == 0
     assert [{name: path.read_bytes() for name, path in pair.items()} for pair in pairs] == before
     pairs[1][LOGS_PAIR[0]].unlink()
-    assert infrakit("compile", "-o", HOSTS).returncode == 0
+    assert infrakit("compile", "--force").returncode == 0
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pairs[1].values())
