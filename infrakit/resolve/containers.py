@@ -140,7 +140,7 @@ def build_container(
     )
     if placed.app is None and placed.name == DOOR:
         # Not the blueprint's list: the host's door says which of them are published.
-        said = any(path[:1] == ("network",) for path in world.config.said)
+        said = world.config.said.has(("network",))
         origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
         at_the_host = next((route for route in host.routes if _at_the_host(route)), None)
         if at_the_host is not None:
