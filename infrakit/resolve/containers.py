@@ -198,7 +198,7 @@ def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tu
     if spec is placed.blueprint.main:
         found |= {_waits_for(needed.blueprint.main) for needed in host.needed(placed)}
         other = placed.app.network if placed.kind == "app" and placed.app is not None else ""
-        found |= {_waits_for(item.blueprint.main) for item in host.placed if item.name == other}
+        found |= {_waits_for(item.blueprint.main) for item in (host.placed if other else ()) if item.name == other}
     return tuple(sorted(found))
 
 
