@@ -25,6 +25,8 @@ HOST_NAME = "host.docker.internal"
 """What a container calls the host that it runs on, where it is told so."""
 SHARED = "service:"
 """How the network of another container begins in privileges, as in Compose."""
+LOGS_PAIR = ("fleet_logs_certificate", "fleet_logs_key")
+"""Secrets by which Dozzle and its agents know each other."""
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
 
@@ -409,7 +411,8 @@ class SecretSpec(NamedTuple):
     """A secret by name. The value is minted, or given by the user, at the edge; it never enters the compiler.
 
     kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
-    by openssl), "authorities" (certificates to trust, which are no secret, and differ from host to host).
+    by openssl), "fleet_logs" (a pair that is its own authority), "authorities" (certificates to trust, which are no
+    secret, and differ from host to host).
     `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
     declares it, "" where the compiler itself does.
     """
@@ -449,6 +452,19 @@ class Door(NamedTuple):
     trusted_proxies: tuple[str, ...] = ()
 
 
+class Relay(NamedTuple):
+    """How the core's Dozzle asks the agent of the host `host`: by the Caddy of both, held to the fleet's certificates.
+
+    At the core `port` is where Caddy listens for Dozzle, and `address` where the other Caddy is dialled; at that host
+    `port` is 0, and `address` the agent's.
+    """
+
+    host: str
+    port: int
+    address: str
+    origin: Origin
+
+
 class Deployment(NamedTuple):
     """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
 
@@ -478,6 +494,7 @@ class Deployment(NamedTuple):
     origin: Origin
     idle_updater: Origin | None = None
     volumes: tuple[SharedVolume, ...] = ()
+    relays: tuple[Relay, ...] = ()
 
 
 if TYPE_CHECKING:

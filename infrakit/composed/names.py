@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
+from infrakit.model import LOGS_PAIR
 from infrakit.resolve.checks.apps import FOLDERS, OWN_NAMES, RESERVED
 from infrakit.resolve.secrets import CADDY_SECRETS
 
-FLEET_SECRETS = ("fleet_ca", "fleet_key", "fleet_certificate")
+FLEET_SECRETS = ("fleet_ca", "fleet_key", "fleet_certificate", *LOGS_PAIR)
 LONGEST_APP = 31
 LONGEST_SECRET = 63
 HOSTED = re.compile(r"HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|BACKEND|DSN|NODE")

@@ -15,6 +15,7 @@ from infrakit.config.model import (
     NetworkConfig,
     OidcConfig,
     PortConfig,
+    Said,
     SamlConfig,
     ServiceConfig,
     TlsConfig,
@@ -51,7 +52,7 @@ def bind(document: Document) -> Config:
         hosts=tuple(_host(name, item) for name, item in values.get("hosts", {}).items()),
         network=_network(values.get("network", {})),
         mirror=images.get("mirror", ""),
-        said={path: True for path, _ in leaves(document.root)},
+        said=Said(path for path, _ in leaves(document.root)),
     )
 
 

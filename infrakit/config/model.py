@@ -4,7 +4,7 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 `path` fields lead back to the user's file, for positions and traces.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from infrakit.model import Pass
@@ -261,6 +261,28 @@ class NetworkConfig(NamedTuple):
     path: Path
 
 
+class Said(dict[Path, bool]):
+    """Paths of all values that the user wrote. What is asked of each of many apps costs no walk over all of them."""
+
+    __slots__ = ("_below",)
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        super().__init__(dict.fromkeys(paths, True))
+        self._below: dict[Path, dict[str | int, bool]] = {}
+
+    def below(self, path: Path) -> tuple[str | int, ...]:
+        """The keys, or the places of a list, that are written at `path`; () for a value, and where nothing is."""
+        if not self._below:
+            for found in self:
+                for length in range(len(found)):
+                    self._below.setdefault(found[:length], {})[found[length]] = True
+        return tuple(self._below.get(path, ()))
+
+    def has(self, path: Path) -> bool:
+        """Whether a value is written at `path`, or below it."""
+        return path in self or bool(self.below(path))
+
+
 class Config(NamedTuple):
     """The whole file. `patterns`/`profiles` are those of the top level; `hosts` is () for one unnamed host."""
 
@@ -279,4 +301,4 @@ class Config(NamedTuple):
     hosts: tuple[HostConfig, ...]
     network: NetworkConfig
     mirror: str
-    said: Mapping[Path, bool]
+    said: Said

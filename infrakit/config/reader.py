@@ -13,7 +13,7 @@ from infrakit.errors import ConfigurationInvalid, Position, Problem
 
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 32
-MAXIMUM_NODES = 5000
+MAXIMUM_NODES = 20_000
 BRACKETED = ("flow", "quoted")
 """In what ruamel.yaml was reading: a bracket or quote is missed at the end only, so we say where it was opened."""
 BREAKS = {

@@ -188,6 +188,10 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
         proxied = target(route, (*named, *transport_of(route)))
         inside = directive("reverse_proxy", *(dialled(route, item) for item in route.upstreams), block=proxied)
         steps.append(directive("handle", name, block=(inside,), origin=route.origins[""]))
+    if deployment.relays:
+        from infrakit.emit.caddy_relays import agent_doors
+
+        steps += agent_doors(deployment, core)
     steps.append(directive("handle", block=(directive("abort"),)))
     trust = directive("trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca")
     client = directive("client_auth", block=(directive("mode", "require_and_verify"), trust))

@@ -123,18 +123,24 @@ def target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, .
 
 def _remote(route: Route, upstream: Upstream) -> Directive:
     """To another host's Caddy: both show a certificate of the fleet; the name that is checked is the host's."""
-    name = f"{upstream.remote}.{FLEET_DOMAIN}"
+    block = to_host(upstream.remote, route.hostname)
+    return directive(
+        "reverse_proxy", f"https://{upstream.address}", block=target(route, block), origin=route.origins[""]
+    )
+
+
+def to_host(host: str, door: str, *more: Directive) -> tuple[Directive, ...]:
+    """What makes another host's Caddy lead to one of its doors. `more`: of the transport."""
+    name = f"{host}.{FLEET_DOMAIN}"
     pair = (f"{SECRETS_DIRECTORY}/fleet_certificate", f"{SECRETS_DIRECTORY}/fleet_key")
     transport = (
         directive("tls_server_name", name),
         directive("tls_client_auth", *pair),
         directive("tls_trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca"),
+        *more,
     )
-    block = (
+    return (
         directive("header_up", "Host", name),
-        directive("header_up", DOOR_HEADER, route.hostname),
+        directive("header_up", DOOR_HEADER, door),
         directive("transport", "http", block=transport),
-    )
-    return directive(
-        "reverse_proxy", f"https://{upstream.address}", block=target(route, block), origin=route.origins[""]
     )

@@ -85,7 +85,11 @@ def _sites(deployment: Deployment) -> list[Directive]:
     sites += hops(deployment)
     if deployment.door.tunnel_port:
         sites.append(_edge_tunnel(deployment))
-    if fleet:
+    if any(relay.port for relay in deployment.relays):
+        from infrakit.emit.caddy_relays import relay_sites
+
+        sites += relay_sites(deployment)
+    if fleet or any(not relay.port for relay in deployment.relays):
         sites.append(fleet_site(deployment, fleet))
     if doors:
         sites += _refusals(deployment)

@@ -22,6 +22,7 @@ HASH_LENGTH = 16
 
 _services = Memo()
 _mains = Memo(16)
+_drawn = Memo(16)
 
 
 def emit(deployment: Deployment, read: Sequence[Artifact] = ()) -> tuple[Artifact, ...]:
@@ -94,12 +95,17 @@ def _service_tree(service: Service, hashes: Mapping[str, str]) -> dict[str, Any]
     }
 
 
+def _by_name(networks: Sequence[Network]) -> dict[str, tuple[Any, ...]]:
+    """What of each network its members depend on."""
+    return {network.name: network[:4] for network in networks}
+
+
 def config_hashes(
     service: Service, networks: Sequence[Network], read: Sequence[Artifact], volumes: Sequence[SharedVolume] = ()
 ) -> dict[str, str]:
     """Container -> a short SHA-256 over its definition, the networks it is in, the shared volumes and the files of the
     tree that it mounts."""
-    drawn = {network.name: network[:4] for network in networks}
+    drawn = _drawn.get((networks,), _by_name)
     found = {}
     for container in service.containers:
         digest = _sha256()

@@ -2,7 +2,7 @@
 
 from infrakit.emit.caddyfile import AUTHORITY_PATH, offers_authority
 from infrakit.emit.review_parts import Cell, Row, Section, Word, of, section
-from infrakit.model import Deployment, Route
+from infrakit.model import Deployment, Relay, Route
 from infrakit.policy.doors import PREFLIGHT, weakens
 
 EVERYBODY = "everybody, without sign-in"
@@ -35,6 +35,7 @@ def doors(deployment: Deployment) -> Section:
         )
         for route in deployment.routes
     ]
+    rows += [_relay(relay) for relay in deployment.relays]
     offered = f" Over plain HTTP {AUTHORITY_PATH} is the certificate of Caddy's own authority, for everybody."
     return section(
         "Doors",
@@ -44,6 +45,16 @@ def doors(deployment: Deployment) -> Section:
         "This host has no door.",
         deployment,
     )
+
+
+def _relay(relay: Relay) -> Row:
+    """The way of the logs of another host: inside at the core, at the port of the fleet there."""
+    at, who_may, leads = "the fleet's port", "only the core's Caddy, by certificate", relay.address
+    if relay.port:
+        at, who_may = f"port {relay.port} inside", "only Dozzle, by certificate"
+        leads = f"{relay.address}, Caddy of {relay.host}"
+    words = ((Word(at),), (Word(who_may),), (Word(f"logs of {relay.host}"), Word(leads, code=True)), (Word("Caddy"),))
+    return Row(tuple(Cell(each, relay.origin) for each in words), relay.origin)
 
 
 def _who_by_name(deployment: Deployment, route: Route) -> tuple[Word, ...]:

@@ -60,7 +60,7 @@ def only_caddy_publishes(deployment: Deployment) -> list[Broken]:
             "only Caddy may be reached from outside: give it a route, or the grant ports",
         )
         for service, container in containers(deployment)
-        if container.name != DOOR and not has_grant(deployment, service, "ports")
+        if container.ports and container.name != DOOR and not has_grant(deployment, service, "ports")
         for port in container.ports
     ]
 

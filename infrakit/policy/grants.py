@@ -53,6 +53,7 @@ def granted(deployment: Deployment) -> list[Broken]:
     for network in deployment.networks:
         if network.asked_by:
             asked.setdefault(network.asked_by, set()).add(network.name)
+    allowed = {(grant.service, grant.capability) for grant in deployment.grants}
     for service, container in containers(deployment):
         # A proxy is ours where its consumer asked for one; a container that is only called like one is not.
         if service.kind == "catalogue" or container.name in {
@@ -61,7 +62,7 @@ def granted(deployment: Deployment) -> list[Broken]:
             continue
         reached = _reached(owners, container, asked[container.name]) if container.name in asked else ()
         for capability, detail, field in (*dangers(service, container), *reached):
-            if not has_grant(deployment, service, capability):
+            if (service.name, capability) not in allowed:
                 meaning = CAPABILITIES[capability]
                 found.append(
                     Broken(

@@ -42,10 +42,15 @@ def separated(deployment: Deployment) -> list[Broken]:
 
 def alone_outside(deployment: Deployment) -> list[Broken]:
     """A network with a way out has one member: two would find each other's names there, and no way between them."""
+    outside: dict[str, list[Container]] = {network.name: [] for network in deployment.networks if not network.internal}
+    for _, container in containers(deployment):
+        for name in container.networks:
+            if name in outside:
+                outside[name].append(container)
     found = []
     for network in deployment.networks:
-        members = [container for _, container in containers(deployment) if network.name in container.networks]
-        if not network.internal and len(members) > 1:
+        members = outside.get(network.name, [])
+        if len(members) > 1:
             names = " and ".join(container.name for container in members[:2])
             found.append(
                 Broken(origin_of(members[1], "networks"), f"{names} share the way out {network.name}", "way-out-shared")

@@ -36,3 +36,8 @@ def overlap(first: str, second: str) -> bool:
     if first == second or {first, second} & {"", "::"}:
         return True
     return "0.0.0.0" in (first, second) and ":" not in first + second
+
+
+def dial(address: str, port: int) -> str:
+    """An address and a port as a program is told to call them."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -140,7 +140,7 @@ def build_container(
     )
     if placed.app is None and placed.name == DOOR:
         # Not the blueprint's list: the host's door says which of them are published.
-        said = any(path[:1] == ("network",) for path in world.config.said)
+        said = world.config.said.has(("network",))
         origins["ports"] = world.origin(("network",), "doors") if said else host.origin._replace(decided_by="doors")
         at_the_host = next((route for route in host.routes if _at_the_host(route)), None)
         if at_the_host is not None:
@@ -198,7 +198,7 @@ def _depends_on(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tu
     if spec is placed.blueprint.main:
         found |= {_waits_for(needed) for needed in host.needed(placed)}
         other = placed.app.network if placed.kind == "app" and placed.app is not None else ""
-        found |= {_waits_for(item) for item in host.placed if item.name == other}
+        found |= {_waits_for(item) for item in (host.placed if other else ()) if item.name == other}
     return tuple(sorted(found))
 
 

@@ -118,6 +118,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         origin=host.origin,
         idle_updater=host.idle_updater,
         volumes=_volumes(world, host),
+        relays=host.relays,
     )
 
 

@@ -10,7 +10,7 @@ from zlib import crc32
 
 from infrakit.errors import Problem
 from infrakit.model import HOST_NAME, Network, Origin, network_of
-from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
+from infrakit.resolve.world import DOOR, LOG_AGENT, LOGS, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 WAY_OUT = "infrakit_default"
 """Caddy's. Every other container has one of its own: Docker finds a name on any network that two containers share, and
@@ -19,7 +19,7 @@ Portainer)."""
 
 PROXY = "proxy_network"
 MONITORING = "monitoring_network"
-WATCHERS = ("dozzle", "dozzle-agent")
+WATCHERS = (LOGS, LOG_AGENT)
 SUFFIX = "internal"
 """The one kind that ends its networks' names, where the others begin them: nothing else may be called so."""
 
@@ -90,8 +90,12 @@ def draw_networks(world: World) -> World:
 
 def _draw(world: World, host: HostDraft) -> HostDraft:
     plan = _Plan(_inside(host))
+    opened = {door.service for door in host.routes}
+    if host.relays:
+        opened.add(LOG_AGENT)
+    for placed in host.placed if host.has(DOOR) else ():
+        _doors(placed, opened, plan)
     for placed in host.placed:
-        _doors(host, placed, plan)
         _private(host, placed, plan)
     watchers = [name for name in WATCHERS if host.has(name)]
     if len(watchers) > 1:
@@ -130,17 +134,19 @@ def _inside(host: HostDraft) -> dict[str, str]:
     }
 
 
-def _doors(host: HostDraft, placed: Placed, plan: _Plan) -> None:
-    """Caddy and each routed container, two by two; the tunnel reaches Caddy alone."""
+def _doors(placed: Placed, opened: set[str], plan: _Plan) -> None:
+    """Caddy and each container that it leads to, two by two; the tunnel reaches Caddy alone."""
     route = placed.blueprint.route
-    if placed.name == SIGN_IN and host.has(DOOR):
+    if placed.name == SIGN_IN:
         plan.join(PROXY, SIGN_IN_DOOR, (DOOR, placed.route.container), placed.cause)
     elif route is not None and (route.elsewhere or route.container == HOST_NAME):
         return  # by Caddy's way out
-    elif route is not None and host.has(DOOR) and any(door.service == placed.name for door in host.routes):
-        plan.join(f"door_{placed.name}", DOORS, (DOOR, route.container), placed.cause)
-    elif placed.name == TUNNEL and host.has(DOOR):
+    elif placed.name == TUNNEL:
         plan.join(f"door_{placed.name}", DOORS, (DOOR, *_names(placed)), placed.cause)
+    elif placed.name in opened:
+        plan.join(
+            f"door_{placed.name}", DOORS, (DOOR, route.container if route is not None else placed.name), placed.cause
+        )
 
 
 def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
@@ -160,7 +166,7 @@ def _private(host: HostDraft, placed: Placed, plan: _Plan) -> None:
             plan.join(f"in_{name}", IN, (name,), placed.cause)
         if own and container.docker is not None and container.docker.transport == "tcp":
             plan.join(f"socket_{name}", SOCKETS, (name, f"{name}-socket"), placed.cause)
-        for other in host.placed:
+        for other in host.placed if container.reaches else ():
             if other.name in container.reaches:
                 plan.lead(name, name, placed.cause, client=client, target=other)
     for needed in host.needed(placed):

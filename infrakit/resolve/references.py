@@ -4,7 +4,7 @@ from infrakit.catalog.model import ContainerBlueprint
 from infrakit.catalog.references import Lookup, references
 from infrakit.model import OURS, SECRETS_DIRECTORY, Origin
 from infrakit.resolve.routes import openings, url_of
-from infrakit.resolve.world import HostDraft, Placed, World
+from infrakit.resolve.world import LOG_AGENT, HostDraft, Placed, World
 
 SOCKET_PORT = 2375
 USERS_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -38,7 +38,7 @@ class References:
             "architecture": host.architecture,
             "client_id": OURS + placed.name,
             "edge_tunnel_port": str(config.network.tunnel_port),
-            "agents": "dozzle-agent:7007" if host.has("dozzle-agent") else "",
+            "agents": _agents(host),
         }
 
     def for_container(self, container: ContainerBlueprint) -> Lookup:
@@ -105,6 +105,14 @@ class References:
                         return f"{scheme}://{opening.spec.container}:{opening.spec.port}"
                     return opening.hostname if kind == "hostname" else url_of(self._world, opening.hostname)
         return ""
+
+
+def _agents(host: HostDraft) -> str:
+    if not (host.relays or host.has(LOG_AGENT)):
+        return ""
+    from infrakit.resolve.relays import agents
+
+    return agents(host)
 
 
 def options_of(placed: Placed) -> dict[str, str]:

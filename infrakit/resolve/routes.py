@@ -4,8 +4,8 @@ from infrakit.catalog.model import RouteBlueprint
 from infrakit.config.model import DoorConfig, Path, ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Door, Origin, Pass, Route, Upstream
-from infrakit.resolve.addresses import canonical
-from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, HostDraft, Locate, Placed, World
+from infrakit.resolve.addresses import canonical, dial
+from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, LOG_AGENT, HostDraft, Locate, Placed, World
 
 ADMINISTRATORS = "administrators"
 
@@ -20,7 +20,12 @@ def open_doors(world: World) -> World:
             remote[route.hostname] = _merged(remote.get(route.hostname), route)
         hosts.append(host._replace(routes=local))
     hosts = [_with_remote(world, host, remote) for host in hosts]
-    return world._replace(hosts=tuple(host._replace(door=_door(world, host)) for host in hosts))
+    hosts = [host._replace(door=_door(world, host)) for host in hosts]
+    if world.core and any(host.has(LOG_AGENT) for host in hosts):
+        from infrakit.resolve.relays import relayed
+
+        hosts = relayed(world, hosts)
+    return world._replace(hosts=tuple(hosts))
 
 
 class Opening:
@@ -88,13 +93,9 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
                 here.append(route)
             elif host.address:
                 here.append(route._replace(sign_in="fleet", allow=(), passes=(), headers=(), identity=()))
-                upstream = Upstream(_dial(canonical(host.address), world.config.network.fleet_port), host.name)
+                upstream = Upstream(dial(canonical(host.address), world.config.network.fleet_port), host.name)
                 at_core.append(route._replace(upstreams=(upstream,)))
     return tuple(here), tuple(at_core)
-
-
-def _dial(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _route(world: World, placed: Placed, opening: Opening) -> Route:

@@ -1,17 +1,20 @@
 """Which secrets there are, who reads them, and which of them Caddy needs for its certificates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from infrakit.config.model import ServiceConfig
-from infrakit.model import Container, Origin, SecretMount, SecretSpec
+from infrakit.model import LOGS_PAIR, Container, Origin, SecretMount, SecretSpec
 from infrakit.resolve.discovery import authorities
-from infrakit.resolve.world import DOOR, HostDraft, World
+from infrakit.resolve.world import DOOR, LOG_AGENT, LOGS, HostDraft, World
 
 WORKER = "authentik-worker"
 CADDY_SECRETS = {
     "files": {"tls_certificate": "the certificate chain (PEM)", "tls_key": "the private key of the certificate (PEM)"},
     "dns": {"dns_token": "the API token of the DNS provider"},
 }
+PAIR_PATHS = ("/dozzle_cert.pem", "/dozzle_key.pem")
+"""Where Dozzle and its agent look for a pair by themselves; without one they have the pair that every Dozzle has.
+Source: amir20/dozzle v10.7.3, internal/support/cli/args.go and certs.go."""
 
 
 def gather_secrets(world: World) -> World:
@@ -28,9 +31,15 @@ def _gathered(world: World, host: HostDraft) -> HostDraft:
     extra = _caddy_secrets(world, host)
     found.update({spec.name: spec for spec in extra})
     found.update({spec.name: spec for spec in authorities(world, host)})
-    host = _mounted(host, DOOR, extra)
+    host = _mounted(host, DOOR, _by_name(extra))
+    if host.relays or host.has(LOG_AGENT):
+        pair = _pair_of_logs(host)
+        found.update({spec.name: spec for spec in pair})
+        for name in (LOGS, LOG_AGENT):
+            host = _mounted(host, name, map(SecretMount, LOGS_PAIR, PAIR_PATHS))
+        host = _mounted(host, DOOR, _by_name(pair) if host.relays else ())
     if host.name == world.core:
-        host = _mounted(host, WORKER, clients)
+        host = _mounted(host, WORKER, _by_name(clients))
     readers = _readers(host)
     secrets = tuple(found[name]._replace(required_by=readers.get(name, ())) for name in sorted(found))
     return host._replace(secrets=secrets)
@@ -57,9 +66,13 @@ def _said(world: World, service: ServiceConfig, name: str) -> Origin | None:
     return None
 
 
-def _mounted(host: HostDraft, name: str, specs: list[SecretSpec]) -> HostDraft:
+def _by_name(specs: list[SecretSpec]) -> Iterator[SecretMount]:
+    return (SecretMount(spec.name) for spec in specs)
+
+
+def _mounted(host: HostDraft, name: str, mounts: Iterable[SecretMount]) -> HostDraft:
     """`host` with these secrets in the container called `name`."""
-    mounts = {SecretMount(spec.name, "") for spec in specs}
+    mounts = set(mounts)
 
     def widened(container: Container) -> Container:
         if container.name != name or not mounts:
@@ -106,7 +119,7 @@ def _caddy_secrets(world: World, host: HostDraft) -> list[SecretSpec]:
         for name, description in CADDY_SECRETS.get(world.config.tls.mode, {}).items()
         if host.name == world.core or not world.core
     ]
-    leads_away = any(upstream.remote for route in host.routes for upstream in route.upstreams)
+    leads_away = bool(host.relays) or any(upstream.remote for route in host.routes for upstream in route.upstreams)
     if leads_away or host.door.fleet_port:
         origin = host.origin._replace(decided_by="secrets")
         wanted += [
@@ -117,6 +130,13 @@ def _caddy_secrets(world: World, host: HostDraft) -> list[SecretSpec]:
             SecretSpec("fleet_key", "fleet_certificate", 0, False, "the key of this host's certificate", (), origin),
         ]
     return wanted
+
+
+def _pair_of_logs(host: HostDraft) -> list[SecretSpec]:
+    """What the agent of a host knows its callers by, and what the core's Caddy knows Dozzle by: each host's own."""
+    origin = host.origin._replace(decided_by="secrets")
+    what = ("the certificate that opens Dozzle's agents on this host", "the key of that certificate")
+    return [SecretSpec(name, "fleet_logs", 0, False, text, (), origin) for name, text in zip(LOGS_PAIR, what)]
 
 
 def _readers(host: HostDraft) -> dict[str, tuple[str, ...]]:

@@ -5,15 +5,19 @@ from infrakit.catalog.model import Blueprint, SecretBlueprint, SecretUse
 from infrakit.config.model import ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Origin
-from infrakit.resolve.world import DOOR, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
+from infrakit.resolve.world import DOOR, LOG_AGENT, LOGS, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
 
 
 def select_services(world: World) -> World:
     """Place catalogue services by profile and the user's word, then apps, then what they require."""
     settings = {service.name: service for service in world.config.services}
+    found = [_wanted(world, host, settings) for host in world.hosts]
+    watched = any(LOGS in wanted for host, wanted in zip(world.hosts, found) if host.name == world.core)
     hosts = []
-    for host in world.hosts:
-        wanted = _wanted(world, host, settings)
+    for host, wanted in zip(world.hosts, found):
+        if host.name != world.core and LOG_AGENT in wanted and len(found) > 1:
+            # An agent without a Dozzle that asks it is for nothing, and beside one on its own host it is one too many.
+            wanted.pop(LOGS if watched and host.address else LOG_AGENT, None)
         placed = tuple(
             _placed(blueprint, settings.get(name), wanted[name])
             for name, blueprint in world.catalog.blueprints.items()
@@ -91,7 +95,8 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
         if item.kind == "blueprint":
             line = Origin(item.blueprint.document, ("requires",), "selection")
             required = [(name, item.name, line) for name in item.blueprint.requires]
-        if item.blueprint.route is not None and (host.address or host.name == world.core or not world.core):
+        led_to = item.blueprint.route is not None or item.name == LOG_AGENT and host.name != world.core
+        if led_to and (host.address or host.name == world.core or not world.core):
             required.insert(0, (DOOR, asker, cause))
         for name, asker, cause in required:
             if name in names or name not in world.catalog.blueprints or _is_off(settings, name):

@@ -10,7 +10,7 @@ from infrakit.catalog.model import Blueprint, Catalog, RouteBlueprint
 from infrakit.config.model import AppConfig, Config, HostConfig, Path, ServiceConfig
 from infrakit.errors import Position, Problem
 from infrakit.lock import Lock
-from infrakit.model import Access, Door, Network, Origin, Route, SecretSpec, Service
+from infrakit.model import Access, Door, Network, Origin, Relay, Route, SecretSpec, Service
 
 DOOR = "caddy"
 SIGN_IN = "authentik"
@@ -19,6 +19,8 @@ PROXY_TEMPLATE = "socket-proxy"
 UPDATER = "watchtower"
 HUB = "portainer"
 HUB_AGENT = "portainer-edge-agent"
+LOGS = "dozzle"
+LOG_AGENT = "dozzle-agent"
 
 HOST_TOKEN = "infrakit-host-name-of-a-range"
 """Stands for the name of a host while a range of hosts is decided once; no user can name a host so (it is longer than a
@@ -79,6 +81,7 @@ class HostDraft(NamedTuple):
     secrets: tuple[SecretSpec, ...] = ()
     door: Door = Door(0, 0, (), 0, 0)
     idle_updater: Origin | None = None
+    relays: tuple[Relay, ...] = ()
 
     def has(self, name: str) -> bool:
         """Whether the service `name` runs here."""

@@ -6,14 +6,14 @@ from infrakit.stack.layout import secrets_folder
 
 
 def far_doors(deployment: Deployment) -> list[tuple[str, str]]:
-    """(host, host:port as Caddy dials it) of each other host that a door leads to."""
+    """(host, host:port as Caddy dials it) of each other host that a door leads to, or whose logs are asked for."""
     found = {
         (upstream.remote, upstream.address)
         for route in deployment.routes
         for upstream in route.upstreams
         if upstream.remote
     }
-    return sorted(found)
+    return sorted(found | {(relay.host, relay.address) for relay in deployment.relays if relay.port})
 
 
 def problems(deployment: Deployment, machine: Machine) -> list[tuple[str, str]]:

@@ -56,6 +56,23 @@ def certified(home: str, host: str) -> dict[str, bytes]:
     return found
 
 
+def mint_pair(folder: str, name: str) -> list[str]:
+    """NAME_certificate and NAME_key, a pair that is its own authority. Both or none: the certificate comes last."""
+    from tempfile import TemporaryDirectory
+
+    from infrakit.system.secrets import store
+
+    called = f"{name.replace('_', '-')}.{DOMAIN}"
+    with TemporaryDirectory() as place:
+        paths = {kind: os.path.join(place, kind) for kind in ("key", "certificate")}
+        named = ("-subj", f"/CN={called}", "-addext", f"subjectAltName=DNS:{called}")
+        _openssl("req", "-x509", *NEW_KEY, "-days", DAYS, *named, "-keyout", paths["key"], "-out", paths["certificate"])
+        for kind, path in paths.items():
+            with open(path, "rb") as file:
+                store(folder, f"{name}_{kind}", file.read())
+    return [f"{name}_{kind}" for kind in paths]
+
+
 def unfit(pair: Mapping[str, bytes], host: str) -> str:
     """What is wrong with a certificate of the fleet for a host, fleet_ca, fleet_key and fleet_certificate; "" where
     nothing is."""

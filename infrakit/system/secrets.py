@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
 from infrakit.model import PUBLIC_AUTHORITIES, SecretSpec
-from infrakit.system.certificates import FLEET_KINDS, HOME, mint_certificates
+from infrakit.system.certificates import FLEET_KINDS, HOME, mint_certificates, mint_pair
 from infrakit.system.files import flush_names
 
 FOLDER = "secrets"
@@ -56,6 +56,8 @@ def mint(folder: str, host: str, specs: Iterable[SecretSpec], others: Iterable[s
             made.append(spec.name)
     if any(spec.kind in FLEET_KINDS for spec in wanted):
         made += mint_certificates(folder, host)
+    if any(spec.kind == "fleet_logs" for spec in wanted):
+        made += mint_pair(folder, "fleet_logs")
     return made
 
 

@@ -3,11 +3,14 @@
 import json
 import os
 import shutil
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from infrakit.compiler import load
+from infrakit.model import LOGS_PAIR
 from infrakit.stack.layout import CURRENT, HOSTS
 from infrakit.system import exported
 from infrakit.system.certificates import fingerprint, unfit
@@ -96,7 +99,9 @@ def test_of_a_workstation_that_compiles_all_each_host_gets_what_is_there(infraki
     done = infrakit("secrets", "export", "--for", "shed", "--to", "stick.secrets")
     assert done.returncode == 0 and "who has this file can pass for shed" in done.stdout
     found = exported.read((tmp_path / "stick.secrets").read_bytes(), "stick.secrets")
-    assert found.secrets == {path.name: path.read_bytes() for path in (tmp_path / "build/shed/secrets").iterdir()}
+    there = {path.name: path.read_bytes() for path in (tmp_path / "build/shed/secrets").iterdir()}
+    assert found.secrets == {name: value for name, value in there.items() if name not in LOGS_PAIR}
+    assert there.keys() >= set(LOGS_PAIR), "which a host makes for itself, and no other needs"
 
 
 @pytest.mark.parametrize("host", ["core", "cabin", "barn"])
@@ -140,3 +145,20 @@ def test_secrets_that_are_the_same_on_all_hosts_are_the_same_for_each_that_is_ex
     spec = shed.secrets[0]._replace(name="agent_secret", kind="password", shared=True, length=40)
     first, second = (exported.export("x", str(tmp_path), host, [spec], ["core"]) for host in ("shed", "cabin"))
     assert first.secrets == second.secrets and len(first.secrets["agent_secret"]) == 40
+
+
+def test_the_pair_of_a_hosts_logs_is_its_own_and_is_made_once(infrakit, tmp_path):
+    assert infrakit("compile").returncode == 0
+    pairs = [{name: tmp_path / "build" / host / "secrets" / name for name in LOGS_PAIR} for host in ("core", "shed")]
+    before = [{name: path.read_bytes() for name, path in pair.items()} for pair in pairs]
+    for pair in pairs:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pair.values())
+        # It is its own authority: an agent believes whom this certificate signs, and Caddy shows it where it is asked.
+        verified = subprocess.run(["openssl", "verify", "-CAfile", *[pair[LOGS_PAIR[0]]] * 2], capture_output=True)
+        assert verified.returncode == 0, verified.stderr
+    assert before[0][LOGS_PAIR[1]] != before[1][LOGS_PAIR[1]]
+    assert infrakit("compile", "--force").returncode == 0
+    assert [{name: path.read_bytes() for name, path in pair.items()} for pair in pairs] == before
+    pairs[1][LOGS_PAIR[0]].unlink()
+    assert infrakit("compile", "--force").returncode == 0
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pairs[1].values())

@@ -9,7 +9,7 @@ from infrakit import compiler
 from infrakit.emit import caddyfile
 from infrakit.emit.caddy_text import Live, directive, lines, token
 from infrakit.model import Artifact, Deployment, Origin
-from infrakit.system.certificates import mint_certificates
+from infrakit.system.certificates import mint_certificates, mint_pair
 from tests.emit.examples import FOLDER, TLS
 from tests.runtime.caddy import adapt, free_port, needs_caddy, run, running
 
@@ -48,6 +48,7 @@ def secrets(tmp_path_factory):
     home = tmp_path_factory.mktemp("fleet") / "host"
     home.mkdir()
     mint_certificates(str(home), "host")
+    mint_pair(str(home), "fleet_logs")
     for name, source in (("tls_certificate", "fleet_certificate"), ("tls_key", "fleet_key")):
         (home / "secrets" / name).write_bytes((home / "secrets" / source).read_bytes())
     return home / "secrets"

@@ -59,11 +59,79 @@ def test_hosts_of_a_range_share_what_does_not_hold_their_name():
 def test_the_core_signs_in_for_all():
     core, shed = fleet(FLEET)[:2]
     assert "authentik" in names(core) and "authentik" not in names(shed)
-    assert {route.hostname for route in core.routes if route.upstreams[0].remote} == {
-        "dozzle-shed.home.example.org",
-        "glances-shed.home.example.org",
-    }
+    assert {route.hostname for route in core.routes if route.upstreams[0].remote} == {"glances-shed.home.example.org"}
     assert all(route.sign_in == "fleet" for route in shed.routes)
+
+
+WATCHED = """
+version: 1
+domain: home.example.org
+hosts:
+  core: {pattern: full, address: 192.168.1.10}
+  shed: {pattern: [edge, monitoring], address: 192.168.1.31}
+  barn: {pattern: monitoring, address: 192.168.1.32}
+  far: {pattern: edge}
+"""
+
+
+def environment(host, name):
+    (found,) = [item for service in host.services for item in service.containers if item.name == name]
+    return dict(found.environment)
+
+
+def mounted(host, name):
+    (found,) = [item for service in host.services for item in service.containers if item.name == name]
+    return {use.name: use.target for use in found.secrets}
+
+
+def test_the_cores_dozzle_asks_an_agent_of_each_host_that_is_watched():
+    core, shed, barn, far = fleet(WATCHED)
+    assert environment(core, "dozzle")["DOZZLE_REMOTE_AGENT"] == "caddy:7101|shed,caddy:7102|barn"
+    assert [(way.host, way.address) for way in core.relays] == [
+        ("shed", "192.168.1.31:8443"),
+        ("barn", "192.168.1.32:8443"),
+    ]
+    for host in (shed, barn):
+        assert {"dozzle-agent", "glances"} <= names(host) and "dozzle" not in names(host)
+        assert [(way.host, way.port, way.address) for way in host.relays] == [(host.host, 0, "dozzle-agent:7007")]
+    assert not far.relays and "dozzle-agent" not in names(far)
+
+
+def test_no_pair_of_dozzles_leaves_its_host_and_none_is_the_one_that_everybody_has():
+    core, shed, *_ = fleet(WATCHED)
+    own = {"fleet_logs_certificate": "/dozzle_cert.pem", "fleet_logs_key": "/dozzle_key.pem"}
+    assert mounted(core, "dozzle") == mounted(shed, "dozzle-agent") == own
+    for host in (core, shed):
+        assert own.keys() <= mounted(host, "caddy").keys()
+        assert not any(spec.shared for spec in host.secrets if spec.name in own)
+
+
+def test_only_caddy_has_a_port_where_an_agent_is_and_shares_a_network_with_it():
+    shed = fleet(WATCHED)[1]
+    (agent,) = [item for service in shed.services for item in service.containers if item.name == "dozzle-agent"]
+    assert not agent.ports and agent.networks == ("door_dozzle-agent", "socket_dozzle-agent")
+    others = [item for service in shed.services for item in service.containers if "door_dozzle-agent" in item.networks]
+    assert {item.name for item in others} == {"caddy", "dozzle-agent"}
+
+
+@pytest.mark.parametrize("off", ["dozzle-agent: {enabled: false}", "dozzle: {enabled: false}"])
+def test_without_agents_each_host_has_its_own_dozzle_or_none(off):
+    core, shed, *_ = fleet(f"{WATCHED}services: {{{off}}}\n")
+    assert not core.relays and not shed.relays and "dozzle-agent" not in names(shed)
+    assert ("dozzle" in names(shed)) is ("agent" in off)
+    assert not [spec for spec in core.secrets if spec.name.startswith("fleet_logs")]
+
+
+def test_a_host_that_only_sends_logs_has_a_caddy_to_send_them_by():
+    core, shed, *_ = fleet(f"{WATCHED}services: {{glances: {{enabled: false}}}}\n")
+    assert {"caddy", "dozzle-agent"} <= names(shed) and not shed.routes and shed.door.fleet_port == 8443
+    assert core.relays and "fleet_ca" in mounted(core, "caddy")
+
+
+def test_where_the_core_has_no_dozzle_a_watched_host_has_one():
+    text = WATCHED.replace("core: {pattern: full,", "core: {profiles: [identity, security],")
+    core, shed, *_ = fleet(text)
+    assert "dozzle" in names(shed) and "dozzle-agent" not in names(shed) and not core.relays
 
 
 def test_an_edge_host_opens_no_door():

@@ -127,12 +127,21 @@ class Door(NamedTuple):
 
     ports: dict[str, int]
 
-    def say(self, request: bytes, server_name: str | None, port: str = ":443", pair: Path | None = None) -> bytes:
-        """Everything that comes back over TLS; b"" where Caddy hung up, in the handshake or after the request."""
+    def say(
+        self,
+        request: bytes,
+        server_name: str | None,
+        port: str = ":443",
+        pair: Path | None = None,
+        called: str = "fleet",
+    ) -> bytes:
+        """Everything that comes back over TLS; b"" where Caddy hung up, in the handshake or after the request.
+
+        `pair`: the folder of a certificate and key of that name."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if pair is not None:
-            context.load_cert_chain(pair / "fleet_certificate", pair / "fleet_key")
+            context.load_cert_chain(pair / f"{called}_certificate", pair / f"{called}_key")
         try:
             with socket.create_connection(("127.0.0.1", self.ports[port]), PATIENCE_S) as plain:
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -141,8 +141,10 @@ class Pair(NamedTuple):
 
 @contextmanager
 def fleet_of(text: str, home: Path):
-    """The core and the shed of `text`, each with its certificate; agents of Portainer could not connect to them."""
-    hosts = hosts_of(f"{text}\nservices: {{portainer-edge-agent: {{enabled: false}}}}\n")
+    """The core and the shed of `text`, each with its certificate, and each with a Dozzle that has a page; agents of
+    Portainer could not connect to them."""
+    off = "{portainer-edge-agent: {enabled: false}, dozzle-agent: {enabled: false}}"
+    hosts = hosts_of(f"{text}\nservices: {off}\n")
     folders = {name: home / name for name in hosts}
     for name, folder in folders.items():
         folder.mkdir()

@@ -12,7 +12,10 @@ from tests.emit.examples import hosts
 HOSTS = hosts()
 every_host = pytest.mark.parametrize("name", HOSTS)
 
-LEDGER = {("authentik", "portainer"), ("authentik", "guacamole"), ("dozzle", "dozzle-agent"), ("cloudflared", "caddy")}
+LEDGER = {
+    *{("authentik", "portainer"), ("authentik", "guacamole"), ("dozzle", "dozzle-agent")},
+    *{("caddy", "dozzle-agent"), ("cloudflared", "caddy")},
+}
 """Pairs of services, besides Caddy and each routed service, that may talk: the back channels that blueprints state."""
 
 

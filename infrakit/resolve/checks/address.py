@@ -17,7 +17,7 @@ def address_alone(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     found = []
     away = {app.name for app in config.apps if app.address}
     for app in config.apps:
-        keys = {str(path[2]) for path in config.said if path[:2] == app.path and len(path) > 2} if app.address else ()
+        keys = map(str, config.said.below(app.path)) if app.address else ()
         for key in sorted(set(keys) - set(COUNT)):
             what = f"apps.{app.name}.{key}: the app is an address, and no container"
             hint = f"remove it, or address; beside address count {', '.join(COUNT[1:])}"

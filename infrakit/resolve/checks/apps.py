@@ -69,7 +69,7 @@ def nothing_ignored(config: Config, catalog: Catalog, locate: Locate) -> list[Pr
         )
         for app in config.apps
         if app.blueprint
-        for key in sorted({str(path[2]) for path in config.said if path[:2] == app.path and len(path) > 2})
+        for key in sorted(map(str, config.said.below(app.path)))
         if key not in HONOURED
     ]
 
@@ -97,12 +97,12 @@ def apps_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                         "name a version, so that it changes when you say so",
                     )
                 )
-        if app.port or app.blueprint or any(path[:3] == (*app.path, "address") for path in config.said):
+        if app.port or app.blueprint or config.said.has((*app.path, "address")):
             continue
         for key in (*DOOR_KEYS, "health", "oidc", "saml"):
             if key == "health" and not page(app):
                 continue
-            if any(path[:3] == (*app.path, key) for path in config.said):
+            if config.said.has((*app.path, key)):
                 what = f"apps.{app.name}.{key}: the app has no port to serve a page on"
                 found.append(
                     Problem(locate((*app.path, key), key=True), what, "no-port", "add port: 3000, or remove it")

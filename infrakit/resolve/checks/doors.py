@@ -24,7 +24,7 @@ def keys_of_doors(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         for check in CHECKS
         for key, what, code, hint in check(app, door)
         for path in [key if isinstance(key, tuple) else (key,)]
-        if _is_said(config, (*door.path, *path))
+        if config.said.has((*door.path, *path))
     ]
 
 
@@ -41,12 +41,8 @@ def one_form(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
         for app in config.apps
         if app.doors and app.doors[0].name and not app.address
         for key in ("port", *KEYS)
-        if _is_said(config, (*app.path, key))
+        if config.said.has((*app.path, key))
     ]
-
-
-def _is_said(config: Config, path: Path) -> bool:
-    return any(said[: len(path)] == path for said in config.said)
 
 
 def _names(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:

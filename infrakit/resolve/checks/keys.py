@@ -35,12 +35,8 @@ def keys_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
         for app in config.apps
         for check in CHECKS
         for path, what, code, hint in check(app)
-        if (*app.path, path[0]) in _said(config, app)
+        if config.said.has((*app.path, path[0]))
     ]
-
-
-def _said(config: Config, app: AppConfig) -> set[Path]:
-    return {path[:3] for path in config.said if path[:2] == app.path}
 
 
 def _mounts(app: AppConfig) -> Iterator[Wrong]:

@@ -43,7 +43,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *_in_the_hosts_network(blueprint),
         ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
-        said = [key for key in ("allow", "public", "saml") if any(path[:3] == (*app.path, key) for path in config.said)]
+        said = [key for key in ("allow", "public", "saml") if config.said.has((*app.path, key))]
         for key in said if blueprint.route is None else ():
             what = f"apps.{app.name}.{key}: the blueprint has no page"
             found.append(Problem(locate((*app.path, key), key=True), what, "no-port", f"add route to {app.blueprint}"))

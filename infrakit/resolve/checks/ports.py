@@ -111,6 +111,7 @@ def _inside(world: World, host: HostDraft, locate: Locate) -> Iterator[Problem]:
     """The tunnel's and the fleet's port are the same inside of Caddy's container, where it has others."""
     hops = sum(len(route.upstreams) for route in host.routes if len(route.upstreams) > 1)
     own = {LOOPBACK: "its health check", **dict.fromkeys(range(FIRST_HOP, FIRST_HOP + hops), "a way to another host")}
+    own |= {relay.port: "the logs of another host" for relay in host.relays if relay.port}
     if host.door.http_port or host.door.https_port:
         own |= {80: "plain HTTP", 443: "HTTPS"}
     for key, port in _of_caddy(host.door):

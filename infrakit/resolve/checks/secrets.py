@@ -4,12 +4,14 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
+from infrakit.model import LOGS_PAIR, TRUSTED
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.containers import names_of
 from infrakit.resolve.world import Locate, World
 
-OURS = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key", "trusted_authorities")
-"""Secrets of Caddy."""
+OF_CADDY = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key", TRUSTED)
+OURS = (*OF_CADDY, *LOGS_PAIR)
+"""Secrets of Caddy, and of those that it leads to."""
 
 Owner = tuple[str, str, Path | None]
 """Who has a secret, of which kind, and where the user says so: None where nobody does."""

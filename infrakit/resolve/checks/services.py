@@ -10,7 +10,7 @@ from infrakit.errors import Position, Problem
 from infrakit.model import Origin
 from infrakit.resolve.images import release_of, released_together
 from infrakit.resolve.patterns import profiles_of
-from infrakit.resolve.world import PROXY_TEMPLATE, TUNNEL, UPDATER, Locate, World
+from infrakit.resolve.world import LOG_AGENT, LOGS, PROXY_TEMPLATE, TUNNEL, UPDATER, Locate, World
 
 IDLE = {
     "allow": "everybody may sign in; what a user may open is said there",
@@ -21,9 +21,6 @@ IDLE = {
     "user_secrets": "a socket proxy has none",
 }
 """Why a key has no effect."""
-
-
-LOGS, LOG_AGENT = "dozzle", "dozzle-agent"
 
 
 def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -129,12 +126,16 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
 
 
 def _log_agent(world: World, where: Position) -> list[Problem]:
-    """Nobody but a Dozzle on the same host reaches it, which reads the same logs by itself."""
-    host = next(host for host in world.hosts if host.has(LOG_AGENT))
+    """On the core, or the only host, nobody but a Dozzle beside it reaches it, which reads the same logs by itself."""
+    host = next(
+        (host for host in world.hosts if host.has(LOG_AGENT) and not any(not way.port for way in host.relays)), None
+    )
+    if host is None:
+        return []
     beside = host.has(LOGS)
     why = "Dozzle reads the logs there by itself, and would show them twice" if beside else "no Dozzle there asks it"
-    what = f"services.{LOG_AGENT}.enabled: it runs on {host.shown} alone, and {why}"
-    hint = "remove it; where the logs of another host are wanted, give that one the pattern monitoring"
+    what = f"services.{LOG_AGENT}.enabled: it runs on {host.shown}, and {why}"
+    hint = "remove it: hosts with the pattern monitoring have one without it"
     return [Problem(where, what, "no-effect", hint, "warning")]
 
 

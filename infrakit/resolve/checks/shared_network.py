@@ -76,4 +76,4 @@ def _sysctls(app: AppConfig, hint: str) -> Iterator[Wrong]:
 
 
 def _says(config: Config, app: AppConfig, key: str) -> bool:
-    return any(path[:3] == (*app.path, key) for path in config.said)
+    return config.said.has((*app.path, key))
