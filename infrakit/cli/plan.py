@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from infrakit.cli import from_bundle, here
+from infrakit.cli.carry import need_root
 from infrakit.cli.planning import Prepared, prepared
 from infrakit.cli.preflight import ACCEPT
 from infrakit.cli.talk import result, result_json
@@ -17,8 +18,10 @@ from infrakit.plan.run import Preview
 from infrakit.stack.change.applied import files_of, in_force
 from infrakit.stack.change.differences import NAMES, Difference, differences
 from infrakit.stack.change.reasons import Why, World
+from infrakit.stack.change.saved import Saved, state, steps_of, to_json
 from infrakit.stack.generation import generation_id
 from infrakit.system.digest import hex_digest
+from infrakit.system.files import plain_errors, replace
 from infrakit.system.machine import Machine
 
 VERSION = 1
@@ -35,15 +38,30 @@ MOST_PAGES = 4
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @ACCEPT
 @from_bundle.options
+@click.option("--out", metavar="FILE", help="Also keep the plan in FILE, for: infrakit apply FILE.")
 @click.option("--exit-code", "tells", is_flag=True, help="Exit code 6 where something would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def command(
-    file: str | None, host: str | None, accept: tuple[str, ...], tells: bool, as_json: bool, **flags: Any
+    file: str | None,
+    host: str | None,
+    accept: tuple[str, ...],
+    out: str | None,
+    tells: bool,
+    as_json: bool,
+    **flags: Any,
 ) -> int:
+    if out:
+        need_root()  # nobody else sees the secrets, and when they were set
     found = prepared(file, host, accept, flags, asks=True, looks=True, quiet=as_json)
     machine = Machine()
     steps = preview(found.plan, machine)
     changes = changes_of(found, machine, steps)
+    if out:
+        places = {name: os.path.abspath(value) if isinstance(value, str) else value for name, value in flags.items()}
+        call = {"file": os.path.abspath(found.source.path), "host": host, "accept": list(accept), "flags": places}
+        saved = Saved(call, state_of_plan(found, machine), steps_of(steps))
+        with plain_errors("write"):
+            replace(out, to_json(saved), 0o600, flushed=True)
     if as_json:
         result_json(as_object(found.plan.title, changes, steps))
     else:
@@ -60,6 +78,14 @@ def changes_of(found: Prepared, machine: Machine, steps: Sequence[Preview]) -> t
     files = files_of(found.artifacts, hex_digest)
     world = World(found.deployment, found.artifacts, files, in_force(machine), machine, locate)
     return differences(world, generation_id(found.artifacts, hex_digest), steps)
+
+
+def state_of_plan(found: Prepared, machine: Machine) -> dict[str, str]:
+    """What it was made from."""
+    given = found.source
+    files = {os.path.abspath(given.path): given.content, "the lock": given.lock.content if given.lock else None}
+    files |= {f"blueprint {name}": given.read_blueprint(name) for name in dict.fromkeys(given.blueprints)}
+    return state(found.deployment, found.artifacts, hex_digest, files, machine)
 
 
 def as_object(title: str, changes: Sequence[Difference], steps: Sequence[Preview]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The file x this machine -> the plan that brings its stack up, as `up`, `plan`, `apply` and `drift` have it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from infrakit.cli import from_bundle, here, source
+from infrakit.cli import doors, from_bundle, here, source
+from infrakit.cli.carry import carry_out
 from infrakit.cli.preflight import accepted, look, refuse
 from infrakit.cli.source import compiled
 from infrakit.cli.talk import say_problems
@@ -56,3 +57,17 @@ def prepared(
     plan = plan_up(deployment, artifacts, hex_digest, bundle.source if bundle else None, seen.former, file=put)
     plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
     return Prepared(plan, deployment, artifacts, found, given, bundle is not None)
+
+
+def bring_up(
+    found: Prepared, *, yes: bool, dry_run: bool, as_json: bool, shown: Callable[[], int] | None = None
+) -> int:
+    """Carry it out, and say where the doors are. The exit code."""
+    machine = Machine()
+
+    def tell_doors(taken: int) -> None:
+        doors.tell(found.deployment, machine, as_json=as_json, whole=False, ask_names=not found.offline)
+
+    return carry_out(
+        found.plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=tell_doors, shown=shown
+    )

@@ -19,6 +19,7 @@ VERBS = {
     "preflight": "Look at this machine, and say what stands in the way of the stack.",
     "install": "From a fresh machine to a running stack; running it again resumes.",
     "plan": "Say what `up` would change on this host, why, and what that costs.",
+    "apply": "Carry out a plan that was kept, exactly that or nothing.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
     "down": "Remove the containers and networks of this host's stack. Data and secrets stay.",
     "restart": "Restart the containers of one service, or of all.",

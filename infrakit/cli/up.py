@@ -4,11 +4,9 @@ from typing import Any
 
 import click
 
-from infrakit.cli import doors, from_bundle, here
-from infrakit.cli.carry import carry_out
-from infrakit.cli.planning import prepared
+from infrakit.cli import from_bundle, here
+from infrakit.cli.planning import bring_up, prepared
 from infrakit.cli.preflight import ACCEPT
-from infrakit.system.machine import Machine
 
 
 @click.command(help="Bring this host's stack up, or up to date, and wait until all of it is healthy.")
@@ -25,9 +23,4 @@ def command(
     file: str | None, host: str | None, accept: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool, **flags: Any
 ) -> int:
     found = prepared(file, host, accept, flags, asks=dry_run or not (yes or as_json), looks=dry_run, quiet=as_json)
-    machine = Machine()
-
-    def tell_doors(taken: int) -> None:
-        doors.tell(found.deployment, machine, as_json=as_json, whole=False, ask_names=not found.offline)
-
-    return carry_out(found.plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=tell_doors)
+    return bring_up(found, yes=yes, dry_run=dry_run, as_json=as_json)

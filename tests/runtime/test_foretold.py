@@ -6,7 +6,7 @@ from infrakit.emit import compose, service_files
 from infrakit.model import ConfigFile, Dependency, Mount, SecretMount, SecretSpec
 from infrakit.plan import Plan, preview, run
 from infrakit.stack import generation, layout
-from infrakit.stack.change import applied
+from infrakit.stack.change import applied, saved
 from infrakit.stack.change.differences import differences
 from infrakit.stack.change.reasons import World
 from infrakit.stack.generation import generation_id
@@ -164,6 +164,33 @@ def test_a_plan_says_what_up_does(real, machine, case):
     assert containers(said) == up(machine, made)
     assert foretold(machine, made) == () and up(machine, made) == {}
     assert all(item.why for item in said if item.kind == "container")
+
+
+def kept(machine, made) -> saved.Saved:
+    artifacts = artifacts_of(made)
+    steps = saved.steps_of(preview(plan(made, artifacts), machine))
+    return saved.Saved({}, saved.state(made, artifacts, hex_digest, {"the file": b"x"}, machine), steps)
+
+
+@pytest.mark.parametrize(
+    ("case", "named"),
+    [
+        ("stopped", "container infrakit-neighbour-1, container infrakit-reader-1"),
+        ("gone", "container infrakit-prepare-1"),
+        ("secret", "secret word"),
+    ],
+)
+def test_a_kept_plan_holds_until_something_moves(real, machine, case, named):
+    up(machine, host())
+    wanted = host(memory=128 << 20)
+    before = kept(machine, wanted)
+    assert list(before.steps) == ["tree", "service page", "in force"]
+    saved.check(before, kept(machine, wanted).state, kept(machine, wanted).steps, "kept")
+    changes(real, machine, case)
+    now = kept(machine, wanted)
+    with pytest.raises(saved.Moved, match=f": {named}; nothing was changed") as error:
+        saved.check(before, now.state, now.steps, "kept")
+    assert error.value.exit_code == 6
 
 
 def test_on_an_empty_machine_everything_is_created(machine):

@@ -73,7 +73,7 @@ def test_what_changed_is_told_in_words():
     assert told(None, FULL, before.files) == told(before, FULL, before.files) == ()
     assert told(before, changed(memory_bytes=1 << 30, pids=7), before.files) == (
         "~ glances: memory 256m -> 1g",
-        "~ glances: pids 50 -> 7",
+        "~ glances: pids 100 -> 7",
     )
     assert told(before, changed(image="x/y:2"), before.files)[0].startswith("~ service glances: x/y:2")
     assert told(before, FULL, {**before.files, ".env": (0o644, "0")}) == ("~ .env",)
