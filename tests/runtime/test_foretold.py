@@ -53,7 +53,7 @@ def machine(real, tmp_path, monkeypatch):
             real.docker(kind, "rm", *(["--force"] if kind != "network" else []), *left)
 
 
-def host(*, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighbour",), word="x"):
+def host(*, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighbour",), word="x", broken=False):
     """A page with a file and work before it, who reads a secret, and neighbours in a network."""
     common = {"health": None, "stop_grace_period_s": 0, "command": ("/bin/sh", "-c", RUNS)}
     base = {"image": IMAGE, **common}
@@ -65,11 +65,12 @@ def host(*, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighb
     )
     page = page._replace(origins={**page.origins, "memory": origin("services", "page", "memory")})
     file = ConfigFile("page/file", f"first\n{word}\nlast\n", 0o644, origin("services", "page", "word"))
+    fails = {**base, "command": ("/bin/sh", "-c", "exit 3")}
     work = {**base, "command": ("/bin/sh", "-c", once)}
     prepare = container("prepare", one_shot=True, **work)
     return deployment(
         service("page", page, prepare, volumes=("page-data",), files=(file,)),
-        service("reader", container("reader", secrets=(SecretMount("word"),), **base)),
+        service("reader", container("reader", secrets=(SecretMount("word"),), **(fails if broken else base))),
         *(service(name, container(name, networks=("shared",), **base)) for name in others),
         networks=(network("shared", pool),),
         secrets=(SECRET,),

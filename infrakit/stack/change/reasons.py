@@ -31,17 +31,20 @@ class Why(NamedTuple):
 
 
 class World(NamedTuple):
-    """A decided host and its files, the generation in force (None where nothing tells), and where to look lines up."""
+    """A decided host and its files, the generation in force (None where nothing tells), and where to look lines up;
+    None for a host that was written down, without the places that it came from."""
 
     deployment: Deployment
     artifacts: Sequence[Artifact]
     files: Mapping[str, tuple[int, str]]
     before: Applied | None
     machine: Machine
-    locate: Locate
+    locate: Locate | None = None
 
     def why(self, what: str, origin: Origin) -> Why:
         """A cause that has a line."""
+        if self.locate is None:
+            return Why("file", what)
         own = origin.document == self.deployment.origin.document
         kind = "file" if own else "lock" if origin.document.endswith(".lock") else "catalogue"
         return Why(kind, what, self.locate(origin))
@@ -59,7 +62,7 @@ def reasons(world: World, name: str, before: Applied | None) -> tuple[Why, ...]:
         return (Why("catalogue", "it was made from what is not there any more"),)
     new = containers_of(world.deployment)[name]
     found = [
-        world.why(what, container_origin(new[0], leaf, PASS) if leaf else new[0].origins[""])
+        world.why(what, _origin(new[0], leaf) if world.locate else world.deployment.origin)
         for leaf, what in differing(old, new)
     ]
     found += _networks(world, before, new[0])
@@ -115,6 +118,10 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
+def _origin(container: Container, leaf: str) -> Origin:
+    return container_origin(container, leaf, PASS) if leaf else container.origins[""]
+
+
 def _networks(world: World, before: Applied, container: Container) -> Iterator[Why]:
     old = {item.name: item for item in before.deployment.networks}
     for new in world.deployment.networks:
@@ -145,7 +152,7 @@ def _lines(world: World, path: str, was: bytes, now: bytes) -> list[Why]:
     changed = [
         line + 1 for tag, _, _, start, end in matcher.get_opcodes() if tag != "equal" for line in range(start, end)
     ]
-    traced = trace(world.deployment, path) if path in world.files else {}
+    traced = trace(world.deployment, path) if world.locate and path in world.files else {}
     found = [world.why(path, traced[str(line)]) for line in changed if str(line) in traced]
     return list(dict.fromkeys(found))[:MOST] or [Why("file", path)]
 
