@@ -74,22 +74,30 @@ def carry_out(
     machine: Machine | None = None,
     recorded: bool = True,
     after: Callable[[int], None] = lambda taken: None,
+    shown: Callable[[], int] | None = None,
 ) -> int:
     """The exit code. Asks before it changes anything, unless `yes`. `recorded`: keep how to take each change back.
 
-    `after`: what more to say, which hears how many steps were taken.
+    `after`: what more to say, which hears how many steps were taken. `shown`: shows the plan in other words, how many
+    changes there are, and may refuse; nobody else changes the machine meanwhile.
     """
     machine = machine or Machine()
     if dry_run:
-        return EXIT_DIFFERENCES if show(plan, machine, as_json=as_json) else EXIT_OK
+        return EXIT_DIFFERENCES if (shown() if shown else show(plan, machine, as_json=as_json)) else EXIT_OK
     need_root()
     with held(LOCK):
-        if not as_json:
+        if shown is not None:
+            changing = shown()
+        elif as_json:
+            changing = 0 if yes else sum(item.changes for item in preview(plan, machine))
+        else:
             changing = show(plan, machine, as_json=False)
-            if changing and not yes and not agreed("go on?"):
+        if changing and not yes:
+            if as_json:
+                what = "nothing was changed: --json asks no question"
+                raise InfraKitError(what, "add --yes, or look first: --dry-run")
+            if not agreed("go on?"):
                 raise InfraKitError("nothing was changed", "--yes answers the question")
-        elif not yes and any(item.changes for item in preview(plan, machine)):
-            raise InfraKitError("nothing was changed: --json asks no question", "add --yes, or look first: --dry-run")
         progress = Progress(as_json=as_json)
         with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
             taken = run(

@@ -130,7 +130,7 @@ class Report:
             self.written(deployment, plan)
             if show_diff:
                 for change in plan.changes:
-                    result_text(_diff(f"{plan.folder}/{change.path}", change.before, change.after))
+                    result_text(unified(f"{plan.folder}/{change.path}", change.before, change.after))
         differs = any(self.counts.values()) or bool(self.edited)
         if as_json:
             result_json(self.as_json())
@@ -143,7 +143,7 @@ class Report:
         return EXIT_DIFFERENCES if differs else EXIT_OK
 
 
-def _diff(path: str, before: bytes | None, after: bytes | None) -> str:
+def unified(path: str, before: bytes | None, after: bytes | None) -> str:
     """A unified diff. Compiled files hold no secrets, only their names."""
     import difflib
 

@@ -5,14 +5,16 @@ Containers mount the files of the generation that they were made from, so a new 
 anew, and who does not start from it can go back to his own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from infrakit import VERSION
 from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
-from infrakit.model import Artifact
+from infrakit.model import Artifact, Deployment
 from infrakit.plan import Action
 from infrakit.plan.model import Tell
+from infrakit.stack.change import applied
 from infrakit.stack.layout import CURRENT, GENERATIONS, KEPT_GENERATIONS, secrets_folder
 
 MARK = "generation"
@@ -83,13 +85,15 @@ class WriteGeneration(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """`current` leads to this generation, and every one finds the secrets of the host."""
+    """`current` leads to this generation, which says what it was made from, and every one finds the secrets of the
+    host."""
 
     name: str
     host: str
 
     def holds(self, machine: Machine) -> bool:
-        return machine.target(CURRENT) == _relative(self.name) and not _astray(machine, self.host)
+        leads = machine.target(CURRENT) == _relative(self.name) and machine.exists(_record(self.name))
+        return leads and not _astray(machine, self.host)
 
     def text(self) -> str:
         return f"{CURRENT} is generation {self.name}"
@@ -97,30 +101,53 @@ class InForce(NamedTuple):
 
 class PutInForce(NamedTuple):
     """Everything of it runs: let `current` lead to it by one rename. The last few stay, and all that a container was
-    made from."""
+    made from. `files`: of change.applied; `again`: it keeps the number that it had."""
 
     name: str
-    host: str
-    project: str
+    deployment: Deployment
+    files: Mapping[str, tuple[int, str]]
+    again: bool = False
+
+    @property
+    def host(self) -> str:
+        return self.deployment.host
 
     def do(self, machine: Machine, tell: Tell) -> None:
         before = machine.target(CURRENT).rpartition("/")[2]
         machine.point(CURRENT, _relative(self.name))
+        self._write_down(machine, before)
         for name in _astray(machine, self.host):
             machine.point(f"{folder_of(name)}/{SECRETS}", _secrets(self.host))
         try:
-            containers = machine.engine.containers(self.project)
+            containers = machine.engine.containers(self.deployment.name)
         except InfraKitError:
             return  # the next one throws away what is old
         made_from = {str(item.labels.get(MADE_FROM, "")).rpartition("/")[2] for item in containers}
         for name in _forgotten(machine, {self.name, before, *made_from} - {""}):
             machine.remove_tree(folder_of(name))
 
+    def _write_down(self, machine: Machine, before: str) -> None:
+        """Once all of it is so: who finds this, finds a generation that was whole."""
+        if machine.exists(_record(self.name)) and (self.again or before == self.name):
+            return
+        from infrakit.stack.change.reasons import told
+
+        known = applied.all_here(machine)
+        last = next((item for item in known if item.name == before), None)
+        number = 1 + max((item.number for item in known), default=0)
+        changed = told(last, self.deployment, self.files)
+        found = applied.Applied(self.name, number, VERSION, changed, self.files, self.deployment)
+        machine.write(_record(self.name), applied.to_json(found), 0o600)
+
     def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
         return f"put generation {self.name} in force"
+
+
+def _record(name: str) -> str:
+    return f"{folder_of(name)}/{applied.FILE}"
 
 
 def _astray(machine: Machine, host: str) -> list[str]:
@@ -138,7 +165,7 @@ def _relative(name: str) -> str:
 
 
 def _forgotten(machine: Machine, kept: set[str]) -> list[str]:
-    """Those that are not to be kept, nor among the newest."""
+    """Those that are not to be kept, nor among the newest. Who never was in force goes first."""
     others = [name for name in machine.listing(GENERATIONS) if name not in kept]
-    others.sort(key=lambda name: machine.changed_s(folder_of(name)))
+    others.sort(key=lambda name: (machine.exists(_record(name)), machine.changed_s(folder_of(name))))
     return others[: max(0, len(others) - max(0, KEPT_GENERATIONS - len(kept)))]

@@ -16,7 +16,7 @@ JOURNAL = "/var/log/infrakit/journal.jsonl"
 UNDO = f"{STATE}/undo.jsonl"
 PULLING = f"{STATE}/pulling"
 """There while an image is being fetched (plan/unflushed.py)."""
-KEPT_GENERATIONS = 3
+KEPT_GENERATIONS = 10
 TRUST = "/etc/infrakit/allowed_signers"
 """Whose bundles are believed, as ssh-keygen reads it: pinned by the first install from a bundle."""
 BUNDLE = f"{STATE}/bundle.json"

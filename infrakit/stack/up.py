@@ -11,6 +11,7 @@ from infrakit.stack.answers import dials_of
 from infrakit.stack.authorities import authorities_step
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
+from infrakit.stack.change.applied import files_of
 from infrakit.stack.environments import environment_steps
 from infrakit.stack.generation import InForce, PutInForce, WriteGeneration, Written, folder_of, generation_id
 from infrakit.stack.groups import group_steps
@@ -34,13 +35,16 @@ def plan_up(
     former: str = "",
     given: Sequence[Given] = (),
     file: tuple[Step, ...] = (),
+    again: bool = False,
 ) -> Plan:
     """Nothing of a running stack is touched before every image is there. `digest`: bytes -> hexadecimal SHA-256.
-    `former`: what the host was called before (stack/moves.py); `given`: secrets; `file`: see stack/installed.py."""
+    `former`: what the host was called before (stack/moves.py); `given`: secrets; `file`: see stack/installed.py;
+    `again`: this very generation was in force before."""
     wanted = wanted_of(deployment, artifacts)
     name = generation_id(artifacts, digest)
     folder = folder_of(name)
     host = deployment.host
+    files = files_of(artifacts, digest)
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
@@ -57,7 +61,7 @@ def plan_up(
             *readers_step(deployment, wanted, folder),
             *_services(deployment, artifacts, wanted, folder),
             _others(deployment),
-            Step("in force", "in force", (InForce(name, host),), (PutInForce(name, host, deployment.name),)),
+            Step("in force", "in force", (InForce(name, host),), (PutInForce(name, deployment, files, again),)),
             *forgotten(former),
             *wiring(deployment),
         ),

@@ -41,6 +41,7 @@ def machine(real, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "GENERATIONS", str(tmp_path / "generations"))
         monkeypatch.setattr(module, "CURRENT", str(tmp_path / "current"))
     monkeypatch.setattr(layout, "HOSTS", str(tmp_path / "hosts"))
+    monkeypatch.setattr(generation, "KEPT_GENERATIONS", 3)
     yield Local(str(real.socket))
     mine = ["--all", "--filter", "label=com.docker.compose.project=infrakit"]
     for kind, more in (("container", mine), ("volume", mine[1:])):

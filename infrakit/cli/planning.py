@@ -1,0 +1,73 @@
+"""The file x this machine -> the plan that brings its stack up, as `up`, `plan`, `apply` and `drift` have it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from infrakit.cli import doors, from_bundle, here, source
+from infrakit.cli.carry import carry_out
+from infrakit.cli.preflight import accepted, look, refuse
+from infrakit.cli.source import compiled
+from infrakit.cli.talk import say_problems
+from infrakit.compiler import Compiled
+from infrakit.emit import emit
+from infrakit.model import Artifact, Deployment
+from infrakit.plan import Plan
+from infrakit.stack.bundle import remembered
+from infrakit.stack.up import plan_up
+from infrakit.system.digest import hex_digest
+from infrakit.system.machine import Machine
+
+
+class Prepared(NamedTuple):
+    """`offline`: all comes from a bundle."""
+
+    plan: Plan
+    deployment: Deployment
+    artifacts: tuple[Artifact, ...]
+    compiled: Compiled
+    source: source.Source
+    offline: bool
+
+
+def prepared(
+    file: str | None,
+    host: str | None,
+    accept: tuple[str, ...],
+    flags: Mapping[str, Any],
+    *,
+    asks: bool,
+    looks: bool,
+    quiet: bool,
+) -> Prepared:
+    """Refuses what cannot be done here. `flags`: of from_bundle; `asks`: somebody sees the plan before it is carried
+    out; `looks`: nothing is carried out."""
+    bundle = from_bundle.found(**flags, quiet=quiet)
+    given = here.find(file)
+    found = compiled(given)
+    deployment = here.deployment_of(found, host)
+    say_problems(found.warnings)
+    seen = here.data(found, deployment)
+    findings = here.findings(given, found, deployment, seen)
+    findings += here.edited(given, asks=asks)
+    if bundle:
+        findings += look(Machine(), deployment, bundle=bundle)[1]
+    refuse([finding for finding in accepted(findings, accept) if not (looks and finding.code == "not-root")])
+    put = here.file_to_install(given)
+    artifacts = emit(deployment)
+    plan = plan_up(deployment, artifacts, hex_digest, bundle.source if bundle else None, seen.former, file=put)
+    plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
+    return Prepared(plan, deployment, artifacts, found, given, bundle is not None)
+
+
+def bring_up(
+    found: Prepared, *, yes: bool, dry_run: bool, as_json: bool, shown: Callable[[], int] | None = None
+) -> int:
+    """Carry it out, and say where the doors are. The exit code."""
+    machine = Machine()
+
+    def tell_doors(taken: int) -> None:
+        doors.tell(found.deployment, machine, as_json=as_json, whole=False, ask_names=not found.offline)
+
+    return carry_out(
+        found.plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=tell_doors, shown=shown
+    )

@@ -1,0 +1,68 @@
+"""infrakit rollback: an earlier generation's tree in force again, through the same steps as `up`."""
+
+import click
+
+from infrakit.cli import here
+from infrakit.cli.carry import carry_out, need_root
+from infrakit.cli.plan import as_object, show_changes
+from infrakit.cli.preflight import refuse
+from infrakit.cli.talk import result, result_json
+from infrakit.errors import UsageProblem
+from infrakit.host.checks import Finding
+from infrakit.plan import preview
+from infrakit.stack import moves
+from infrakit.stack.change.applied import in_force
+from infrakit.stack.change.back import artifacts_of, before, current, numbered, plan_back
+from infrakit.stack.change.differences import differences
+from infrakit.stack.change.reasons import World
+from infrakit.stack.layout import CONFIGURATION
+from infrakit.system.digest import hex_digest
+from infrakit.system.machine import Machine
+
+DATA = "data does not go back: what newer versions made of it stays as they left it"
+
+
+@click.command(
+    help="""Put an earlier generation in force again: generation N, or the one before; where an `up` failed on its way,
+the one that was whole. Images that are gone are fetched. Data does not go back. See: infrakit generations."""
+)
+@click.argument("number", metavar="[N]", type=int, required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
+    need_root()
+    machine = Machine()
+    now = current(machine)
+    target = before(machine) if number is None else numbered(machine, number)
+    host = target.deployment
+    if (host.name, host.host) != (now.deployment.name, now.deployment.host):
+        what = f"generation {target.number} was {host.name} on {host.host}, and this machine is another one by now"
+        raise UsageProblem(what, f"correct {CONFIGURATION}, then: sudo infrakit up")
+    artifacts = artifacts_of(machine, target, hex_digest)
+    seen = moves.look(machine, host, [host.host])
+    findings = moves.judge(seen, host, [host.host])
+    for name in here.missing(host, seen):
+        remedy = f"sudo infrakit secrets set {name}"
+        findings.append(Finding("secret-missing", "error", f"missing secret: {name}", remedy))
+    refuse(findings)
+    plan = plan_back(target, artifacts, hex_digest)
+
+    def shown() -> int:
+        steps = preview(plan, machine)
+        world = World(host, artifacts, target.files, in_force(machine), machine)
+        changes = differences(world, target.name, steps)
+        if not as_json:
+            show_changes(plan.title, changes)
+            result(DATA)
+        elif dry_run:
+            result_json(as_object(plan.title, changes, steps))
+        return len(changes)
+
+    def told(taken: int) -> None:
+        if taken and not as_json:
+            result(f"{CONFIGURATION} stays as it is: `infrakit plan` says what `infrakit up` would bring back")
+
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=told, shown=shown)

@@ -1,0 +1,1 @@
+"""What runs against what should: what was applied, what is different and why, what a change costs, and the way back."""
