@@ -20,7 +20,7 @@ volumes: {{library: {{}}}}
 apps:
   wiki: {{image: "ghcr.io/requarks/wiki:2.5", port: 3000, allow: [family], data: [/wiki/data], memory: 512m}}
   drops: {{image: "ghcr.io/hard/drops:1", port: 3000, data: [/var/lib/drops], memory: 64m}}
-  bare: {{image: "ghcr.io/hard/bare:1", port: 8080, health: none, memory: 64m}}
+  bare: {{image: "ghcr.io/hard/bare:1", port: 8080, memory: 64m}}
   unpacks: {{image: "ghcr.io/hard/unpacks:1", port: 3000, memory: 64m}}
   slow: {{image: "ghcr.io/hard/slow:1", port: 3000, memory: 64m}}
   redirects: {{image: "ghcr.io/hard/redirects:1", port: 3000, memory: 64m}}
