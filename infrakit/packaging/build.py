@@ -66,15 +66,19 @@ NESTED = (
     *(
         f"infrakit/cli/{name}"
         for name in (
+            "add",
             "apply",
             "bundle",
             "carry",
             "diff",
+            "doors",
             "down",
             "drift",
+            "exported",
             "from_bundle",
             "generations",
             "here",
+            "import",
             "install",
             "inventory",
             "lock",
@@ -84,10 +88,12 @@ NESTED = (
             "planning",
             "preflight",
             "progress",
+            "remove",
             "restart",
             "rollback",
             "sign_in",
             "status",
+            "templates",
             "trust",
             "uninstall",
             "up.py",
@@ -99,8 +105,20 @@ REPRODUCIBLE = 2
 """Later formats of bytecode mark what else in the process refers to a constant, which no two Pythons agree on."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "py.typed")
-UNUSED_FOLDERS = ("bin", "attrs", "jsonschema/tests", "jsonschema/benchmarks")
-"""`attrs` is a second name for `attr`, which is what jsonschema imports."""
+UNUSED_PLACES = (
+    *(
+        "bin",
+        "attrs",
+        "jsonschema/tests",
+        "jsonschema/benchmarks",
+        "charset_normalizer/cli",
+        "click/testing.py",
+        "urllib3/http2/connection.py",
+    ),
+    *(f"urllib3/contrib/{name}" for name in ("emscripten", "pyopenssl.py", "socks.py")),
+)
+"""`attrs` is a second name for `attr`, which is what jsonschema imports. No browser, no other TLS, and no SOCKS: Docker
+is asked at its socket."""
 
 
 def main() -> None:
@@ -135,8 +153,9 @@ def _strip(folder: str) -> None:
                     licences.append(f"{owner}\n{'=' * len(owner)}\n{file.read().strip()}\n")
             if name in UNUSED or name.endswith((".pyi", ".so", ".exe")):
                 os.unlink(path)
-    for entry in (*UNUSED_FOLDERS, *(name for name in os.listdir(folder) if name.endswith(".dist-info"))):
-        shutil.rmtree(os.path.join(folder, entry), ignore_errors=True)
+    for entry in (*UNUSED_PLACES, *(name for name in os.listdir(folder) if name.endswith(".dist-info"))):
+        path = os.path.join(folder, entry)
+        os.unlink(path) if os.path.isfile(path) else shutil.rmtree(path, ignore_errors=True)
     with open(os.path.join(folder, "LICENSES.txt"), "w", encoding="utf-8") as file:
         file.write("\n".join(licences))
 
