@@ -341,10 +341,9 @@ def test_the_page_says_who_is_ruled_by_the_file_and_how_people_come_in():
     for said in ("infrakit sign-in USER", "added to one by hand leaves it", "changes nothing in Authentik"):
         assert said in people, said
     assert "| alice | administrators | none |" in people
-    assert (
-        "| Portainer | infrakit-portainer | https\\:\\/\\/auth." in people
-        and "/application/o/infrakit-portainer/ |" in people
-    )
+    secret = "/run/secrets/portainer\\_client\\_secret"
+    assert f"| Portainer | infrakit-portainer | {secret} | https\\:\\/\\/auth." in people
+    assert "/application/o/infrakit-portainer/ |" in people
     assert "Nobody signs in at this host." in page_of(hosts()["edge-edge"])
 
 
