@@ -399,8 +399,8 @@ class Tls(NamedTuple):
 class SecretSpec(NamedTuple):
     """A secret by name. The value is minted, or given by the user, at the edge; it never enters the compiler.
 
-    kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
-    by openssl).
+    kind: "password" (minted), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made by openssl).
+    form: of a password "" (`length` letters and digits), "hex" or "base64" (of `length` bytes), or "uuid".
     `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
     declares it, "" where the compiler itself does.
     """
@@ -413,6 +413,7 @@ class SecretSpec(NamedTuple):
     required_by: tuple[str, ...]
     origin: Origin
     owner: str = ""
+    form: str = ""
 
 
 class Grant(NamedTuple):
