@@ -12,12 +12,12 @@ from infrakit.templates.model import Mark
 YEARS_S = 10 * 365 * 86_400
 
 
-def minted(marks: Mapping[str, Mark], now_s: int) -> dict[str, bytes]:
+def minted(marks: Mapping[str, Mark], now_s: int, given: Mapping[str, bytes] = {}) -> dict[str, bytes]:
     """Secret -> value; a token is signed with the secret that it names, which is minted too where nobody else asks for
-    it."""
-    found: dict[str, bytes] = {}
+    it. `given`: values of those that a person has."""
+    found = dict(given)
     for name, mark in marks.items():
-        if not mark.of:
+        if not mark.of and name not in found:
             found[name] = _plain(mark)
     for name, mark in marks.items():
         if mark.of:

@@ -1,7 +1,7 @@
 """Template -> `apps:` and `volumes:` of infrakit.yaml, what is minted for them, and what became of every key."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from infrakit.composed.tree import Item
 from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
 from infrakit.emit.environment_file import double_quoted
 from infrakit.errors import Position, Problem
-from infrakit.templates.model import SECRETS, Mark, Template, TemplateDoor, pattern
+from infrakit.templates.model import GIVEN, SECRETS, Mark, Template, TemplateDoor, pattern
 from infrakit.templates.settle import FOLDER, Settled, settled
 
 FILE = "compose.yaml"
@@ -30,8 +30,14 @@ class Added(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def added(template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str, str] = {}) -> Added:
-    """`now_s`: seconds since 1970; `answers`: values of variables that the template leaves open."""
+def added(
+    template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str, str] = {}, given: Sequence[str] = ()
+) -> Added:
+    """`now_s`: seconds since 1970; `answers`: values of variables that the template leaves open; `given`: names of
+    others, whose values are secrets that a person has."""
+    words = {f"ikg{number:04}x": Mark(GIVEN, name) for number, name in enumerate(given)}
+    template = template._replace(marks={**template.marks, **words})
+    answers = {**answers, **{mark.name: word for word, mark in words.items()}}
     doors: list[TemplateDoor] = []
     contents: dict[str, str] = {}
 
