@@ -99,6 +99,19 @@ SecretEnvironment = tuple[tuple[str, SecretText], ...]
 """Variable -> its text."""
 
 
+class SecretFile(NamedTuple):
+    """A file with secrets in it, at `path` in one container. `name`: Compose's for it; no secret has a hyphen."""
+
+    name: str
+    path: str
+    text: SecretText
+
+    @property
+    def stored(self) -> str:
+        """What it is called beside the secrets, where it is put together."""
+        return f".{self.name}"
+
+
 class SecretMount(NamedTuple):
     """A secret seen by a container as a file: /run/secrets/<name>, or `target` where a service wants another path."""
 
@@ -184,7 +197,7 @@ class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `settings`: what else Compose is told.
     `not_secret`: names of its environment
     and its commands whose values look like secrets, and are none by the user's word. `secret_environment`: variables
-    with secrets in them, which are none of `environment`."""
+    with secrets in them, which are none of `environment`; `secret_files`: files with some, which are no mounts."""
 
     name: str
     image: str
@@ -217,6 +230,7 @@ class Container(NamedTuple):
     pin: ImagePin | None = None
     not_secret: tuple[str, ...] = ()
     secret_environment: SecretEnvironment = ()
+    secret_files: tuple[SecretFile, ...] = ()
 
 
 class ConfigFile(NamedTuple):

@@ -228,6 +228,7 @@ def _beyond(container: Container) -> tuple[Word, ...]:
         Word(f"{name}, with a secret in it: whoever may ask Docker can read it", amber=True)
         for name, _ in container.secret_environment
     ]
+    words += [Word(f"{file.path} with a secret in it, put together on the host") for file in container.secret_files]
     words += [Word(f"{name} in plain sight: no secret") for name in container.not_secret]
     return tuple(words) or (Word("none"),)
 

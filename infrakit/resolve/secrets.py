@@ -127,7 +127,8 @@ def _readers(host: HostDraft) -> dict[str, tuple[str, ...]]:
     readers: dict[str, list[str]] = {}
     for service in host.services:
         for container in service.containers:
-            used = {secret for _, text in container.secret_environment for _, secret in text if secret}
+            texts = [text for _, text in container.secret_environment] + [item.text for item in container.secret_files]
+            used = {secret for text in texts for _, secret in text if secret}
             for name in used.union(mount.name for mount in container.secrets):
                 readers.setdefault(name, []).append(container.name)
     return {name: tuple(sorted(found)) for name, found in readers.items()}

@@ -251,8 +251,8 @@ def _listed(app: Mapping[str, object], key: str) -> list[str]:
 
 
 def _references(app: Mapping[str, object]) -> list[str]:
-    environment = app.get("environment", {})
-    texts = environment.values() if isinstance(environment, Mapping) else ()
+    tables = [table for key in ("environment", "files") if isinstance(table := app.get(key, {}), Mapping)]
+    texts = [text for table in tables for text in table.values()]
     return list(dict.fromkeys(name for text in texts for name in re.findall(r"\$\{secret\.(\w+)\}", str(text))))
 
 

@@ -59,6 +59,26 @@ def test_a_template_becomes_lines_secrets_and_a_table(infrakit, place):
     assert "withheld" in done.stdout and "1 app" in done.stdout
 
 
+def test_a_secret_in_a_file_of_a_template_makes_a_file_that_is_right(infrakit, place):
+    one = place / "blueprints/board"
+    (one / "docker-compose.yml").write_text(
+        "services: {board: {image: 'e/b:1', volumes: ['../files/board.ini:/etc/board.ini']}}\n"
+    )
+    (one / "template.toml").write_text(
+        '[variables]\nword = "${password:20}"\n[config]\nenv = []\n[[config.mounts]]\n'
+        'filePath = "/board.ini"\ncontent = """\npassword = ${word}\nhome = $HOME\n"""\n'
+    )
+    done = infrakit("catalog", "add", "dokploy:board", "--from", "blueprints", "-o", "build")
+    assert done.returncode == 0, done.stderr
+    text = (place / "infrakit.yaml").read_text()
+    assert "password = ${secret.board_word}" in text and "- board_word" in text
+    assert infrakit("validate").returncode == 0
+    done = infrakit("compile")
+    assert done.returncode == 0, done.stderr
+    (kept,) = (place / "build").glob("*/secrets/board_word")
+    assert f"password = {kept.read_text()}\n" in (kept.parent / ".board-file0").read_text()
+
+
 @pytest.mark.parametrize("way", ["word.txt", "-"])
 def test_a_secret_that_a_person_has_comes_from_a_file_and_stays_on_the_host(infrakit, place, way):
     asked = COMPOSE.replace("'ZONE=", "'LINE=mail://u:${SMTP}@mail', 'ZONE=")
