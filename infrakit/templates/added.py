@@ -11,9 +11,10 @@ from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
 from infrakit.composed.names import Taken
 from infrakit.composed.tree import Item
-from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
+from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row, secret_in
 from infrakit.emit.environment_file import double_quoted
 from infrakit.errors import Position, Problem
+from infrakit.resolve.names_in_files import with_values
 from infrakit.templates.model import GIVEN, SECRETS, Mark, Template, TemplateDoor, pattern
 from infrakit.templates.settle import FOLDER, Settled, settled
 
@@ -155,7 +156,7 @@ class _Finish:
                 if door.port not in [earlier.port for earlier in more[:number]]
             }
         files = {
-            path: self.replaced(name, text.replace("${", "$${"), "files")
+            path: self.replaced(name, with_values(text.replace("${", "$${"), self.in_a_file), "files")
             for path, text in self.ready.files.get(service, {}).items()
         }
         if files:
@@ -166,6 +167,17 @@ class _Finish:
         if wanted:
             done["user_secrets"] = wanted
         return done
+
+    def in_a_file(self, name: str, value: str) -> str:
+        """The reference to a secret that a file of the template has as it is, "" for any other value."""
+        if self.mark.search(value) or not secret_in(name, value):
+            return ""
+        wanted = secret = _secret_name(self.template.summary.name, name)
+        number = 2
+        while secret in self.minted or self.given.get(secret, value) != value:
+            secret, number = f"{wanted}_{number}", number + 1
+        self.given[secret] = value
+        return "${secret." + secret + "}"
 
     def replaced(self, app: str, value: object, where: str = "") -> object:
         """A value with what its marks stand for."""

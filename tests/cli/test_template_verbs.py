@@ -66,7 +66,7 @@ def test_a_secret_in_a_file_of_a_template_makes_a_file_that_is_right(infrakit, p
     )
     (one / "template.toml").write_text(
         '[variables]\nword = "${password:20}"\n[config]\nenv = []\n[[config.mounts]]\n'
-        'filePath = "/board.ini"\ncontent = """\npassword = ${word}\nhome = $HOME\n"""\n'
+        'filePath = "/board.ini"\ncontent = """\npassword = ${word}\nhome = $HOME\ntoken: "drawn7Word9by"\n"""\n'
     )
     done = infrakit("catalog", "add", "dokploy:board", "--from", "blueprints", "-o", "build")
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,9 @@ def test_a_secret_in_a_file_of_a_template_makes_a_file_that_is_right(infrakit, p
     done = infrakit("compile")
     assert done.returncode == 0, done.stderr
     (kept,) = (place / "build").glob("*/secrets/board_word")
-    assert f"password = {kept.read_text()}\n" in (kept.parent / ".board-file0").read_text()
+    said = (kept.parent / ".board-file0").read_text()
+    assert f"password = {kept.read_text()}\n" in said and 'token: "drawn7Word9by"' in said
+    assert 'token: \\"${secret.board_token}\\"' in text and "drawn7Word9by" not in text
 
 
 @pytest.mark.parametrize("way", ["word.txt", "-"])
