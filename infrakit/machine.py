@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-from infrakit.model import SecretEnvironment, SecretSpec
+from infrakit.model import SecretEnvironment, SecretFile, SecretSpec
 
 
 class Done(NamedTuple):
@@ -154,6 +154,10 @@ class Machine(Protocol):
     def environment_is_written(self, folder: str, container: str, texts: SecretEnvironment) -> bool: ...
 
     def write_environment(self, folder: str, container: str, texts: SecretEnvironment) -> None: ...
+
+    def secret_file_is_written(self, folder: str, file: SecretFile) -> bool: ...
+
+    def write_secret_file(self, folder: str, file: SecretFile) -> None: ...
 
     def environment_differs(self, folder: str, texts: SecretEnvironment, called: str) -> list[str]: ...
 

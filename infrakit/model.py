@@ -105,6 +105,19 @@ SecretEnvironment = tuple[tuple[str, SecretText], ...]
 """Variable -> its text."""
 
 
+class SecretFile(NamedTuple):
+    """A file with secrets in it, at `path` in one container. `name`: Compose's for it; no secret has a hyphen."""
+
+    name: str
+    path: str
+    text: SecretText
+
+    @property
+    def stored(self) -> str:
+        """What it is called beside the secrets, where it is put together."""
+        return f".{self.name}"
+
+
 class SecretMount(NamedTuple):
     """A secret seen by a container as a file: /run/secrets/<name>, or `target` where a service wants another path."""
 
@@ -190,7 +203,8 @@ class Container(NamedTuple):
     """One Compose service. `networks` are names of Network; memory in bytes. `settings`: what else Compose is told.
     `not_secret`: names of its environment
     and its commands whose values look like secrets, and are none by the user's word. `secret_environment`: variables
-    with secrets in them, which are none of `environment`. `aliases`: (network, name that it bears there, too)."""
+    with secrets in them, which are none of `environment`; `secret_files`: files with some, which are no mounts.
+    `aliases`: (network, name that it bears there, too)."""
 
     name: str
     image: str
@@ -224,6 +238,7 @@ class Container(NamedTuple):
     not_secret: tuple[str, ...] = ()
     secret_environment: SecretEnvironment = ()
     aliases: tuple[tuple[str, str], ...] = ()
+    secret_files: tuple[SecretFile, ...] = ()
 
 
 class ConfigFile(NamedTuple):
@@ -410,9 +425,10 @@ class Tls(NamedTuple):
 class SecretSpec(NamedTuple):
     """A secret by name. The value is minted, or given by the user, at the edge; it never enters the compiler.
 
-    kind: "password" (letters and digits), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made
-    by openssl), "fleet_logs" (a pair that is its own authority), "authorities" (certificates to trust, which are no
-    secret, and differ from host to host).
+    kind: "password" (minted), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made by openssl),
+    "fleet_logs" (a pair that is its own authority), "authorities" (certificates to trust, which are no secret, and
+    differ from host to host). form: of a password "" (`length` letters and digits), "hex" or "base64" (of `length`
+    bytes), or "uuid".
     `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
     declares it, "" where the compiler itself does.
     """
@@ -425,6 +441,7 @@ class SecretSpec(NamedTuple):
     required_by: tuple[str, ...]
     origin: Origin
     owner: str = ""
+    form: str = ""
 
 
 class Grant(NamedTuple):

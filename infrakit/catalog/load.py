@@ -104,7 +104,12 @@ def _option(name: str, tree: Tree) -> OptionBlueprint:
 def _secret(name: str, tree: Tree) -> SecretBlueprint:
     kind = tree.get("kind", "password")
     return SecretBlueprint(
-        name, kind, tree.get("length", PASSWORD_LENGTH), tree.get("shared", False), tree["description"]
+        name,
+        kind,
+        tree.get("length", PASSWORD_LENGTH),
+        tree.get("shared", False),
+        tree["description"],
+        tree.get("format", ""),
     )
 
 

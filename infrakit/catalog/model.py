@@ -51,13 +51,14 @@ class OptionBlueprint(NamedTuple):
 
 class SecretBlueprint(NamedTuple):
     """kind: "password" (minted once) or "user" (only the user has it). `shared`: the same value on every host of the
-    fleet."""
+    fleet. `form`: what is minted, as in SecretSpec."""
 
     name: str
     kind: str
     length: int
     shared: bool
     description: str
+    form: str = ""
 
 
 class SecretUse(NamedTuple):

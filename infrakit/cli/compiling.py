@@ -180,8 +180,13 @@ def _groups_left_open(deployment: Deployment, folder: str) -> None:
 
 
 def _put_together(deployment: Deployment, folder: str) -> None:
-    """Environment with secrets in it, as far as these are there."""
-    containers = [item for service in deployment.services for item in service.containers if item.secret_environment]
+    """Environment with secrets in it, and files, as far as these are there."""
+    containers = [
+        item
+        for service in deployment.services
+        for item in service.containers
+        if item.secret_environment or item.secret_files
+    ]
     if not containers:
         return
     from infrakit.errors import MachineUnfit
@@ -189,6 +194,9 @@ def _put_together(deployment: Deployment, folder: str) -> None:
 
     for container in containers:
         try:
-            environments.write(folder, container.name, container.secret_environment)
+            if container.secret_environment:
+                environments.write(folder, container.name, container.secret_environment)
+            for file in container.secret_files:
+                environments.write_file(folder, file)
         except MachineUnfit:
             continue  # the report names the secret that is missing

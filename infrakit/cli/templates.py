@@ -6,6 +6,7 @@ nothing is said.
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -14,17 +15,20 @@ import click
 
 from infrakit import resources
 from infrakit.cli.adding import Gathered, Target, add, taken_of, to_a_file
+from infrakit.cli.secrets import MOST_BYTES as MOST_OF_SECRET
+from infrakit.cli.secrets import checked
 from infrakit.cli.talk import result, result_json
 from infrakit.composed.fit import fitted
 from infrakit.composed.hidden import hidden
 from infrakit.errors import ConfigurationInvalid, UsageProblem
+from infrakit.policy.secrets import what_is_secret
 from infrakit.system.fetch import fetch
 from infrakit.system.files import read_input
 from infrakit.system.minted import minted
 from infrakit.system.proxies import proxies
 from infrakit.templates import coolify, dokploy
 from infrakit.templates.added import added
-from infrakit.templates.model import Summary, Template, TemplateInvalid, matching
+from infrakit.templates.model import GIVEN, Summary, Template, TemplateInvalid, matching
 
 MOST_BYTES = 32 << 20
 MOST_OF_ONE = 512 << 10
@@ -45,27 +49,41 @@ class Source(NamedTuple):
 @click.argument("template", metavar="SOURCE:NAME")
 @click.option("--from", "place", default="", metavar="PLACE", help="A file, a folder or an address of the catalogue.")
 @click.option("--set", "answers", multiple=True, metavar="NAME=VALUE", help="A variable that the template leaves open.")
+@click.option(
+    "--set-file",
+    "files",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="The same for a secret, which is kept on this host: from a file, or - for standard input.",
+)
 @to_a_file
-def add_template(target: Target, template: str, place: str, answers: tuple[str, ...]) -> int:
+def add_template(
+    target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = ()
+) -> int:
     """Add a template of another catalogue (coolify, dokploy) to infrakit.yaml, and say what became of every key.
 
     Its passwords are minted on this host. What is dangerous in it stands in comments.
     """
-    return add_to(target, template, place, answers)
+    return add_to(target, template, place, answers, files)
 
 
-def add_to(target: Target, template: str, place: str, answers: tuple[str, ...]) -> int:
-    """A template by SOURCE:NAME into a file; the exit code."""
+def add_to(target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = ()) -> int:
+    """A template by SOURCE:NAME into a file; the exit code. `files`: of secrets, as NAME=FILE."""
     kind, sign, name = template.partition(":")
     if not sign or kind not in SOURCES or not NAME.fullmatch(name):
         raise UsageProblem(f"{template} is not SOURCE:NAME", f"SOURCE is one of: {', '.join(SOURCES)}")
     source = SOURCES[kind]
-    found = added(source.one(place or source.usual, name), taken_of(target), int(time.time()), _answers(answers))
+    said, given = _answers(answers), _given(files)
+    found = added(source.one(place or source.usual, name), taken_of(target), int(time.time()), said, sorted(given))
     if found.found is None:
         raise ConfigurationInvalid(found.problems)
     whole = fitted(hidden(found.found), resources.schema("infrakit"))
     values = {secret: value.encode() for secret, value in whole.secrets.items()}
-    values.update(minted(found.minted, int(time.time())))
+    own = {secret: given[mark.name] for secret, mark in found.minted.items() if mark.kind == GIVEN}
+    unused = sorted(set(given) - {mark.name for mark in found.minted.values() if mark.kind == GIVEN})
+    if unused:
+        raise UsageProblem(f"--set-file {unused[0]}: the template has no place for it", "leave it out")
+    values.update(minted(found.minted, int(time.time()), own))
     return add(Gathered(whole, values, found.problems, {}), target)
 
 
@@ -92,7 +110,26 @@ def _answers(said: tuple[str, ...]) -> Mapping[str, str]:
         raise UsageProblem(
             f"--set {wrong[0].partition('=')[0]}: not NAME=VALUE", "for instance --set DOMAIN=example.org"
         )
-    return dict(item.split("=", 1) for item in said)
+    found = dict(item.split("=", 1) for item in said)
+    for name, value in found.items():
+        if what_is_secret(name, value):
+            what = f"--set {name}: a secret in a command line is seen by whoever lists processes, and kept by the shell"
+            raise UsageProblem(what, f"--set-file {name}=FILE, or {name}=- for standard input")
+    return found
+
+
+def _given(said: tuple[str, ...]) -> Mapping[str, bytes]:
+    """Secrets by name of their variables, from files."""
+    found: dict[str, bytes] = {}
+    for item in said:
+        name, sign, path = item.partition("=")
+        if not (re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and path):
+            raise UsageProblem(f"--set-file {name}: not NAME=FILE", "for instance --set-file SMTP_PASSWORD=smtp.txt")
+        content = sys.stdin.buffer.read(MOST_OF_SECRET + 1) if path == "-" else read_input(path, MOST_OF_SECRET)
+        found[name] = checked(name, content)
+    if sum(item.endswith("=-") for item in said) > 1:
+        raise UsageProblem("--set-file: standard input is for one secret", "put the others into files")
+    return found
 
 
 def _content(place: str, most: int = MOST_BYTES) -> bytes:

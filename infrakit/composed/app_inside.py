@@ -87,7 +87,7 @@ def _variable(work: Work, service: Service, each: Variable, values: dict[str, st
         value = work.meant(each.name, each.value)
         moved = "" if value == each.value else MOVED
         if secret_in(each.name, value):
-            name = work.secret_names.of(f"{each.name}\n{value}", _secret_name(work.names[service.name], each.name))
+            name = work.secret_names.of(f"{each.name}\n{value}", secret_name(work.names[service.name], each.name))
             work.secrets[name] = value
             values[each.name] = "${secret." + name + "}"
             work.say(key, DIFFERENT, f"the secret {name}" + (f", {moved}" if moved else ""), each.at)
@@ -101,7 +101,7 @@ def _variable(work: Work, service: Service, each: Variable, values: dict[str, st
     return ""
 
 
-def _secret_name(app: str, variable: str) -> str:
+def secret_name(app: str, variable: str) -> str:
     """minio, MINIO_ROOT_PASSWORD -> minio_root_password; the same variable with the same value is one secret."""
     start = app.replace("-", "_")
     return variable if variable.lower().startswith(f"{start}_") else f"{start}_{variable}"

@@ -6,6 +6,7 @@ A volume of the project's is used under the name that Docker has for it, so that
 import re
 from collections.abc import Mapping
 
+from infrakit.composed.app_inside import secret_name
 from infrakit.composed.model import Grant, Mount, Resource, Service
 from infrakit.composed.words import (
     CLOCK,
@@ -24,7 +25,9 @@ from infrakit.composed.words import (
 from infrakit.composed.work import Work
 from infrakit.errors import Position
 from infrakit.policy.red import is_red
+from infrakit.resolve.names_in_files import with_values
 
+WRITTEN = re.compile(r"\$\{secret\.\w+\}")
 ASSIGNED = re.compile(r"^[\s\"'-]*([\w.-]+)[\"']?[ \t]*[:=][ \t]*(.+)$", re.MULTILINE)
 SOCKET = "whoever has Docker's socket is root on the host; a blueprint may get some of its calls"
 KNOWN_OPTIONS = {"create_host_path", "size", "nocopy"}
@@ -91,16 +94,36 @@ def _config(work: Work, grant: Grant, mounts: list[str]) -> None:
         target = grant.target or f"/{grant.source}"
         line = f"{source.file}:{target}:ro"
         _bind(work, key, Mount("bind", source.file, target, True, grant.at), source.file, line, mounts)
-    elif source is not None and source.content and not _holds_secret(source.content):
-        work.files[grant.target or f"/{grant.source}"] = literal(source.content)
-        work.say(key, DIFFERENT, f"files: {grant.target or '/' + grant.source}", grant.at)
+    elif source is not None and source.content:
+        _content(work, key, grant, source.content)
     else:
         work.say(key, REFUSED, "write it into a file, and mount that", grant.at)
 
 
-def _holds_secret(content: str) -> bool:
-    """Whether one of its lines says a secret."""
-    return any(secret_in(each[1], each[2].strip("\"' ,;")) for each in ASSIGNED.finditer(content))
+def _content(work: Work, key: str, grant: Grant, content: str) -> None:
+    """A file of the app's; what is secret in it goes to the store of secrets, and its name into the file."""
+    kept: dict[str, str] = {}
+
+    def value_of(name: str, value: str) -> str:
+        if not secret_in(name, value):
+            return ""
+        app = work.names[work.service.name]
+        secret = work.secret_names.of(f"{name}\n{value}", secret_name(app, name))
+        kept[secret] = value
+        return "${secret." + secret + "}"
+
+    said = with_values(literal(content), value_of)
+    if any(secret_in(each[1], each[2].strip("\"' ,;")) for each in ASSIGNED.finditer(WRITTEN.sub("${secret}", said))):
+        work.say(key, REFUSED, "write it into a file, and mount that", grant.at)
+        return
+    target = grant.target or f"/{grant.source}"
+    work.files[target] = said
+    work.say(key, DIFFERENT, f"files: {target}" + (f", with the secret {', '.join(kept)}" if kept else ""), grant.at)
+    work.secrets.update(kept)
+    if kept:
+        before = work.app.get("user_secrets")
+        asked = [*(before if isinstance(before, list) else []), *kept]
+        work.app["user_secrets"] = list(dict.fromkeys(asked))
 
 
 def _tmp(work: Work, target: str, wanted: str, at: Position | None) -> None:

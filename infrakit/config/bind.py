@@ -17,6 +17,7 @@ from infrakit.config.model import (
     PortConfig,
     Said,
     SamlConfig,
+    SecretForm,
     ServiceConfig,
     TlsConfig,
     UserConfig,
@@ -144,6 +145,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         environment=_pairs(values.get("environment", {})),
         not_secret=tuple(values.get("not_secret", ())),
         secrets=tuple(values.get("secrets", ())),
+        forms=_forms(values.get("secrets"), path),
         user_secrets=tuple(values.get("user_secrets", ())),
         command=_words(values, "command"),
         entrypoint=_words(values, "entrypoint"),
@@ -180,6 +182,18 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
 
 def _words(values: dict[str, Any], key: str) -> tuple[str, ...] | None:
     return tuple(values[key]) if key in values else None
+
+
+def _forms(secrets: Any, path: Path) -> tuple[SecretForm, ...]:
+    """Of a list, nothing is said."""
+    if not isinstance(secrets, dict):
+        return ()
+    found = []
+    for name, said in secrets.items():
+        form = said.get("format", "text")
+        length = said.get("length", 40 if form == "text" else 32)
+        found.append(SecretForm(name, "" if form == "text" else form, length, bool(said), (*path, "secrets", name)))
+    return tuple(found)
 
 
 def _mount(text: str) -> MountConfig:

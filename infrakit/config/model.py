@@ -125,6 +125,17 @@ class PortConfig(NamedTuple):
     protocol: str
 
 
+class SecretForm(NamedTuple):
+    """One of apps.<name>.secrets where each says what it is made of: `form` as in SecretSpec; `length` is of
+    characters, or of bytes. `is_said`: something is, and it is not as ever."""
+
+    name: str
+    form: str
+    length: int
+    is_said: bool
+    path: Path
+
+
 class DoorConfig(NamedTuple):
     """One door of an app; `name` is its key under doors, "" where the app's own keys say it. `path` leads to its keys.
 
@@ -169,7 +180,8 @@ class AppConfig(NamedTuple):
     `address` is a web page that is no container's, and then there is no image.
     `doors`: one for each port that people reach through Caddy; with a blueprint, one that says who may pass.
 
-    `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files.
+    `data` are paths in the container, each kept in a named volume. `secrets` are names, minted once and seen as files;
+    `forms` is () where they are a list of names.
     `grants` are dangerous capabilities that the operator allows (policy/grants.py lists them).
     `hosts` are fleet hosts ((): the core, or the only host).
     `health` is a path asked over HTTP, "image", "none", the words of a command, or "" for a TCP probe.
@@ -188,6 +200,7 @@ class AppConfig(NamedTuple):
     environment: tuple[tuple[str, str], ...]
     not_secret: tuple[str, ...]
     secrets: tuple[str, ...]
+    forms: tuple[SecretForm, ...]
     user_secrets: tuple[str, ...]
     command: tuple[str, ...] | None
     entrypoint: tuple[str, ...] | None

@@ -9,10 +9,21 @@ re-creates exactly its readers, and one look at the running containers says whic
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infrakit.emit.container import container_origin, container_tree
+from infrakit.emit.container import container_origin, container_tree, field_origin
 from infrakit.emit.memo import Memo
 from infrakit.emit.yaml_text import leaves, to_yaml
-from infrakit.model import Artifact, Deployment, Network, Origin, SecretSpec, Service, SharedVolume, groups_named
+from infrakit.model import (
+    Artifact,
+    Container,
+    Deployment,
+    Network,
+    Origin,
+    SecretFile,
+    SecretSpec,
+    Service,
+    SharedVolume,
+    groups_named,
+)
 
 MAIN = "compose.yaml"
 HEADING = "Compiled by InfraKit: change infrakit.yaml, not this file."
@@ -112,6 +123,8 @@ def config_hashes(
         # Not repr(): which characters that shows as they are differs between Pythons.
         digest.update(ascii(container_tree(container, service.profiles, "")).encode())
         digest.update(ascii([drawn[name] for name in container.networks if name in drawn]).encode())
+        if container.secret_files:
+            digest.update(ascii(container.secret_files).encode())
         if container.secret_environment:
             digest.update(ascii(container.secret_environment).encode())
         shared = {mount.source for mount in container.mounts if mount.kind == "shared"}
@@ -163,9 +176,17 @@ def _main_tree(
     if volumes:
         tree["volumes"] = dict(sorted(volumes.items()))
     mounted = sorted(_mounted_secrets(services))
-    if mounted:
-        tree["secrets"] = {secret: {"file": f"./secrets/{secret}"} for secret in mounted}
+    files = {name: file.stored for name, (_, file) in _secret_files(services).items()}
+    if mounted or files:
+        stored = {**{secret: secret for secret in mounted}, **files}
+        tree["secrets"] = {secret: {"file": f"./secrets/{name}"} for secret, name in stored.items()}
     return tree
+
+
+def _secret_files(services: Sequence[Service]) -> dict[str, tuple[Container, SecretFile]]:
+    """Name -> the file with secrets in it, and whose it is."""
+    containers = [container for service in services for container in service.containers if container.secret_files]
+    return {file.name: (container, file) for container in containers for file in container.secret_files}
 
 
 def _included(service: Service) -> dict[str, str]:
@@ -232,6 +253,10 @@ def _main_trace(deployment: Deployment) -> dict[str, Origin]:
     volumes = {volume: service.origin for volume, service in _volumes(services).items()}
     volumes.update((volume.name, volume.origin) for volume in deployment.volumes)
     secrets = {secret.name: secret.origin for secret in deployment.secrets}
+    secrets.update(
+        (name, field_origin(container.origins, "files", (file.path,)))
+        for name, (container, file) in _secret_files(services).items()
+    )
     project = Origin(deployment.origin.document, ("name",), PASS)
     found = {}
     for leaf in leaves(tree):

@@ -107,11 +107,10 @@ def _port(port: PublishedPort) -> dict[str, Any]:
 
 def _storage(container: Container) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    if container.secrets:
-        tree["secrets"] = [
-            {"source": use.name, "target": _literal(use.target or f"{SECRETS_DIRECTORY}/{use.name}")}
-            for use in container.secrets
-        ]
+    if container.secrets or container.secret_files:
+        seen = [(use.name, use.target or f"{SECRETS_DIRECTORY}/{use.name}") for use in container.secrets]
+        seen += [(file.name, file.path) for file in container.secret_files]
+        tree["secrets"] = [{"source": name, "target": _literal(target)} for name, target in seen]
     if container.mounts:
         tree["volumes"] = [_mount(mount) for mount in container.mounts]
     if container.tmpfs:
@@ -257,6 +256,9 @@ def container_origin(container: Container, leaf: str, decided_by: str) -> Origin
     if leaf.startswith("volumes."):
         mount = container.mounts[int(leaf.split(".")[1])]
         return field_origin(container.origins, MOUNT_FIELDS[mount.kind], ())
+    if leaf.startswith("secrets.") and int(leaf.split(".")[1]) >= len(container.secrets):
+        file = container.secret_files[int(leaf.split(".")[1]) - len(container.secrets)]
+        return field_origin(container.origins, "files", (file.path,))
     key = _known_key(leaf)
     if not key or leaf in (f"labels.{WATCH_LABEL}", f"labels.{CONFIG_LABEL}"):
         field = "update" if leaf.endswith(WATCH_LABEL) else ""

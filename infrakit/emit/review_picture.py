@@ -6,15 +6,22 @@ is too long for its box, so that a page made for a range of hosts is right for n
 
 from typing import NamedTuple
 
-from infrakit.emit.review_doors import who
-from infrakit.emit.review_facts import asks_docker_directly, powers
 from infrakit.emit.review_html import box, curve, down, escape, label
-from infrakit.model import POWER_ROOT, Deployment, Network, Origin, Route, Service
+from infrakit.emit.review_stops import (
+    DOOR,
+    Stop,
+    caller,
+    door_kind,
+    door_texts,
+    joins_of,
+    pile,
+    stops_of,
+    tall_of,
+    visitors,
+)
+from infrakit.model import Deployment, Origin, Route
 
-Text = tuple[str, str]
-
-CADDY = "caddy"
-GAP, DOOR, HEAD = 14, 46, 44
+GAP, HEAD = 14, 44
 VISITORS_X, DOORS_X, SERVICES_X, PROXIES_X, DOCKER_X, WIDTH = 1, 152, 548, 858, 1034, 1100
 VISITORS_W, DOORS_W, SERVICES_W, PROXIES_W, DOCKER_W = 104, 268, 224, 142, 65
 PHONE, PHONE_X, PHONE_W = 340, 22, 296
@@ -23,27 +30,6 @@ DESCRIPTION = (
     "Visitors pass a door of Caddy to reach a service; what asks Docker does so through a socket proxy. The tables "
     "say the same in words."
 )
-
-
-class Asker(NamedTuple):
-    """What stands between a service and Docker."""
-
-    texts: tuple[Text, ...]
-    network: str
-    danger: bool
-    origin: Origin
-
-
-class Stop(NamedTuple):
-    """A service, or another host, with the doors that lead there. `network` is the one that Caddy reaches it on."""
-
-    name: str
-    texts: tuple[Text, ...]
-    doors: tuple[Route, ...]
-    network: str
-    askers: tuple[Asker, ...]
-    remote: bool
-    origin: Origin
 
 
 class Part(NamedTuple):
@@ -56,7 +42,7 @@ class Part(NamedTuple):
 def picture(deployment: Deployment) -> list[tuple[str, Origin]]:
     """Lines of a <figure>."""
     top = deployment.origin
-    stops = _stops(deployment)
+    stops = stops_of(deployment)
     lines: list[tuple[str, Origin]] = [("<figure>", top)]
     for name, width, (height, parts) in (
         ("wide", WIDTH, _wide(deployment, stops)),
@@ -73,104 +59,19 @@ def picture(deployment: Deployment) -> list[tuple[str, Origin]]:
     return lines
 
 
-def _stops(deployment: Deployment) -> list[Stop]:
-    here: dict[str, list[Route]] = {}
-    elsewhere: dict[str, list[Route]] = {}
-    for route in deployment.routes:
-        local = any(not item.remote for item in route.upstreams)
-        if local:
-            here.setdefault(route.service, []).append(route)
-        hosts = [item.remote for item in route.upstreams if item.remote]
-        for place, host in enumerate(hosts):
-            elsewhere.setdefault(host, []).extend(() if local or place else (route,))
-    out = {network.name for network in deployment.networks if network.masquerade and not network.internal}
-    caddy = {
-        name
-        for service in deployment.services
-        if service.name == CADDY
-        for item in service.containers
-        for name in item.networks
-    } - out
-    joins = {name: network.name for network, names in _joins(deployment) for name in names[1:]}
-    stops = [
-        _stop(service, tuple(here.get(service.name, ())), caddy, out, joins.get(service.name, ""))
-        for service in deployment.services
-        if service.name != CADDY or not deployment.routes
-    ]
-    texts = ("another host, by certificate", "soft")
-    stops += [
-        Stop(f"host {host}", ((host, ""), texts), tuple(routes), "", (), True, deployment.origin)
-        for host, routes in elsewhere.items()
-    ]
-    return stops
-
-
-def _stop(service: Service, doors: tuple[Route, ...], caddy: set[str], out: set[str], join: str) -> Stop:
-    texts: list[Text] = [(service.title, "")]
-    shared = ""
-    for item in service.containers:
-        texts.append((f"{item.name} \u2197 leads out" if not out.isdisjoint(item.networks) else item.name, "soft"))
-        texts += [(f"port {port.port}, past Caddy", "danger") for port in item.ports if service.name != CADDY]
-        shared = shared or next((name for name in item.networks if name in caddy), "")
-    texts += [(item.address, "soft") for route in doors[:1] for item in route.upstreams if item.elsewhere]
-    if join:
-        texts.append((f"\u21c4 {join}", "soft"))
-    return Stop(service.name, tuple(texts), doors, shared, _askers(service), False, service.origin)
-
-
-def _askers(service: Service) -> tuple[Asker, ...]:
-    networks = {item.name: item.networks for item in service.containers}
-    found = []
-    for proxy in service.socket_proxies:
-        words = powers(proxy)
-        network = next(iter(networks.get(f"{proxy.consumer}-socket", ())), "a shared volume")
-        found.append(
-            Asker(
-                (("socket proxy", ""), *((word.text, "danger" if word.danger else "soft") for word in words)),
-                network,
-                words[0].danger,
-                proxy.origin,
-            )
-        )
-    for item in service.containers:
-        if asks_docker_directly(item, service.socket_proxies):
-            found.append(Asker((("no proxy", ""), (POWER_ROOT, "danger")), "", True, item.origins[""]))
-    return tuple(found)
-
-
-def _visitors(deployment: Deployment) -> Text:
-    if deployment.tls.mode == "tunnel":
-        return ("by the tunnel", "soft")
-    if deployment.door.fleet_port:
-        return (f"port {deployment.door.fleet_port}", "soft")
-    return (f"port {deployment.door.https_port}", "soft")
-
-
-def _caller(deployment: Deployment) -> str:
-    return "The core" if deployment.door.fleet_port else "Visitors"
-
-
-def _tall(stop: Stop) -> int:
-    return 16 + 2 + 16 * len(stop.texts)
-
-
-def _pile(count: int) -> int:
-    return count * (DOOR + 8) - 8 if count else 0
-
-
 def _wide(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
     """Columns from left to right."""
     tops, y = [], HEAD
     for stop in stops:
         tops.append(y)
-        y += max(_tall(stop), _pile(len(stop.doors)), _pile(len(stop.askers))) + GAP
+        y += max(tall_of(stop), pile(len(stop.doors)), pile(len(stop.askers))) + GAP
     height = max(y, HEAD + 70)
     middles = {
-        stop.name: top + max(_tall(stop), _pile(len(stop.doors)), _pile(len(stop.askers))) // 2
+        stop.name: top + max(tall_of(stop), pile(len(stop.doors)), pile(len(stop.askers))) // 2
         for stop, top in zip(stops, tops)
     }
     parts = _wide_doors(deployment, stops, middles) + _bows(deployment, middles)
-    asked = [(middles[stop.name], _pile(len(stop.askers)) // 2 + 8) for stop in stops if stop.askers]
+    asked = [(middles[stop.name], pile(len(stop.askers)) // 2 + 8) for stop in stops if stop.askers]
     if asked:
         first, last = asked[0][0] - asked[0][1], asked[-1][0] + asked[-1][1]
         parts.append(Part(box(DOCKER_X, first, DOCKER_W, last - first, "calm", ()), deployment.origin))
@@ -178,7 +79,7 @@ def _wide(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
             Part(label(DOCKER_X, (first + last) // 2 - 9, DOCKER_W, "Docker", "", "center"), deployment.origin)
         )
     for stop in stops:
-        tall, middle = _tall(stop), middles[stop.name]
+        tall, middle = tall_of(stop), middles[stop.name]
         parts.append(
             Part(
                 box(SERVICES_X, middle - tall // 2, SERVICES_W, tall, "frame" if stop.remote else "", stop.texts),
@@ -193,7 +94,7 @@ def _wide(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
 def _wide_doors(deployment: Deployment, stops: list[Stop], middles: dict[str, int]) -> list[Part]:
     """Visitors, the frame that is Caddy, its doors, and the way from each to what it leads to."""
     places = [
-        (stop, route, middles[stop.name] - _pile(len(stop.doors)) // 2 + place * (DOOR + 8))
+        (stop, route, middles[stop.name] - pile(len(stop.doors)) // 2 + place * (DOOR + 8))
         for stop in stops
         for place, route in enumerate(stop.doors)
     ]
@@ -212,14 +113,14 @@ def _wide_doors(deployment: Deployment, stops: list[Stop], middles: dict[str, in
         ),
         Part(label(DOORS_X, 8, DOORS_W, "DOORS OF CADDY", "head"), top),
         Part(
-            box(VISITORS_X, start - 26, VISITORS_W, 52, "calm", ((_caller(deployment), ""), _visitors(deployment))), top
+            box(VISITORS_X, start - 26, VISITORS_W, 52, "calm", ((caller(deployment), ""), visitors(deployment))), top
         ),
     ]
     for stop, route, y in places:
         cause, middle, target = route.origins[""], y + DOOR // 2, middles[stop.name]
         right = DOORS_X + DOORS_W
         parts.append(Part(curve(VISITORS_X + VISITORS_W, start, DOORS_X, middle), cause))
-        parts.append(Part(box(DOORS_X, y, DOORS_W, DOOR, _door_kind(route), _door_texts(route)), cause))
+        parts.append(Part(box(DOORS_X, y, DOORS_W, DOOR, door_kind(route), door_texts(route)), cause))
         parts.append(Part(curve(right, middle, SERVICES_X, target), cause))
         parts += [
             Part(curve(right, middle + 10, SERVICES_X, middles[name]), cause)
@@ -238,27 +139,13 @@ def _bows(deployment: Deployment, middles: dict[str, int]) -> list[Part]:
     """Networks that join two services, as bows at their right."""
     parts: list[Part] = []
     x = SERVICES_X + SERVICES_W
-    for network, names in _joins(deployment):
+    for network, names in joins_of(deployment):
         for other in names[1:]:
             start, end, bow = middles[names[0]] + 9, middles[other] - 9, x + 26 + 9 * (len(parts) % 4)
             parts.append(
                 Part(f'<path class="thin" d="M{x} {start} C {bow} {start}, {bow} {end}, {x} {end}"/>', network.origin)
             )
     return parts
-
-
-def _joins(deployment: Deployment) -> list[tuple[Network, list[str]]]:
-    """Networks on which services reach each other, with the services; Caddy's are drawn as ways through its doors."""
-    members: dict[str, list[str]] = {}
-    for service in deployment.services:
-        if service.name != CADDY:
-            for name in {name for item in service.containers for name in item.networks}:
-                members.setdefault(name, []).append(service.name)
-    return [
-        (network, members[network.name])
-        for network in deployment.networks
-        if not network.isolated and len(members.get(network.name, ())) > 1
-    ]
 
 
 def _remotes(route: Route) -> list[str]:
@@ -269,7 +156,7 @@ def _remotes(route: Route) -> list[str]:
 def _wide_askers(stop: Stop, middle: int) -> list[Part]:
     parts = []
     for place, asker in enumerate(stop.askers):
-        y = middle - _pile(len(stop.askers)) // 2 + place * (DOOR + 8)
+        y = middle - pile(len(stop.askers)) // 2 + place * (DOOR + 8)
         kind, center = "red" if asker.danger else "dashed", y + DOOR // 2
         parts.append(Part(curve(SERVICES_X + SERVICES_W, middle, PROXIES_X, center, kind), asker.origin))
         parts.append(Part(curve(PROXIES_X + PROXIES_W, center, DOCKER_X, center, kind), asker.origin))
@@ -282,7 +169,7 @@ def _phone(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
     top, y = deployment.origin, 1
     parts: list[Part] = []
     if any(stop.doors for stop in stops):
-        texts = ((_caller(deployment), ""), (f"{_visitors(deployment)[0]}, doors of Caddy", "soft"))
+        texts = ((caller(deployment), ""), (f"{visitors(deployment)[0]}, doors of Caddy", "soft"))
         parts.append(Part(box(1, y, PHONE_X + PHONE_W - 1, 52, "calm", texts), top))
         y += 52 + GAP + 4
     doors: list[int] = []
@@ -292,9 +179,9 @@ def _phone(deployment: Deployment, stops: list[Stop]) -> tuple[int, list[Part]]:
         parts += _phone_doors(stop, y)
         y += len(stop.doors) * (DOOR + 8) + (12 if stop.doors else 0)
         parts.append(
-            Part(box(PHONE_X, y, PHONE_W, _tall(stop), "frame" if stop.remote else "", stop.texts), stop.origin)
+            Part(box(PHONE_X, y, PHONE_W, tall_of(stop), "frame" if stop.remote else "", stop.texts), stop.origin)
         )
-        y += _tall(stop)
+        y += tall_of(stop)
         asked += [y + place * (DOOR + 20) + 20 + DOOR // 2 for place in range(len(stop.askers))]
         parts += _phone_askers(stop, y)
         y += len(stop.askers) * (DOOR + 20) + GAP + 6
@@ -313,7 +200,7 @@ def _phone_doors(stop: Stop, y: int) -> list[Part]:
     for route in stop.doors:
         cause, middle = route.origins[""], y + DOOR // 2
         parts.append(Part(curve(8, middle, PHONE_X, middle), cause))
-        parts.append(Part(box(PHONE_X, y, PHONE_W, DOOR, _door_kind(route), _door_texts(route)), cause))
+        parts.append(Part(box(PHONE_X, y, PHONE_W, DOOR, door_kind(route), door_texts(route)), cause))
         y += DOOR + 8
     if parts:
         parts.append(Part(down(PHONE_X + 24, y - 8, y + 12, ""), stop.origin))
@@ -334,12 +221,3 @@ def _phone_askers(stop: Stop, y: int) -> list[Part]:
         parts.append(Part(f'<path class="{kind}" d="M{PHONE_X + PHONE_W} {middle} H 331"/>', asker.origin))
         y += 20 + DOOR
     return parts
-
-
-def _door_kind(route: Route) -> str:
-    return "red" if who(route).danger else "door"
-
-
-def _door_texts(route: Route) -> tuple[Text, ...]:
-    passes = who(route)
-    return ((route.hostname, ""), (passes.text, "danger" if passes.danger else "soft"))

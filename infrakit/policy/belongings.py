@@ -37,6 +37,8 @@ def secrets_kept(deployment: Deployment) -> list[Broken]:
         read = {mount.name: "secrets" for mount in container.secrets}
         for key, text in container.secret_environment:
             read.update((name, f"environment.{key}") for _, name in text if name and name not in read)
+        for file in container.secret_files:
+            read.update((name, "files") for _, name in file.text if name and name not in read)
         for name, field in read.items():
             spec = specs.get(name)
             if spec is None:

@@ -148,12 +148,13 @@ def _health(app: AppConfig) -> dict[str, Any]:
     if isinstance(app.health, tuple):
         test = [_plain(word) for word in app.health]
         return {"health": {"test": test, "start_period_s": 60}}
-    return {"health": {"test": _test(app), "start_period_s": 60}}
+    # A page without a door is told elsewhere (checks/apps.py).
+    return {"health": {"test": _test(app), "start_period_s": 60}} if app.port or app.serves else {}
 
 
 def _test(app: AppConfig) -> list[str]:
     """Ask the app's page where the file names one, with the first tool that the image has; else its port."""
-    if not page(app):
+    if not (page(app) and app.doors):
         return ["CMD", "/bin/sh", "-c", _plain(LISTENS), "health", str(app.serves[0]), f"{app.serves[0]:04X}"]
     # Within the container nobody listens in, and no certificate is for 127.0.0.1.
     scheme, unchecked = app.doors[0].scheme, app.doors[0].scheme == "https"

@@ -17,6 +17,7 @@ from infrakit.model import (
     Origin,
     PublishedPort,
     Route,
+    SecretFile,
     SecretMount,
     Service,
 )
@@ -86,9 +87,11 @@ def _service(world: World, host: HostDraft, placed: Placed) -> Service:
 def _file(world: World, placed: Placed, file: FileBlueprint, table: References) -> ConfigFile:
     lookup = table.for_container(readers(placed.blueprint, file.name)[0])
     if placed.kind == "app" and placed.app is not None:
-        from infrakit.resolve.texts import plain
+        from infrakit.emit.secret_environment import shown
+        from infrakit.resolve.texts import parted, plain
 
-        content = plain(file.content, lookup)
+        text = parted(file.content, lookup)
+        content = shown(text) if any(name for _, name in text) else plain(file.content, lookup)
         origin = world.origin((*placed.app.path, "files", f"/{file.name}"), "containers")
     else:
         content = substitute(file.content, lookup)
@@ -137,6 +140,7 @@ def build_container(
         origins=origins,
         working_dir=spec.working_dir,
         settings=spec.settings,
+        secret_files=_secret_files(placed, lookup),
     )
     if placed.app is None and placed.name == DOOR:
         # Not the blueprint's list: the host's door says which of them are published.
@@ -149,6 +153,29 @@ def build_container(
     if host.membership.get(name):
         origins["networks"] = host.networks[0].origin._replace(document=placed.cause.document, path=placed.cause.path)
     return _overridden(world, placed, spec, container, lookup)
+
+
+def _secret_files(placed: Placed, lookup: Lookup) -> tuple[SecretFile, ...]:
+    """Files of an app that have secrets in them: the host puts them together."""
+    found = _with_secrets(placed)
+    if not found:
+        return ()
+    from infrakit.resolve.texts import parted
+
+    return tuple(
+        SecretFile(f"{placed.name}-file{number}", path, parted(content, lookup))
+        for number, (path, content) in enumerate(found.items())
+    )
+
+
+def _with_secrets(placed: Placed) -> dict[str, str]:
+    """Path in the container -> content of those files."""
+    files = placed.app.files if placed.kind == "app" and placed.app is not None else ()
+    if not any("${secret." in content for _, content in files):
+        return {}
+    from infrakit.resolve.texts import secrets_in
+
+    return {path: content for path, content in files if secrets_in(content)}
 
 
 def _at_the_host(route: Route) -> bool:
@@ -223,7 +250,10 @@ def _health(spec: Health | None, lookup: Lookup) -> Health | None:
 def _mounts(placed: Placed, name: str, spec: ContainerBlueprint) -> tuple[Mount, ...]:
     service = placed.name
     found = [Mount("volume", final_volume(service, item.volume), item.path, item.read_only) for item in spec.volumes]
-    found += [Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files]
+    secret = _with_secrets(placed)
+    found += [
+        Mount("file", f"{service}/{item.file}", item.path, True) for item in spec.files if item.path not in secret
+    ]
     found += [Mount("host", item.host, item.path, item.read_only) for item in spec.host_paths]
     found += [Mount("shared", item.volume, item.path, item.read_only) for item in spec.shared]
     compiled = COMPILED.get(service, {}).get(name) if placed.app is None else None

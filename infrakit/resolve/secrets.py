@@ -24,6 +24,12 @@ def gather_secrets(world: World) -> World:
 
 def _gathered(world: World, host: HostDraft) -> HostDraft:
     found = {spec.name: spec for spec in _declared(world, host)}
+    forms = {form.name: form for app in world.config.apps for form in app.forms if form.is_said}
+    found.update(
+        (name, found[name]._replace(length=form.length, form=form.form, origin=world.origin(form.path, "secrets")))
+        for name, form in forms.items()
+        if name in found
+    )
     clients = _client_secrets(world)
     for spec in clients:
         if host.name == world.core or spec.name in found:
@@ -55,7 +61,7 @@ def _declared(world: World, host: HostDraft) -> Iterator[SecretSpec]:
                 origin = world.origin(placed.app.path, "secrets")
             elif placed.settings is not None:
                 origin = _said(world, placed.settings, secret.name) or origin
-            yield SecretSpec(*secret, (), origin, placed.name)
+            yield SecretSpec(*secret[:5], (), origin, placed.name, secret.form)
 
 
 def _said(world: World, service: ServiceConfig, name: str) -> Origin | None:
@@ -143,7 +149,8 @@ def _readers(host: HostDraft) -> dict[str, tuple[str, ...]]:
     readers: dict[str, list[str]] = {}
     for service in host.services:
         for container in service.containers:
-            used = {secret for _, text in container.secret_environment for _, secret in text if secret}
+            texts = [text for _, text in container.secret_environment] + [item.text for item in container.secret_files]
+            used = {secret for text in texts for _, secret in text if secret}
             for name in used.union(mount.name for mount in container.secrets):
                 readers.setdefault(name, []).append(container.name)
     return {name: tuple(sorted(found)) for name, found in readers.items()}

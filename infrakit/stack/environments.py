@@ -1,10 +1,11 @@
-"""Environment with secrets in it: a file for each container that has some, which Compose reads, and nobody else."""
+"""Environment with secrets in it: a file for each container that has some, which Compose reads, and nobody else; and
+files of containers with secrets in them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from infrakit.machine import Machine
-from infrakit.model import Deployment, SecretEnvironment
+from infrakit.model import Deployment, SecretEnvironment, SecretFile
 from infrakit.plan import Action, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
@@ -18,13 +19,16 @@ class Together(NamedTuple):
 
     host: str
     texts: Texts
+    files: tuple[SecretFile, ...] = ()
 
     def holds(self, machine: Machine) -> bool:
         folder = secrets_folder(self.host)
-        return all(machine.environment_is_written(folder, name, text) for name, text in self.texts)
+        return all(machine.environment_is_written(folder, name, text) for name, text in self.texts) and all(
+            machine.secret_file_is_written(folder, file) for file in self.files
+        )
 
     def text(self) -> str:
-        return f"environment with secrets: {', '.join(name for name, _ in self.texts)}"
+        return f"with secrets in them: {_named(self.texts, self.files)}"
 
 
 class PutTogether(NamedTuple):
@@ -32,16 +36,19 @@ class PutTogether(NamedTuple):
 
     host: str
     texts: Texts
+    files: tuple[SecretFile, ...] = ()
 
     def do(self, machine: Machine, tell: Tell) -> None:
         for name, text in self.texts:
             machine.write_environment(secrets_folder(self.host), name, text)
+        for file in self.files:
+            machine.write_secret_file(secrets_folder(self.host), file)
 
     def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
 
     def text(self) -> str:
-        return f"put the environment of {', '.join(name for name, _ in self.texts)} together"
+        return f"put together, with secrets in them: {_named(self.texts, self.files)}"
 
 
 def environment_steps(deployment: Deployment) -> Sequence[Step]:
@@ -52,7 +59,15 @@ def environment_steps(deployment: Deployment) -> Sequence[Step]:
         for container in service.containers
         if container.secret_environment
     )
-    if not texts:
+    files = tuple(
+        file for service in deployment.services for container in service.containers for file in container.secret_files
+    )
+    if not texts and not files:
         return ()
-    what = (deployment.host, texts)
-    return (Step("environment", "environment with secrets", (Together(*what),), (PutTogether(*what),)),)
+    what = (deployment.host, texts, files)
+    title = "environment with secrets" if texts else "files with secrets"
+    return (Step("environment", title, (Together(*what),), (PutTogether(*what),)),)
+
+
+def _named(texts: Texts, files: Sequence[SecretFile]) -> str:
+    return ", ".join([*(f"environment of {name}" for name, _ in texts), *(file.path for file in files)])

@@ -74,7 +74,7 @@ class ReadAsTheyAre(NamedTuple):
     def _older(self, machine: Machine, container: Container, reader: Reader) -> list[str]:
         folder = f"{secrets_folder(self.host)}/secrets"
         return [
-            name
+            inside if name.startswith(".") else name
             for name, inside in reader.secrets
             if not machine.started_with(f"{folder}/{name}", container.pid, inside, container.started_at)
         ]
@@ -134,13 +134,19 @@ def reading(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]]) ->
     readers = tuple(
         Reader(
             labels[container.name],
-            tuple((use.name, _inside(use)) for use in container.secrets),
+            (
+                *((use.name, _inside(use)) for use in container.secrets),
+                *((file.stored, file.path) for file in container.secret_files),
+            ),
             container.secret_environment,
             groups_named(container.settings),
         )
         for service in deployment.services
         for container in service.containers
-        if container.secrets or container.secret_environment or groups_named(container.settings)
+        if container.secrets
+        or container.secret_files
+        or container.secret_environment
+        or groups_named(container.settings)
     )
     return ReadAsTheyAre(deployment.name, deployment.host, readers)
 

@@ -1,4 +1,5 @@
-"""Secrets x text -> the environment of a container: a file that Compose reads as `env_file`, 0600 in the 0700 folder.
+"""Secrets x text -> the environment of a container: a file that Compose reads as `env_file`, 0600 in the 0700 folder;
+and files of a container's own.
 
 Values leave this module into that file only. Compose's reader (compose-go, dotenv) takes escapes and variables in
 double quotes; the engine takes environment as JSON, so that what is no UTF-8, or holds a NUL, would not arrive.
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from infrakit.emit.environment_file import double_quoted
 from infrakit.errors import MachineUnfit
-from infrakit.model import SecretEnvironment
+from infrakit.model import SecretEnvironment, SecretFile, SecretText
 from infrakit.system import files
 from infrakit.system.secrets import FOLDER, secrets_folder
 
@@ -21,7 +22,7 @@ def path_of(folder: str, container: str) -> str:
 
 def values_of(folder: str, texts: SecretEnvironment) -> dict[str, str]:
     """Each variable, whole. MachineUnfit where a secret is missing, or would not arrive as it is."""
-    return {name: "".join([before + _secret(folder, secret) for before, secret in text]) for name, text in texts}
+    return {name: _whole(folder, text) for name, text in texts}
 
 
 def is_written(folder: str, container: str, texts: SecretEnvironment) -> bool:
@@ -41,6 +42,22 @@ def write(folder: str, container: str, texts: SecretEnvironment) -> None:
     files.replace(path_of(folder, container), content, 0o600, flushed=True)
 
 
+def file_is_written(folder: str, file: SecretFile) -> bool:
+    """Whether a file of a container's holds the secrets as they are."""
+    try:
+        with open(os.path.join(folder, FOLDER, file.stored), "rb") as found:
+            return found.read() == _whole(folder, file.text).encode()
+    except (OSError, MachineUnfit):
+        return False
+
+
+def write_file(folder: str, file: SecretFile) -> None:
+    """Put it in place, by one rename; any user of its container may read it, as he may a secret."""
+    content = _whole(folder, file.text).encode()
+    secrets_folder(folder)
+    files.replace(os.path.join(folder, FOLDER, file.stored), content, 0o444, flushed=True)
+
+
 def differing(folder: str, texts: SecretEnvironment, found: Iterable[str]) -> list[str]:
     """Secrets of those variables that are otherwise in an environment of the engine's (NAME=value)."""
     there = set(found)
@@ -57,6 +74,10 @@ def _content(values: Mapping[str, str]) -> bytes:
     return "".join(f"{name}={double_quoted(value)}\n" for name, value in values.items()).encode()
 
 
+def _whole(folder: str, text: SecretText) -> str:
+    return "".join([before + _secret(folder, secret) for before, secret in text])
+
+
 def _secret(folder: str, name: str) -> str:
     if not name:
         return ""
@@ -68,6 +89,6 @@ def _secret(folder: str, name: str) -> str:
     except UnicodeDecodeError:
         value = "\0"
     if "\0" in value:
-        what = f"the secret {name} is no text, which an environment could hold"
+        what = f"the secret {name} is no text, which an environment or a file of text could hold"
         raise MachineUnfit(what, f"let the app read /run/secrets/{name} instead")
     return value

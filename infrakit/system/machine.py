@@ -13,7 +13,7 @@ from typing import Any
 
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Answer, Done, Engine
-from infrakit.model import SecretEnvironment, SecretSpec
+from infrakit.model import SecretEnvironment, SecretFile, SecretSpec
 from infrakit.system import SOCKET, files, process, secrets, seen, tree
 from infrakit.system.stop import Stop
 
@@ -188,6 +188,19 @@ class Machine:
 
         with files.plain_errors("write"):
             environments.write(folder, container, texts)
+
+    def secret_file_is_written(self, folder: str, file: SecretFile) -> bool:
+        """Whether a file of a container's holds its secrets as they are (system/environments.py)."""
+        from infrakit.system import environments
+
+        return environments.file_is_written(folder, file)
+
+    def write_secret_file(self, folder: str, file: SecretFile) -> None:
+        """Put it in place."""
+        from infrakit.system import environments
+
+        with files.plain_errors("write"):
+            environments.write_file(folder, file)
 
     def environment_differs(self, folder: str, texts: SecretEnvironment, called: str) -> list[str]:
         """Names of secrets that a container, as Docker calls it, was not made with as they are."""

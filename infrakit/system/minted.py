@@ -4,22 +4,20 @@ import base64
 import hashlib
 import hmac
 import json
-import secrets
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from infrakit.system.secrets import password
+from infrakit.system.secrets import fresh, password
 from infrakit.templates.model import Mark
 
 YEARS_S = 10 * 365 * 86_400
 
 
-def minted(marks: Mapping[str, Mark], now_s: int) -> dict[str, bytes]:
+def minted(marks: Mapping[str, Mark], now_s: int, given: Mapping[str, bytes] = {}) -> dict[str, bytes]:
     """Secret -> value; a token is signed with the secret that it names, which is minted too where nobody else asks for
-    it."""
-    found: dict[str, bytes] = {}
+    it. `given`: values of those that a person has."""
+    found = dict(given)
     for name, mark in marks.items():
-        if not mark.of:
+        if not mark.of and name not in found:
             found[name] = _plain(mark)
     for name, mark in marks.items():
         if mark.of:
@@ -28,12 +26,7 @@ def minted(marks: Mapping[str, Mark], now_s: int) -> dict[str, bytes]:
 
 
 def _plain(mark: Mark) -> bytes:
-    kinds: dict[str, Callable[[], str]] = {
-        "encoded": lambda: base64.b64encode(secrets.token_bytes(mark.length)).decode(),
-        "hex": lambda: secrets.token_hex(mark.length),
-        "uuid": lambda: str(uuid.uuid4()),
-    }
-    return kinds[mark.kind]().encode() if mark.kind in kinds else password(max(mark.length, 1))
+    return fresh({"encoded": "base64"}.get(mark.kind, mark.kind), max(mark.length, 1))
 
 
 def _token(key: bytes, claims: str, now_s: int) -> bytes:

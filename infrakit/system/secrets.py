@@ -49,7 +49,7 @@ def mint(folder: str, host: str, specs: Iterable[SecretSpec], others: Iterable[s
         if spec.kind == "password":
             folders = (*others, os.path.join(os.path.dirname(folder), HOME))
             value = _shared(spec.name, folders) if spec.shared else None
-            store(folder, spec.name, value or password(spec.length or 40))
+            store(folder, spec.name, value or fresh(spec.form, spec.length or 40))
             made.append(spec.name)
         elif spec.kind == "authorities":
             store(folder, spec.name, public_authorities())
@@ -106,6 +106,22 @@ def store(folder: str, name: str, value: bytes) -> None:
         os.close(descriptor)
     os.rename(temporary, os.path.join(place, name))
     flush_names(place)
+
+
+def fresh(form: str, length: int) -> bytes:
+    """A new value: `length` letters and digits; of form hex or base64, of that many random bytes; or a uuid (RFC 9562,
+    version 4)."""
+    if form == "hex":
+        return os.urandom(length).hex().encode()
+    if form == "base64":
+        from base64 import b64encode
+
+        return b64encode(os.urandom(length))
+    if form == "uuid":
+        from uuid import UUID
+
+        return str(UUID(bytes=os.urandom(16), version=4)).encode()
+    return password(length)
 
 
 def password(length: int) -> bytes:

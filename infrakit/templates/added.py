@@ -1,7 +1,7 @@
 """Template -> `apps:` and `volumes:` of infrakit.yaml, what is minted for them, and what became of every key."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
 from infrakit.composed.names import Taken
 from infrakit.composed.tree import Item
-from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row
+from infrakit.composed.words import DIFFERENT, REFUSED, Converted, Row, secret_in
 from infrakit.emit.environment_file import double_quoted
 from infrakit.errors import Position, Problem
-from infrakit.templates.model import SECRETS, Mark, Template, TemplateDoor, pattern
+from infrakit.resolve.names_in_files import with_values
+from infrakit.templates.model import GIVEN, SECRETS, Mark, Template, TemplateDoor, pattern
 from infrakit.templates.settle import FOLDER, Settled, settled
 
 FILE = "compose.yaml"
@@ -30,8 +31,14 @@ class Added(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def added(template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str, str] = {}) -> Added:
-    """`now_s`: seconds since 1970; `answers`: values of variables that the template leaves open."""
+def added(
+    template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str, str] = {}, given: Sequence[str] = ()
+) -> Added:
+    """`now_s`: seconds since 1970; `answers`: values of variables that the template leaves open; `given`: names of
+    others, whose values are secrets that a person has."""
+    words = {f"ikg{number:04}x": Mark(GIVEN, name) for number, name in enumerate(given)}
+    template = template._replace(marks={**template.marks, **words})
+    answers = {**answers, **{mark.name: word for word, mark in words.items()}}
     doors: list[TemplateDoor] = []
     contents: dict[str, str] = {}
 
@@ -149,7 +156,7 @@ class _Finish:
                 if door.port not in [earlier.port for earlier in more[:number]]
             }
         files = {
-            path: self.replaced(name, text.replace("${", "$${"), "files")
+            path: self.replaced(name, with_values(text.replace("${", "$${"), self.in_a_file), "files")
             for path, text in self.ready.files.get(service, {}).items()
         }
         if files:
@@ -160,6 +167,17 @@ class _Finish:
         if wanted:
             done["user_secrets"] = wanted
         return done
+
+    def in_a_file(self, name: str, value: str) -> str:
+        """The reference to a secret that a file of the template has as it is, "" for any other value."""
+        if self.mark.search(value) or not secret_in(name, value):
+            return ""
+        wanted = secret = _secret_name(self.template.summary.name, name)
+        number = 2
+        while secret in self.minted or self.given.get(secret, value) != value:
+            secret, number = f"{wanted}_{number}", number + 1
+        self.given[secret] = value
+        return "${secret." + secret + "}"
 
     def replaced(self, app: str, value: object, where: str = "") -> object:
         """A value with what its marks stand for."""
@@ -245,8 +263,8 @@ def _listed(app: Mapping[str, object], key: str) -> list[str]:
 
 
 def _references(app: Mapping[str, object]) -> list[str]:
-    environment = app.get("environment", {})
-    texts = environment.values() if isinstance(environment, Mapping) else ()
+    tables = [table for key in ("environment", "files") if isinstance(table := app.get(key, {}), Mapping)]
+    texts = [text for table in tables for text in table.values()]
     return list(dict.fromkeys(name for text in texts for name in re.findall(r"\$\{secret\.(\w+)\}", str(text))))
 
 

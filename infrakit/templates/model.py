@@ -11,8 +11,10 @@ from typing import NamedTuple
 from infrakit.composed.tree import Item
 from infrakit.errors import UsageProblem
 
-SECRETS = ("password", "encoded", "hex", "uuid", "jwt")
-"""Kinds of marks that are minted: letters and digits; random bytes in base64, in hexadecimal digits; a signed token."""
+GIVEN = "given"
+SECRETS = ("password", "encoded", "hex", "uuid", "jwt", GIVEN)
+"""Kinds of marks that are secrets: letters and digits; random bytes in base64, in hexadecimal digits; a signed token;
+and what a person gave with the call."""
 
 NO_MARK = re.compile(r"(?!)")
 

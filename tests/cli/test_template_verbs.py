@@ -59,6 +59,44 @@ def test_a_template_becomes_lines_secrets_and_a_table(infrakit, place):
     assert "withheld" in done.stdout and "1 app" in done.stdout
 
 
+def test_a_secret_in_a_file_of_a_template_makes_a_file_that_is_right(infrakit, place):
+    one = place / "blueprints/board"
+    (one / "docker-compose.yml").write_text(
+        "services: {board: {image: 'e/b:1', volumes: ['../files/board.ini:/etc/board.ini']}}\n"
+    )
+    (one / "template.toml").write_text(
+        '[variables]\nword = "${password:20}"\n[config]\nenv = []\n[[config.mounts]]\n'
+        'filePath = "/board.ini"\ncontent = """\npassword = ${word}\nhome = $HOME\ntoken: "drawn7Word9by"\n"""\n'
+    )
+    done = infrakit("catalog", "add", "dokploy:board", "--from", "blueprints", "-o", "build")
+    assert done.returncode == 0, done.stderr
+    text = (place / "infrakit.yaml").read_text()
+    assert "password = ${secret.board_word}" in text and "- board_word" in text
+    assert infrakit("validate").returncode == 0
+    done = infrakit("compile")
+    assert done.returncode == 0, done.stderr
+    (kept,) = (place / "build").glob("*/secrets/board_word")
+    said = (kept.parent / ".board-file0").read_text()
+    assert f"password = {kept.read_text()}\n" in said and 'token: "drawn7Word9by"' in said
+    assert 'token: \\"${secret.board_token}\\"' in text and "drawn7Word9by" not in text
+
+
+@pytest.mark.parametrize("way", ["word.txt", "-"])
+def test_a_secret_that_a_person_has_comes_from_a_file_and_stays_on_the_host(infrakit, place, way):
+    asked = COMPOSE.replace("'ZONE=", "'LINE=mail://u:${SMTP}@mail', 'ZONE=")
+    (place / "coolify.json").write_text(
+        json.dumps({"cards": {**ITEM, "compose": base64.b64encode(asked.encode()).decode()}})
+    )
+    (place / "word.txt").write_text("it's mine\n")
+    words = ("catalog", "add", "coolify:cards", "--from", "coolify.json", "-o", "build", "--set-file", f"SMTP={way}")
+    done = infrakit(*words, feed="it's mine\n") if way == "-" else infrakit(*words)
+    assert done.returncode == 0, done.stderr
+    text = (place / "infrakit.yaml").read_text()
+    assert 'LINE: "mail://u:${secret.cards_smtp}@mail"' in text
+    (kept,) = (place / "build").glob("*/secrets/cards_smtp")
+    assert kept.read_text() == "it's mine" and "mine" not in text.replace("# mine", "") + done.stdout + done.stderr
+
+
 def test_a_dry_run_writes_nothing_and_json_says_it_to_programs(infrakit, place):
     words = ("catalog", "add", "coolify:cards", "--from", "coolify.json", "-o", "build", "--dry-run")
     done = infrakit(*words)
@@ -95,9 +133,21 @@ def test_the_same_template_twice_gets_names_of_its_own_or_is_refused(infrakit, p
         (("coolify:cards", "--from", "none.json"), "none.json"),
         (("coolify:cards", "--from", "http://127.0.0.1:9/x"), "127.0.0.1:9"),
         (("coolify:cards", "--from", "coolify.json", "--set", "x"), "not NAME=VALUE"),
+        (
+            ("coolify:cards", "--from", "coolify.json", "--set", "SMTP_PASSWORD=hunter2"),
+            "--set-file SMTP_PASSWORD=FILE",
+        ),
+        (("coolify:cards", "--from", "coolify.json", "--set", "DB=postgres://u:hunter2@db/x"), "--set-file DB=FILE"),
+        (("coolify:cards", "--from", "coolify.json", "--set-file", "X"), "not NAME=FILE"),
+        (("coolify:cards", "--from", "coolify.json", "--set-file", "A=none.txt"), "none.txt: no such file"),
+        (
+            ("coolify:cards", "--from", "coolify.json", "--set-file", "A=coolify.json"),
+            "the template has no place for it",
+        ),
     ],
 )
 def test_what_cannot_be_had_is_said_in_a_line(infrakit, place, words, said):
     done = infrakit("catalog", "add", *words)
     assert done.returncode in (2, 3) and said in done.stderr and "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
     assert (place / "infrakit.yaml").read_text() == FILE

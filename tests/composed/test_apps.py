@@ -302,10 +302,13 @@ configs:
 
 
 @pytest.mark.parametrize("content", ["password: correct-horse", "[db]\n  API_TOKEN = 'correct-horse'\n"])
-def test_a_configuration_with_a_secret_in_it_is_no_file_of_the_tree(content):
+def test_a_configuration_has_the_names_of_its_secrets_in_it(content):
     found = one(f"    configs: [c]\nconfigs: {{c: {{content: {content!r}}}}}\n")
 
-    assert "files" not in found.apps["a"] and "correct-horse" not in lines(found) + table(found)
+    (name,) = found.apps["a"]["user_secrets"]
+    assert found.secrets == {name: "correct-horse"} and "correct-horse" not in lines(found) + table(found)
+    written = content.replace("\\n", "\n").replace("correct-horse", "${secret." + name + "}")
+    assert found.apps["a"]["files"] == {"/c": written}
 
 
 @pytest.mark.parametrize(

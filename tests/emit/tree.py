@@ -33,6 +33,8 @@ def write(folder: Path, artifacts: tuple[Artifact, ...], deployment: Deployment)
         for container in service.containers:
             if container.secret_environment:
                 environments.write(str(folder), container.name, container.secret_environment)
+            for file in container.secret_files:
+                environments.write_file(str(folder), file)
     numbers = [(name, 7000 + place) for place, name in enumerate(names_of(deployment))]
     if numbers:
         (folder / FILE).write_bytes(content(numbers))

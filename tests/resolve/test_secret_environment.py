@@ -1,7 +1,10 @@
 """${secret.NAME} in an app's environment: only its name in anything compiled, its value where Compose reads it."""
 
+import base64
 import os
 import random
+import re
+import uuid
 
 import pytest
 
@@ -34,6 +37,27 @@ apps:
 
 def host(text: str = FILE):
     return load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments[0]
+
+
+FORMS = """version: 1
+domain: home.example.org
+pattern: full
+apps:
+  one: {image: x/y:1, secrets: {plain: {}, key: {length: 32}, base: {format: base64, length: 48}, two: {format: hex}}}
+  uses: {image: x/y:1, secrets: [key, base], needs: [one]}
+  other: {image: x/y:1, secrets: {key: {}, id: {format: uuid}}, environment: {KEY: "base64:${secret.base}"}}
+"""
+
+
+def test_a_secret_is_minted_as_the_file_says_it(tmp_path):
+    deployment = host(FORMS)
+    secrets.mint(str(tmp_path), "infrakit", deployment.secrets, ())
+    own = {name: (tmp_path / "secrets" / name).read_text() for name in ("plain", "key", "base", "two", "id")}
+    assert re.fullmatch("[A-Za-z0-9]{40}", own["plain"]) and re.fullmatch("[A-Za-z0-9]{32}", own["key"])
+    assert len(base64.b64decode(own["base"], validate=True)) == 48 and len(own["base"]) == 64
+    assert re.fullmatch("[0-9a-f]{64}", own["two"]) and uuid.UUID(own["id"]).version == 4
+    (spec,) = [item for item in deployment.secrets if item.name == "key"]
+    assert spec.required_by == ("one", "other", "uses") and spec.origin.path == ("apps", "one", "secrets", "key")
 
 
 def photos(deployment):

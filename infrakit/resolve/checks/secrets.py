@@ -1,7 +1,8 @@
 """secrets and user_secrets of apps and services -> Problems: a name means one thing."""
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.model import AppConfig, Config, Path, ServiceConfig
+from infrakit.config.check import dotted
+from infrakit.config.model import AppConfig, Config, Path, SecretForm, ServiceConfig
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.model import LOGS_PAIR, TRUSTED
@@ -12,6 +13,9 @@ from infrakit.resolve.world import Locate, World
 OF_CADDY = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key", TRUSTED)
 OURS = (*OF_CADDY, *LOGS_PAIR)
 """Secrets of Caddy, and of those that it leads to."""
+
+SHORTEST = 16
+"""Letters and digits of a secret, as of one of a blueprint."""
 
 Owner = tuple[str, str, Path | None]
 """Who has a secret, of which kind, and where the user says so: None where nobody does."""
@@ -36,6 +40,31 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                 related=locate(other_path) if other_path else None,
             )
         )
+    return found + _forms(config, locate)
+
+
+def _forms(config: Config, locate: Locate) -> list[Problem]:
+    """What a secret is made of is said once, and all of it counts."""
+    found = []
+    known: dict[str, SecretForm] = {}
+    for form in (form for app in config.apps for form in app.forms if form.is_said):
+        where = dotted(form.path)
+        other = known.setdefault(form.name, form)
+        if form[:3] != other[:3]:
+            what, hint = (
+                f"{where}: another app says another length or format",
+                "say it in one of the two; the other takes the same secret",
+            )
+            places = locate(form.path), locate(other.path)
+            found.append(Problem(places[0], what, "secret-form", hint, related=places[1]))
+        elif form.form == "uuid" and (*form.path, "length") in config.said:
+            hint = "remove length, or format"
+            place = locate((*form.path, "length"))
+            found.append(Problem(place, f"{where}.length: a uuid has its own", "secret-form", hint))
+        elif not form.form and form.length < SHORTEST:
+            what = f"{where}.length: {form.length} letters and digits can be guessed"
+            place = locate((*form.path, "length"))
+            found.append(Problem(place, what, "secret-form", f"write {SHORTEST} or more"))
     return found
 
 
@@ -85,7 +114,10 @@ def _said(config: Config) -> list[tuple[str, str, str, Path]]:
     for entry in entries:
         said = f"{entry.path[0]}.{entry.name}"
         for kind, key, names in (("minted", "secrets", entry.secrets), ("asked", "user_secrets", entry.user_secrets)):
-            found += [(name, said, kind, (*entry.path, key, number)) for number, name in enumerate(names)]
+            by_name = key == "secrets" and isinstance(entry, AppConfig) and entry.forms
+            found += [
+                (name, said, kind, (*entry.path, key, name if by_name else number)) for number, name in enumerate(names)
+            ]
     for app in config.apps:
         if app.oidc is not None:
             found.append((oidc_secret(app.name), f"apps.{app.name}", "", (*app.path, "oidc")))

@@ -1,5 +1,6 @@
 """`${...}` in texts of apps -> Problems: what is referred to is there, and only where it is replaced."""
 
+import re
 from collections.abc import Iterator
 
 from infrakit.catalog.model import Catalog
@@ -24,7 +25,7 @@ def texts_known(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         own = minted | ({oidc_secret(app.name)} if app.oidc is not None else set())
         for path, text in texts_of(app) if not app.blueprint else ():
             for name in names_in(text):
-                hint = _unknown(name, app, pages, own, at_the_host, path[0] == "environment")
+                hint = _unknown(name, app, pages, own, at_the_host)
                 if hint:
                     what = f"apps.{app.name}.{'.'.join(map(str, path))}: ${{{name}}} leads to nothing there"
                     found.append(Problem(locate((*app.path, *path)), what, "unknown-reference", hint))
@@ -72,26 +73,20 @@ def no_secret_in_files(config: Config, catalog: Catalog, locate: Locate) -> list
     found = []
     for app in config.apps:
         for path, content in app.files:
-            for name, value in assigned(content):
+            for name, value in assigned(re.sub(r"\$\{secret\.[^{}\s]*\}", "${secret}", content)):
                 kind = what_is_secret(name, value)
                 if kind and name not in app.not_secret:
                     what = f"apps.{app.name}.files.{path}: {name} holds {kind}"
-                    hint = (
-                        "list it under secrets, and let the file name /run/secrets/NAME; or, where it is none, "
-                        f"apps.{app.name}.not_secret: [{name}]"
-                    )
+                    hint = "list it under secrets or user_secrets, and write ${secret.NAME} in its place"
+                    hint += f"; or, where it is none, apps.{app.name}.not_secret: [{name}]"
                     found.append(Problem(locate((*app.path, "files", path)), what, "secret-in-file", hint))
     return found
 
 
-def _unknown(
-    name: str, app: AppConfig, pages: set[str], secrets: set[str], at_the_host: set[str], secret_is_value: bool
-) -> str:
+def _unknown(name: str, app: AppConfig, pages: set[str], secrets: set[str], at_the_host: set[str]) -> str:
     """What to do about a reference that leads nowhere; "" for one that does not."""
     family, dot, rest = name.partition(".")
     known = secrets if family == "secret" else pages
-    if family == "secret" and not secret_is_value:
-        return "no secret stands in a file of the tree: let the app read /run/secrets/NAME, or its environment"
     if not dot:
         return "add port: its door gives it an address" if name in ("url", "hostname") and not has_page(app) else ""
     if rest in known and not (family == "inside" and rest in at_the_host):
