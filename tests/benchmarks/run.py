@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests import own_places
+from tests.benchmarks.apps import many
 from tests.benchmarks.bare import ROOT, Cost, bare_python, example, measure
 
 ROUNDS = 11
@@ -97,6 +98,28 @@ def fleets(python: str, pyz: str, folder: Path, large: int) -> None:
     print(f"compile {large} hosts with writing / cp -r of the result: CPU {cpu:.2f}, wall {wall:.2f}, {peak:.1f} MiB")
 
 
+def apps(python: str, pyz: str, folder: Path) -> None:
+    """Files with many apps, beside Compose reading what we wrote."""
+    per_app = {}
+    for count in (50, 100, 200, 400):
+        (folder / f"apps{count}.yaml").write_text(many(count))
+        words = [python, pyz, "compile", "-f", f"apps{count}.yaml", "-o", f"apps{count}"]
+        measure(python, words, folder)
+        config = ["docker", "compose", "-f", f"apps{count}/infrakit/compose.yaml", "config", "-q"]
+        rows = []
+        for _ in range(5):
+            shutil.rmtree(folder / f"apps{count}")
+            ours = measure(python, words, folder)
+            rows.append((ours, measure(python, config, folder) if shutil.which("docker") else None))
+        cpu = min(ours.cpu_s for ours, _ in rows)
+        per_app[count] = cpu / count
+        peak = max(ours.peak_kib for ours, _ in rows) / 1024
+        beside = [ours.cpu_s / theirs.cpu_s for ours, theirs in rows if theirs is not None]
+        ratio = f", / docker compose config -q: {statistics.median(beside):.2f}" if beside else ""
+        print(f"{count} apps: {cpu:.2f} s of one core, {peak:.1f} MiB{ratio}")
+    print(f"per app at 400 / at 200: {per_app[400] / per_app[200]:.2f}")
+
+
 def main() -> None:
     """Measure, in a folder of our own."""
     own_places.take()
@@ -108,6 +131,7 @@ def main() -> None:
         (folder / "one.yaml").write_text(FLEET.format(last=1))
         starts(python, pyz, folder)
         fleets(python, pyz, folder, large)
+        apps(python, pyz, folder)
     print(f"zipapp: {os.path.getsize(pyz) / 1e6:.2f} MB")
 
 
