@@ -50,6 +50,17 @@ class Container(NamedTuple):
     networks: tuple[str, ...] = ()
 
 
+class Limits(NamedTuple):
+    """Of a container, 0 for what has none. `restart`: when it is started again; `others`: names of what else is limited
+    that we never limit."""
+
+    memory_bytes: int
+    nano_cpus: int
+    pids: int
+    restart: str
+    others: str
+
+
 class Network(NamedTuple):
     """One that Compose made. `options` are those of its driver."""
 
@@ -92,6 +103,8 @@ class Engine(Protocol):
     def logs(self, name: str, lines: int) -> str: ...
 
     def addresses(self, name: str) -> list[str]: ...
+
+    def limits(self, name: str) -> Limits: ...
 
     def environment(self, name: str) -> list[str]: ...
 

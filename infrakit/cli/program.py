@@ -21,6 +21,7 @@ VERBS = {
     "plan": "Say what `up` would change on this host, why, and what that costs.",
     "apply": "Carry out a plan that was kept, exactly that or nothing.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
+    "drift": "Say what was changed by hand since the last `up`, and take it back.",
     "generations": "List what was in force on this machine, and what each changed.",
     "diff": "Print what is different between the files of two generations.",
     "rollback": "Put an earlier generation in force again. Data does not go back.",

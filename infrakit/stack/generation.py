@@ -75,7 +75,9 @@ class WriteGeneration(NamedTuple):
     def do(self, machine: Machine, tell: Tell) -> None:
         contents = [(item.path, item.content, item.mode) for item in self.artifacts]
         links = [(SECRETS, _secrets(self.host))]
-        machine.make_tree(folder_of(self.name), [*contents, (MARK, self.name.encode(), 0o444)], links)
+        record = machine.read(_record(self.name), applied.MOST_BYTES)
+        contents += [(MARK, self.name.encode(), 0o444), *([(applied.FILE, record, 0o600)] if record else [])]
+        machine.make_tree(folder_of(self.name), contents, links)
 
     def inverse(self, machine: Machine) -> tuple[Action, ...]:
         return ()
@@ -101,11 +103,12 @@ class InForce(NamedTuple):
 
 class PutInForce(NamedTuple):
     """Everything of it runs: let `current` lead to it by one rename. The last few stay, and all that a container was
-    made from. `files`: of change.applied; `again`: it keeps the number that it had."""
+    made from. `files`, `labels`: of change.applied; `again`: it keeps the number that it had."""
 
     name: str
     deployment: Deployment
     files: Mapping[str, tuple[int, str]]
+    labels: Mapping[str, str]
     again: bool = False
 
     @property
@@ -136,7 +139,7 @@ class PutInForce(NamedTuple):
         last = next((item for item in known if item.name == before), None)
         number = 1 + max((item.number for item in known), default=0)
         changed = told(last, self.deployment, self.files)
-        found = applied.Applied(self.name, number, VERSION, changed, self.files, self.deployment)
+        found = applied.Applied(self.name, number, VERSION, changed, self.files, self.labels, self.deployment)
         machine.write(_record(self.name), applied.to_json(found), 0o600)
 
     def inverse(self, machine: Machine) -> tuple[Action, ...]:

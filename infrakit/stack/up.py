@@ -45,6 +45,7 @@ def plan_up(
     folder = folder_of(name)
     host = deployment.host
     files = files_of(artifacts, digest)
+    labels = {item.name: item.label for items in wanted.values() for item in items}
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
@@ -61,7 +62,7 @@ def plan_up(
             *readers_step(deployment, wanted, folder),
             *_services(deployment, artifacts, wanted, folder),
             _others(deployment),
-            Step("in force", "in force", (InForce(name, host),), (PutInForce(name, deployment, files, again),)),
+            Step("in force", "in force", (InForce(name, host),), (PutInForce(name, deployment, files, labels, again),)),
             *forgotten(former),
             *wiring(deployment),
         ),

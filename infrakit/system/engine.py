@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from infrakit.machine import Container, Network
+from infrakit.machine import Container, Limits, Network
 from infrakit.system import SOCKET
 from infrakit.system.patience import ATTEMPTS, STALL_S, one_line
 from infrakit.system.pull import Fetcher, Order, Progress
@@ -23,6 +23,8 @@ PROJECT, SERVICE, CONFIG_HASH = (
 )
 OURS = "io.infrakit.config"
 """A label of every container that we make."""
+OTHER_LIMITS = ("BlkioWeight", "CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems", "MemoryReservation")
+"""What `docker update` can set beside those that we do."""
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -117,6 +119,17 @@ class Engine:
         """The IPv4 addresses of a container, one per network; none where it does not run."""
         networks = (self._inspected(name).get("NetworkSettings") or {}).get("Networks") or {}
         return [found["IPAddress"] for _, found in sorted(networks.items()) if found.get("IPAddress")]
+
+    def limits(self, name: str) -> Limits:
+        """As they are, whatever it was made with: `docker update` changes them."""
+        found = self._inspected(name).get("HostConfig") or {}
+        return Limits(
+            memory_bytes=found.get("Memory") or 0,
+            nano_cpus=found.get("NanoCpus") or 0,
+            pids=found.get("PidsLimit") or 0,
+            restart=(found.get("RestartPolicy") or {}).get("Name") or "no",
+            others=", ".join(key for key in OTHER_LIMITS if found.get(key)),
+        )
 
     def environment(self, name: str) -> list[str]:
         """What a container was made with: NAME=value each. It may hold secrets."""

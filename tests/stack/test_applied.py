@@ -19,7 +19,7 @@ FULL = HOSTS["full-homelab"]
 
 
 def written(host, number=1) -> applied.Applied:
-    return applied.Applied("abc", number, "0.1.0", ("+ a",), applied.files_of(emit(host), hex_digest), host)
+    return applied.Applied("abc", number, "0.1.0", ("+ a",), applied.files_of(emit(host), hex_digest), {"a": "b"}, host)
 
 
 @pytest.fixture

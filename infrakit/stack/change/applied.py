@@ -22,13 +22,15 @@ KIND = ""
 
 class Applied(NamedTuple):
     """A generation that was in force. `number` counts what was put in force; `files`: path -> its mode and SHA-256;
-    `changed`: against the one before it, in words; `program`: the InfraKit that put it in force."""
+    `labels`: container -> what its label says; `changed`: against the one before it, in words; `program`: the InfraKit
+    that put it in force."""
 
     name: str
     number: int
     program: str
     changed: tuple[str, ...]
     files: Mapping[str, tuple[int, str]]
+    labels: Mapping[str, str]
     deployment: Deployment
 
 
@@ -52,11 +54,12 @@ def read(machine: Machine, name: str) -> Applied | None:
         found = json.loads(content)
         files = {str(path): (int(mode), str(digest)) for path, (mode, digest) in found["files"].items()}
         deployment = _value(found["deployment"])
+        labels = {str(container): str(label) for container, label in found["labels"].items()}
         number, program, changed = int(found["number"]), str(found["program"]), tuple(map(str, found["changed"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         what = f"generation {name} was written by another InfraKit than {VERSION}, or damaged"
         raise InfraKitError(what, "use the InfraKit that wrote it; infrakit up writes a new one") from None
-    return Applied(name, number, program, changed, files, deployment)
+    return Applied(name, number, program, changed, files, labels, deployment)
 
 
 def all_here(machine: Machine) -> list[Applied]:

@@ -36,7 +36,7 @@ def put(host, number: int, *changed: str) -> Path:
         path.write_bytes(item.content)
         path.chmod(item.mode)
     files = applied.files_of(artifacts, hex_digest)
-    record = applied.to_json(applied.Applied(name, number, "0.1.0", changed, files, host))
+    record = applied.to_json(applied.Applied(name, number, "0.1.0", changed, files, {}, host))
     (folder / applied.FILE).write_bytes(record)
     os.utime(folder / applied.FILE, (number, number))
     (STATE / "current").unlink(missing_ok=True)
