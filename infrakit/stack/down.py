@@ -59,6 +59,10 @@ class RemoveAll(NamedTuple):
     def text(self) -> str:
         return f"remove every {self.kind} of {self.ours.project}"
 
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
+        names = found(machine, self.kind, self.ours)
+        return tuple(f"remove the {self.kind} {name}" for name in names) or (self.text(),)
+
 
 def listed(machine: Machine, kind: str, project: str = "", label: str = "") -> list[str]:
     """Names of those of a project, whoever made them, or of all; none where there is no Docker (any more). `label`: of

@@ -162,8 +162,11 @@ class NoOtherNetworks(NamedTuple):
 
     def others(self, machine: Machine) -> list[str]:
         """Those that nobody needs any more."""
-        found = [item.name for item in machine.engine.networks(self.project) if item.name not in self.names]
-        return [name for name in found if not machine.engine.inside(name)]
+        return [name for name in self.left(machine) if not machine.engine.inside(name)]
+
+    def left(self, machine: Machine) -> list[str]:
+        """Those that left the file; who is in them may be about to go."""
+        return [item.name for item in machine.engine.networks(self.project) if item.name not in self.names]
 
     def text(self) -> str:
         return "no network is left that left the file"
@@ -182,6 +185,9 @@ class RemoveOtherNetworks(NamedTuple):
 
     def text(self) -> str:
         return "remove networks that left the file"
+
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
+        return tuple(f"remove the network {name}" for name in self.wanted.left(machine))
 
 
 def networks_step(deployment: Deployment, wanted: Mapping[str, tuple[Wanted, ...]], folder: str) -> Step:

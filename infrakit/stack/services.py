@@ -262,7 +262,7 @@ class RemoveOthers(NamedTuple):
     names: tuple[str, ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        others = [item.name for item in machine.engine.containers(self.project) if item.service not in self.names]
+        others = self._others(machine)
         done = machine.run(("docker", "rm", "--force", *others), timeout_s=300) if others else None
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "run again")
@@ -272,3 +272,9 @@ class RemoveOthers(NamedTuple):
 
     def text(self) -> str:
         return "remove containers of services that left the file"
+
+    def foretold(self, machine: Machine) -> tuple[str, ...]:
+        return tuple(f"remove the container {name}" for name in self._others(machine))
+
+    def _others(self, machine: Machine) -> list[str]:
+        return [item.name for item in machine.engine.containers(self.project) if item.service not in self.names]

@@ -3,12 +3,14 @@
 import pytest
 
 from infrakit.emit import compose, service_files
-from infrakit.model import ConfigFile, Dependency, Mount, SecretMount, SecretSpec
+from infrakit.model import ConfigFile, Dependency, Mount, SecretMount, SecretSpec, Upstream
 from infrakit.plan import Plan, preview, run
 from infrakit.stack import generation, layout
+from infrakit.stack.belongings import of_deployment
 from infrakit.stack.change import applied, saved
 from infrakit.stack.change.differences import differences
 from infrakit.stack.change.reasons import World
+from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.generation import generation_id
 from infrakit.stack.up import plan_up
 from infrakit.system import secrets
@@ -74,7 +76,8 @@ def host(*, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighb
         *(service(name, container(name, networks=("shared",), **base)) for name in others),
         networks=(network("shared", pool),),
         secrets=(SECRET,),
-        routes=(route("page.example.org", service="page"),),
+        # Its door leads on: nobody listens in these containers.
+        routes=(route("page.example.org", service="page", upstreams=(Upstream("192.0.2.1:8443", "shed"),)),),
     )
 
 
@@ -217,3 +220,43 @@ def test_a_cause_has_its_line_and_a_change_its_cost(real, machine):
     assert causes(said, "reader") == [("secret", "word was set again", "")]
     said = foretold(machine, host(pool=231))
     assert causes(said, "neighbour")[0] == ("file", "network shared 172.30.230.0/28 -> 172.30.231.0/28", "network")
+
+
+def named(steps) -> set[str]:
+    """What a plan's lines say is removed."""
+    lines = [line for item in steps if item.acts for line in item.actions]
+    return {line.removeprefix("remove the ") for line in lines if line.startswith("remove the ")}
+
+
+def there(real) -> set[str]:
+    """Every container, network and volume of the engine's, by name."""
+    shown = {"container": "{{.Names}}", "network": "{{.Name}}", "volume": "{{.Name}}"}
+    found = {
+        kind: real.docker(kind, "ls", *(["--all"] if kind == "container" else []), "--format", text)
+        for kind, text in shown.items()
+    }
+    return {f"{kind} {name}" for kind, names in found.items() for name in names.split()}
+
+
+@pytest.mark.parametrize("verb", ["up", "down", "purge"])
+def test_a_plan_names_everything_that_is_removed_and_nothing_else(real, machine, verb):
+    """Beside what is somebody else's, be it in a project of the same name."""
+    label = "com.docker.compose.project=infrakit"
+    real.docker("create", "--name", "theirs", "--volume", "theirs:/data", IMAGE, "true")
+    real.docker("volume", "create", "--label", label, "infrakit_theirs")
+    made = host()
+    up(machine, made)
+    ours = of_deployment(made)
+    wanted = {
+        "up": plan(host(others=()), artifacts_of(host(others=()))),
+        "down": plan_down(ours),
+        "purge": Plan("purge", plan_purge(ours)),
+    }[verb]
+    before, said = there(real), named(preview(wanted, machine))
+    run(wanted, machine, lambda event: None, lambda step, action: None)
+    assert before - there(real) == said
+    assert "container infrakit-neighbour-1" in said
+    assert ("volume infrakit_page-data" in said) == (verb == "purge")
+    assert ("network infrakit_shared" in said) == (verb != "up")
+    real.docker("rm", "--force", "--volumes", "theirs")
+    real.docker("volume", "rm", "theirs", "infrakit_theirs")
