@@ -1,7 +1,7 @@
 """Converted -> the same without values that are known to be secrets, wherever they were said once more.
 
 What is told by its name in one place (REDIS_PASSWORD) stands without one in another (`redis-cli -a $REDIS_PASSWORD`).
-In an environment the secret's name takes its place; elsewhere the key is refused.
+In an environment and in a file the secret's name takes its place; elsewhere the key is refused.
 """
 
 import re
@@ -52,20 +52,22 @@ def hidden(found: Converted) -> Converted:
 
 
 def _named(app: Mapping[str, object], pattern: "re.Pattern[str]", known: Mapping[str, str]) -> dict[str, object]:
-    """An app whose environment has names of secrets instead of their values, and who may read them."""
-    environment, asked = app.get("environment"), app.get("user_secrets")
-    if not isinstance(environment, dict):
-        return dict(app)
+    """An app whose environment and files have names of secrets instead of their values, and who may read them."""
+    asked = app.get("user_secrets")
     secrets = list(asked) if isinstance(asked, list) else []
-    values = {}
-    for name, value in environment.items():
-        pieces = REFERENCE.split(str(value))
-        for number in range(0, len(pieces), 2):
-            secrets += [known[text] for text in pattern.findall(pieces[number])]
-            pieces[number] = pattern.sub(lambda match: "${secret." + known[match[0]] + "}", pieces[number])
-        values[name] = "".join(pieces)
-    more = {"user_secrets": list(dict.fromkeys(secrets))} if secrets else {}
-    return {**app, "environment": values, **more}
+    said: dict[str, object] = {}
+    for key in ("environment", "files"):
+        table = app.get(key)
+        if isinstance(table, dict):
+            said[key] = values = {}
+            for name, value in table.items():
+                pieces = REFERENCE.split(str(value))
+                for number in range(0, len(pieces), 2):
+                    secrets += [known[text] for text in pattern.findall(pieces[number])]
+                    pieces[number] = pattern.sub(lambda match: "${secret." + known[match[0]] + "}", pieces[number])
+                values[name] = "".join(pieces)
+    more = {"user_secrets": list(dict.fromkeys(secrets))} if secrets and said else {}
+    return {**app, **said, **more}
 
 
 def _places(value: object, pattern: "re.Pattern[str]") -> Iterator[Path]:

@@ -34,7 +34,6 @@ def of(keys, base=ONE):
         (f"    labels: {{keep: me, note: 'x {HUSH} y'}}\n", "labels.note"),
         (f"    hostname: {HUSH}\n", "hostname"),
         (f"    volumes: ['/srv/{HUSH}:/x']\n", "mounts.0"),
-        (f"    configs: [{{source: c, target: /c}}]\nconfigs: {{c: {{content: 'is {HUSH}'}}}}\n", "files./c"),
     ],
 )
 def test_where_nothing_can_take_its_place_the_key_is_refused(keys, gone):
@@ -46,6 +45,13 @@ def test_where_nothing_can_take_its_place_the_key_is_refused(keys, gone):
 
 def test_a_comment_does_not_say_it():
     assert HUSH not in lines(of(f"    volumes: ['/etc/{HUSH}:/x']\n"))
+
+
+def test_in_a_file_its_name_takes_its_place():
+    found = of(f"    configs: [{{source: c, target: /c}}]\nconfigs: {{c: {{content: 'is {HUSH}'}}}}\n")
+
+    assert found.apps["other"]["files"] == {"/c": "is ${secret.cache_password}"}
+    assert found.apps["other"]["user_secrets"] == ["cache_password"] and HUSH not in lines(found) + table(found)
 
 
 def test_in_an_environment_its_name_takes_its_place():

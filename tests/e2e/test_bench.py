@@ -150,6 +150,11 @@ EXCEPTIONS = {
         "machine; the engine waits longer before each new start, up to a minute. The program itself finds "
         "nothing wrong here: it counts retries, and unless-stopped has no count",
     ),
+    "5.27": (
+        APPS,
+        "an image of others need not have anything to ask with, not even a shell: where the file says no health, and "
+        "the image has no check, up and status ask from the host whether it listens",
+    ),
     "5.32": (
         PROXIES,
         (
