@@ -613,6 +613,31 @@ def test_agents_that_can_connect_or_are_not_there_are_accepted(more):
     assert fleet(f"{PAIR}  shed: {{pattern: edge}}\n{more}")
 
 
+def test_where_caddy_signs_by_itself_an_agent_holds_portainer_to_the_certificate_that_the_user_carries_there():
+    core, shed = fleet(f"{PAIR}  shed: {{pattern: edge}}\ntls: {{mode: internal}}\n")
+    wanted = "portainer_authority", "/etc/infrakit/authorities/portainer.pem"
+    assert wanted in mounted(shed, "portainer-edge-agent").items()
+    assert environment(shed, "portainer-edge-agent")["SSL_CERT_DIR"] == "/etc/infrakit/authorities"
+    assert [spec.kind for spec in shed.secrets if spec.name == wanted[0]] == ["user"]
+    assert wanted[0] not in {spec.name for spec in core.secrets}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "tls: {mode: files}\n",
+        "tls: {mode: internal}\nservices: {portainer-edge-agent: {options: {insecure_poll: true}}}\n",
+        "tls: {mode: internal}\nservices: {portainer: {enabled: false}}\n",
+    ],
+)
+def test_an_agent_that_needs_no_authority_of_the_users_asks_for_none(more):
+    shed = fleet(f"{PAIR}  shed: {{pattern: edge}}\n{more}")[1]
+    assert set(mounted(shed, "portainer-edge-agent")) == {"portainer_edge_key"}
+    assert "SSL_CERT_DIR" not in environment(shed, "portainer-edge-agent")
+    assert "portainer_authority" not in {spec.name for spec in shed.secrets}
+
+
 def test_an_agent_that_meets_a_test_certificate_is_a_warning():
     text = f"{PAIR}  shed: {{pattern: edge}}\ntls: {{staging: true}}\n"
     found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
