@@ -213,7 +213,9 @@ def unreachable(world: World, locate: Locate) -> list[Problem]:
             what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
             hint = "add address: with the host's LAN address"
             if host.config.width:
-                hint = "a range has none: give each host an entry of its own with its address, or another pattern"
+                hint = (
+                    "give the range as many addresses as it has hosts, address: '192.168.1.[31:50]', or another pattern"
+                )
             problems.append(Problem(position, what, "address-missing", hint))
     return problems
 

@@ -653,3 +653,27 @@ def test_the_users_word_reaches_every_socket_proxy():
     host = fleet(ONE + "services: {socket-proxy: {memory: 128m, image: 'x/haproxy:3.2.99'}}\n")[0]
     proxies = [item for service in host.services for item in service.containers if item.name.endswith("-socket")]
     assert proxies and {(item.memory_bytes, item.image) for item in proxies} == {(128 << 20, "x/haproxy:3.2.99")}
+
+
+RANGE = f'{PAIR}  "shed-[09:11]": {{pattern: [edge, monitoring], address: "192.168.1.[31:33]"}}\n'
+
+
+def test_a_range_of_hosts_with_addresses_is_watched_and_has_pages():
+    core, *sheds = fleet(RANGE)
+    assert [(host.host, host.address) for host in sheds] == [
+        ("shed-09", "192.168.1.31"),
+        ("shed-10", "192.168.1.32"),
+        ("shed-11", "192.168.1.33"),
+    ]
+    assert {f"glances-shed-{number}.home.example.org" for number in ("09", "10", "11")} <= {
+        route.hostname for route in core.routes
+    }
+    assert environment(core, "dozzle")["DOZZLE_REMOTE_AGENT"].count("|shed-") == 3
+
+
+@pytest.mark.parametrize(("named", "there"), [("shed-[09:11]", 3), ("shed-10", 1)])
+def test_an_app_with_a_page_runs_on_a_range_with_addresses_and_on_one_host_of_it(named, there):
+    core, *sheds = fleet(f"{RANGE}apps: {{wiki: {{image: 'x/y:1', port: 80, hosts: ['{named}']}}}}\n")
+    assert sum("wiki" in names(host) for host in sheds) == there
+    (door,) = [route for route in core.routes if route.service == "wiki"]
+    assert len(door.upstreams) == there
