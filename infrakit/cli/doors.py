@@ -16,12 +16,17 @@ from infrakit.system.names import addresses_of
 
 VERSION = 1
 TRUST = (
-    # As the makers document it for any root certificate (certutil, security(1), update-ca-certificates(8)).
+    # Commands: certutil, security(1), update-ca-certificates(8). Pages of settings, and that most apps of Android do
+    # not heed what its user installs: mitmproxy/mitmproxy, mitmproxy/addons/onboardingapp/templates/index.html
+    # (22953746, read 2026-11-29). Which pages come first differs by the maker of a phone; the last are called so.
     ("Windows", "as administrator: certutil -addstore -f Root infrakit-ca.crt"),
     ("macOS", "sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain infrakit-ca.crt"),
     ("Linux", "Debian, Ubuntu: sudo cp infrakit-ca.crt /usr/local/share/ca-certificates/; sudo update-ca-certificates"),
-    ("Firefox", "Settings, Privacy & Security, View Certificates, Authorities, Import"),
-    ("Android", "Settings, Security, Encryption & credentials, Install a certificate, CA certificate"),
+    ("Firefox", "Settings, Privacy & Security, View Certificates, Authorities, Import: to identify websites"),
+    (
+        "Android",
+        "search Settings for CA certificate, below Encryption & credentials; browsers heed it, most other apps do not",
+    ),
     (
         "iOS",
         "open it in Safari; Settings: install the profile; then General, About, Certificate Trust Settings: turn it on",

@@ -37,7 +37,7 @@ def bind(document: Document) -> Config:
     """The whole file, typed. Only for a document that `check_schema` found no problem in."""
     values = document.values
     images = values.get("images", {})
-    return Config(
+    config = Config(
         document=document.name,
         name=values.get("name", "infrakit"),
         domain=values["domain"],
@@ -55,6 +55,11 @@ def bind(document: Document) -> Config:
         mirror=images.get("mirror", ""),
         said=Said(path for path, _ in leaves(document.root)),
     )
+    if any("[" in host.address for host in config.hosts):
+        from infrakit.config.ranges import unfolded
+
+        return unfolded(config)
+    return config
 
 
 def size_bytes(text: str) -> int:

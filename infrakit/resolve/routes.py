@@ -5,6 +5,7 @@ from infrakit.config.model import DoorConfig, Path, ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Door, Origin, Pass, Route, Upstream
 from infrakit.resolve.addresses import canonical, dial
+from infrakit.resolve.selection import unchecked
 from infrakit.resolve.world import DOOR, HUB, HUB_AGENT, LOG_AGENT, HostDraft, Locate, Placed, World
 
 ADMINISTRATORS = "administrators"
@@ -212,7 +213,9 @@ def unreachable(world: World, locate: Locate) -> list[Problem]:
             what = f"hosts.{host.config.name}: {', '.join(names)} cannot be reached without an address"
             hint = "add address: with the host's LAN address"
             if host.config.width:
-                hint = "a range has none: give each host an entry of its own with its address, or another pattern"
+                hint = (
+                    "give the range as many addresses as it has hosts, address: '192.168.1.[31:50]', or another pattern"
+                )
             problems.append(Problem(position, what, "address-missing", hint))
     return problems
 
@@ -232,14 +235,12 @@ def agents_connect(world: World, locate: Locate) -> list[Problem]:
         hint = f"switch off services.{HUB} or services.{HUB_AGENT}, or choose another mode"
         return [Problem(locate((*tls.path, "mode")), what, "agent-apart", hint)]
     placed = next(placed for placed in agents[0].placed if placed.name == HUB_AGENT)
-    unchecked = placed.settings is not None and ("insecure_poll", "true") in placed.settings.options
-    if unchecked or tls.mode != "internal" and not tls.staging:
+    if unchecked(placed) or tls.mode == "internal" or not tls.staging:
         return []
-    key = "mode" if tls.mode == "internal" else "staging"
-    what = f"tls.{key}: {who} could not check Portainer's certificate, and would not connect"
+    what = f"tls.staging: {who} could not check Portainer's certificate, and would not connect"
     hint = f"for a network that you trust, services: {{{HUB_AGENT}: {{options: {{insecure_poll: true}}}}}}"
-    severity = "error" if key == "mode" else "warning"
-    return [Problem(locate((*tls.path, key)), what, "agent-apart", f"choose another mode; or, {hint}", severity)]
+    place = locate((*tls.path, "staging"))
+    return [Problem(place, what, "agent-apart", f"remove it in the end; or, {hint}", "warning")]
 
 
 def balanced(world: World, locate: Locate) -> list[Problem]:

@@ -5,7 +5,20 @@ from infrakit.catalog.model import Blueprint, SecretBlueprint, SecretUse
 from infrakit.config.model import ServiceConfig
 from infrakit.errors import Problem
 from infrakit.model import Origin
-from infrakit.resolve.world import DOOR, LOG_AGENT, LOGS, SIGN_IN, TUNNEL, HostDraft, Locate, Placed, World
+from infrakit.resolve.world import (
+    DOOR,
+    HUB,
+    HUB_AGENT,
+    HUB_AUTHORITY,
+    LOG_AGENT,
+    LOGS,
+    SIGN_IN,
+    TUNNEL,
+    HostDraft,
+    Locate,
+    Placed,
+    World,
+)
 
 
 def select_services(world: World) -> World:
@@ -25,6 +38,11 @@ def select_services(world: World) -> World:
         )
         hosts.append(host._replace(placed=placed + _apps(world, host)))
     placed_all = tuple(_with_requirements(world, host, settings) for host in hosts)
+    held = world.config.tls.mode == "internal" and any(host.has(HUB) for host in placed_all)
+    placed_all = tuple(
+        host._replace(placed=tuple(_trusting(item, held=held) for item in host.placed)) if host.has(HUB_AGENT) else host
+        for host in placed_all
+    )
     # Sign-in that was switched on or required where no profile brings it: the only host is the core, too.
     core = world.core or (placed_all[0].name if len(placed_all) == 1 and placed_all[0].has(SIGN_IN) else "")
     return world._replace(hosts=placed_all, core=core)
@@ -108,6 +126,28 @@ def _with_requirements(world: World, host: HostDraft, settings: dict[str, Servic
             placed.append(added)
             queue.insert(0, added)
     return host._replace(placed=tuple(sorted(placed, key=lambda item: item.name)))
+
+
+def _trusting(placed: Placed, *, held: bool) -> Placed:
+    """An agent of Portainer's holds it to the authority of the core's Caddy where that signs by itself, and the user
+    has not said that any certificate will do; else there is nothing for the user to carry there."""
+    if placed.name != HUB_AGENT or placed.app is not None or held and not unchecked(placed):
+        return placed
+    blueprint = placed.blueprint
+    containers = tuple(
+        item._replace(
+            secrets=tuple(use for use in item.secrets if use.name != HUB_AUTHORITY),
+            environment=tuple(pair for pair in item.environment if pair[0] != "SSL_CERT_DIR"),
+        )
+        for item in blueprint.containers
+    )
+    secrets = tuple(item for item in blueprint.secrets if item.name != HUB_AUTHORITY)
+    return placed._replace(blueprint=blueprint._replace(secrets=secrets, containers=containers))
+
+
+def unchecked(placed: Placed) -> bool:
+    """Whether the user lets an agent of Portainer's take any certificate for it."""
+    return placed.settings is not None and ("insecure_poll", "true") in placed.settings.options
 
 
 def _is_off(settings: dict[str, ServiceConfig], name: str) -> bool:

@@ -19,6 +19,7 @@ PROXY_TEMPLATE = "socket-proxy"
 UPDATER = "watchtower"
 HUB = "portainer"
 HUB_AGENT = "portainer-edge-agent"
+HUB_AUTHORITY = "portainer_authority"
 LOGS = "dozzle"
 LOG_AGENT = "dozzle-agent"
 

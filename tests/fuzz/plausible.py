@@ -125,6 +125,7 @@ class _File:
                 hosts[name]["memory"] = self.some(("16g", "32g"))
         if self.chance(0.1):
             hosts["far-[08:10]"] = {"pattern": "edge"}
+            hosts["barn-[1:2]"] = {"pattern": ["edge", "monitoring"], "address": "192.168.7.[31:32]"}
 
     def _tls(self) -> None:
         mode = self.some(("internal", "internal", "acme", "files", "tunnel", "dns"))

@@ -143,6 +143,10 @@ def _applied(content: bytes) -> list[str]:
     return [] if rows[0] == rows[1] else ["Authentik: the second time it changes something"]
 
 
+AGENT = "dozzle-agent", "dozzle-agent:7007"
+"""The one door of a host that has no host name, and where it leads."""
+
+
 def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judges) -> list[str]:
     """Doors of other hosts: the core dials an address at which exactly that host's Caddy answers for that door."""
     found: list[str] = []
@@ -157,6 +161,10 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
         for dial in caddy_of.dials(judges.adapted(host.files["caddy/Caddyfile"])):
             if not dial.secure:
                 continue
+            if (dial.door, dial.address) == AGENT:
+                if not host.meet("caddy", dial.door):
+                    found.append(f"{each.host}: Caddy shares no network with {dial.door}")
+                continue
             if dial.address not in at:
                 found.append(f"{each.host}: {dial.door}: no host answers at {dial.address}")
                 continue
@@ -164,6 +172,8 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
             behind = judges.adapted(tree.files["caddy/Caddyfile"])
             (service,) = {route.service for route in other.routes if route.hostname == dial.door} or {""}
             inside = caddy_of.fleet_doors(behind, f":{other.door.fleet_port}").get(dial.door, set())
+            if dial.door == AGENT[0] and inside == {AGENT[1]}:
+                continue
             if not service or not inside or inside - _leads(file, service):
                 found.append(f"{each.host}: {dial.door}: {other.host} leads to {sorted(inside)}")
     return found

@@ -631,6 +631,31 @@ def test_agents_that_can_connect_or_are_not_there_are_accepted(more):
     assert fleet(f"{PAIR}  shed: {{pattern: edge}}\n{more}")
 
 
+def test_where_caddy_signs_by_itself_an_agent_holds_portainer_to_the_certificate_that_the_user_carries_there():
+    core, shed = fleet(f"{PAIR}  shed: {{pattern: edge}}\ntls: {{mode: internal}}\n")
+    wanted = "portainer_authority", "/etc/infrakit/authorities/portainer.pem"
+    assert wanted in mounted(shed, "portainer-edge-agent").items()
+    assert environment(shed, "portainer-edge-agent")["SSL_CERT_DIR"] == "/etc/infrakit/authorities"
+    assert [spec.kind for spec in shed.secrets if spec.name == wanted[0]] == ["user"]
+    assert wanted[0] not in {spec.name for spec in core.secrets}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "tls: {mode: files}\n",
+        "tls: {mode: internal}\nservices: {portainer-edge-agent: {options: {insecure_poll: true}}}\n",
+        "tls: {mode: internal}\nservices: {portainer: {enabled: false}}\n",
+    ],
+)
+def test_an_agent_that_needs_no_authority_of_the_users_asks_for_none(more):
+    shed = fleet(f"{PAIR}  shed: {{pattern: edge}}\n{more}")[1]
+    assert set(mounted(shed, "portainer-edge-agent")) == {"portainer_edge_key"}
+    assert "SSL_CERT_DIR" not in environment(shed, "portainer-edge-agent")
+    assert "portainer_authority" not in {spec.name for spec in shed.secrets}
+
+
 def test_an_agent_that_meets_a_test_certificate_is_a_warning():
     text = f"{PAIR}  shed: {{pattern: edge}}\ntls: {{staging: true}}\n"
     found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
@@ -646,3 +671,27 @@ def test_the_users_word_reaches_every_socket_proxy():
     host = fleet(ONE + "services: {socket-proxy: {memory: 128m, image: 'x/haproxy:3.2.99'}}\n")[0]
     proxies = [item for service in host.services for item in service.containers if item.name.endswith("-socket")]
     assert proxies and {(item.memory_bytes, item.image) for item in proxies} == {(128 << 20, "x/haproxy:3.2.99")}
+
+
+RANGE = f'{PAIR}  "shed-[09:11]": {{pattern: [edge, monitoring], address: "192.168.1.[31:33]"}}\n'
+
+
+def test_a_range_of_hosts_with_addresses_is_watched_and_has_pages():
+    core, *sheds = fleet(RANGE)
+    assert [(host.host, host.address) for host in sheds] == [
+        ("shed-09", "192.168.1.31"),
+        ("shed-10", "192.168.1.32"),
+        ("shed-11", "192.168.1.33"),
+    ]
+    assert {f"glances-shed-{number}.home.example.org" for number in ("09", "10", "11")} <= {
+        route.hostname for route in core.routes
+    }
+    assert environment(core, "dozzle")["DOZZLE_REMOTE_AGENT"].count("|shed-") == 3
+
+
+@pytest.mark.parametrize(("named", "there"), [("shed-[09:11]", 3), ("shed-10", 1)])
+def test_an_app_with_a_page_runs_on_a_range_with_addresses_and_on_one_host_of_it(named, there):
+    core, *sheds = fleet(f"{RANGE}apps: {{wiki: {{image: 'x/y:1', port: 80, hosts: ['{named}']}}}}\n")
+    assert sum("wiki" in names(host) for host in sheds) == there
+    (door,) = [route for route in core.routes if route.service == "wiki"]
+    assert len(door.upstreams) == there

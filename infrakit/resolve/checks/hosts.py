@@ -9,7 +9,7 @@ from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import Locate
 
 MOST_HOSTS = 20_000
-APART = "a host whose pages somebody opens has an entry of its own, with its address"
+APART = "give it addresses, for instance '192.168.1.[31:50]'"
 
 
 def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -26,6 +26,9 @@ def hosts_distinct(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
                 *found,
                 Problem(locate(host.path, key=True), what, "too-many-hosts", "split the fleet over several files"),
             ]
+        if not host.width and "[" in host.address:
+            what = f"hosts.{host.name}.address: {host.address} is a range of addresses, for one host"
+            found.append(Problem(locate((*host.path, "address")), what, "range", "write one address"))
         address = canonical(host.address)
         if address and address in addresses:
             what = f"hosts.{host.name}.address: {host.address} is another host's"
@@ -89,15 +92,27 @@ def _range(host: HostConfig, locate: Locate) -> list[Problem]:
             )
         ]
     if host.address:
-        return [
-            Problem(
-                locate((*host.path, "address")),
-                f"hosts.{host.name}.address: one address for a range of hosts",
-                "range",
-                f"remove it; {APART}",
-            )
-        ]
+        what, hint = _addresses(host)
+        return [Problem(locate((*host.path, "address")), f"hosts.{host.name}.address: {what}", "range", hint)]
     return []
+
+
+def _addresses(host: HostConfig) -> tuple[str, str]:
+    """Why a range of hosts has no use for the address that is said of it, and what to write."""
+    from infrakit.config.ranges import MOST, addresses_of, size
+
+    there, wanted = addresses_of(host.address), size(host)
+    example = f"{wanted} of them, for instance '192.168.1.[31:{30 + wanted}]'"
+    if wanted > MOST:
+        return (
+            f"{wanted} hosts, and at most {MOST} of a range can have pages",
+            "remove it, or make several ranges of it",
+        )
+    if "[" not in host.address:
+        return "one address for a range of hosts", f"write {example}" if wanted < 200 else f"write {wanted} of them"
+    if not there:
+        return f"{host.address} is no range of addresses", "write the last number of the first and of the last one"
+    return f"{len(there)} addresses for {wanted} hosts", "write as many as there are hosts"
 
 
 def _span(host: HostConfig) -> list[str]:

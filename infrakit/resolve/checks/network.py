@@ -45,7 +45,7 @@ def _places(config: Config) -> list[tuple[Path, str, str]]:
     hosts = [((*host.path, "address"), f"hosts.{host.name}.address", host.address) for host in config.hosts]
     bound = enumerate(config.network.bind)
     return [
-        *((path, name, address) for path, name, address in hosts if address),
+        *((path, name, address) for path, name, address in hosts if address and "[" not in address),
         *((("network", "bind", number), "network.bind", address) for number, address in bound),
     ]
 
@@ -86,6 +86,7 @@ def addresses_dialled(world: World, locate: Locate) -> list[Problem]:
         for upstream in route.upstreams
         if upstream.address.startswith("[")
     }
+    dialled |= {relay.host for host in world.hosts for relay in host.relays if relay.address.startswith("[")}
     found = []
     for host in world.hosts:
         if host.config is not None and host.name in dialled:
