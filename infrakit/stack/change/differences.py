@@ -8,10 +8,9 @@ from typing import NamedTuple
 from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError
 from infrakit.machine import Container as Running
-from infrakit.machine import Machine
 from infrakit.model import Container, Service, network_of
 from infrakit.plan.run import Preview
-from infrakit.stack.change.applied import Applied, read
+from infrakit.stack.change.applied import Applied, readable
 from infrakit.stack.change.cost import pages, seconds
 from infrakit.stack.change.reasons import Why, World, reasons
 from infrakit.stack.down import listed
@@ -144,7 +143,7 @@ def _fate(
     if running.labels.get(LABEL) != wanted.label:
         name = _made_from(running)
         if name not in generations:
-            generations[name] = _read(world.machine, name)
+            generations[name] = readable(world.machine, name)
         return ANEW, list(reasons(world, wanted.name, generations[name]))
     if wanted.images and running.image_id not in wanted.images:
         return ANEW, [Why("drift", f"its image is {running.image_id[:19]}, which infrakit.lock does not have")]
@@ -152,13 +151,6 @@ def _fate(
         how = running.health if running.state == "running" else running.state
         return RESTART, [Why("drift", f"it is {how}")]
     return "", []
-
-
-def _read(machine: Machine, name: str) -> Applied | None:
-    try:
-        return read(machine, name)
-    except InfraKitError:
-        return None
 
 
 def _made_from(running: Running) -> str:
