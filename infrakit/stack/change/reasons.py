@@ -62,14 +62,16 @@ def reasons(world: World, name: str, before: Applied | None) -> tuple[Why, ...]:
     if before is None or old is None:
         return (Why("catalogue", "the generation that it was made from does not say what it was"),)
     new = containers_of(world.deployment)[name]
+    other = before.program != VERSION
     found = [
-        world.why(what, _origin(new[0], leaf) if world.locate else world.deployment.origin)
+        world.why(what, container_origin(new[0], leaf, PASS) if world.locate else world.deployment.origin)
+        if leaf
+        else Why("catalogue" if other else "file", what)  # what is gone has no line any more
         for leaf, what in differing(old, new)
     ]
     found += _networks(world, before, new[0])
     found += _files(world, before, new[0])
     if not found:
-        other = before.program != VERSION
         found = [Why("catalogue", f"InfraKit {VERSION} compiles it otherwise" if other else "its definition changed")]
     return tuple(dict.fromkeys(found))
 
@@ -121,10 +123,6 @@ def _text(value: Any) -> str:
     if text.startswith("sha256:"):
         return short(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _origin(container: Container, leaf: str) -> Origin:
-    return container_origin(container, leaf, PASS) if leaf else container.origins[""]
 
 
 def _networks(world: World, before: Applied, container: Container) -> Iterator[Why]:
