@@ -94,7 +94,7 @@ class InForce(NamedTuple):
     host: str
 
     def holds(self, machine: Machine) -> bool:
-        leads = machine.target(CURRENT) == _relative(self.name) and machine.exists(_record(self.name))
+        leads = machine.target(CURRENT) == _relative(self.name) and applied.readable(machine, self.name) is not None
         return leads and not _astray(machine, self.host)
 
     def text(self) -> str:
@@ -131,7 +131,7 @@ class PutInForce(NamedTuple):
 
     def _write_down(self, machine: Machine, before: str) -> None:
         """Once all of it is so: who finds this, finds a generation that was whole."""
-        if machine.exists(_record(self.name)) and (self.again or before == self.name):
+        if (self.again or before == self.name) and applied.readable(machine, self.name) is not None:
             return
         from infrakit.stack.change.reasons import told
 

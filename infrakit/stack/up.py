@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from infrakit.emit.compose import config_hashes
 from infrakit.model import NO_CHECK, Artifact, Deployment, ImagePin, Service
-from infrakit.plan import Plan, Probe, Step
+from infrakit.plan import Action, Plan, Probe, Step
 from infrakit.resolve.world import DOOR
 from infrakit.stack.answers import dials_of
 from infrakit.stack.authorities import authorities_step
@@ -169,9 +169,11 @@ def service_step(
     keeps = any(mount.kind in ("volume", "shared") for item in service.containers for mount in item.mounts)
     start = Start(deployment.name, wanted, folder, keeps)
     shares = joined(deployment.name, service)
-    before = (*(JoinAgain(item, folder) for item in shares), *owner_actions(deployment, service, folder))
+    join = tuple(JoinAgain(item, folder) for item in shares)
+    before = (*join, *owner_actions(deployment, service, folder))
+    after: tuple[Action, ...] = (*join, start) if join else ()  # whose network it is, may have been made anew just now
     probes: tuple[Probe, ...] = (Runs(deployment.name, wanted), *shares, *told)
-    return Step(f"service {service.name}", service.title, probes, (*before, start, *tell))
+    return Step(f"service {service.name}", service.title, probes, (*before, start, *after, *tell))
 
 
 def _others(deployment: Deployment) -> Step:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from infrakit.cli import carry
+from infrakit.errors import MachineUnfit
 from infrakit.plan import Plan, Step, Write
 
 TEXT = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
@@ -153,3 +154,25 @@ def test_a_journal_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path):
     plan = Plan("x", (Step("x", "x", (), (Write(str(done), b"x"),)),))
     assert carry.carry_out(plan, yes=True, dry_run=False, as_json=False, recorded=False) == 0
     assert done.read_bytes() == b"x"
+
+
+@as_root
+def test_a_plan_that_is_shown_in_other_words_may_be_refused_and_nobody_else_is_at_work_meanwhile(monkeypatch, tmp_path):
+    monkeypatch.setattr(carry, "JOURNAL", str(tmp_path / "journal.jsonl"))
+    done = tmp_path / "done"
+    plan = Plan("x", (Step("x", "x", (), (Write(str(done), b"x"),)),))
+
+    def locked() -> int:
+        with open("/run/infrakit.lock") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return 1
+
+    def moved() -> int:
+        raise MachineUnfit("moved")
+
+    how = {"yes": True, "dry_run": False, "as_json": True, "recorded": False}
+    with pytest.raises(MachineUnfit, match="moved"):
+        carry.carry_out(plan, **how, shown=moved)
+    assert not done.exists()
+    assert carry.carry_out(plan, **how, shown=locked) == 0 and done.exists()
+    assert carry.carry_out(plan, **{**how, "dry_run": True}, shown=lambda: 3) == 6

@@ -55,7 +55,9 @@ def machine(real, tmp_path, monkeypatch):
             real.docker(kind, "rm", *(["--force"] if kind != "network" else []), *left)
 
 
-def host(*, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighbour",), word="x", broken=False):
+def host(
+    *, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighbour",), word="x", broken=False, guest=False
+):
     """A page with a file and work before it, who reads a secret, and neighbours in a network."""
     common = {"health": None, "stop_grace_period_s": 0, "command": ("/bin/sh", "-c", RUNS)}
     base = {"image": IMAGE, **common}
@@ -66,12 +68,13 @@ def host(*, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighb
         depends_on=(Dependency("prepare", "service_completed_successfully"),),
     )
     page = page._replace(origins={**page.origins, "memory": origin("services", "page", "memory")})
+    guests = [container("guest", privileges=(("network", "service:page"),), **base)] if guest else []
     file = ConfigFile("page/file", f"first\n{word}\nlast\n", 0o644, origin("services", "page", "word"))
     fails = {**base, "command": ("/bin/sh", "-c", "exit 3")}
     work = {**base, "command": ("/bin/sh", "-c", once)}
     prepare = container("prepare", one_shot=True, **work)
     return deployment(
-        service("page", page, prepare, volumes=("page-data",), files=(file,)),
+        service("page", page, prepare, *guests, volumes=("page-data",), files=(file,)),
         service("reader", container("reader", secrets=(SecretMount("word"),), **(fails if broken else base))),
         *(service(name, container(name, networks=("shared",), **base)) for name in others),
         networks=(network("shared", pool),),
@@ -168,6 +171,16 @@ def test_a_plan_says_what_up_does(real, machine, case):
     assert containers(said) == up(machine, made)
     assert foretold(machine, made) == () and up(machine, made) == {}
     assert all(item.why for item in said if item.kind == "container")
+
+
+@pytest.mark.parametrize(("case", "memory"), [("memory", 128 << 20), ("page gone", 64 << 20), ("stopped", 64 << 20)])
+def test_who_is_in_the_network_of_another_comes_along(real, machine, case, memory):
+    up(machine, host(guest=True))
+    changes(real, machine, case)
+    made = host(guest=True, memory=memory)
+    said = containers(foretold(machine, made))
+    assert ("guest" in said) == (case != "stopped") and said == up(machine, made)
+    assert up(machine, made) == {}
 
 
 def kept(machine, made) -> saved.Saved:

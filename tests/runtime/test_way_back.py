@@ -92,3 +92,10 @@ def test_the_last_good_one_is_never_thrown_away(machine, monkeypatch):
     up(machine, host(memory=128 << 20))
     assert numbers(machine)[-2:] == [2, 3], "the one in force, the one before, and what containers were made from"
     assert len(machine.listing(layout.GENERATIONS)) == 3
+
+
+def test_a_record_that_was_damaged_is_written_again(machine):
+    up(machine, host())
+    files.replace(f"{layout.CURRENT}/{applied.FILE}", b"{}\n")
+    assert applied.in_force(machine) is None and numbers(machine) == []
+    assert up(machine, host()) == {} and numbers(machine) == [1]

@@ -6,6 +6,7 @@ import pytest
 
 from infrakit.emit import emit
 from infrakit.errors import InfraKitError
+from infrakit.model import ImagePin
 from infrakit.stack import layout
 from infrakit.stack.change import applied
 from infrakit.stack.change.reasons import told
@@ -76,4 +77,9 @@ def test_what_changed_is_told_in_words():
         "~ glances: pids 100 -> 7",
     )
     assert told(before, changed(image="x/y:2"), before.files)[0].startswith("~ service glances: x/y:2")
+    pins = [ImagePin(sign * 9, sign * 9, f"sha256:{sign * 64}", 1) for sign in "ab"]
+    locked = written(changed(pin=pins[0]))
+    assert told(locked, changed(pin=pins[1]), before.files)[-1] == (
+        "~ glances: image sha256:aaaaaaaaaaaa -> sha256:bbbbbbbbbbbb"
+    )
     assert told(before, FULL, {**before.files, ".env": (0o644, "0")}) == ("~ .env",)

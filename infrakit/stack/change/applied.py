@@ -62,21 +62,24 @@ def read(machine: Machine, name: str) -> Applied | None:
     return Applied(name, number, program, changed, files, labels, deployment)
 
 
+def readable(machine: Machine, name: str) -> Applied | None:
+    """The same; None, too, where this InfraKit cannot read it."""
+    try:
+        return read(machine, name)
+    except InfraKitError:
+        return None
+
+
 def all_here(machine: Machine) -> list[Applied]:
     """Those that can be read, in the order of their numbers."""
-    found = []
-    for name in machine.listing(layout.GENERATIONS):
-        try:
-            found.append(read(machine, name))
-        except InfraKitError:
-            continue
+    found = [readable(machine, name) for name in machine.listing(layout.GENERATIONS)]
     return sorted((item for item in found if item), key=lambda item: item.number)
 
 
 def in_force(machine: Machine) -> Applied | None:
-    """The one that `current` leads to."""
+    """The one that `current` leads to, where it can be read."""
     name = machine.target(layout.CURRENT).rpartition("/")[2]
-    return read(machine, name) if name else None
+    return readable(machine, name) if name else None
 
 
 def _plain(value: Any) -> Any:

@@ -8,10 +8,9 @@ from typing import NamedTuple
 from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError
 from infrakit.machine import Container as Running
-from infrakit.machine import Machine
 from infrakit.model import Container, Service, network_of
 from infrakit.plan.run import Preview
-from infrakit.stack.change.applied import Applied, read
+from infrakit.stack.change.applied import Applied, readable
 from infrakit.stack.change.cost import pages, seconds
 from infrakit.stack.change.reasons import Why, World, reasons
 from infrakit.stack.down import listed
@@ -20,7 +19,7 @@ from infrakit.stack.layout import secrets_folder
 from infrakit.stack.networks import as_drawn, other_networks
 from infrakit.stack.readers import reading
 from infrakit.stack.services import LABEL, Wanted, is_well, with_who_needs
-from infrakit.stack.up import wanted_of
+from infrakit.stack.up import in_order, wanted_of
 
 CREATE, CHANGE, ANEW, RESTART, REMOVE = "+", "~", "-/+", ">", "-"
 NAMES = {CREATE: "create", CHANGE: "change", ANEW: "re-create", RESTART: "restart", REMOVE: "remove"}
@@ -106,13 +105,14 @@ def _fates(world: World, generation: str, there: Mapping[str, Running]) -> Fates
     stale = {item.container.service: item for item in older}
     misplaced = as_drawn(deployment, wanted).misplaced(machine) if there else set()
     generations: dict[str, Applied | None] = {}
-    for service in deployment.services:
+    for service in in_order(deployment.services):
         members = {item.name: item for item in service.containers}
         ill: set[str] = set()
         for item in wanted[service.name]:
             running = there.get(item.name)
             sign, why = _fate(world, generation, (service, members[item.name]), item, running, generations)
-            if sign or item.name in misplaced or item.name in stale and stale[item.name].anew:
+            anew = item.name in misplaced or item.name in stale and stale[item.name].anew
+            if anew or not is_well(running, item):
                 ill.add(item.name)
             if item.name in stale and sign in ("", RESTART):
                 sign = ANEW if stale[item.name].anew else sign or RESTART
@@ -143,21 +143,14 @@ def _fate(
     if running.labels.get(LABEL) != wanted.label:
         name = _made_from(running)
         if name not in generations:
-            generations[name] = _read(world.machine, name)
+            generations[name] = readable(world.machine, name)
         return ANEW, list(reasons(world, wanted.name, generations[name]))
     if wanted.images and running.image_id not in wanted.images:
         return ANEW, [Why("drift", f"its image is {running.image_id[:19]}, which infrakit.lock does not have")]
-    if not is_well(running, wanted):
+    if not is_well(running, wanted) and running.health != "starting":
         how = running.health if running.state == "running" else running.state
         return RESTART, [Why("drift", f"it is {how}")]
     return "", []
-
-
-def _read(machine: Machine, name: str) -> Applied | None:
-    try:
-        return read(machine, name)
-    except InfraKitError:
-        return None
 
 
 def _made_from(running: Running) -> str:
@@ -191,11 +184,12 @@ def _along(
         moves = name in chosen and _moves(container, there[name], generation, chosen)
         if name in fates:
             fates[name] = ANEW if moves else RESTART, fates[name][1]
-        elif other in fates:
+        elif fates.get(other, (REMOVE,))[0] != REMOVE:
             fates[name] = ANEW, [Why("follows", f"it is in the network of {other}")]
         elif moves or name in chosen and container.one_shot:
-            needs = [need.container for need in container.depends_on if need.container in chosen]
-            what = "its work is done again" if container.one_shot else f"it waits for {', '.join(needs)}"
+            needs = ", ".join(need.container for need in container.depends_on if need.container in chosen)
+            what = f"it waits for {needs}" if needs else "its files are of this generation"
+            what = "its work is done again" if container.one_shot else what
             fates[name] = ANEW if moves else RESTART, [Why("follows", what)]
 
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from infrakit import VERSION
 from infrakit.changes import compare, facts_of
 from infrakit.emit import trace
-from infrakit.emit.container import FIELDS, container_origin, container_tree
+from infrakit.emit.container import FIELDS, IMAGE_LABEL, container_origin, container_tree
 from infrakit.errors import shortened
+from infrakit.lock import short
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Container, Deployment, Origin
 from infrakit.stack.change.applied import Applied
@@ -59,16 +60,18 @@ def reasons(world: World, name: str, before: Applied | None) -> tuple[Why, ...]:
     """Why a container of the host is another one than in the generation that it was made from."""
     old = containers_of(before.deployment).get(name) if before else None
     if before is None or old is None:
-        return (Why("catalogue", "it was made from what is not there any more"),)
+        return (Why("catalogue", "the generation that it was made from does not say what it was"),)
     new = containers_of(world.deployment)[name]
+    other = before.program != VERSION
     found = [
-        world.why(what, _origin(new[0], leaf) if world.locate else world.deployment.origin)
+        world.why(what, container_origin(new[0], leaf, PASS) if world.locate else world.deployment.origin)
+        if leaf
+        else Why("catalogue" if other else "file", what)  # what is gone has no line any more
         for leaf, what in differing(old, new)
     ]
     found += _networks(world, before, new[0])
     found += _files(world, before, new[0])
     if not found:
-        other = before.program != VERSION
         found = [Why("catalogue", f"InfraKit {VERSION} compiles it otherwise" if other else "its definition changed")]
     return tuple(dict.fromkeys(found))
 
@@ -109,17 +112,17 @@ def _values(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _called(leaf: str) -> str:
     """What a user calls it."""
+    if leaf == f"labels.{IMAGE_LABEL}":
+        return "image"
     key = max((key for key in FIELDS if leaf == key or leaf.startswith(f"{key}.")), key=len, default="")
     return FIELDS[key] + leaf[len(key) :] if key else leaf
 
 
 def _text(value: Any) -> str:
     text = " ".join(str(item) for item in value.values()) if isinstance(value, dict) else str(value)
+    if text.startswith("sha256:"):
+        return short(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _origin(container: Container, leaf: str) -> Origin:
-    return container_origin(container, leaf, PASS) if leaf else container.origins[""]
 
 
 def _networks(world: World, before: Applied, container: Container) -> Iterator[Why]:
