@@ -49,11 +49,7 @@ def pytest_collection_modifyitems(items):
     first."""
     items[:] = sorted(filter(_is_on_its_host, items), key=_rank)
     for item in items:
-        item.add_marker(
-            pytest.mark.xdist_group(
-                _host(item) or (item.path.parent.name if "runtime" in item.path.parts else str(item.path))
-            )
-        )
+        item.add_marker(pytest.mark.xdist_group(_host(item) or _street(item) or str(item.path)))
 
 
 def _is_on_its_host(item) -> bool:
@@ -65,6 +61,20 @@ def _is_on_its_host(item) -> bool:
 def _host(item) -> str:
     host = item.callspec.params.get("fresh", "") if hasattr(item, "callspec") else ""
     return f"host {host}" if host else ""
+
+
+STACKS = (
+    *("answers", "drift", "environment_set_again", "file_with_secret", "foretold", "generations", "groups_of_host"),
+    *("secret_set_again", "start", "way_back"),
+)
+"""Of the tests of a real engine those that bring a stack up: as long as all others together."""
+
+
+def _street(item) -> str:
+    """Two at a time, no more: they take the same ports and ranges of addresses."""
+    if "runtime" not in item.path.parts:
+        return ""
+    return "runtime stacks" if item.path.stem.removeprefix("test_") in STACKS else "runtime"
 
 
 def _rank(item) -> tuple[int, bool]:

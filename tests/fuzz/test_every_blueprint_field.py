@@ -30,7 +30,9 @@ OWN = {
     "source": "the test",
     "backup": {"volumes": ["data"], "databases": [{"container": "own-db", "name": "own"}], "note": "Both."},
     "options": {"level": {"type": "string", "default": "a", "enum": ["a", "b"], "description": "How.", "example": "b"}},
-    "secrets": {"own_token": {"kind": "password", "length": 40, "shared": False, "description": "Mine."}},
+    "secrets": {
+        "own_token": {"kind": "password", "length": 40, "format": "hex", "shared": False, "description": "Mine."}
+    },
     "containers": {
         "own": {
             "image": f"docker.io/example/own:1@sha256:{'a' * 64}",
@@ -95,14 +97,16 @@ OWN = {
         "secret": "own_token",
         "grant_types": ["authorization_code"],
         "redirects": ["/callback"],
-        "scopes": ["openid"],
+        "scopes": ["openid", "email"],
+        "logout": ["/out"],
+        "email_verified": True,
     },
     "placement": "host",
 }
 FILE = {
     "version": 1,
     "domain": "home.example.org",
-    "tls": {"mode": "internal"},
+    "tls": {"mode": "files"},
     "hosts": {
         "core": {"pattern": "full", "address": "192.168.1.2"},
         "shed": {"pattern": "monitoring", "address": "192.168.1.3"},
