@@ -92,7 +92,9 @@ def apps(installed):
     yield host
     back = host.run(f"cd /root && {installed.command} --yes", 1200)
     assert back.code == 0, back.out[-2000:] + back.err[-3000:]
-    host.run("rm -rf /srv/pinned /srv/own /dev/bed-stick /root/apps.yaml /root/*.pem /root/files.yaml")
+    host.run(
+        "rm -rf /srv/pinned /srv/own /dev/bed-stick /root/apps.yaml /root/*.pem /root/files.yaml /etc/infrakit/*.pem"
+    )
 
 
 class Visitor:

@@ -87,8 +87,15 @@ def _networks(host: Host) -> Iterator[str]:
         if first <= last:
             yield f"{one} and {other} overlap"
     for name, service in host.services.items():
-        if not isinstance(service.get("networks", []), list):
-            yield f"{name}: static addresses, which nothing here looks at"
+        ways = service.get("networks", [])
+        for way, said in ways.items() if isinstance(ways, dict) else ():
+            if said is not None and set(said) != {"aliases"}:
+                yield f"{name}: static addresses, which nothing here looks at"
+            for alias in said["aliases"] if said else ():
+                if name != "caddy" or alias in host.services:
+                    yield f"{name}: is called {alias} in {way}"
+                if not any(f"signin_{member}" in host.networks for member in host.members(way) - {name}):
+                    yield f"{way}: nobody in it signs in by himself"
         if ("networks" in service) == ("network_mode" in service):
             yield f"{name}: networks and network_mode"
 
