@@ -31,6 +31,7 @@ from infrakit.system.certificates import server_pair
 from infrakit.system.registry import Client, verified
 from tests.bundle.small import REFERENCE, VERSION, blobs, digest, key, make, noise
 from tests.bundle.test_create import create
+from tests.ports import free_port
 from tests.system import fake_registry
 
 HOST = "127.0.0.1"
@@ -354,10 +355,8 @@ def forged(item):
 
 def test_a_place_that_has_no_bundle_or_does_not_answer_is_said(pair, tmp_path, monkeypatch):
     monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.01)
-    with socket.create_server((HOST, 0)) as gone:
-        port = gone.getsockname()[1]
     with pytest.raises(MachineUnfit, match="connection refused"):
-        fetched(port, pair, tmp_path / "out")
+        fetched(free_port(), pair, tmp_path / "out")
     for address in ("https://", "https://host:port", "https://a b", "https://user@host:5"):
         with pytest.raises((UsageProblem, MachineUnfit)):
             copy(address, str(tmp_path / "out"), Trust(), VERSION, print)

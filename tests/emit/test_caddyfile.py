@@ -11,7 +11,8 @@ from infrakit.emit.caddy_text import Live, directive, lines, token
 from infrakit.model import Artifact, Deployment, Origin
 from infrakit.system.certificates import mint_certificates, mint_pair
 from tests.emit.examples import FOLDER, TLS
-from tests.runtime.caddy import adapt, free_port, needs_caddy, run, running
+from tests.ports import free_port
+from tests.runtime.caddy import adapt, needs_caddy, run, running
 
 pytestmark = needs_caddy
 

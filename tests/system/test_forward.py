@@ -14,6 +14,7 @@ import pytest
 
 from infrakit.errors import MachineUnfit
 from infrakit.system.forward import Forwarder, dial, owner
+from tests.ports import free_port
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 NOBODY = 65534
@@ -141,8 +142,7 @@ def test_a_caller_of_ipv6_is_known():
 
 
 def test_a_dead_service_is_said_and_the_next_call_is_heard(service):
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        nowhere = gone.getsockname()
+    nowhere = ("127.0.0.1", free_port())
     with forwarding(nowhere, {os.geteuid()}) as (forwarder, said):
         assert [ask(forwarder.port, b"hello") for _ in range(2)] == [b"", b""]
 
@@ -174,8 +174,7 @@ def test_a_taken_port_is_said():
 
 
 def test_the_first_address_that_answers_is_called(service):
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        nowhere = gone.getsockname()
+    nowhere = ("127.0.0.1", free_port())
 
     assert dial([nowhere, service]).getpeername() == service
     with pytest.raises(MachineUnfit, match="it has no address"):

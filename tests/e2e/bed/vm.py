@@ -22,6 +22,7 @@ from tests.e2e.bed.engine import HERE, NETWORK, PLACE, docker, run
 from tests.e2e.bed.hosts import Done, Host, running
 from tests.e2e.bed.registry import SERVER
 from tests.e2e.bed.vm_disk import SUITE, WAYS, machine_parts
+from tests.ports import free_port
 
 AGENT = 7007
 CPU = "qemu64"
@@ -69,9 +70,7 @@ class VirtualMachine(Host):
 
     def boot(self, timeout_s: float = 600) -> None:
         """Switched on, until systemd has started everything."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         server = docker("inspect", "-f", f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}', SERVER)
         relay = f"{sys.executable} -IS {HERE / 'relay.py'} {server}"
         ways = [
