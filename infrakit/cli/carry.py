@@ -140,7 +140,7 @@ def _write_down(machine: Machine, line: dict[str, Any]) -> None:
 
 def _kept(machine: Machine) -> Callable[[str, Action], None]:
     """Write down how to take a change back, before it is made; the same thing once."""
-    record = Record(machine.read(UNDO, MOST_BYTES) or b"")
+    record = Record(machine.whole(UNDO, MOST_BYTES) or b"")
 
     def keep(step: str, action: Action) -> None:
         line = record.line(step, action)

@@ -36,7 +36,7 @@ def command(keep_data: bool, yes: int, dry_run: bool, as_json: bool) -> int:
     if not dry_run:
         need_root()
     machine = Machine()
-    records = Record(machine.read(UNDO, MOST_BYTES) or b"").whole()
+    records = Record(machine.whole(UNDO, MOST_BYTES) or b"").whole()
     ours = belongings_here(machine)
     if not records and not ours:
         raise UsageProblem("nothing is installed here", f"there is neither {CONFIGURATION} nor {UNDO}")

@@ -11,8 +11,8 @@ from infrakit.machine import Machine
 from infrakit.plan.model import Action, Event, Probe, Step, Tell
 from infrakit.plan.probes import FileIs, holds
 
-MOST_KEPT = 1 << 26
-"""A file that we replace is kept whole in the record, up to here."""
+MOST_KEPT = 1 << 24
+"""A file that we replace is kept whole in the record; one that is larger is not replaced."""
 
 
 NOTHING = "nothing"
@@ -58,7 +58,7 @@ def put_back(
 ) -> tuple[Action, ...]:
     """How to take back what is about to be written; `content` None where nobody knows that yet. As PutBack says."""
     wrote = () if content is None else (state_of(content),)
-    before = machine.read(path, MOST_KEPT)
+    before = machine.whole(path, MOST_KEPT)
     folders = _missing(machine, path) if before is None else []
     back = PutBack(path, before, machine.mode(path), wrote, words, keys)
     return (*(Remove(folder) for folder in folders), back)
@@ -77,7 +77,7 @@ class PutBack(NamedTuple):
     keys: tuple[tuple[str, str], ...] = ()
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        current = machine.read(self.path, MOST_KEPT)
+        current = machine.read(self.path, MOST_KEPT + 1)
         if not self.wrote or state_of(current) in self.wrote:
             if self.before is None:
                 machine.remove(self.path)
@@ -96,7 +96,7 @@ class PutBack(NamedTuple):
         return f"remove {self.path}" if self.before is None else f"put {self.path} back as it was"
 
     def foretold(self, machine: Machine) -> tuple[str, ...]:
-        current = machine.read(self.path, MOST_KEPT)
+        current = machine.read(self.path, MOST_KEPT + 1)
         return (self.text() if not self.wrote or state_of(current) in self.wrote else self._words(current),)
 
     def _words(self, current: bytes | None) -> str:
@@ -108,9 +108,9 @@ class PutBack(NamedTuple):
         return f"{self.path} stays: somebody changed it since"
 
     def _rest(self, current: bytes | None) -> bytes | None:
-        """What is left of a file without what is ours in it."""
-        if current is None:
-            return None
+        """What is left of a file without what is ours in it; of one larger than any that we wrote, all."""
+        if current is None or len(current) > MOST_KEPT:
+            return current
         text = current.decode("utf-8", "surrogateescape")
         for word in self.words:
             text = re.sub(rf"(^|[ \t]){re.escape(word)}(?=\s|$)", "", text, count=1)
@@ -146,7 +146,7 @@ class Remove(NamedTuple):
         machine.remove(self.path)
 
     def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        before = machine.read(self.path, MOST_KEPT)
+        before = machine.whole(self.path, MOST_KEPT)
         return () if before is None else (PutBack(self.path, before, machine.mode(self.path), (NOTHING,)),)
 
     def text(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from infrakit.plan import Action
 from infrakit.plan.actions import PutBack, record_of, state_of
 
-MOST_BYTES = 1 << 26
+MOST_BYTES = 1 << 30
 REWRITTEN = "rewritten"
 """Kind of a line: this is how we left the file, too."""
 

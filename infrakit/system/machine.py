@@ -54,6 +54,14 @@ class Machine:
         finally:
             os.close(descriptor)
 
+    def whole(self, path: str, most_bytes: int) -> bytes | None:
+        """All of a file, or None where it cannot be read. MachineUnfit where that is more: a part of it would be taken
+        for the whole."""
+        content = self.read(path, most_bytes + 1)
+        if content is not None and len(content) > most_bytes:
+            raise MachineUnfit(f"{path} has more than {most_bytes} bytes", "move it away, then run again")
+        return content
+
     def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
         """Put a file in place by one rename, and on the disk; folders above it are made, 0755. MachineUnfit where that
         cannot be."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from infrakit.errors import MachineUnfit
+from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.plan import (
     Answers,
     FileIs,
@@ -23,11 +23,12 @@ from infrakit.plan import (
     Unless,
     Write,
     action_from,
+    actions,
     preview,
     run,
 )
 from infrakit.plan.actions import PutBack, put_back, record_of, state_of
-from infrakit.stack.undo import Record
+from infrakit.stack.undo import MOST_BYTES, Record
 from infrakit.stack.uninstall import plan_uninstall
 from infrakit.system.machine import Machine
 
@@ -289,3 +290,30 @@ def test_what_cannot_be_asked_does_not_hold():
     (found,) = preview(Plan("ask", (Step("ask", "ask", (Unanswerable(),), ()),)), Machine())
 
     assert found.acts and found.because == "an answer"
+
+
+def test_what_is_larger_than_can_be_kept_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(actions, "MOST_KEPT", 10)
+    (tmp_path / "large").write_bytes(b"x" * 11)
+    with pytest.raises(InfraKitError, match=r"large has more than 10 bytes") as error:
+        carried_out(Plan("replace", (write_step(tmp_path / "large", "ours"),)))
+    assert "move it away" in error.value.hint and (tmp_path / "large").read_bytes() == b"x" * 11
+
+
+def test_what_somebody_made_too_large_since_stays(tmp_path, monkeypatch):
+    _, _, kept = carried_out(Plan("write", (write_step(tmp_path / "one", "ours"),)))
+    monkeypatch.setattr(actions, "MOST_KEPT", 10)
+    (tmp_path / "one").write_bytes(b"y" * 11)
+    take_back(kept)
+    assert (tmp_path / "one").read_bytes() == b"y" * 11
+
+
+def test_a_record_of_any_size_is_read_to_its_end(tmp_path):
+    """At 64 MiB its end, what is taken back first, was once left out without a word."""
+    path = tmp_path / "undo.jsonl"
+    large = record_of(PutBack("/etc/large", b"z" * (65 << 20), 0o644, ("0",)))
+    path.write_text(
+        "".join(json.dumps({"step": "x", **item}) + "\n" for item in (large, record_of(Remove("/etc/new"))))
+    )
+    found = Record(Machine().whole(str(path), MOST_BYTES) or b"").whole()
+    assert [item["path"] for item in found] == ["/etc/large", "/etc/new"]
