@@ -61,7 +61,8 @@ def show(plan: Plan, machine: Machine, *, as_json: bool) -> int:
             continue
         result(f"{'+' if item.changes else '?'} {item.step.title}" + (f": {item.step.why}" if item.step.why else ""))
         for line in item.actions:
-            result(f"    {line}")
+            if line != item.step.title:
+                result(f"    {line}")
     return changing
 
 

@@ -224,7 +224,10 @@ class Install(NamedTuple):
     def inverse(self, machine: Machine) -> tuple[Action, ...]:
         new, _ = self._simulated(machine)
         groups = [
-            Run(("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}"))
+            Run(
+                ("sh", "-c", f"! getent group {name} >/dev/null || groupdel {name}"),
+                title=f"remove the user group {name}",
+            )
             for name in self.groups
             if machine.run(("getent", "group", name)).code
         ]

@@ -51,7 +51,9 @@ SPARED = Run(("true",), takes_back=(("rm", "-f", "/usr/share/docker.io/contrib/n
 word, by DATA."""
 LEFT_BEHIND = ("/etc/cni", "/etc/cni/net.d")
 """What containerd makes when it runs, and its package does not take away."""
-NO_BRIDGE = Run(("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"))
+NO_BRIDGE = Run(
+    ("sh", "-c", "! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0"), title="remove the link docker0"
+)
 """The engine's bridge, which outlives it until the next start of the machine."""
 UNIT = "docker.service"
 ANSWERS = Answers(("docker", "version", "--format", "{{.Server.Version}}"))

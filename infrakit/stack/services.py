@@ -122,11 +122,7 @@ class Start(NamedTuple):
         return tuple(item.name for item in self.wanted)
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        half = [
-            item.name
-            for item in machine.engine.containers(self.project)
-            if item.state == "created" and re.match(HALF + re.escape(f"{self.project}-"), item.name)
-        ]
+        half = [item.name for item in machine.engine.containers(self.project) if _is_half_made(item, self.project)]
         if half:
             machine.run(("docker", "rm", *half), timeout_s=LONGEST_START_S)
         there = {item.service: item for item in machine.engine.containers(self.project)}
@@ -236,20 +232,30 @@ def _blamed(done: Done) -> str:
     return next((name or service for name, service in found[-1:]), "")
 
 
+def _is_half_made(container: Container, project: str) -> bool:
+    """Whether Compose was about to put it in another's place, and was broken off."""
+    return container.state == "created" and re.match(HALF + re.escape(f"{project}-"), container.name) is not None
+
+
+def _others(machine: Machine, project: str, names: tuple[str, ...]) -> list[str]:
+    """Containers of the project that are of none of these services, or were never put in the place of one."""
+    found = machine.engine.containers(project)
+    return [item.name for item in found if item.service not in names or _is_half_made(item, project)]
+
+
 class NoOthers(NamedTuple):
-    """The project has no container but these."""
+    """The project has no container but one of each of these."""
 
     project: str
     names: tuple[str, ...]
 
     def holds(self, machine: Machine) -> bool:
         try:
-            found = machine.engine.containers(self.project)
+            return not _others(machine, self.project, self.names)
         except InfraKitError:
             if machine.listing(CONTAINERS):
                 raise
             return True  # where there is no engine yet
-        return not [item for item in found if item.service not in self.names]
 
     def text(self) -> str:
         return "nothing runs that left the file"
@@ -262,7 +268,7 @@ class RemoveOthers(NamedTuple):
     names: tuple[str, ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        others = self._others(machine)
+        others = _others(machine, self.project, self.names)
         done = machine.run(("docker", "rm", "--force", *others), timeout_s=300) if others else None
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "run again")
@@ -274,7 +280,4 @@ class RemoveOthers(NamedTuple):
         return "remove containers of services that left the file"
 
     def foretold(self, machine: Machine) -> tuple[str, ...]:
-        return tuple(f"remove the container {name}" for name in self._others(machine))
-
-    def _others(self, machine: Machine) -> list[str]:
-        return [item.name for item in machine.engine.containers(self.project) if item.service not in self.names]
+        return tuple(f"remove the container {name}" for name in _others(machine, self.project, self.names))

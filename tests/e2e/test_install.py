@@ -8,6 +8,7 @@ import pytest
 from infrakit.system.certificates import fingerprint
 from tests.e2e.bed import needs_bed
 from tests.e2e.fresh import NAMES, ROOT_CERTIFICATE, SNAPSHOT
+from tests.e2e.removals import Before
 
 pytestmark = [pytest.mark.slow, needs_bed]
 
@@ -338,8 +339,10 @@ def test_uninstall_leaves_data_alone_and_install_goes_on_with_it(installed):
         "homelab-wiki-1) /data/page"
     )
     planned = installed.infrakit("uninstall", "--dry-run")
+    held = Before.of(host, planned.out)
     done = installed.infrakit("uninstall", "--yes")
     assert done.code == 0, done.out[-2000:] + done.err
+    assert held.differences() == [] and len(held.goes.things) > 40 and len(held.goes.packages) >= 4
     titles, taken = planned_and_taken(planned.out, done.err)
     assert titles == taken and len(titles) > 20
     after = set(host.run(SNAPSHOT).out.splitlines())
@@ -364,8 +367,10 @@ def test_uninstall_spares_an_engine_that_others_use(installed):
     image = host.run("docker image ls --format '{{.Repository}}:{{.Tag}}' | grep /haproxy: | head -n 1").out.strip()
     assert host.run(f"docker create --name somebodys -v somebodys-data:/data {image}").code == 0
     started = host.run("systemctl show -p ActiveEnterTimestamp docker").out
+    held = Before.of(host, installed.infrakit("uninstall", "--purge", "--dry-run").out)
     done = installed.infrakit("uninstall", "--purge", "--yes", "--yes")
     assert done.code == 0 and "Docker stays" in done.err, done.out + done.err
+    assert held.differences() == [] and len(held.goes.things) > 50 and not held.goes.packages
     assert host.run("docker ps -a --format '{{.Names}}'; docker volume ls -q").out.split() == [
         "somebodys",
         "somebodys-data",
@@ -394,6 +399,7 @@ def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     else:  # who stopped it, and wants all of it gone, need not start it
         assert host.run("systemctl stop docker.socket docker").code == 0
     planned = host.run(f"{run} --dry-run")
+    held = Before.of(host, planned.out)
     assert installed.locked or "+ Docker runs, until its containers are gone" in planned.out
     done = installed.host.run(f"{run} --yes --yes", 900)
     assert done.code == 0, done.out[-2000:] + done.err
@@ -404,6 +410,7 @@ def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
         there = host.run("dpkg-query -W -f '${db:Status-Status} ' needy tini; command -v dockerd").out
         assert kept == ["tini"] and there == "installed installed ", done.err
         assert host.run(f"apt-get purge -y needy {' '.join(kept)}").code == 0
+    assert held.differences() == [] and len(held.goes.packages) >= 4
     after = list(installed.host.run(SNAPSHOT).out.splitlines())
     assert sorted(set(after) ^ set(installed.before)) == []
     assert installed.host.run("test -e /var/cache/infrakit").code == 1

@@ -78,6 +78,20 @@ def test_up_removes_only_containers_of_ours_that_left_the_file(real, machine):
     assert "theirs" in there(real) and "ours" not in there(real)
 
 
+def test_up_removes_what_compose_was_about_to_put_in_anothers_place(real, machine):
+    """Broken off, it left two of a service, of which one is well: Compose would fail at the other one."""
+    of_page = ("--label", "com.docker.compose.service=page", "--label", "io.infrakit.config=abc", "--label", LABEL)
+    for name in ("homelab-page-1", "0123456789ab_homelab-page-1"):
+        real.docker("create", "--name", name, *of_page, "example/empty:1", "sleep")
+    others = RemoveOthers("homelab", ("page", ""))
+    assert not NoOthers(*others).holds(machine)
+    assert others.foretold(machine) == ("remove the container 0123456789ab_homelab-page-1",)
+    others.do(machine, lambda event: None)
+    assert NoOthers(*others).holds(machine)
+    assert {"ours", "homelab-page-1"} <= set(real.docker("ps", "-a", "--format", "{{.Names}}").split())
+    real.docker("rm", "homelab-page-1")
+
+
 def test_the_other_project_is_named_before_anything_is_done(real, machine):
     assert machine.engine.strangers("homelab") == ["theirs"]
     (finding,) = judge(Seen(strangers=("theirs",)), deployment(), set())
