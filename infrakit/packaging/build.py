@@ -19,6 +19,8 @@ import sys
 import zipfile
 from importlib.util import MAGIC_NUMBER
 
+from plain import plain
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "infrakit", "packaging")
 WORK = os.path.join(ROOT, ".build")
@@ -121,6 +123,9 @@ UNUSED_PLACES = (
 is asked at its socket."""
 
 
+LEFT_OUT = "Comments and docstrings of these libraries are left out, but for notices; nothing else is changed.\n"
+
+
 def main() -> None:
     """Build all three files."""
     shutil.rmtree(STAGE, ignore_errors=True)
@@ -157,7 +162,15 @@ def _strip(folder: str) -> None:
         path = os.path.join(folder, entry)
         os.unlink(path) if os.path.isfile(path) else shutil.rmtree(path, ignore_errors=True)
     with open(os.path.join(folder, "LICENSES.txt"), "w", encoding="utf-8") as file:
-        file.write("\n".join(licences))
+        file.write("\n".join([*licences, LEFT_OUT]))
+    for place, _, files in os.walk(folder):
+        for name in files:
+            if name.endswith(".py"):
+                path = os.path.join(place, name)
+                with open(path, encoding="utf-8") as file:
+                    text = plain(file.read())
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
 
 
 def _own_package() -> None:

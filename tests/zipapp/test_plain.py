@@ -1,0 +1,61 @@
+"""Libraries in the zipapp: without comments and docstrings, and else word for word what their wheels have."""
+
+import ast
+import json
+import lzma
+import re
+import zipfile
+
+import pytest
+
+from infrakit.packaging.plain import NOTICE, plain
+from tests.conftest import ROOT
+
+WHEELS = sorted((ROOT / ".build/wheels").glob("*.whl"))
+
+
+def meaning(source: str) -> str:
+    """Its tree, with "" for each docstring."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and type(first.value.value) is str:
+                first.value.value = ""
+    return ast.dump(tree)
+
+
+@pytest.mark.parametrize("wheel", WHEELS, ids=lambda path: path.name.partition("-")[0])
+def test_a_library_means_what_it_meant(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        sources = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")]
+    for source in sources:
+        short = plain(source)
+        assert meaning(short) == meaning(source)
+        notices = [line for line in source.splitlines() if line.lstrip().startswith("#") and NOTICE.search(line)]
+        assert all(line.strip() in short for line in notices)
+
+
+@pytest.mark.parametrize(
+    "source, short",
+    [
+        ("# a\nx = 1  # b\n", "x = 1\n"),
+        ('def f():\n    """é"""; y = "# no"  # ö\n', 'def f():\n    ""; y = "# no"\n'),
+        (
+            'class A:\n    """one\n    two"""\n    # three\n\n    b = """\n# four\n"""\n',
+            'class A:\n    ""\n\n    b = """\n# four\n"""\n',
+        ),
+        ("# Copyright (c) somebody\nz = 3", "# Copyright (c) somebody\nz = 3"),
+        ("z = 3  # at the end", "z = 3\n"),
+    ],
+)
+def test_what_goes_and_what_stays(source, short):
+    assert plain(source) == short and meaning(short) == meaning(source)
+
+
+def test_the_zipapp_says_so_and_has_no_docstring_of_a_library(pyz):
+    with zipfile.ZipFile(pyz) as archive:
+        assert "docstrings of these libraries are left out" in archive.read("site-packages/LICENSES.txt").decode()
+        nested = json.loads(lzma.decompress(archive.read("site-packages/nested.json.xz")))
+    comments = re.findall(r"^ *#.*", nested["docker/client.py"], re.MULTILINE)
+    assert comments == [] and '"""' not in nested["docker/client.py"]
