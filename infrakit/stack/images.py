@@ -119,7 +119,7 @@ def removal(*names: str) -> Action:
     return Run(
         ("sh", "-c", 'docker image rm "$@" || true', "sh", *dict.fromkeys(names)),
         REMOVE_S,
-        title=f"remove the image {names[0]}",
+        title=f"remove the image {names[0]}, unless a container of others uses it",
     )
 
 
