@@ -2,7 +2,6 @@
 asked from another machine."""
 
 import json
-import subprocess
 
 import pytest
 
@@ -10,7 +9,8 @@ from tests.e2e.bed import needs_bed, publish, registry
 from tests.e2e.bed.engine import HERE, docker
 from tests.e2e.bed.images import ROOT, TOOLS, Recipe, caddy
 from tests.e2e.bed.registry import SERVER, authority
-from tests.e2e.fresh import FILE, ROOT_CERTIFICATE
+from tests.e2e.fresh import FILE
+from tests.e2e.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, needs_bed, pytest.mark.on("bookworm")]
 HARD = "/usr/local/lib/hard.py"
@@ -95,31 +95,6 @@ def apps(installed):
     host.run(
         "rm -rf /srv/pinned /srv/own /dev/bed-stick /root/apps.yaml /root/*.pem /root/files.yaml /etc/infrakit/*.pem"
     )
-
-
-class Visitor:
-    """Somebody at another machine of the network."""
-
-    def __init__(self, host) -> None:
-        self.address = host.run("hostname -i").out.strip()
-        self.root = host.run(f"docker exec homelab-caddy-1 cat {ROOT_CERTIFICATE}").out
-
-    def run(self, *words: str, feed: str = "") -> str:
-        words = ("docker", "exec", "-i", SERVER, *words)
-        return subprocess.run(words, input=feed, capture_output=True, text=True, timeout=60).stdout
-
-    def open(self, name: str, *more: str) -> str:
-        """What curl gets at a door."""
-        address = f"{name}.home.example.org:443:{self.address}"
-        where = f"https://{name}.home.example.org/"
-        return self.run(
-            "curl", "-sS", "-m", "20", "--cacert", "/dev/stdin", "--resolve", address, *more, where, feed=self.root
-        )
-
-    def signed_in(self, name: str) -> dict:
-        said = self.open(name, "-b", "stand_in_user=alice")
-        assert said.startswith("{"), f"{name}: {said}"
-        return json.loads(said)
 
 
 @pytest.fixture(scope="module")
