@@ -32,12 +32,19 @@ fetch() {
 	fi
 }
 
+# What it is built from and to, as one digest: `test` after a build does not build again.
+state() {
+	(git ls-files -z --cached --others --exclude-standard infrakit schema blueprints && printf 'dist/infrakit.pyz\0dist/install.py\0') |
+		xargs -0 sha256sum 2>&1 | sha256sum
+}
+
 build() {
 	mkdir -p .build
 	fetch
 	.build/tools/bin/python infrakit/packaging/build.py "$wheels"
 	rm -rf dist/example
 	"$python" dist/infrakit.pyz compile --example full --no-secrets -o dist/example
+	state >.build/built
 	(cd dist && find . -type f | LC_ALL=C sort)
 }
 
@@ -45,7 +52,7 @@ prepare() {
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		tests/tools/install.sh
 	fi
-	build
+	[ "$(cat .build/built 2>/dev/null)" = "$(state)" ] || build
 	if ! cmp -s tests/requirements.txt .build/tests/requirements.txt; then
 		rm -rf .build/tests
 		"$python" -m venv .build/tests

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 
-PAUSE_S = 0.01
-SHORT_S = 0.001
+PAUSE_S = 0.02
+SHORT_S = 0.005
 MOST_BYTES = 1 << 16
 STATE = "/var/lib/infrakit"
 SECRETS = f"{STATE}/hosts/*/secrets/*"
@@ -34,7 +34,7 @@ class Record:
 
 
 def watch_files(record: Record, roots: list[str]) -> None:
-    """Ours every millisecond, the others now and then."""
+    """Ours every few milliseconds, the others now and then."""
     for turn in itertools.count():
         for root in roots if turn % 10 == 0 else [STATE]:
             for folder, _, names in os.walk(root):
