@@ -374,12 +374,14 @@ class SamlClient(NamedTuple):
 
 
 class Application(NamedTuple):
-    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml. `slug` begins with OURS."""
+    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml. `slug` begins with OURS. `hostnames`:
+    the names of its door that it asks at, all where it signs in by itself."""
 
     slug: str
     title: str
     section: str
     url: str
+    hostnames: tuple[str, ...]
     allow: tuple[str, ...]
     oidc: OidcClient | None
     saml: SamlClient | None
