@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
 EVERY = ("", "::", "0.0.0.0")
-LABEL = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
@@ -29,14 +29,14 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
 def ends_in_number(name: str) -> bool:
     """Whether browsers take a name for an address (WHATWG URL, "ends in a number")."""
     last = name.rpartition(".")[2]
-    return last.isdigit() or re.fullmatch("0x[0-9a-f]*", last) is not None
+    return last.isdigit() or last.startswith("0x") and not last[2:].strip("0123456789abcdef")
 
 
 def is_host(text: str) -> bool:
     """Whether it is an address, or a name that can be looked up (RFC 1123, 2.1)."""
     if ":" in text or ends_in_number(text):
         return address_of(text) is not None
-    return len(text) <= 253 and all(LABEL.fullmatch(label) for label in text.lower().split("."))
+    return len(text) <= 253 and all(re.fullmatch(LABEL, label) for label in text.lower().split("."))
 
 
 def no_addresses(
