@@ -177,7 +177,8 @@ class Start(NamedTuple):
         since: dict[str, str] = {}
         once = [item.name for item in self.wanted if item.one_shot]
         while True:
-            found = [item for item in watch.containers() if item.service in self.names and not item.health]
+            ours = [item for item in watch.containers() if item.service in self.names]
+            found = [item for item in ours if item.service in once or not item.health]
             for item in found:
                 if watch.deaths(item) >= CRASHES or item.state == "exited" and item.exit_code:
                     return item
