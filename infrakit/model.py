@@ -204,7 +204,8 @@ class Container(NamedTuple):
     `not_secret`: names of its environment
     and its commands whose values look like secrets, and are none by the user's word. `secret_environment`: variables
     with secrets in them, which are none of `environment`; `secret_files`: files with some, which are no mounts.
-    `aliases`: (network, name that it bears there, too)."""
+    `aliases`: (network, name that it bears there, too). `asked_at`: ports by which we see that it is well, beside those
+    of its doors."""
 
     name: str
     image: str
@@ -239,6 +240,7 @@ class Container(NamedTuple):
     secret_environment: SecretEnvironment = ()
     aliases: tuple[tuple[str, str], ...] = ()
     secret_files: tuple[SecretFile, ...] = ()
+    asked_at: tuple[int, ...] = ()
 
 
 class ConfigFile(NamedTuple):
@@ -374,12 +376,14 @@ class SamlClient(NamedTuple):
 
 
 class Application(NamedTuple):
-    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml. `slug` begins with OURS."""
+    """An entry of the portal. Exactly one of: proxy (forward_auth), oidc, saml. `slug` begins with OURS. `hostnames`:
+    the names of its door that it asks at, all where it signs in by itself."""
 
     slug: str
     title: str
     section: str
     url: str
+    hostnames: tuple[str, ...]
     allow: tuple[str, ...]
     oidc: OidcClient | None
     saml: SamlClient | None

@@ -18,11 +18,12 @@ from infrakit.stack.doors import Doors
 from infrakit.stack.far_doors import problems
 from infrakit.stack.networks import as_drawn
 from infrakit.stack.readers import reading
-from infrakit.stack.services import Wanted, is_well
+from infrakit.stack.services import Wanted, is_up_to_date, is_well
 from infrakit.stack.up import wanted_of
 from infrakit.system.machine import Machine
 
 VERSION = 1
+FINE = ("done", "healthy", "running", "starting")
 
 
 @click.command(help="Say what of this host's stack runs, and how it is. Exit code 1 where something is not well.")
@@ -85,10 +86,12 @@ def rows_of(deployment: Deployment, wanted: dict[str, tuple[Wanted, ...]], machi
 def _state(container: Container | None, wanted: Wanted) -> str:
     if container is None:
         return "not there"
-    if wanted.one_shot and container.state == "exited":
-        return "done" if container.exit_code == 0 else f"failed, exit code {container.exit_code}"
-    if container.state != "running":
-        code = f", exit code {container.exit_code}" if container.state == "exited" else ""
-        return f"{container.state}{code}"
-    state = container.health or container.state
-    return state if is_well(container, wanted) or state != "healthy" else f"{state}, but not up to date"
+    code = f", exit code {container.exit_code}" if container.state == "exited" else ""
+    state = f"{container.state}{code}"
+    if container.state == "running":
+        state = container.health or state
+    elif wanted.one_shot and code:
+        state = f"failed{code}" if container.exit_code else "done"
+    if is_up_to_date(container, wanted):
+        return state
+    return f"{state}, {'but' if state in FINE else 'and'} not up to date"

@@ -48,8 +48,7 @@ def _client(deployment: Deployment, application: Application, client: OidcClient
     """What a person types into the app; where codes go but to its own address, and whom it has to believe, in amber."""
     secret = f"{SECRETS_DIRECTORY}/{client.secret}" if client.secret else "none"
     back = (*client.redirect_uris, *client.logout_uris)
-    own = {route.hostname for route in deployment.routes}
-    words = tuple(Word(url, code=True, amber=_host(url) not in own) for url in back)
+    words = tuple(Word(url, code=True, amber=_host(url) not in application.hostnames) for url in back)
     verified = (Word("is told that every address is verified", amber=True),) if client.email_verified else ()
     cells = (
         Cell((Word(application.title), *verified)),
@@ -62,5 +61,6 @@ def _client(deployment: Deployment, application: Application, client: OidcClient
 
 
 def _host(url: str) -> str:
-    """The name in a whole address, "" where it has none."""
-    return url.split("/")[2].partition(":")[0]
+    """The name of the host that a browser asks for it, "" where a program on its own machine is asked."""
+    scheme, _, rest = url.partition("://")
+    return rest.partition("/")[0].partition(":")[0].lower() if scheme == "https" else ""

@@ -6,7 +6,7 @@ from infrakit.policy.broken import Broken, containers, origin_of
 
 def checked(deployment: Deployment) -> list[Broken]:
     """Every container that stays has a health check; of an app, it may be its image's, the file may say that it has
-    none, and where it says nothing, `up` and `status` ask its doors."""
+    none, and where it says nothing, `up` and `status` ask its ports."""
     return [
         Broken(
             origin_of(container, "health"),

@@ -69,10 +69,7 @@ def signed_in(deployment: Deployment) -> list[Broken]:
     """Every route has sign-in unless the file says public."""
     asks = any(service.name == "authentik" for service in deployment.services)
     by_themselves = {
-        url.split("/")[2].partition(":")[0]
-        for item in deployment.access.applications
-        if item.oidc or item.saml
-        for url in (item.url, *(item.oidc.redirect_uris if item.oidc else ()))
+        name for item in deployment.access.applications if item.oidc or item.saml for name in item.hostnames
     }
     found = [] if asks else _nobody_asks(deployment)
     for route in deployment.routes:

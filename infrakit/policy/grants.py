@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Mount, Service, groups_named
+from infrakit.model import BASE_CAPABILITIES, Container, Deployment, Grant, Mount, Service
 from infrakit.policy.broken import Broken, containers, has_grant, origin_of
 from infrakit.policy.red import READ_ONLY, STRONG_GROUPS, is_red
 
@@ -131,8 +131,8 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
         yield "secret_environment", f"{name}: {used}", f"environment.{name}"
     for port in container.ports:
         yield "ports", f"port {port.port}", "ports"
-    for group in groups_named(container.settings) if container.settings else ():
-        if group in STRONG_GROUPS:
+    for group in map(str, dict(container.settings).get("groups", ())):
+        if (group.lstrip("0") or "0") in STRONG_GROUPS:
             yield "groups", f"the group {group}", "settings.groups"
     for key, _ in container.labels:
         if key.startswith(STEERING):

@@ -66,15 +66,17 @@ def _application(world: World, route: Route, placed: Placed, opening: Opening) -
     title = f"{route.title} ({elsewhere})" if elsewhere else route.title
     url = url_of(world, route.hostname)
     origin = route.origins[""]._replace(decided_by="access")
-    urls = [url_of(world, name) for name, _ in opening.door.domains] if opening.door is not None else []
     by_itself = opening.spec is placed.blueprint.route and not opening.number
+    asks = opening.door if route.sign_in == "application" else None
+    names = tuple(name for name, _ in (asks.domains if asks is not None else ())) or (route.hostname,)
     return Application(
         slug=slug,
         title=title,
         section=placed.blueprint.section,
         url=url,
+        hostnames=names,
         allow=route.allow,
-        oidc=_oidc(placed, slug, urls or [url], origin) if by_itself else None,
+        oidc=_oidc(placed, slug, [url_of(world, name) for name in names], origin) if by_itself else None,
         saml=_saml(placed, url, origin) if by_itself else None,
         origin=route.origins["allow"]._replace(decided_by="access"),
     )

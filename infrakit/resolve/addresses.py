@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from ipaddress import IPv4Address, IPv6Address
 
 EVERY = ("", "::", "0.0.0.0")
+LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
@@ -21,6 +24,30 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
         return ip_address(text)
     except ValueError:
         return None
+
+
+def ends_in_number(name: str) -> bool:
+    """Whether browsers take a name for an address (WHATWG URL, "ends in a number")."""
+    last = name.rpartition(".")[2]
+    return last.isdigit() or last.startswith("0x") and not last[2:].strip("0123456789abcdef")
+
+
+def is_host(text: str) -> bool:
+    """Whether it is an address, or a name that can be looked up (RFC 1123, 2.1)."""
+    if ":" in text or ends_in_number(text):
+        return address_of(text) is not None
+    return len(text) <= 253 and all(re.fullmatch(LABEL, label) for label in text.lower().split("."))
+
+
+def no_addresses(
+    settings: Iterable[tuple[str, Any]], privileges: Iterable[tuple[str, Any]]
+) -> Iterator[tuple[str, int, str]]:
+    """(key, place, text) of what a container is told as an address, and is none."""
+    for key, said in (("dns", settings), ("extra_hosts", privileges)):
+        for place, text in enumerate(dict(said).get(key, ())):
+            address = re.split("[:=]", text, maxsplit=1)[1].strip("[]") if key == "extra_hosts" else text
+            if address != "host-gateway" and address_of(address) is None:
+                yield key, place, text
 
 
 def canonical(text: str) -> str:

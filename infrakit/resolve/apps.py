@@ -11,14 +11,6 @@ MOST_PORTS = 1000
 APP_TMP = 64 * 1024 * 1024
 APP_SECTION = "Apps"
 ALL_ARCHITECTURES = ("amd64", "arm64", "armhf")
-LISTENS = (
-    'if command -v nc >/dev/null; then nc -z 127.0.0.1 "$1"; '
-    "elif command -v bash >/dev/null; then bash -c ': > /dev/tcp/127.0.0.1/'\"$1\"; "
-    "else for file in /proc/net/tcp /proc/net/tcp6; do while read -r number local remote state rest; do "
-    'if [ "${local##*:}/$state" = "$2/0A" ]; then exit 0; fi; done <"$file"; done 2>/dev/null; exit 1; fi'
-)
-"""Whether somebody listens at a port: by its number, or by its four digits in the kernel's table, where 0A is LISTEN
-(proc_net_tcp(5)). Nothing but a shell is needed."""
 
 
 def app_tree(app: AppConfig, authorities: Mapping[str, str]) -> dict[str, Any]:
@@ -134,9 +126,10 @@ def unfolded(ends: tuple[int, int]) -> range:
 
 
 def is_asked_outside(app: AppConfig) -> bool:
-    """Whether the file leaves it to us how to see that it is well, and nothing need be in its image for that: it is
-    knocked at from outside (stack/answers.py), or has to stay up; what the image says of itself counts, too."""
-    return not (app.health or app.serves or app.once or app.blueprint)
+    """Whether the file leaves it to us how to see that it is well, and nothing need be in its image for that: its doors
+    are knocked at from outside, or its first port for other apps (stack/answers.py), or it has to stay up; what the
+    image says of itself counts, too."""
+    return not (app.health or app.once or app.blueprint)
 
 
 def _health(app: AppConfig) -> dict[str, Any]:
@@ -149,13 +142,11 @@ def _health(app: AppConfig) -> dict[str, Any]:
         test = [_plain(word) for word in app.health]
         return {"health": {"test": test, "start_period_s": 60}}
     # A page without a door is told elsewhere (checks/apps.py).
-    return {"health": {"test": _test(app), "start_period_s": 60}} if app.port or app.serves else {}
+    return {"health": {"test": _test(app), "start_period_s": 60}} if app.port else {}
 
 
 def _test(app: AppConfig) -> list[str]:
-    """Ask the app's page where the file names one, with the first tool that the image has; else its port."""
-    if not (page(app) and app.doors):
-        return ["CMD", "/bin/sh", "-c", _plain(LISTENS), "health", str(app.serves[0]), f"{app.serves[0]:04X}"]
+    """Ask the page that the file names, with the first tool that the image has."""
     # Within the container nobody listens in, and no certificate is for 127.0.0.1.
     scheme, unchecked = app.doors[0].scheme, app.doors[0].scheme == "https"
     wget, curl = (" --no-check-certificate", " -k") if unchecked else ("", "")

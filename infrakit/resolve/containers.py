@@ -141,6 +141,7 @@ def build_container(
         working_dir=spec.working_dir,
         settings=spec.settings,
         secret_files=_secret_files(placed, lookup),
+        asked_at=placed.app.serves[:1] if placed.app is not None and is_asked_outside(placed.app) else (),
     )
     if placed.app is None and placed.name == DOOR:
         # Not the blueprint's list: the host's door says which of them are published.

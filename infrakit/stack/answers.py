@@ -1,4 +1,4 @@
-"""Who has no check of our own, and a door: whether somebody listens where Caddy will dial.
+"""Who has no check of our own: whether somebody listens where Caddy will dial, or who needs it.
 
 Asked from this machine, which is in every network of its containers: nothing need be in the image, not even a shell.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from infrakit.machine import Machine
-from infrakit.model import HOST_NAME, NO_CHECK, Container, Deployment
+from infrakit.model import HOST_NAME, NO_CHECK, Container, Deployment, network_of
 from infrakit.plan import Event
 from infrakit.plan.model import Tell
 from infrakit.stack.hints import hint_of
@@ -36,16 +36,24 @@ class Asked(Protocol):
 
 
 def dials_of(deployment: Deployment, service: str, container: Container) -> tuple[Dial, ...]:
-    """Where Caddy dials a service whose container nobody else asks how it is."""
+    """Where Caddy dials a service, or apps do that need it, whose container nobody else asks how it is."""
     if container.one_shot or container.health is not None and container.health.test != NO_CHECK:
         return ()
-    found = []
+    found = _served(deployment, container) if container.asked_at else []
     for route in deployment.routes if container.name == service else ():
         for upstream in route.upstreams if route.service == service else ():
             name, _, port = upstream.address.rpartition(":")
             if not (upstream.remote or upstream.elsewhere):
                 found.append(Dial("" if name == HOST_NAME else name, int(port)))
     return tuple(dict.fromkeys(found))
+
+
+def _served(deployment: Deployment, container: Container) -> list[Dial]:
+    """Its ports for other apps. Where nobody needs it, it is in no network, and can be asked by nobody."""
+    place = network_of(container.privileges) or container.name
+    everybody = (item for service in deployment.services for item in service.containers)
+    met = any(item.networks for item in everybody if item.name == place)
+    return [Dial(place, port) for port in container.asked_at if met]
 
 
 def silent(machine: Machine, project: str, wanted: Asked) -> tuple[int, ...]:

@@ -66,16 +66,17 @@ class Runs(NamedTuple):
 
 def is_well(container: Container | None, wanted: Wanted) -> bool:
     """Whether a container (system/engine.py, or None) is as wanted."""
-    if (
-        container is None
-        or container.labels.get(LABEL) != wanted.label
-        or wanted.images
-        and container.image_id not in wanted.images
-    ):
+    if container is None or not is_up_to_date(container, wanted):
         return False
     if wanted.one_shot:
         return bool(container.state == "exited" and container.exit_code == 0)
     return bool(container.state == "running" and container.health in ("healthy", ""))
+
+
+def is_up_to_date(container: Container, wanted: Wanted) -> bool:
+    """Whether it was made from the present tree, of the image that is locked."""
+    same = container.labels.get(LABEL) == wanted.label
+    return same and (not wanted.images or container.image_id in wanted.images)
 
 
 def with_who_needs(wanted: tuple[Wanted, ...], anew: set[str]) -> tuple[Wanted, ...]:
@@ -156,18 +157,32 @@ class Start(NamedTuple):
             raise MachineUnfit(f"{what}{self._gone_back(machine, watch)}", hint)
 
     def _up(self, machine: Machine, watch: "Watch") -> Done:
-        return _up(machine, self.folder, self.names, max(1, watch.left_s()), any(item.asked for item in self.wanted))
+        """Work that nobody here waits for comes by itself: Compose, told to wait, takes its end for a failure."""
+        needed = {name for item in self.wanted for name in item.needs}
+        alone = tuple(item.name for item in self.wanted if item.one_shot and item.name not in needed)
+        others = tuple(item for item in self.wanted if item.name not in alone)
+        done = _up(machine, self.folder, alone, max(1, watch.left_s()), False) if alone else Done(0, "", "")
+        if done.code or not others:
+            return done
+        names, waits = tuple(item.name for item in others), any(item.asked for item in others)
+        return _up(machine, self.folder, names, max(1, watch.left_s()), waits)
 
     def _unsettled(self, machine: Machine, watch: "Watch", before: set[tuple[str, str]]) -> Container | None:
-        """One of those that nobody checks, and that were started now, that does not stay up; None where all do."""
+        """One of those that nobody checks, and that were started now, that does not stay up; None where all do, and
+        work that is done once has come to its end."""
         since: dict[str, str] = {}
+        once = [item.name for item in self.wanted if item.one_shot]
         while True:
-            found = [item for item in watch.containers() if item.service in self.names and not item.health]
+            ours = [item for item in watch.containers() if item.service in self.names]
+            found = [item for item in ours if item.service in once or not item.health]
             for item in found:
                 if watch.deaths(item) >= CRASHES or item.state == "exited" and item.exit_code:
                     return item
             now = {item.name: item.started_at for item in found if (item.name, item.started_at) not in before}
-            if now == since and all(item.state in ("running", "exited") for item in found):
+            settled = all(
+                item.state == "exited" or item.state == "running" and item.service not in once for item in found
+            )
+            if now == since and (settled or watch.left_s() <= 0):
                 return None
             since = now
             machine.sleep(SETTLE_S)

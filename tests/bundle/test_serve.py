@@ -357,7 +357,14 @@ def test_a_place_that_has_no_bundle_or_does_not_answer_is_said(pair, tmp_path, m
     monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.01)
     with pytest.raises(MachineUnfit, match="connection refused"):
         fetched(free_port(), pair, tmp_path / "out")
-    for address in ("https://", "https://host:port", "https://a b", "https://user@host:5"):
+    for address in (
+        "https://",
+        "https://host:port",
+        "https://a b",
+        "https://user@host:5",
+        "https://[x",
+        "https://h:99999",
+    ):
         with pytest.raises((UsageProblem, MachineUnfit)):
             copy(address, str(tmp_path / "out"), Trust(), VERSION, print)
 

@@ -10,12 +10,14 @@ from infrakit.catalog import load_catalog
 from infrakit.compiler import Locator, load
 from infrakit.config import bind, check_schema, parse
 from infrakit.emit import emit
+from infrakit.emit.groups import FILE, reference
 from infrakit.errors import ConfigurationInvalid
 from infrakit.policy import judge
 from infrakit.resolve import settle
 from infrakit.resolve.checks.own import own_fits
 from infrakit.resolve.fleet import assemble
 from infrakit.resolve.own import own_blueprints
+from infrakit.stack.groups import names_of
 
 DIGEST = "a" * 64
 SECOND = f"""  NAME:
@@ -101,6 +103,24 @@ def test_what_counts_beside_a_blueprint_counts():
     assert next(route.sign_in for route in host.routes if route.service == "own") == "public"
 
 
+def test_a_blueprint_names_a_group_of_the_host_and_its_number_is_looked_up_there():
+    blueprint = own("settings: {groups: [44, render]}")
+    assert codes(blueprint) == set()
+    source = "version: 1\ndomain: home.example.org\npattern: full\napps: {own: {blueprint: ./own.yaml}}\n"
+    (deployment,) = load(source.encode(), "infrakit.yaml", lambda _: blueprint.encode()).fleet.deployments
+    files = {item.path: item.content.decode() for item in emit(deployment)}
+    assert reference("render") in files["services/own.yaml"] and f"env_file: {FILE}" in files["compose.yaml"]
+    assert names_of(deployment) == ("render",) and "in the host's group render" in files["REVIEW.md"]
+
+
+def test_groups_are_said_in_the_same_words_in_infrakit_yaml_and_in_blueprints():
+    ours = resources.schema("infrakit")["properties"]["apps"]["additionalProperties"]["properties"]["groups"]
+    container = resources.schema("blueprint")["properties"]["containers"]["additionalProperties"]["properties"]
+    theirs = container["settings"]["properties"]["groups"]
+    same = ("type", "minimum", "pattern")
+    assert [ours["items"][key] for key in same] == [theirs["items"][key] for key in same]
+
+
 def test_an_honest_blueprint_passes():
     assert judged(own()) == set()
     assert codes(own()) == set()
@@ -112,6 +132,8 @@ DANGERS = [
     ("devices", {"line": "privileges: {devices: [/dev/kmem]}"}),
     ("docker_api", {"line": "docker: {transport: tcp, allow: [GET /_ping]}"}),
     ("extra_hosts", {"line": "privileges: {extra_hosts: ['auth.home.example.org:192.168.1.9']}"}),
+    ("groups", {"line": "settings: {groups: [render, docker]}"}),
+    ("groups", {"line": "settings: {groups: ['00']}"}),
     ("host_path", {"line": "host_paths: [{host: /etc, path: /etc}]"}),
     ("ipc", {"line": "privileges: {ipc: host}"}),
     ("labels", {"line": "labels: {com.centurylinklabs.watchtower.enable: 'true'}"}),

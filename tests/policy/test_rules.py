@@ -54,6 +54,17 @@ def beside_dozzle(network: str, **facts):
     return world._replace(networks=(*[item for item in FULL.networks if item.name != network], first))
 
 
+def led_back_to_the_wiki():
+    """The full example with a wiki that says it asks who comes, and a Portainer whose visitors are led back to it."""
+    routes = tuple(item._replace(sign_in="application") if item.service == "wiki" else item for item in FULL.routes)
+    back = ("https://wiki.home.example.org/cb",)
+    applications = tuple(
+        item._replace(oidc=item.oidc._replace(redirect_uris=back)) if item.slug == "infrakit-portainer" else item
+        for item in FULL.access.applications
+    )
+    return FULL._replace(routes=routes, access=FULL.access._replace(applications=applications))
+
+
 def container_of(service: str, container: str):
     return next(
         item for found in FULL.services if found.name == service for item in found.containers if item.name == container
@@ -125,6 +136,7 @@ def test_the_examples_keep_every_promise(name):
             "no-sign-in",
             lambda: FULL._replace(routes=tuple(route._replace(sign_in="provider") for route in FULL.routes)),
         ),
+        ("no-sign-in", led_back_to_the_wiki),
         ("nobody-allowed", lambda: FULL._replace(routes=tuple(route._replace(allow=()) for route in FULL.routes))),
     ],
 )

@@ -1,10 +1,13 @@
 """Doors of apps, from infrakit.yaml to what Authentik, the review and the rest are told."""
 
+import json
+
 import pytest
 
 from infrakit import emit
 from infrakit.changes import compare, facts_of
 from infrakit.compiler import load
+from infrakit.emit.review_people import people
 from infrakit.errors import ConfigurationInvalid, UsageProblem
 from infrakit.stack.doors import pages
 from infrakit.stack.way_in import way_in
@@ -57,7 +60,26 @@ def test_an_app_that_signs_in_by_itself_is_one_client_under_all_its_names():
     found = host("  wiki: {image: 'x/y:1', port: 80, domain: [a.org, b.org], oidc: {redirects: [/cb]}}\n")
     (client,) = [item for item in found.access.applications if item.slug == "infrakit-wiki"]
     assert client.oidc.redirect_uris == ("https://a.org/cb", "https://b.org/cb")
+    assert client.hostnames == ("a.org", "b.org")
     assert [route.sign_in for route in routes(found, "wiki")] == ["application", "application"]
+
+
+def test_a_client_is_led_back_to_programs_and_machines_and_its_own_names_alone_are_its_own():
+    back = {
+        "/cb": False,
+        "https://WIKI.home.example.org:8443/cb": False,
+        "https://dozzle.home.example.org/cb": True,
+        "https://192.168.1.9:8443/cb": True,
+        "http://[::1]:7777/": True,
+        "com.example:/cb": True,
+        "com.example://wiki.home.example.org/cb": True,
+    }
+    found = host(f"  wiki: {{image: 'x/y:1', port: 80, oidc: {{redirects: {json.dumps(list(back))}}}}}\n")
+    (client,) = [item for item in found.access.applications if item.slug == "infrakit-wiki"]
+    assert client.hostnames == ("wiki.home.example.org",)
+    assert client.oidc.redirect_uris[1:] == tuple(back)[1:]
+    (row,) = [row for table in people(found).tables for row in table.rows if row.cells[0].words[0].text == "wiki"]
+    assert [word.amber for word in row.cells[-1].words] == list(back.values())
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,12 @@
 """Every key of an app's container, from infrakit.yaml to what Compose reads and what the review says."""
 
-import subprocess
-
 import pytest
 
 from infrakit import emit
 from infrakit.compiler import load
 from infrakit.emit.groups import FILE, content
 from infrakit.errors import ConfigurationInvalid
-from infrakit.resolve.apps import LISTENS
+from infrakit.stack.answers import dials_of
 from tests.emit.tree import compose, needs_compose, project, write
 
 BASE = "version: 1\ndomain: home.example.org\npattern: full\ntimezone: Europe/Berlin\ntls: {mode: internal}\napps:\n"
@@ -212,27 +210,31 @@ def test_two_claims_on_a_port_of_a_range_are_told_where_they_stand():
 
 
 @needs_compose
-def test_who_serves_other_apps_has_no_door_and_is_asked_at_his_first_port(tmp_path):
+def test_who_serves_other_apps_has_no_door_and_is_asked_at_his_first_port_from_outside(tmp_path):
     deployment = host("  db: {image: 'x/y:1', serves: [5432, 5433]}\n  blog: {image: 'x/z:1', port: 80, needs: [db]}\n")
     found = project(write(tmp_path, emit.emit(deployment), deployment))["services"]
-    test = found["db"]["healthcheck"]["test"]
-    assert test[-2:] == ["5432", "1538"] and "${local##*:}" in test[3] and "ports" not in found["db"]
+    assert "healthcheck" not in found["db"] and "ports" not in found["db"]
     assert set(found["db"]["networks"]) & set(found["blog"]["networks"])
     assert not [route for route in deployment.routes if route.service == "db"]
-    assert container("  db: {image: 'x/y:1', serves: [5432], health: [CMD, pg_isready]}\n", "db").health.test == (
-        "CMD",
-        "pg_isready",
-    )
+    assert dials(deployment, "db") == [("db", 5432)]
 
 
-@pytest.mark.parametrize(
-    ("table", "well"), [("00000000:1538 00000000:0000 0A x", True), ("0100007F:1539 00000000:0000 0A x", False)]
-)
-def test_the_kernels_table_says_who_listens_where_there_is_nothing_but_a_shell(tmp_path, table, well):
-    (tmp_path / "tcp").write_text(f"  sl local rem st\n   0: {table}\n")
-    script = LISTENS.replace("/proc/net/", f"{tmp_path}/")
-    done = subprocess.run(["/bin/sh", "-c", script, "health", "5432", "1538"], env={"PATH": ""})
-    assert (done.returncode == 0) is well
+@pytest.mark.parametrize("health", ["[CMD, pg_isready]", "image", "none"])
+def test_where_the_file_says_how_to_see_that_it_is_well_no_port_for_others_is_asked(health):
+    text = f"  db: {{image: 'x/y:1', serves: [5432], health: {health}}}\n  blog: {{image: 'x/z:1', needs: [db]}}\n"
+    assert dials(host(text), "db") == []
+    assert dials(host("  db: {image: 'x/y:1', serves: [5432]}\n"), "db") == [], "who is in no network cannot be asked"
+
+
+def test_who_has_anothers_network_is_asked_there():
+    text = "  vpn: {image: 'x/y:1', serves: [1080]}\n  peer: {image: 'x/z:1', network: vpn, serves: [5432]}\n"
+    text += "  blog: {image: 'x/z:1', needs: [vpn]}\n"
+    assert dials(host(text), "peer") == [("vpn", 5432)]
+
+
+def dials(deployment, name: str) -> list[tuple[str, int]]:
+    (service,) = [item for item in deployment.services if item.name == name]
+    return list(dials_of(deployment, name, service.containers[0]))
 
 
 @needs_compose

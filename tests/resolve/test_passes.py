@@ -309,7 +309,8 @@ def test_an_app_waits_for_what_it_needs():
         ("port: 80, health: none", "started"),
         ("port: 80, health: image", "healthy"),
         ("port: 80, health: /ok", "healthy"),
-        ("serves: [5432]", "healthy"),
+        ("serves: [5432]", "started"),
+        ("serves: [5432], health: [CMD, pg_isready]", "healthy"),
     ],
 )
 def test_compose_waits_for_a_check_where_it_is_told_of_one(keys, condition):

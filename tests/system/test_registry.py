@@ -101,6 +101,11 @@ def test_what_is_no_name_is_refused(text):
         parse_reference(text)
 
 
+@pytest.mark.parametrize("host", ["[::::]:5000", "localhost:99999", "127.0.0.1:0"])
+def test_a_registry_at_no_address_is_said(asking, host):
+    assert asking.refused(lambda client: client.resolve(f"{host}/a/b:1")).message
+
+
 def test_a_tag_is_resolved_to_its_index_and_its_images(registry, asking):
     reference = registry.publish_for("a/b", "linux/amd64", "linux/arm64/v8", "linux/arm/v7")
     with asking.client() as client:
@@ -407,6 +412,17 @@ def test_a_redirect_leaves_tls_for_nobody(registry, asking):
     reference = registry.publish("a/b")
     error = asking.refused(lambda client: list(client.blob(reference, layers_of(client, f"{reference}", "amd64")[0])))
     assert "from https to http" in error.message
+
+
+@pytest.mark.parametrize("place", ["https://[x", "https://127.0.0.1:99999", "https://127.0.0.1:0", "https://[::::]:1"])
+def test_an_address_that_is_none_is_a_fault_of_the_registry(registry, asking, place):
+    registry.blobs_at = place
+    reference = registry.publish("a/b")
+    error = asking.refused(lambda client: list(client.blob(reference, layers_of(client, f"{reference}", "amd64")[0])))
+    assert "no address" in error.message or "resolved" in error.message
+    registry.auth, registry.realm = "token", f"{place}/token"
+    error = asking.refused(lambda client: client.resolve(registry.publish("a/c")))
+    assert "no address" in error.message or "resolved" in error.message
 
 
 def test_a_redirect_in_a_circle_ends(registry, asking):

@@ -5,7 +5,7 @@ from infrakit.config.check import dotted
 from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import address_of
+from infrakit.resolve.addresses import address_of, is_host
 from infrakit.resolve.world import Locate
 
 COUNT = ("address", "title", "hosts", "saml", *(key for key in KEYS if key != "scheme"))
@@ -57,7 +57,7 @@ def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
     address = address_of(host)
     if address is None:
         own |= {f"{door.subdomain or app.name}.{config.domain}"}
-        if host.replace(".", "").isdigit():
+        if not is_host(host):
             return f"{host} is no address", example
         if host in own:
             return f"{host} is the name of this door: it would lead to itself", "write its address"

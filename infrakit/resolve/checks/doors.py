@@ -7,6 +7,7 @@ from infrakit.config.check import dotted
 from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config, DoorConfig, Path
 from infrakit.errors import Problem
+from infrakit.resolve.addresses import ends_in_number
 from infrakit.resolve.checks.tls import PRIVATE_NAMES
 from infrakit.resolve.world import Locate
 
@@ -143,7 +144,7 @@ def domains_certified(config: Config, catalog: Catalog, locate: Locate) -> list[
 
 def _uncertified(config: Config, name: str) -> tuple[str, str, str, str] | None:
     """(what, code, hint, severity) about a name's certificate, None where it will have one."""
-    if name.rpartition(".")[2].isdigit():
+    if ends_in_number(name):
         return f"{name} is an address, and no name", "domain", "for instance wiki.example.org", "error"
     below = next((known for known in PRIVATE_NAMES if f".{name}".endswith(f".{known}")), "")
     if below and config.tls.mode in ("acme", "dns"):

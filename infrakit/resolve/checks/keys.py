@@ -9,7 +9,7 @@ from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.policy.grants import STEERING
 from infrakit.policy.red import parts_of
-from infrakit.resolve.addresses import address_of
+from infrakit.resolve.addresses import address_of, no_addresses
 from infrakit.resolve.apps import MOST_PORTS
 from infrakit.resolve.world import Locate
 
@@ -138,10 +138,9 @@ def _sizes(app: AppConfig) -> Iterator[Wrong]:
             yield (key,), f"{key}: 0 would be no limit", "limit-low", "write 64m, or leave the key out"
 
 
-def _name_servers(app: AppConfig) -> Iterator[Wrong]:
-    for place, text in enumerate(dict(app.settings).get("dns", ())):
-        if address_of(text) is None:
-            yield ("dns", place), f"dns: {text} is not an address", "address", "for instance 192.168.1.1"
+def _addresses(app: AppConfig) -> Iterator[Wrong]:
+    for key, place, text in no_addresses(app.settings, app.privileges):
+        yield (key, place), f"{key}: {text} is not an address", "address", "for instance 192.168.1.1"
 
 
 def _sysctls(app: AppConfig) -> Iterator[Wrong]:
@@ -182,7 +181,7 @@ CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _health,
     _once,
     _sizes,
-    _name_servers,
+    _addresses,
     _sysctls,
     _powers,
     _labels,

@@ -11,6 +11,7 @@ from infrakit.catalog.references import is_known, references
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
+from infrakit.resolve.addresses import address_of, no_addresses
 from infrakit.resolve.checks.apps import OWN_NAMES
 from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
 from infrakit.resolve.checks.secrets import of_apps, of_catalogue
@@ -41,6 +42,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *_references(blueprint, _with_pages(catalog, blueprints)),
             *_unread(blueprint),
             *_in_the_hosts_network(blueprint),
+            *_addresses(blueprint),
         ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
         said = [key for key in ("allow", "public", "saml") if config.said.has((*app.path, key))]
@@ -200,6 +202,22 @@ def _in_the_hosts_network(blueprint: Blueprint) -> Iterator[Misfit]:
             if item.name in outside and said:
                 what = f"{item.name}: {key}: it has the host's network, and none of ours"
                 yield ("containers", item.name, key), what, "host-network", hint
+
+
+def _addresses(blueprint: Blueprint) -> Iterator[Misfit]:
+    for item in blueprint.containers:
+        wrong: list[tuple[Path, str]] = [
+            (("settings" if key == "dns" else "privileges", key, place), text)
+            for key, place, text in no_addresses(item.settings, item.privileges)
+        ]
+        wrong += [
+            (("ports", place, "address"), port.address)
+            for place, port in enumerate(item.ports)
+            if port.address and address_of(port.address) is None
+        ]
+        for path, text in wrong:
+            what = f"{item.name}: {'.'.join(map(str, path[:2]))}: {text} is not an address"
+            yield ("containers", item.name, *path), what, "address", "for instance 192.168.1.1"
 
 
 def _limits(blueprint: Blueprint) -> Iterator[Misfit]:

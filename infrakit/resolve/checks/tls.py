@@ -4,6 +4,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
+from infrakit.resolve.addresses import ends_in_number, is_host
 from infrakit.resolve.world import Locate
 
 PRIVATE_NAMES = (
@@ -62,7 +63,7 @@ of each in github.com/caddy-dns, seen 2026-11)."""
 def domain_real(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Names can exist below the domain, and certificates for them where a public authority is asked."""
     domain = config.domain
-    if domain.rpartition(".")[2].isdigit():
+    if ends_in_number(domain):
         what = f"domain: {domain} is an address, and there are no names below one"
         return [Problem(locate(("domain",)), what, "domain", "for instance home.example.org, or home.arpa at home")]
     below = next((name for name in PRIVATE_NAMES if f".{domain}".endswith(f".{name}")), "")
@@ -102,6 +103,11 @@ def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
             what = f"tls.provider: {tls.provider} wants more than the one token that can be given"
             hint = "choose one with a single token, for instance cloudflare or desec; or bring certificates: mode files"
             found.append(Problem(locate((*tls.path, "provider")), what, "tls-provider", hint))
+        for number, text in enumerate(tls.resolvers):
+            host = text[1:].partition("]")[0] if text[0] == "[" else text
+            if not is_host(host if host.count(":") > 1 else host.partition(":")[0]):
+                what, path = f"tls.resolvers: {text} is not an address", (*tls.path, "resolvers", number)
+                found.append(Problem(locate(path), what, "address", "for instance 1.1.1.1, or 192.168.1.1:53"))
         image = next((service.image for service in config.services if service.name == "caddy"), "")
         if not image:
             found.append(

@@ -4,6 +4,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
+from infrakit.resolve.addresses import is_host
 from infrakit.resolve.volumes import mounted_on
 from infrakit.resolve.world import Locate, World
 
@@ -23,6 +24,10 @@ def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                 what = f"apps.{app.name}.mounts: there is no volume {item.host}"
                 found.append(Problem(locate((*app.path, "mounts", place)), what, "unknown-volume", hint))
     for volume in config.volumes:
+        server = volume.nfs.rpartition(":")[0].strip("[]")
+        if volume.nfs and not is_host(server):
+            what, path = f"volumes.{volume.name}.nfs: {server} is not the address of a server", (*volume.path, "nfs")
+            found.append(Problem(locate(path), what, "nfs", "for instance 192.168.1.5:/export/films"))
         if volume.nfs and volume.external:
             what = f"volumes.{volume.name}.external: the volume is of an NFS server already"
             here, other = (locate((*volume.path, key), key=True) for key in ("external", "nfs"))

@@ -26,12 +26,12 @@ class Remote:
     one than he should be."""
 
     def __init__(self, url: str, fingerprint: str = "") -> None:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             self._place = str(parts.hostname), parts.port or 443
         except ValueError:
-            self._place = "", 0
-        if parts.scheme != "https" or not parts.hostname or not self._place[0] or parts.username or parts.query:
+            parts = urlsplit("")
+        if parts.scheme != "https" or not parts.hostname or parts.username or parts.query:
             raise UsageProblem(
                 f"{url} is no address of a bundle",
                 "write it as infrakit bundle serve prints it, like https://192.168.1.10:5000",

@@ -8,11 +8,11 @@ import json
 import re
 import time
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from infrakit.system.registry.login import Login, Logins
 from infrakit.system.registry.names import Reference
-from infrakit.system.registry.wire import Answer, Failed, Wire, refusal_of
+from infrakit.system.registry.wire import Answer, Failed, Wire, refusal_of, split
 
 LARGEST_TOKEN = 1 << 20
 SHORTEST_TOKEN_S = 60.0
@@ -72,7 +72,7 @@ class Session:
         if login and login.bearer:
             return login.bearer, float("inf")
         realm, scope = asked.get("realm", ""), asked.get("scope") or f"repository:{repository}:pull"
-        scheme = urlsplit(realm).scheme
+        scheme = split(realm).scheme
         if scheme != "https" and (scheme != "http" or self._wire.scheme != "http"):
             raise Failed("answers 401, with a place for tokens that is not reached over TLS")
         fields = {key: value for key, value in (("service", asked.get("service", "")), ("scope", scope)) if value}
@@ -83,7 +83,7 @@ class Session:
             answer = self._wire.follow("POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, body)
         else:
             headers = {"Authorization": f"Basic {login.basic}"} if login and login.user else {}
-            joint = "&" if urlsplit(realm).query else "?"
+            joint = "&" if split(realm).query else "?"
             answer = self._wire.follow("GET", f"{realm}{joint}{urlencode(fields)}", headers)
         if answer.status != 200:
             raise self._failed(refusal_of(answer))

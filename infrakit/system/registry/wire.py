@@ -18,7 +18,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from infrakit.errors import MachineUnfit
 from infrakit.system.patience import one_line
@@ -148,8 +148,8 @@ class Wire:
                 return answer
             with answer:
                 answer.rest()
-            before, url = urlsplit(url), urljoin(url, target)
-            after = urlsplit(url)
+            before, after = split(url), split(target, url)
+            url = after.geturl()
             if after.scheme != "https" and before.scheme != after.scheme:
                 raise Failed(f"answers {answer.status}: it leads from https to {after.scheme}")
             if (before.scheme, before.netloc) != (after.scheme, after.netloc):
@@ -164,7 +164,7 @@ class Wire:
 
     def _once(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         """One request. A connection that was kept and has been closed meanwhile is opened again."""
-        parts = urlsplit(url)
+        parts = split(url)
         place = (parts.scheme, parts.netloc)
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         kept = place in self._open
@@ -225,6 +225,17 @@ class Wire:
             connection.close()
 
 
+def split(url: str, base: str = "") -> SplitResult:
+    """The parts of an address that a registry told, seen from `base`. Failed where nobody could go there."""
+    try:
+        parts = urlsplit(urljoin(base, url))
+        if parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    raise Failed("leads to what is no address")
+
+
 def _hang_up(sock: socket.socket) -> None:
     try:
         sock.shutdown(socket.SHUT_RDWR)
@@ -258,7 +269,7 @@ def context_of(folders: list[str]) -> ssl.SSLContext:
 def is_insecure(host: str, daemon: str = DAEMON) -> bool:
     """Whether Docker would also take this registry's word without a certificate it believes, or speak plain HTTP to
     it."""
-    name = (urlsplit(f"//{host}").hostname or "").lower()
+    name = (host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]).lower()
     try:
         with open(daemon, "rb") as file:
             listed = json.loads(file.read(1 << 20)).get("insecure-registries") or []
