@@ -16,6 +16,7 @@ VERBS = {
     "validate": "Check infrakit.yaml and say everything that is wrong with it.",
     "compile": "Write what would run on each host, for review.",
     "lock": "Write down exactly which images the file stands for, or ask whether they have changed.",
+    "outdated": "Say which images of the file have something newer: a tag, a digest, or a version without known holes.",
     "preflight": "Look at this machine, and say what stands in the way of the stack.",
     "install": "From a fresh machine to a running stack; running it again resumes.",
     "plan": "Say what `up` would change on this host, why, and what that costs.",
