@@ -22,6 +22,7 @@ VERBS = {
     "plan": "Say what `up` would change on this host, why, and what that costs.",
     "apply": "Carry out a plan that was kept, exactly that or nothing.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
+    "update": "Move images to newer ones, with their data put aside, and back where something is not well then.",
     "drift": "Say what was changed by hand since the last `up`, and take it back.",
     "generations": "List what was in force on this machine, and what each changed.",
     "diff": "Print what is different between the files of two generations.",

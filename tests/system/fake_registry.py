@@ -105,10 +105,11 @@ class Registry:
         listed: bool = False,
         tag: str = "1",
         says: "dict[str, object] | None" = None,
+        contents: "list[bytes] | None" = None,
     ) -> str:
         """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors
-        are; `says`: in its configuration."""
-        content, kind = self._image(layers, architecture, says)
+        are; `says`: in its configuration; `contents`: layers, instead of noise."""
+        content, kind = self._image(layers, architecture, says, contents)
         if listed:
             return self.publish_list(name, [(f"linux/{architecture}", content)], tag)
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = kind, content
@@ -133,9 +134,15 @@ class Registry:
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = INDEX, content
         return f"{self.address}/{name}:{tag}"
 
-    def _image(self, layers: int, architecture: str, says: "dict[str, object] | None" = None) -> tuple[bytes, str]:
+    def _image(
+        self,
+        layers: int,
+        architecture: str,
+        says: "dict[str, object] | None" = None,
+        contents: "list[bytes] | None" = None,
+    ) -> tuple[bytes, str]:
         """(its manifest, of what kind); its blobs are kept."""
-        contents = [noise(number) for number in range(layers)]
+        contents = contents or [noise(number) for number in range(layers)]
         config = {
             "architecture": architecture,
             "os": "linux",
