@@ -187,16 +187,16 @@ def _moves(now: Made, files: Files, services: Sequence[str], silent: list[str]) 
         say(NO_LOCK)
     announcement(meant, mirror, say)
     moves = []
-    for name, heard in hear(meant, mirror, say, ages=False).items():
+    places = {name: _named_at(files, name, owners[name]) for name in meant}
+    for name, heard in hear(meant, mirror, say, only=[name for name in meant if places[name]]).items():
         if heard.problem:
             silent.append(name)
             say(f"{name}: {heard.problem}")
-        path = _named_at(files, name, owners[name])
-        newer = newest(tag_of(name), heard.tags).same if path else ""
+        newer = newest(tag_of(name), heard.tags).same
         locked = lock.images.get(name) if lock else None
         if newer or locked and heard.digest not in ("", locked.index):
             new = f"{untagged(name)}:{newer}" if newer else name
-            moves.append(Move(name, new, frozenset(owners[name]), path if newer else ()))
+            moves.append(Move(name, new, frozenset(owners[name]), places[name] if newer else ()))
     return moves
 
 

@@ -58,6 +58,7 @@ NESTED = (
     "infrakit/composed/",
     "infrakit/templates/",
     "tomli/",
+    "infrakit/catalog/outdated",
     "infrakit/lock/entries",
     "infrakit/lock/text",
     "infrakit/system/bundle/",
@@ -70,6 +71,7 @@ NESTED = (
             "apply",
             "bundle",
             "carry",
+            "catalog",
             "diff",
             "doors",
             "down",
@@ -84,6 +86,7 @@ NESTED = (
             "lock",
             "logs",
             "open",
+            "outdated",
             "plan.py",
             "planning",
             "preflight",
@@ -97,6 +100,7 @@ NESTED = (
             "trust",
             "uninstall",
             "up.py",
+            "update",
         )
     ),
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from infrakit.emit.compose import docker_volume
-from infrakit.errors import MachineUnfit
+from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.plan import Action, Step
@@ -104,6 +104,14 @@ def forget(machine: Machine, volumes: Sequence[str], kept: str = "") -> None:
             machine.remove_tree(folder)
 
 
+def _wherever(machine: Machine) -> str:
+    """The same where the engine is gone already."""
+    try:
+        return place(machine)
+    except InfraKitError:
+        return f"/var/lib/docker/{FOLDER}"
+
+
 def _volume(machine: Machine, name: str) -> str:
     return f"{machine.engine.folder()}/volumes/{name}/_data"
 
@@ -119,6 +127,29 @@ class Aside(NamedTuple):
 
     def text(self) -> str:
         return "its data is put aside" if self.there else "its data is as it was"
+
+
+class NoneAside(NamedTuple):
+    """No data is put aside, of any generation."""
+
+    def holds(self, machine: Machine) -> bool:
+        return not machine.exists(_wherever(machine))
+
+    def text(self) -> str:
+        return "no data is put aside"
+
+
+class ForgetAll(NamedTuple):
+    """All that was put aside goes."""
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        machine.remove_tree(_wherever(machine))
+
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
+        return ()
+
+    def text(self) -> str:
+        return "remove what was put aside of it before updates"
 
 
 class Stop(NamedTuple):

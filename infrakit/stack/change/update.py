@@ -235,7 +235,7 @@ class Steady(NamedTuple):
                 container = found.get(item.name)
                 if container is None:
                     raise MachineUnfit(f"{item.name} is gone", "see: infrakit status")
-                if container.started_at != began[item.name] or not is_well(container, item):
+                if container.started_at != began.get(item.name) or not is_well(container, item):
                     raise MachineUnfit(watch.last_words(container), f"see: infrakit logs {item.name}")
             now = machine.monotonic()
             mute = [item.name for item in self.wanted if silent(machine, self.project, item)]
