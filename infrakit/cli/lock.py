@@ -92,7 +92,7 @@ def command(
     docker = {"repository": docker_repository, "key": docker_key}
     if check:
         return _check(before, wanted, compiled.mirror, docker, as_json)
-    after = asked(before, wanted, upgraded, compiled)
+    after = _asked(before, wanted, upgraded, compiled)
     if systems or before.packages:
         from infrakit.cli.lock_packages import locked
 
@@ -132,7 +132,7 @@ def _before(found: source.Source, *, everything: bool) -> Lock | None:
         raise
 
 
-def asked(before: Lock, wanted: Wanted, upgraded: set[str], compiled: Compiled) -> Lock:
+def _asked(before: Lock, wanted: Wanted, upgraded: set[str], compiled: Compiled) -> Lock:
     """The lock with what it lacks, and what is to be asked again, by the registries' word. NotThere with all images
     that they have not."""
     from infrakit.system.patience import NoSuchImage

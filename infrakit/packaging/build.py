@@ -85,6 +85,7 @@ NESTED = (
             "inventory",
             "lock",
             "logs",
+            "newer",
             "open",
             "outdated",
             "plan.py",

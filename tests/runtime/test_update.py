@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.cli.update import need_room
+from infrakit.errors import MachineUnfit
+from infrakit.stack.change import aside
+from infrakit.stack.change.aside import Data, room
 from infrakit.stack.layout import CONFIGURATION, CURRENT, LOCKED, UPDATING
 from tests.emit.tree import needs_compose
 from tests.runtime.engine import engine, needs_engine, shell_archive
+from tests.runtime.test_start import Local
 from tests.system import fake_registry
 from tests.system.fake_registry import reset
 
@@ -155,7 +160,7 @@ def test_a_newer_tag_of_the_line_and_a_moved_one_come_into_force(host, registry)
     assert registry.digest("team/chat", "stable").encode() in Path(LOCKED).read_bytes()
     assert host.aside() == [".whole", "infrakit_wiki-data"] and not os.path.exists(UPDATING)
     again = host.update()
-    assert (again.returncode, again.stdout) == (0, "every image is the newest of its line\n")
+    assert (again.returncode, again.stdout) == (0, "nothing to update\n")
     assert host.left_to_do() == ["file /etc/infrakit/.installed.json"]
 
 
@@ -195,6 +200,26 @@ def test_a_registry_that_goes_away_in_the_middle_leaves_everything_as_it_was(hos
     registry.always["manifest"] = reset
     gone = host.update("wiki")
     assert gone.returncode == 1 and gone.stdout == "nothing to update\n" and host.state() == host.before
+
+
+def test_a_tag_that_is_not_there_for_this_processor_yet_stays_and_others_move(host, registry):
+    registry.publish("team/wiki", tag="1.1.0", architecture="arm64", listed=True)
+    publish(registry, "chat", f"{WELL} # newer", tag="stable")
+    done = host.update()
+    assert done.returncode == 1 and "team/wiki:1.1.0: it is not made for amd64, but for arm64" in done.stderr, done
+    assert host.found()["chat"][1] != host.before[3]["chat"][1]
+    assert host.found()["wiki"] == host.before[3]["wiki"] and Path(CONFIGURATION).read_bytes() == host.before[0]
+
+
+def test_data_that_has_no_room_beside_it_is_not_touched(host, monkeypatch):
+    machine, data = Local(str(host.real.socket)), Data(("infrakit_wiki-data",), ("wiki",))
+    takes, free = room(machine, data)
+    assert 0 < takes < 1 << 20 < free
+    need_room(machine, data)
+    monkeypatch.setattr(aside, "SPARE_BYTES", free + aside.SPARE_BYTES)
+    with pytest.raises(MachineUnfit, match="of data are to be put aside, and .*/data has room for 0") as refused:
+        need_room(machine, data)
+    assert refused.value.exit_code == 3 and host.state() == host.before
 
 
 def killed(host, when, *words: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrakit.cli.update import Move, _groups
+from infrakit.cli.newer import Move, groups_of
 from infrakit.emit import emit
 from infrakit.model import Dependency, ImagePin, Mount, SharedVolume
 from infrakit.stack.change.aside import Data, data_of
@@ -64,6 +64,11 @@ def test_who_has_another_image_moves_and_who_has_another_digest():
     assert touched(made, host(other="docker.io/example/other:2")) == ("other",)
     assert touched(made, made._replace(services=(pinned, *made.services[1:]))) == ("page",)
     assert touched(made, host()) == ()
+    other = page._replace(
+        containers=(page.containers[0]._replace(pin=pin._replace(index="sha256:4")), page.containers[1])
+    )
+    before, after = (made._replace(services=(item, *made.services[1:])) for item in (pinned, other))
+    assert touched(before, after) == (), "what changed is an image for another processor"
 
 
 def names(plan) -> list[str]:
@@ -102,5 +107,5 @@ def test_images_that_a_service_has_in_common_move_at_once():
         Move(name, name, frozenset(services), ())
         for name, services in (("proxy", "ab"), ("one", "a"), ("two", "bc"), ("three", "d"))
     )
-    found = [sorted(move.name for move in group) for group in _groups([one, three, two, proxy])]
+    found = [sorted(move.name for move in group) for group in groups_of([one, three, two, proxy])]
     assert sorted(found) == [["one", "proxy", "two"], ["three"]]

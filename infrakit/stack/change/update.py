@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from infrakit.errors import EXIT_FAILED, InfraKitError, MachineUnfit, UsageProblem
 from infrakit.machine import Machine
-from infrakit.model import Artifact, Deployment
+from infrakit.model import Artifact, Deployment, Service
 from infrakit.plan import Action, Gone, Interrupted, Plan, Remove, Step, StepFailed, file_step
 from infrakit.plan.model import Event, Tell
 from infrakit.stack import layout
@@ -97,12 +97,12 @@ def look(
 
 def touched(before: Deployment, after: Deployment) -> tuple[str, ...]:
     """Services that have another image."""
-    was = {item.name: (item.image, item.pin) for service in before.services for item in service.containers}
-    return tuple(
-        service.name
-        for service in after.services
-        if any(was.get(item.name) != (item.image, item.pin) for item in service.containers)
-    )
+
+    def images(service: Service) -> list[tuple[str, str]]:
+        return [(item.image, item.pin.image if item.pin else "") for item in service.containers]
+
+    was = {service.name: images(service) for service in before.services}
+    return tuple(service.name for service in after.services if was.get(service.name) != images(service))
 
 
 def plan_update(
