@@ -1,6 +1,6 @@
 """The installed file x what registries say -> images that can move, and the file and the lock once they have."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from infrakit.catalog.versions import newest, tag_of
@@ -116,12 +116,8 @@ def moves_of(now: Made, files: Files, services: Sequence[str], silent: list[str]
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else f"one of: {', '.join(sorted(known))}"
             raise UsageProblem(f"{now.deployment.host} has no service {name}", hint)
-    meant = {
-        name: (now.deployment.architecture, "")
-        for name, running in owners.items()
-        if "@" not in name
-        and (running & {*services} if services else not any(word in own_name(name) for word in BY_NAME))
-    }
+    processor = now.deployment.architecture
+    meant = {name: (processor, "") for name, running in owners.items() if is_meant(name, running, services)}
     lock = None if files.lock is None else parse(files.lock.encode(), LOCKED)
     if lock is None:
         say(NO_LOCK)
@@ -138,6 +134,12 @@ def moves_of(now: Made, files: Files, services: Sequence[str], silent: list[str]
             new = f"{untagged(name)}:{newer}" if newer else name
             moves.append(Move(name, new, frozenset(owners[name]), places[name] if newer else ()))
     return moves
+
+
+def is_meant(name: str, running: Collection[str], services: Collection[str]) -> bool:
+    """Whether an image may move where `services` are named, or nobody is. What has a digest in the file stays."""
+    by_name = any(word in own_name(name) for word in BY_NAME)
+    return "@" not in name and (bool({*running} & {*services}) if services else not by_name)
 
 
 def _named_at(files: Files, name: str, services: Iterable[str]) -> tuple[str, ...]:

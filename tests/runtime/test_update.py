@@ -14,9 +14,10 @@ import pytest
 
 from infrakit.cli.update import need_room
 from infrakit.errors import MachineUnfit
-from infrakit.stack.change import aside
+from infrakit.stack.change import aside, update
 from infrakit.stack.change.aside import Data, room
 from infrakit.stack.layout import CONFIGURATION, CURRENT, LOCKED, UPDATING
+from infrakit.stack.wire.doors import Door
 from tests.emit.tree import needs_compose
 from tests.runtime.engine import engine, needs_engine, shell_archive
 from tests.runtime.test_start import Local
@@ -199,6 +200,7 @@ def test_a_registry_that_goes_away_in_the_middle_leaves_everything_as_it_was(hos
     assert host.state() == host.before
     registry.always["manifest"] = reset
     gone = host.update("wiki")
+    assert host.update("wikki").returncode == 2
     assert gone.returncode == 1 and gone.stdout == "nothing to update\n" and host.state() == host.before
 
 
@@ -220,6 +222,17 @@ def test_data_that_has_no_room_beside_it_is_not_touched(host, monkeypatch):
     with pytest.raises(MachineUnfit, match="of data are to be put aside, and .*/data has room for 0") as refused:
         need_room(machine, data)
     assert refused.value.exit_code == 3 and host.state() == host.before
+
+
+def test_a_door_that_answered_before_has_to_go_on_answering(real, tmp_path, monkeypatch):
+    """A server on this machine stands in for Caddy."""
+    monkeypatch.setattr(update, "SILENCE_S", 1)
+    with fake_registry.registry(fake_registry.certificates(tmp_path)) as caddy:
+        door = Door("wiki.example.org", int(caddy.address.rpartition(":")[2]), "127.0.0.1", "public", "")
+        steady = update.Steady("infrakit", (), (door,), 1)
+        steady.do(Local(str(real.socket)), lambda event: None)
+    with pytest.raises(MachineUnfit, match="wiki.example.org answered before, and does not now"):
+        steady.do(Local(str(real.socket)), lambda event: None)
 
 
 def killed(host, when, *words: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrakit.cli.newer import Move, groups_of
+from infrakit.cli.newer import Move, groups_of, is_meant
 from infrakit.emit import emit
 from infrakit.model import Dependency, ImagePin, Mount, SharedVolume
 from infrakit.stack.change.aside import Data, data_of
@@ -109,3 +109,22 @@ def test_images_that_a_service_has_in_common_move_at_once():
     )
     found = [sorted(move.name for move in group) for group in groups_of([one, three, two, proxy])]
     assert sorted(found) == [["one", "proxy", "two"], ["three"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "services", "moves"),
+    [
+        ("docker.io/amir20/dozzle:v10.7.3", (), True),
+        ("docker.io/library/caddy:2.11.4", (), True),
+        ("docker.io/library/postgres:16.16-alpine", (), False),
+        ("ghcr.io/immich-app/postgres:14-vectorchord0.4.3", (), False),
+        ("ghcr.io/goauthentik/server:2026.8.7", (), False),
+        ("registry.example.org/postgres/docker.io/amir20/dozzle:v10.7.3", (), True),
+        ("docker.io/library/postgres:16.16-alpine", ("a",), True),
+        ("docker.io/amir20/dozzle:v10.7.3", ("b",), False),
+        (f"docker.io/amir20/dozzle:v10.7.3@sha256:{0:064x}", (), False),
+        (f"docker.io/amir20/dozzle:v10.7.3@sha256:{0:064x}", ("a",), False),
+    ],
+)
+def test_databases_and_authentik_move_by_name_alone_and_a_digest_in_the_file_never(name, services, moves):
+    assert is_meant(name, {"a"}, services) is moves
