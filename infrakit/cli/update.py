@@ -15,7 +15,7 @@ from infrakit.cli.talk import result, result_json, say
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
 from infrakit.host.checks import Finding
 from infrakit.host.checks.model import size
-from infrakit.plan import Interrupted, preview
+from infrakit.plan import Interrupted, Plan, preview
 from infrakit.stack.change.applied import files_of, in_force
 from infrakit.stack.change.aside import Data, data_of, room
 from infrakit.stack.change.differences import Difference, differences
@@ -81,8 +81,11 @@ class _Going(NamedTuple):
 
     def on(self, host: Host, under: Under) -> None:
         """Carry one out, or go on with it."""
-        made = host.made(under.after)
-        plans = plan_update(under, made.deployment, made.artifacts, hex_digest, self.watch_s)
+
+        def plans() -> tuple[Plan, Plan]:
+            made = host.made(under.after)
+            return plan_update(under, made.deployment, made.artifacts, hex_digest, self.watch_s)
+
         carry(under, plans, host.machine, hex_digest, lambda plan: carried(plan, host.machine, self.progress))
         if not self.progress.as_json:
             way = "is as it was before the update" if under.way == BACK else "is up to date"

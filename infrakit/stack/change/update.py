@@ -139,13 +139,15 @@ def plan_taken_back(under: Under, machine: Machine, digest: Digest) -> Plan:
     return Plan(f"take the update of {', '.join(under.services)} back", (*first, *_meant(under, host, kept)))
 
 
-def carry(under: Under, plans: tuple[Plan, Plan], machine: Machine, digest: Digest, run: Callable[[Plan], int]) -> None:
-    """Update, or go on with that; where it does not go well, take it back, which TakenBack says. `run`: carries a plan
-    out. A signal leaves it for a later run."""
+def carry(
+    under: Under, plans: Callable[[], tuple[Plan, Plan]], machine: Machine, digest: Digest, run: Callable[[Plan], int]
+) -> None:
+    """Update, or go on with that; where it does not go well, take it back, which TakenBack says. `plans`: of
+    plan_update; `run`: carries a plan out. A signal leaves it for a later run."""
     if under.way == BACK:
         _take_back(under, machine, digest, run)
         return
-    pull, rest = plans
+    pull, rest = plans()
     fresh = read(machine) is None
     if fresh:
         run(pull)
