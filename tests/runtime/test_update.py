@@ -89,8 +89,10 @@ class Host:
 
     def found(self) -> dict[str, tuple[str, str, str]]:
         """App -> image, its ID, and how it is."""
+        words = ["docker", "-H", f"unix://{self.real.socket}", "inspect"]
         names = self.real.docker("ps", "--all", "--quiet").split()
-        found = json.loads(self.real.docker("inspect", *names))
+        # It says what it finds; one may have gone meanwhile.
+        found = json.loads(subprocess.run([*words, *names], capture_output=True, timeout=60).stdout)
         return {
             item["Config"]["Labels"]["com.docker.compose.service"]: (
                 item["Config"]["Image"].rpartition("/")[2],
@@ -243,12 +245,13 @@ def killed(host, when, *words: str) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    end = time.monotonic() + 120
-    while not when():
-        assert running.poll() is None and time.monotonic() < end
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    try:
+        while not when():
+            assert running.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
 
 
 def begun(host) -> bool:
