@@ -1,8 +1,12 @@
 """Tags of images and floors -> which version is too old, and which is newer."""
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 Version = tuple[int, ...]
+FIRST_YEAR = 1990
+"""A version that begins with as much is a calendar's."""
 
 
 def version(text: str) -> Version:
@@ -35,3 +39,44 @@ def below_floor(found: Version, floors: tuple[str, ...]) -> bool:
     wanted = [version(floor) for floor in floors]
     in_line = any(found[: len(f) - 1] == f[: len(f) - 1][:size] and found >= f[:size] for f in wanted)
     return found < max(wanted)[:size] and not in_line
+
+
+class Newer(NamedTuple):
+    """The newest tags above one, "" where there is none: `same` of its line, whose versions fit those before, and
+    `other` of any."""
+
+    same: str = ""
+    other: str = ""
+
+
+def newest(tag: str, tags: Iterable[str]) -> Newer:
+    """Of those that are written like `tag`: as many numbers, with the same words around them (v, -alpine)."""
+    form = _form(tag)
+    same, other, highest, overall = "", "", _numbers(tag), _numbers(tag)
+    if not version(tag):
+        return Newer()
+    for item in tags:
+        if _form(item) != form:
+            continue
+        numbers = _numbers(item)
+        if _line(item) == _line(tag) and numbers > highest:
+            same, highest = item, numbers
+        elif _line(item) > _line(tag) and numbers > overall:
+            other, overall = item, numbers
+    return Newer(same, other)
+
+
+def _form(tag: str) -> tuple[int, str]:
+    return len(version(tag)), re.sub("[0-9]+", "0", tag)
+
+
+def _numbers(tag: str) -> Version:
+    """All of them, those of its words too: 16.15-alpine3.20, 3.4.3-r0-ls92."""
+    return tuple(map(int, re.findall("[0-9]+", tag)))
+
+
+def _line(tag: str) -> Version:
+    """The first number. Before 1.0, and where it is a year, the second one too: Authentik goes from release to release,
+    2026.5 to 2026.8, and skips none."""
+    found = version(tag)
+    return found[: 1 if 0 < found[0] < FIRST_YEAR else 2]

@@ -94,18 +94,9 @@ def carry_out(
         else:
             changing = show(plan, machine, as_json=False)
         if changing and not yes:
-            if as_json:
-                what = "nothing was changed: --json asks no question"
-                raise InfraKitError(what, "add --yes, or look first: --dry-run")
-            if not agreed("go on?"):
-                raise InfraKitError("nothing was changed", "--yes answers the question")
+            need_agreement(as_json=as_json)
         progress = Progress(as_json=as_json)
-        with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
-            taken = run(
-                plan, machine, _journaled(machine, progress), _kept(machine) if recorded else _forget, stopping=asked
-            )
-        if taken:
-            machine.flush(*CHANGED)  # what we call done, no power cut takes back
+        taken = carried(plan, machine, progress, recorded=recorded)
     if not as_json:
         result(
             f"{plan.title}: {taken} changed, {progress.kept} as they were"
@@ -114,6 +105,25 @@ def carry_out(
         )
     after(taken)
     return EXIT_OK
+
+
+def need_agreement(*, as_json: bool) -> None:
+    """Raises where nobody says yes."""
+    if as_json:
+        what = "nothing was changed: --json asks no question"
+        raise InfraKitError(what, "add --yes, or look first: --dry-run")
+    if not agreed("go on?"):
+        raise InfraKitError("nothing was changed", "--yes answers the question")
+
+
+def carried(plan: Plan, machine: Machine, progress: Progress, *, recorded: bool = True) -> int:
+    """Do it, with a journal, until somebody says stop; how many steps were taken."""
+    with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
+        keep = _kept(machine) if recorded else _forget
+        taken = run(plan, machine, _journaled(machine, progress), keep, stopping=asked)
+    if taken:
+        machine.flush(*CHANGED)  # what we call done, no power cut takes back
+    return taken
 
 
 def _journaled(machine: Machine, tell: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -23,7 +23,12 @@ NEWEST = {
     },
 }
 """What --against reads: the newest version of each image, or of each of its lines."""
-
+AGAINST = click.option(
+    "--against",
+    metavar="FILE",
+    help="A JSON or YAML file of newest versions by image (docker.io/library/caddy: 2.11.9), one or a list of one for "
+    "each line. Nothing else is asked.",
+)
 
 TEMPLATES = ("add", "search")
 """Verbs about other catalogues, which few calls need: cli/templates.py."""
@@ -77,12 +82,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command(name="outdated")
-@click.option(
-    "--against",
-    metavar="FILE",
-    help="A JSON or YAML file of newest versions by image (docker.io/library/caddy: 2.11.9), one or a list of one for "
-    "each line. Nothing else is asked.",
-)
+@AGAINST
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def outdated_pins(context: Any, against: Any, as_json: bool) -> None:
@@ -91,7 +91,7 @@ def outdated_pins(context: Any, against: Any, as_json: bool) -> None:
     Exit code 6 where a version is below its floor, or one of FILE is newer.
     """
     catalog = load_catalog()
-    known = _newest(against, {pin.image for pin in outdated.pins(catalog, {})}) if against else {}
+    known = newest_of(against, {pin.image for pin in outdated.pins(catalog, {})}) if against else {}
     found = outdated.pins(catalog, known)
     if as_json:
         result_json([outdated.facts(pin) for pin in found])
@@ -101,7 +101,7 @@ def outdated_pins(context: Any, against: Any, as_json: bool) -> None:
         context.exit(EXIT_DIFFERENCES)
 
 
-def _newest(path: str, images: set[str]) -> dict[str, tuple[str, ...]]:
+def newest_of(path: str, images: set[str]) -> dict[str, tuple[str, ...]]:
     """The versions of the file by image; a name that the catalogue has not, or a text that is no version, is wrong."""
     document = parse(read_input(path, MAXIMUM_BYTES), path)
     problems = check_schema(document, NEWEST)
@@ -110,7 +110,11 @@ def _newest(path: str, images: set[str]) -> dict[str, tuple[str, ...]]:
         found[name] = (value,) if isinstance(value, str) else tuple(value)
         if name not in images:
             close = nearest(name, images)
-            hint = f"did you mean {close}?" if close else "infrakit catalog outdated names them"
+            hint = (
+                f"did you mean {close}?"
+                if close
+                else "infrakit outdated --offline --json, or infrakit catalog outdated, names them"
+            )
             where = document.position((name,), key=True)
             problems.append(Problem(where, f"{name}: no service has such an image", "unknown-image", hint))
         elif not all(map(version, found[name])):

@@ -28,6 +28,7 @@ from infrakit.lock.entries import LockedPackage
 from infrakit.model import Deployment
 from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import from_packages, remembered, system_of
+from infrakit.stack.change.update import none_under_way
 from infrakit.stack.install import plan_install, program_steps
 from infrakit.stack.layout import CONFIGURATION, PACKAGES, secrets_folder
 from infrakit.stack.secrets import Given
@@ -117,6 +118,8 @@ def command(
     deployment = here.deployment_of(compiled, host)
     say_problems(compiled.warnings)
     machine = Machine()
+    if not dry_run:
+        none_under_way(machine)
     repository, key = docker_repository.rstrip("/"), docker_key.upper().replace(" ", "")
     others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)

@@ -86,7 +86,7 @@ def command(
     found = source.find(file, None)
     compiled = source.compiled(found._replace(lock=None))
     say_problems(compiled.warnings)
-    wanted, upgraded = _wanted(compiled), _upgraded(compiled, upgrade)
+    wanted, upgraded = wanted_of(compiled), _upgraded(compiled, upgrade)
     everything = upgrade == EVERYTHING
     before = _before(found, everything=everything) or Lock({}, lock_beside(found.name))
     docker = {"repository": docker_repository, "key": docker_key}
@@ -102,7 +102,7 @@ def command(
     return _write(found, before, after, as_json)
 
 
-def _wanted(compiled: Compiled) -> Wanted:
+def wanted_of(compiled: Compiled) -> Wanted:
     """Name, as a lock has it -> the processors of the hosts that run it."""
     wanted: dict[str, set[str]] = {}
     for deployment in shapes_of(compiled.fleet):
@@ -141,16 +141,16 @@ def _asked(before: Lock, wanted: Wanted, upgraded: set[str], compiled: Compiled)
 
     asking, missing = to_ask(before.images, wanted, upgraded), {}
     announcement(asking, compiled.mirror, say)
-    asked = {}
+    found = {}
     with Client(tell=say) as client:
         for name, index in asking.items():
             try:
-                asked[name] = ask(client, name, compiled.mirror, wanted[name], index)
+                found[name] = ask(client, name, compiled.mirror, wanted[name], index)
             except NoSuchImage as error:
                 missing[name] = error
     if missing:
         raise NotThere(_problems(compiled, missing))
-    return updated(before, wanted, asked)
+    return updated(before, wanted, found)
 
 
 class NotThere(ConfigurationInvalid):

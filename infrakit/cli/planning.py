@@ -13,6 +13,7 @@ from infrakit.emit import emit
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Plan
 from infrakit.stack.bundle import remembered
+from infrakit.stack.change.update import none_under_way
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
 from infrakit.system.machine import Machine
@@ -41,6 +42,8 @@ def prepared(
 ) -> Prepared:
     """Refuses what cannot be done here. `flags`: of from_bundle; `asks`: somebody sees the plan before it is carried
     out; `looks`: nothing is carried out."""
+    if not looks:
+        none_under_way(Machine())
     bundle = from_bundle.found(**flags, quiet=quiet)
     given = here.find(file)
     found = compiled(given)

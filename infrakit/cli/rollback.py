@@ -15,6 +15,7 @@ from infrakit.stack.change.applied import in_force
 from infrakit.stack.change.back import artifacts_of, before, current, numbered, plan_back
 from infrakit.stack.change.differences import differences
 from infrakit.stack.change.reasons import World
+from infrakit.stack.change.update import none_under_way
 from infrakit.stack.layout import CONFIGURATION
 from infrakit.system.digest import hex_digest
 from infrakit.system.machine import Machine
@@ -35,6 +36,7 @@ the one that was whole. Images that are gone are fetched. Data does not go back.
 def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
     machine = Machine()
+    none_under_way(machine)
     now = current(machine)
     target = before(machine) if number is None else numbered(machine, number)
     host = target.deployment

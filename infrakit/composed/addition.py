@@ -45,6 +45,22 @@ def text_at(source: bytes, name: str, path: Sequence[str]) -> str:
     return str(node.value) if node is not None and node.kind == "scalar" else ""
 
 
+def replaced(source: bytes, name: str, path: tuple[str, ...], old: str, new: str) -> bytes:
+    """The file with another text at `path`, which begins with `old` on one line. ConfigurationInvalid where it does
+    not."""
+    place = parse(source, name).position(path)
+    lines = source.decode().split("\n")
+    at = place.column - 1 + lines[place.line - 1].startswith("\ufeff")
+    at += lines[place.line - 1][at : at + 1] in ("'", '"')
+    if lines[place.line - 1].startswith(old, at):
+        lines[place.line - 1] = lines[place.line - 1][:at] + new + lines[place.line - 1][at + len(old) :]
+        result = "\n".join(lines).encode()
+        if text_at(result, name, path) == new:
+            return result
+    what = f"{'.'.join(path)} cannot be edited"
+    raise ConfigurationInvalid([Problem(place, what, "edit-shape", f"write it on one line, or edit it: {new}")])
+
+
 def names_in(source: bytes, name: str) -> tuple[frozenset[str], frozenset[str]]:
     """What `apps` and `volumes` of the file called `name` are called."""
     root = parse(source, name).root

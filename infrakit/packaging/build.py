@@ -60,6 +60,7 @@ NESTED = (
     "infrakit/composed/",
     "infrakit/templates/",
     "tomli/",
+    "infrakit/catalog/outdated",
     "infrakit/lock/entries",
     "infrakit/lock/text",
     "infrakit/system/bundle/",
@@ -72,6 +73,7 @@ NESTED = (
             "apply",
             "bundle",
             "carry",
+            "catalog",
             "diff",
             "doors",
             "down",
@@ -85,7 +87,9 @@ NESTED = (
             "inventory",
             "lock",
             "logs",
+            "newer",
             "open",
+            "outdated",
             "plan.py",
             "planning",
             "preflight",
@@ -99,6 +103,7 @@ NESTED = (
             "trust",
             "uninstall",
             "up.py",
+            "update",
         )
     ),
 )

@@ -3,7 +3,9 @@
 from infrakit.model import Deployment
 from infrakit.policy.broken import Broken, containers, origin_of
 
-KEPT = ("postgres", "mariadb", "mysql", "mongo", "redis", "valkey", "goauthentik", "caddy", "haproxy", "watchtower")
+BY_NAME = ("postgres", "mariadb", "mysql", "mongo", "redis", "valkey", "goauthentik")
+"""Moved where they are named, and never by the way."""
+KEPT = (*BY_NAME, "caddy", "haproxy", "watchtower")
 
 
 def databases_left_alone(deployment: Deployment) -> list[Broken]:
@@ -16,10 +18,10 @@ def databases_left_alone(deployment: Deployment) -> list[Broken]:
             "say update: never",
         )
         for _, container in containers(deployment)
-        if container.watch and any(word in _own_name(container.image) for word in KEPT)
+        if container.watch and any(word in own_name(container.image) for word in KEPT)
     ]
 
 
-def _own_name(image: str) -> str:
+def own_name(image: str) -> str:
     """The last two parts of a name: what comes before is a registry, or a mirror of the user's."""
     return "/".join(image.split("/")[-2:])

@@ -11,6 +11,7 @@ from infrakit.plan import Action, Plan, Run, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import offline
 from infrakit.stack.belongings import Belongings
+from infrakit.stack.change.aside import ForgetAll, NoneAside
 from infrakit.stack.services import LABEL
 from infrakit.stack.watch import Watch
 
@@ -121,6 +122,7 @@ def plan_purge(ours: Belongings) -> tuple[Step, ...]:
         containers,
         networks,
         Step("volumes", "no volumes: the data goes", (NoneLeft("volume", ours),), (RemoveAll("volume", ours),)),
+        Step("aside", "no data put aside", (NoneAside(),), (ForgetAll(),)),
     )
 
 

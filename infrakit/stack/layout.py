@@ -16,6 +16,8 @@ JOURNAL = "/var/log/infrakit/journal.jsonl"
 UNDO = f"{STATE}/undo.jsonl"
 PULLING = f"{STATE}/pulling"
 """There while an image is being fetched (plan/unflushed.py)."""
+UPDATING = f"{STATE}/updating.json"
+"""There while an update is under way (stack/change/update.py)."""
 KEPT_GENERATIONS = 10
 TRUST = "/etc/infrakit/allowed_signers"
 """Whose bundles are believed, as ssh-keygen reads it: pinned by the first install from a bundle."""

@@ -4,7 +4,7 @@ import pytest
 
 from infrakit.catalog import load_catalog
 from infrakit.catalog.outdated import pins
-from infrakit.catalog.versions import below_floor, repository_of, tag_of, version
+from infrakit.catalog.versions import Newer, below_floor, newest, repository_of, tag_of, version
 
 CONTAINERS = [item for blueprint in load_catalog().blueprints.values() for item in blueprint.containers]
 LINES = ("2.39.9", "2.45.4", "3.1.0")
@@ -69,3 +69,53 @@ def test_a_name_with_a_port_and_a_digest_comes_apart():
     image = f"registry.lan:5000/a/b:1.2@sha256:{'0' * 64}"
     assert (repository_of(image), tag_of(image)) == ("registry.lan:5000/a/b", "1.2")
     assert (repository_of("registry.lan:5000/a/b"), tag_of("registry.lan:5000/a/b")) == ("registry.lan:5000/a/b", "")
+
+
+POSTGRES = ("16", "16-alpine", "16.16", "16.16-alpine", "16.16-alpine3.22", "16.15-bookworm", "17.12-alpine", "latest")
+DOZZLE = (
+    "v10.7.3",
+    "v10.9.12",
+    "v10.10.0",
+    "v10.10.0-alpine",
+    "v11.0.0",
+    "v11.0.0-rc.1",
+    "pr-4711",
+    "10.99.0",
+    "alpine",
+)
+AUTHENTIK = ("2026.5.6", "2026.8.7", "2026.8.10", "2026.8.8-rc1", "2026.11.0", "2026.8", "gh-next")
+LINUXSERVER = (
+    "5.1.2",
+    "5.1.2-r0-ls92",
+    "5.1.2-r0-ls101",
+    "5.1.4-r0-ls99",
+    "5.1.4-r1-ls1",
+    "6.0.0-r0-ls1",
+    "amd64-5.9.9-r0-ls1",
+)
+ZERO = ("0.9.1", "0.9.2", "0.10.0", "1.0.0", "0.9.2-dirty")
+
+
+@pytest.mark.parametrize(
+    "tag,tags,found",
+    [
+        ("16.15-alpine", POSTGRES, ("16.16-alpine", "17.12-alpine")),
+        ("16.15-alpine3.20", POSTGRES, ("16.16-alpine3.22", "")),
+        ("16.15", POSTGRES, ("16.16", "")),
+        ("16-alpine", POSTGRES, ("", "")),
+        ("16.16-alpine3.22", POSTGRES, ("", "")),
+        ("v10.7.3", DOZZLE, ("v10.10.0", "v11.0.0")),
+        ("v11.0.0", DOZZLE, ("", "")),
+        ("alpine", DOZZLE, ("", "")),
+        ("2026.8.7", AUTHENTIK, ("2026.8.10", "2026.11.0")),
+        ("2026.5.2", AUTHENTIK, ("2026.5.6", "2026.11.0")),
+        ("5.1.2-r0-ls92", LINUXSERVER, ("5.1.4-r1-ls1", "6.0.0-r0-ls1")),
+        ("0.9.1", ZERO, ("0.9.2", "1.0.0")),
+        ("0.9.2", ("0.9.3-beta", "nightly"), ("", "")),
+        ("20251101", ("20251129",), ("", "")),
+        ("RELEASE.2025-09-07T16-13-09Z", ("RELEASE.2025-10-15T17-29-55Z",), ("", "")),
+        ("", ("1.0",), ("", "")),
+    ],
+)
+def test_the_newest_tag_is_of_the_same_form_and_a_later_line_is_told_apart(tag, tags, found):
+    assert newest(tag, tags) == newest(tag, reversed(tags)) == Newer(*found)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from infrakit.composed.addition import Section, extended
+from infrakit.composed.addition import Section, extended, replaced
 from infrakit.config import parse
 from infrakit.errors import ConfigurationInvalid, Position
 
@@ -142,3 +142,26 @@ def test_whatever_the_file_is_like_it_holds_what_it_held_or_is_refused(seed):
         assert found == before
         rest = iter(after.splitlines())
         assert all(line in rest for line in text.splitlines()), "every line stays, in its order"
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("apps:\n  a:\n    image: e/a:1.0  # of a\n", "apps:\n  a:\n    image: e/a:1.1  # of a\n"),
+        ('apps: {b: {image: e/a:1.0}, a: {image: "e/a:1.0"}}', 'apps: {b: {image: e/a:1.0}, a: {image: "e/a:1.1"}}'),
+        ("apps:\r\n  a: {image: 'e/a:1.0'}\r\n", "apps:\r\n  a: {image: 'e/a:1.1'}\r\n"),
+        ("\ufeffapps: {a: {image: e/a:1.0}}\n", "\ufeffapps: {a: {image: e/a:1.1}}\n"),
+        ("apps:\n  a:\n    image:\n      e/a:1.0\n", "apps:\n  a:\n    image:\n      e/a:1.1\n"),
+    ],
+)
+def test_a_text_is_replaced_and_every_other_byte_stays(before, after):
+    assert replaced(before.encode(), "x", ("apps", "a", "image"), "e/a:1.0", "e/a:1.1") == after.encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["apps: {a: {image: >-\n e/a:1.0}}", 'apps: {a: {image: "e\\/a:1.0"}}', "apps: {a: {image: !!str e/a:1.0}}"]
+)
+def test_what_is_not_on_one_line_is_not_edited_and_its_place_is_said(text):
+    with pytest.raises(ConfigurationInvalid) as refused:
+        replaced(text.encode(), "x", ("apps", "a", "image"), "e/a:1.0", "e/a:1.1")
+    assert refused.value.problems

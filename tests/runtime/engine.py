@@ -173,6 +173,11 @@ def import_program(made: Engine, image: str, content: bytes) -> None:
 
 def import_shell(made: Engine, image: str, *options: str, programs: tuple[str, ...] = ()) -> None:
     """Give an engine an image with this machine's shell, `sleep` and `programs`. `options`: of docker import."""
+    made.docker("import", *options, "-", image, feed=shell_archive(*programs))
+
+
+def shell_archive(*programs: str, files: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """A root file system with them, and with files (path, text)."""
     wanted = ["/bin/sh", "/bin/sleep", *programs]
     said = subprocess.run(["ldd", *wanted], capture_output=True, text=True, check=True).stdout
     libraries = {
@@ -185,4 +190,8 @@ def import_shell(made: Engine, image: str, *options: str, programs: tuple[str, .
             archive.add(folder, recursive=False)  # else the engine makes it, for the owner of all power only
         for path in paths:
             archive.add(path)
-    made.docker("import", *options, "-", image, feed=content.getvalue())
+        for name, text in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return content.getvalue()

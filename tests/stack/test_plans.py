@@ -248,6 +248,7 @@ def test_uninstall_takes_the_last_change_back_first():
         "remove every container of homelab",
         "remove every network of homelab",
         "remove every volume of homelab",
+        "remove what was put aside of it before updates",
         "write /etc/motd",
         "run apt-get purge docker-ce",
         "remove /var/lib/infrakit and all in it",

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, quote
 
 from infrakit.system.certificates import NEW_KEY
 
@@ -89,6 +90,9 @@ class Registry:
         self.ranges = True
         self.anybody = False
         """Whether everybody gets a token."""
+        self.tags_at_once = 1000
+        self.created = ""
+        """In the configuration of what is published then."""
         self.heard: list[tuple[str, str, str]] = []
         """(method, path, Authorization) of every request."""
 
@@ -101,10 +105,11 @@ class Registry:
         listed: bool = False,
         tag: str = "1",
         says: "dict[str, object] | None" = None,
+        contents: "list[bytes] | None" = None,
     ) -> str:
         """Make an image; its full reference. `listed`: below a list of manifests, as images for several processors
-        are; `says`: in its configuration."""
-        content, kind = self._image(layers, architecture, says)
+        are; `says`: in its configuration; `contents`: layers, instead of noise."""
+        content, kind = self._image(layers, architecture, says, contents)
         if listed:
             return self.publish_list(name, [(f"linux/{architecture}", content)], tag)
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = kind, content
@@ -129,13 +134,20 @@ class Registry:
         self.manifests[name, tag] = self.manifests[name, digest_of(content)] = INDEX, content
         return f"{self.address}/{name}:{tag}"
 
-    def _image(self, layers: int, architecture: str, says: "dict[str, object] | None" = None) -> tuple[bytes, str]:
+    def _image(
+        self,
+        layers: int,
+        architecture: str,
+        says: "dict[str, object] | None" = None,
+        contents: "list[bytes] | None" = None,
+    ) -> tuple[bytes, str]:
         """(its manifest, of what kind); its blobs are kept."""
-        contents = [noise(number) for number in range(layers)]
+        contents = contents or [noise(number) for number in range(layers)]
         config = {
             "architecture": architecture,
             "os": "linux",
             "config": {"Cmd": ["/none"], **(says or {})},
+            **({"created": self.created} if self.created else {}),
             "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(content)) for content in contents]},
         }
         manifest = {
@@ -146,6 +158,9 @@ class Registry:
         }
         self.layers.update(item["digest"] for item in manifest["layers"])
         return json.dumps(manifest).encode(), MANIFEST
+
+    def tags(self, name: str) -> list[str]:
+        return sorted(tag for known, tag in self.manifests if known == name and not tag.startswith("sha256:"))
 
     def digest(self, name: str, tag: str = "1") -> str:
         return digest_of(self.manifests[name, tag][1])
@@ -181,9 +196,11 @@ class Answer(BaseHTTPRequestHandler):
             != {"basic": f"Basic {basic()}", "token": f"Bearer {TOKEN}"}[registry.auth]
         ):
             return self.challenge()
-        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
+        found = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags)/([^/]+)", path)
         if path == "/v2/":
             kind, content, headers = "ping", b"{}", {}
+        elif found and found[2] == "tags" and registry.tags(found[1]):
+            kind, (content, headers) = "tags", self.page(found[1])
         elif found and found[2] == "manifests" and (found[1], found[3]) in registry.manifests:
             media, content = registry.manifests[found[1], found[3]]
             kind, headers = "manifest", {"Content-Type": media, "Docker-Content-Digest": digest_of(content)}
@@ -204,6 +221,14 @@ class Answer(BaseHTTPRequestHandler):
         return self.send(200, content, headers)
 
     do_HEAD = do_POST = do_GET
+
+    def page(self, name: str) -> tuple[bytes, dict[str, str]]:
+        """Some tags, and where there are more; no more at once than the registry wants to say."""
+        registry, query = self.server.registry, parse_qs(self.path.partition("?")[2])
+        last, count = query.get("last", [""])[0], min(int(query["n"][0]), registry.tags_at_once)
+        left = [tag for tag in registry.tags(name) if tag > last]
+        link = f'</v2/{name}/tags/list?n={count}&last={quote(left[count - 1])}>; rel="next"' if left[count:] else ""
+        return json.dumps({"name": name, "tags": left[:count]}).encode(), {"Link": link} if link else {}
 
     def begin(self, code: int, headers: dict[str, str]) -> None:
         self.send_response(code)

@@ -4,10 +4,13 @@ cannot.
 Nothing is believed before its digest fits. For one thread: a second one takes a second client.
 """
 
+import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
+from urllib.parse import unquote, urlencode
 
 from infrakit.errors import MachineUnfit
 from infrakit.system.patience import ATTEMPTS, LONGEST_S, NoSuchImage, Patience, one_line
@@ -35,6 +38,7 @@ from infrakit.system.registry.wire import CERTIFICATES, DAEMON, SILENCE_S, Faile
 
 Got = TypeVar("Got")
 ACCEPT = ", ".join((*INDEXES, *MANIFESTS))
+MOST_TAGS, TAGS_AT_ONCE = 50_000, 1000
 WENT_ON_BYTES = 1 << 20
 """An attempt that brought as much was not in vain: the next ones are counted anew."""
 
@@ -98,6 +102,27 @@ class Client:
         for architecture in sorted(set(architectures)):
             images[architecture] = self._patiently(reference, partial(self._platform, reference, top, architecture))
         return Image(reference, top, images)
+
+    def tags(self, reference: str) -> list[str]:
+        """All tags of a name's repository, as the registry has them."""
+        name = parse_reference(reference)
+        found: list[str] = []
+        last = ""
+        while len(found) < MOST_TAGS:
+            more, last = self._patiently(reference, partial(self._tags, name, last))
+            found += more
+            if not last:
+                break
+        return found
+
+    def built(self, reference: str, architecture: str) -> str:
+        """The day on which an image says that it was built, as 2026-11-29; "" where it does not."""
+        found = self.image(reference, [architecture]).images[architecture]
+        try:
+            day = str(json.loads(self.small(reference, found.config))["created"])[:10]
+        except (ValueError, KeyError, TypeError):
+            return ""
+        return day if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day) else ""
 
     def small(self, reference: str, blob: Descriptor, most: int = LARGEST) -> bytes:
         """A blob that fits in memory, such as an image's configuration; what comes fits its digest."""
@@ -168,6 +193,21 @@ class Client:
             raise Failed("manifest verification failed: digest mismatch")
         is_index(found)
         return found
+
+    def _tags(self, name: Reference, last: str) -> tuple[list[str], str]:
+        """One page, and the tag after which the next one begins, "" for the end (OCI distribution, listing tags)."""
+        query = urlencode({"n": TAGS_AT_ONCE, **({"last": last} if last else {})})
+        with self._session(name).ask("GET", name, f"tags/list?{query}", {}) as answer:
+            if answer.status != 200:
+                raise Failed(refusal_of(answer))
+            link = re.search(r"<[^>]*[?&]last=([^&>]+)", answer.headers.get("Link", ""))
+            content = answer.content(LARGEST)
+        try:
+            tags = [str(tag) for tag in json.loads(content)["tags"] or ()]
+        except (ValueError, KeyError, TypeError):
+            raise NotReadable("not a list of tags") from None
+        following = unquote(link[1]) if link and tags else ""
+        return tags, "" if following == last else following
 
     def _platform(self, reference: str, top: Content, architecture: str) -> PlatformImage:
         name = parse_reference(reference)

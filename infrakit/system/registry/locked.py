@@ -1,7 +1,10 @@
 """Names of images -> what a lock says of them, asked of their registries."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
+from infrakit.catalog.outdated import Heard
+from infrakit.errors import InfraKitError
 from infrakit.lock import mirrored_name, untagged
 from infrakit.lock.entries import LockedImage, LockedName
 from infrakit.system.registry.client import Client
@@ -25,6 +28,37 @@ def moved(client: Client, name: str, mirror: str, locked: LockedName) -> str:
         return ""
     now = client.digest(mirrored_name(name, mirror))
     return "" if now == locked.index else now
+
+
+AT_ONCE = 8
+
+
+def hear(
+    wanted: Mapping[str, tuple[str, str]],
+    mirror: str,
+    tell: Callable[[str], None],
+    *,
+    only: Container[str] | None = None,
+) -> dict[str, Heard]:
+    """What the registries say of each name by now; `wanted`: name -> (a processor, the locked index or ""). What one
+    does not say is its Heard.problem, and nobody else's. `only`: those whose tags are of use; then it is not asked
+    either when what runs was built."""
+
+    def ask_one(item: tuple[str, tuple[str, str]]) -> Heard:
+        (name, (architecture, index)), heard = item, Heard()
+        reference = mirrored_name(name, mirror)
+        try:
+            with Client(tell=tell, attempts=2) as client:
+                heard = heard._replace(digest="" if "@" in name else client.digest(reference))
+                if only is None:
+                    exact = f"{untagged(reference)}@{index}" if index else reference
+                    heard = heard._replace(built=client.built(exact, architecture))
+                return heard._replace(tags=tuple(client.tags(reference))) if only is None or name in only else heard
+        except InfraKitError as error:
+            return heard._replace(problem=error.message)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(wanted, pool.map(ask_one, wanted.items())))
 
 
 def announcement(names: Iterable[str], mirror: str, tell: Callable[[str], None]) -> None:

@@ -1,0 +1,170 @@
+"""infrakit update: newer images, one after the other, each only where all stays well; else everything as it was."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from infrakit.cli import here
+from infrakit.cli.carry import carried, need_agreement, need_root
+from infrakit.cli.newer import Ask, Host, Made, Move, after, askable, groups_of, moves_of
+from infrakit.cli.plan import as_object, show_changes
+from infrakit.cli.preflight import refuse
+from infrakit.cli.progress import Progress
+from infrakit.cli.talk import result, result_json, say
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
+from infrakit.host.checks import Finding
+from infrakit.host.checks.model import size
+from infrakit.plan import Interrupted, Plan, preview
+from infrakit.stack.change.applied import files_of, in_force
+from infrakit.stack.change.aside import Data, data_of, room
+from infrakit.stack.change.differences import Difference, differences
+from infrakit.stack.change.reasons import World
+from infrakit.stack.change.update import BACK, WATCH_S, Under, carry, look, plan_update, read, touched
+from infrakit.stack.layout import CONFIGURATION, LOCK
+from infrakit.stack.up import plan_up
+from infrakit.system.digest import hex_digest
+from infrakit.system.lock import held
+from infrakit.system.machine import Machine
+
+
+@click.command(
+    help="""Move images to what is newer: a digest that is locked to the one that its tag has now, a tag that
+infrakit.yaml names to the newest of its line. SERVICE alone, or all; databases and Authentik only by name.
+
+Data is put aside first. Who was well has to stay well, and doors that answered have to answer; else image, data,
+infrakit.yaml and lock go back. Where it was broken off, update goes on with it."""
+)
+@click.argument("services", metavar="[SERVICE]...", nargs=-1)
+@click.option(
+    "--watch",
+    "watch_s",
+    metavar="SECONDS",
+    type=click.IntRange(0, 3600),
+    default=WATCH_S,
+    show_default=True,
+    help="How long everything has to stay well.",
+)
+@click.option("--back", is_flag=True, help="Take an update back that was broken off.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+def command(services: tuple[str, ...], watch_s: int, back: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
+    need_root()
+    found = here.running(None)
+    if not here.is_installed(found):
+        raise UsageProblem("nothing is installed on this machine", "sudo infrakit up")
+    host, going = Host(found, Machine()), _Going(Progress(as_json=as_json), watch_s)
+    with held(LOCK):
+        under = read(host.machine)
+        if under is None and back:
+            raise UsageProblem("no update was broken off", "infrakit rollback puts an earlier generation in force")
+        if under is None:
+            return _update(host, going, services, yes=yes, dry_run=dry_run, as_json=as_json)
+        under = under._replace(way=BACK) if back else under
+        say(f"an update of {', '.join(under.services)} was broken off; going {under.way}")
+        if dry_run:
+            return EXIT_DIFFERENCES
+        if not yes:
+            need_agreement(as_json=as_json)
+        going.on(host, under)
+        return EXIT_OK
+
+
+class _Going(NamedTuple):
+    """How updates are carried out."""
+
+    progress: Progress
+    watch_s: int
+
+    def on(self, host: Host, under: Under) -> None:
+        """Carry one out, or go on with it."""
+
+        def plans() -> tuple[Plan, Plan]:
+            made = host.made(under.after)
+            return plan_update(under, made.deployment, made.artifacts, hex_digest, self.watch_s)
+
+        carry(under, plans, host.machine, hex_digest, lambda plan: carried(plan, host.machine, self.progress))
+        if not self.progress.as_json:
+            way = "is as it was before the update" if under.way == BACK else "is up to date"
+            result(f"{', '.join(under.services)}: {way}")
+
+
+def _update(host: Host, going: _Going, services: Sequence[str], *, yes: bool, dry_run: bool, as_json: bool) -> int:
+    files = host.files()
+    now = host.made(files)
+    applied = in_force(host.machine)
+    if applied is None or applied.name != now.generation:
+        what = f"what is in force is not what {CONFIGURATION} says, or another InfraKit put it there"
+        raise UsageProblem(what, "sudo infrakit up; an update moves images, and nothing else")
+    silent: list[str] = []
+    groups, known = askable(host, now, files, groups_of(moves_of(now, files, services, silent)), silent)
+    moves = [move for group in groups for move in group]
+    if moves:
+        data, changes = _shown(host, now, host.made(after(host, files, moves, known)), as_json=as_json, dry_run=dry_run)
+        if dry_run:
+            return EXIT_DIFFERENCES
+        need_room(host.machine, data)
+        if changes and not yes:
+            need_agreement(as_json=as_json)
+        _one_after_the_other(host, going, groups, known)
+    elif not as_json:
+        result("nothing to update")
+    elif dry_run:
+        result_json(as_object("update", (), ()))
+    return EXIT_FAILED if silent else EXIT_OK
+
+
+def _shown(host: Host, now: Made, then: Made, *, as_json: bool, dry_run: bool) -> tuple[Data, Sequence[Difference]]:
+    """Say what all of it comes to."""
+    moving = touched(now.deployment, then.deployment)
+    steps = preview(plan_up(then.deployment, then.artifacts, hex_digest), host.machine)
+    files = files_of(then.artifacts, hex_digest)
+
+    def locate(origin: Any) -> str:
+        return str(then.compiled.locate.origin(origin))
+
+    world = World(then.deployment, then.artifacts, files, in_force(host.machine), host.machine, locate)
+    changes = differences(world, then.generation, steps)
+    title, data = f"update {', '.join(moving)} on {then.deployment.host}", data_of(now.deployment, moving)
+    if as_json:
+        if dry_run:
+            result_json({**as_object(title, changes, steps), "aside": data.volumes, "not_aside": data.left})
+        return data, changes
+    show_changes(title, changes)
+    if data.volumes:
+        result(f"put aside first, with {', '.join(data.containers)} stopped: {', '.join(data.volumes)}")
+    if data.left:
+        result(f"not put aside, and does not go back: {', '.join(data.left)}")
+    return data, changes
+
+
+def need_room(machine: Machine, data: Data) -> None:
+    """MachineUnfit where the copy does not fit."""
+    takes, free = room(machine, data)
+    if takes > free:
+        left = size(max(0, free))
+        what = f"{size(takes)} of data are to be put aside, and {machine.engine.folder()} has room for {left}"
+        refuse([Finding("no-room-aside", "error", what, "make room, or name fewer services: infrakit update SERVICE")])
+
+
+def _one_after_the_other(host: Host, going: _Going, groups: Sequence[Sequence[Move]], known: Ask) -> None:
+    """InfraKitError, at the end, where one did not go well."""
+    failed: list[InfraKitError] = []
+    for group in groups:
+        files = host.files()
+        now, then = host.made(files), after(host, files, group, known)
+        services = touched(now.deployment, host.made(then).deployment)
+        under = look(host.machine, now.deployment, now.artifacts, services, files)._replace(after=then)
+        try:
+            going.on(host, under)
+        except InfraKitError as error:
+            if isinstance(error, Interrupted) or read(host.machine) is not None:
+                raise
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise InfraKitError("; ".join(error.message for error in failed), "see: infrakit status")

@@ -1,0 +1,290 @@
+"""infrakit update, from the built zipapp, with a real engine and a registry whose tags move: forward where all stays
+well, and back with image, data, file and lock where it does not, whatever comes in between."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infrakit.cli.update import need_room
+from infrakit.errors import MachineUnfit
+from infrakit.stack.change import aside, update
+from infrakit.stack.change.aside import Data, room
+from infrakit.stack.layout import CONFIGURATION, CURRENT, LOCKED, UPDATING
+from infrakit.stack.wire.doors import Door
+from tests.emit.tree import needs_compose
+from tests.runtime.engine import engine, needs_engine, shell_archive
+from tests.runtime.test_start import Local
+from tests.system import fake_registry
+from tests.system.fake_registry import reset
+
+pytestmark = [needs_engine, needs_compose]
+
+FILE = """\
+version: 1
+domain: home.example.org
+pattern: edge
+tls: {{mode: internal}}
+services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: false}}, caddy: {{enabled: false}}}}
+apps:
+  wiki:   # with its pages
+    image: "{at}/team/wiki:1.0.0"  # its releases: https://wiki.example.org
+    health: image
+    data: [/data]
+  chat: {{image: {at}/team/chat:stable, health: image}}
+"""
+WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+WELL = f": >/tmp/ready; {WAIT}"
+DIES = "rm -f /data/pages; echo 'broken' >/data/other; sleep 1; echo 'cannot migrate' >&2; exit 3"
+FALLS = ": >/tmp/ready; echo 'broken' >/data/pages; sleep 4; exit 4"
+CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**9, "Timeout": 10**9, "Retries": 3}
+IN_ITS_PLACES = 'mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift && exec "$@"'
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    with engine(tmp_path_factory.mktemp("update")) as made:
+        yield made
+
+
+@pytest.fixture
+def registry():
+    with fake_registry.registry() as made:
+        yield made
+
+
+def publish(registry, name: str, script: str, *, tag: str) -> None:
+    """No engine has seen it yet."""
+    files = (("run.sh", script), ("number", os.urandom(8).hex()))
+    shell = gzip.compress(shell_archive("/bin/rm", files=files), 1)
+    says = {"Cmd": ["/bin/sh", "/run.sh"], "Healthcheck": CHECK}
+    registry.publish(f"team/{name}", tag=tag, contents=[shell], says=says)
+
+
+class Host:
+    """A machine on which the file is in force, wiki has a page, and a lock stands beside it."""
+
+    def __init__(self, real, registry, pyz, folder: Path) -> None:
+        self.real, self.registry, self.pyz, self.folder = real, registry, pyz, folder
+        self.before = ()
+
+    def words(self, *words: str) -> list[str]:
+        program = [sys.executable, str(self.pyz), *words]
+        return ["unshare", "--mount", "sh", "-c", IN_ITS_PLACES, "sh", str(self.real.socket), *program]
+
+    def infrakit(self, *words: str) -> subprocess.CompletedProcess:
+        clean = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        return subprocess.run(
+            self.words(*words), cwd=self.folder, env=clean, capture_output=True, text=True, timeout=300
+        )
+
+    def update(self, *words: str) -> subprocess.CompletedProcess:
+        return self.infrakit("update", "--yes", "--watch", "2", *words)
+
+    def found(self) -> dict[str, tuple[str, str, str]]:
+        """App -> image, its ID, and how it is."""
+        words = ["docker", "-H", f"unix://{self.real.socket}", "inspect"]
+        names = self.real.docker("ps", "--all", "--quiet").split()
+        # It says what it finds; one may have gone meanwhile.
+        found = json.loads(subprocess.run([*words, *names], capture_output=True, timeout=60).stdout)
+        return {
+            item["Config"]["Labels"]["com.docker.compose.service"]: (
+                item["Config"]["Image"].rpartition("/")[2],
+                item["Image"],
+                item["State"].get("Health", {}).get("Status", item["State"]["Status"]),
+            )
+            for item in found
+            if "com.docker.compose.service" in item["Config"]["Labels"]
+        }
+
+    @property
+    def volume(self) -> Path:
+        return self.real.socket.parent / "data/volumes/infrakit_wiki-data/_data"
+
+    def data(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in self.volume.iterdir()}
+
+    def aside(self) -> list[str]:
+        place = self.real.socket.parent / "data/infrakit-aside"
+        return sorted(f"{path.name}" for folder in place.glob("*") for path in folder.iterdir())
+
+    def left_to_do(self) -> list[str]:
+        """What `up` would do: it has not been told that this file took the place of another one."""
+        return [step["name"] for step in json.loads(self.infrakit("plan", "--json").stdout)["steps"]]
+
+    def state(self) -> tuple:
+        """All that must be as it was where an update does not go well."""
+        files = [Path(path).read_bytes() for path in (CONFIGURATION, LOCKED)]
+        return (*files, self.data(), self.found(), os.readlink(CURRENT), os.path.exists(UPDATING))
+
+
+@pytest.fixture
+def host(real, registry, pyz, tmp_path):
+    for name, tag in (("wiki", "1.0.0"), ("chat", "stable")):
+        publish(registry, name, WELL, tag=tag)
+    made = Host(real, registry, pyz, tmp_path)
+    (tmp_path / "infrakit.yaml").write_text(FILE.format(at=registry.address))
+    for words in (("lock",), ("up", "--yes")):
+        done = made.infrakit(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "infrakit.yaml").unlink()
+    (made.volume / "pages").write_text("many\n")
+    made.before = made.state()
+    yield made
+    for kind, more in (("container", ["--all"]), ("volume", [])):
+        left = real.docker(kind, "ls", "--quiet", *more, "--filter", "label=com.docker.compose.project=infrakit")
+        if left:
+            real.docker(kind, "rm", "--force", *left.split())
+    subprocess.run(["rm", "-rf", str(real.socket.parent / "data/infrakit-aside")], check=True)
+    for place in ("/var/lib/infrakit", "/etc/infrakit"):
+        subprocess.run(["find", place, "-mindepth", "1", "-delete"], check=True)
+
+
+def test_a_newer_tag_of_the_line_and_a_moved_one_come_into_force(host, registry):
+    publish(registry, "wiki", WELL, tag="1.1.0")
+    publish(registry, "wiki", DIES, tag="2.0.0")
+    publish(registry, "chat", f"{WELL} # newer", tag="stable")
+    shown = host.infrakit("update", "--dry-run")
+    assert shown.returncode == 6 and host.state() == host.before, shown.stderr
+    assert "wiki:1.0.0 -> " in shown.stdout and "put aside first, with wiki stopped: infrakit_wiki-data" in shown.stdout
+    done = host.update()
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = host.found()
+    assert after["wiki"][::2] == ("wiki:1.1.0", "healthy") and after["chat"][::2] == ("chat:stable", "healthy")
+    assert after["chat"][1] != host.before[3]["chat"][1] and host.data() == {"pages": "many\n"}
+    file = FILE.format(at=registry.address).replace("wiki:1.0.0", "wiki:1.1.0")
+    assert Path(CONFIGURATION).read_text() == file
+    assert registry.digest("team/chat", "stable").encode() in Path(LOCKED).read_bytes()
+    assert host.aside() == [".whole", "infrakit_wiki-data"] and not os.path.exists(UPDATING)
+    again = host.update()
+    assert (again.returncode, again.stdout) == (0, "nothing to update\n")
+    assert host.left_to_do() == ["file /etc/infrakit/.installed.json"]
+
+
+@pytest.mark.parametrize("script", [DIES, FALLS], ids=["never well", "well for a while"])
+def test_what_does_not_go_well_goes_back_with_its_data_and_others_move(host, registry, script):
+    publish(registry, "wiki", script, tag="1.1.0")
+    publish(registry, "chat", f"{WELL} # newer", tag="stable")
+    done = host.infrakit("update", "--yes", "--watch", "6")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "wiki did not go well and is as it was before: " in done.stderr
+    assert "chat: is up to date\n" in done.stdout
+    assert host.data() == {"pages": "many\n"} and host.aside() == []
+    assert host.found()["wiki"] == host.before[3]["wiki"]
+    assert Path(CONFIGURATION).read_bytes() == host.before[0]
+    assert host.found()["chat"][1] != host.before[3]["chat"][1]
+
+
+def test_a_moved_tag_that_does_not_go_well_goes_back_without_the_registry(host, registry):
+    publish(registry, "chat", "sleep 1; exit 3", tag="stable")
+
+    def last(answer, content) -> None:
+        registry.always["manifest"] = registry.always["layer"] = reset
+        answer.send(200, content, {})
+
+    registry.faults["layer"] = [last]
+    done = host.update("chat")
+    assert done.returncode == 1 and "chat did not go well and is as it was before" in done.stderr, done.stderr
+    assert host.state() == host.before
+
+
+def test_a_registry_that_goes_away_in_the_middle_leaves_everything_as_it_was(host, registry):
+    publish(registry, "wiki", f"{WELL} # newer", tag="1.1.0")
+    registry.always["layer"] = fake_registry.status(403, "denied")
+    done = host.update("wiki")
+    assert done.returncode == 4 and "wiki:1.1.0" in done.stderr, done.stderr
+    assert host.state() == host.before
+    registry.always["manifest"] = reset
+    gone = host.update("wiki")
+    assert host.update("wikki").returncode == 2
+    assert gone.returncode == 1 and gone.stdout == "nothing to update\n" and host.state() == host.before
+
+
+def test_a_tag_that_is_not_there_for_this_processor_yet_stays_and_others_move(host, registry):
+    registry.publish("team/wiki", tag="1.1.0", architecture="arm64", listed=True)
+    publish(registry, "chat", f"{WELL} # newer", tag="stable")
+    done = host.update()
+    assert done.returncode == 1 and "team/wiki:1.1.0: it is not made for amd64, but for arm64" in done.stderr, done
+    assert host.found()["chat"][1] != host.before[3]["chat"][1]
+    assert host.found()["wiki"] == host.before[3]["wiki"] and Path(CONFIGURATION).read_bytes() == host.before[0]
+
+
+def test_data_that_has_no_room_beside_it_is_not_touched(host, monkeypatch):
+    machine, data = Local(str(host.real.socket)), Data(("infrakit_wiki-data",), ("wiki",))
+    takes, free = room(machine, data)
+    assert 0 < takes < 1 << 20 < free
+    need_room(machine, data)
+    monkeypatch.setattr(aside, "SPARE_BYTES", free + aside.SPARE_BYTES)
+    with pytest.raises(MachineUnfit, match="of data are to be put aside, and .*/data has room for 0") as refused:
+        need_room(machine, data)
+    assert refused.value.exit_code == 3 and host.state() == host.before
+
+
+def test_a_door_that_answered_before_has_to_go_on_answering(real, tmp_path, monkeypatch):
+    """A server on this machine stands in for Caddy."""
+    monkeypatch.setattr(update, "SILENCE_S", 1)
+    with fake_registry.registry(fake_registry.certificates(tmp_path)) as caddy:
+        door = Door("wiki.example.org", int(caddy.address.rpartition(":")[2]), "127.0.0.1", "public", "")
+        steady = update.Steady("infrakit", (), (door,), 1)
+        steady.do(Local(str(real.socket)), lambda event: None)
+    with pytest.raises(MachineUnfit, match="wiki.example.org answered before, and does not now"):
+        steady.do(Local(str(real.socket)), lambda event: None)
+
+
+def killed(host, when, *words: str) -> None:
+    """Begin an update, and kill it as soon as something is so."""
+    running = subprocess.Popen(
+        host.words("update", "--yes", "--watch", "60", *words),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not when():
+            assert running.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+def begun(host) -> bool:
+    return os.path.exists(UPDATING)
+
+
+def stopped(host) -> bool:
+    return host.found()["wiki"][2] == "exited" or "infrakit_wiki-data" in host.aside()
+
+
+def starts(host) -> bool:
+    return host.found().get("wiki", ("",))[0] == "wiki:1.1.0"
+
+
+def watched(host) -> bool:
+    return starts(host) and host.found()["wiki"][2] == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("when", "way"),
+    [(begun, "on"), (stopped, "back"), (starts, "bad"), (starts, "on"), (watched, "on"), (watched, "back")],
+)
+def test_an_update_that_was_killed_goes_on_or_back(host, registry, when, way):
+    publish(registry, "wiki", FALLS if way == "bad" else WELL, tag="1.1.0")
+    killed(host, lambda: when(host), "wiki")
+    assert host.infrakit("up", "--yes").returncode == 2
+    done = host.infrakit("update", "--yes", "--watch", "6", *(["--back"] if way == "back" else []))
+    assert "an update of wiki was broken off; going " in done.stderr
+    assert not os.path.exists(UPDATING)
+    if way == "on":
+        assert done.returncode == 0, done.stderr
+        assert host.found()["wiki"][::2] == ("wiki:1.1.0", "healthy") and host.data() == {"pages": "many\n"}
+        assert host.left_to_do() == ["file /etc/infrakit/.installed.json"]
+    else:
+        assert done.returncode == (0 if way == "back" else 1), done.stderr
+        assert host.state() == host.before and host.aside() == []
