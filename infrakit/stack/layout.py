@@ -14,6 +14,8 @@ CACHE = "/var/cache/infrakit"
 """Compiled code of the program, and the program that install.py carried."""
 JOURNAL = "/var/log/infrakit/journal.jsonl"
 UNDO = f"{STATE}/undo.jsonl"
+SPACE = f"{STATE}/space.jsonl"
+"""What was free on Docker's disk, and when (stack/doctor): a line a day, for reading."""
 PULLING = f"{STATE}/pulling"
 """There while an image is being fetched (plan/unflushed.py)."""
 KEPT_GENERATIONS = 10
