@@ -62,7 +62,10 @@ NESTED = (
     "infrakit/lock/text",
     "infrakit/system/bundle/",
     "infrakit/system/registry/",
-    *(f"infrakit/system/{name}.py" for name in ("engine", "fetch", "forward", "knock", "machine", "patience", "pull")),
+    *(
+        f"infrakit/system/{name}.py"
+        for name in ("engine", "fetch", "forward", "knock", "machine", "patience", "pull", "redacted")
+    ),
     *(
         f"infrakit/cli/{name}"
         for name in (
@@ -71,6 +74,7 @@ NESTED = (
             "bundle",
             "carry",
             "diff",
+            "doctor",
             "doors",
             "down",
             "drift",
