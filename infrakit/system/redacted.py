@@ -3,6 +3,7 @@
 The values are read here and stay here. What looks like a secret of somebody else's goes, too.
 """
 
+import json
 import os
 import re
 from base64 import b64encode
@@ -14,9 +15,8 @@ SHORTEST = 4
 GONE = "[secret]"
 PUBLIC = "certificate|authorities|_ca$"
 LOOKS_LIKE_ONE = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|authorization|cookie|recovery/use-token)[\w-]*[\"']?\s*[:=/]\s*"
-    r"(?:bearer |basic )?)(?!\[secret\])[^\s\"',;&]{4,}|(://[^/@\s:\"]*:)[^/@\s\"]+(?=@)"
-    r"|(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?=-----END|$)",
+    r"((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|authorization|cookie)[\w-]*[\"']?\s*[:=/]\s*[\"']?"
+    r"(?:bearer |basic )?)(?!\[secret\])[^\s\"',;&/]{4,}|(://[^/@\s:\"]*:)[^/@\s\"]+(?=@)",
     re.I,
 )
 
@@ -28,7 +28,7 @@ def cleaner(hosts: str) -> Callable[[str], str]:
 
     def clean(text: str) -> str:
         text = ours.sub(GONE, text) if ours else text
-        return LOOKS_LIKE_ONE.sub(lambda found: f"{found[1] or found[2] or found[3]}{GONE}", text)
+        return LOOKS_LIKE_ONE.sub(lambda found: f"{found[1] or found[2]}{GONE}", text)
 
     return clean
 
@@ -53,15 +53,9 @@ def _forms(value: bytes) -> Iterator[str]:
     text = value.decode("utf-8", "replace").strip()
     if len(text) < SHORTEST or "-----" in text and "\n" not in text:
         return
-    yield from (text, quote(text, safe=""), quote_plus(text), quote(text))
-    escaped = text.encode("unicode_escape").decode("ascii")
-    yield from (
-        escaped,
-        escaped.replace('"', '\\"'),
-        text.replace('"', '\\"'),
-        text.replace("\\", "\\\\").replace('"', '\\"'),
-    )
-    yield from (text.replace("'", "''"), text.replace("$", "$$"), text.replace("'", "\\'"))
+    whole, plain = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+    yield from (text, quote(text, safe=""), quote_plus(text), quote(text), whole, plain)
+    yield from (text.replace("'", "''"), text.replace("$", "$$"), plain.replace("$", "$$"))
     for shift in range(3):
         # The first and the last letters depend on what stands around.
         coded = b64encode(b"\0" * shift + text.encode()).decode().rstrip("=")

@@ -199,7 +199,7 @@ EXITED = {"Status": "exited", "Running": False, "Health": None, "Pid": 0}
 REFUSED = Answer(0, "", "[errno 111] connection refused")
 ALERT = Answer(0, "", "[ssl: tlsv1_alert_internal_error] tlsv1 alert internal error (_ssl.c:1006)")
 APP = "dozzle"
-DATABASE = next(name for name in PARTS if "postgres" in name)
+DATABASE = "authentik-database"
 ENDED = {"begins": "May  1 08:00:00 2026 GMT", "ends": "Aug  1 08:00:00 2026 GMT"}
 ONE_SHOT = next((name for name, item in PARTS.items() if item.one_shot), "")
 RO = texts.mounts("/dev/vda1") + "/dev/sda1 /var/lib/docker ext4 ro,relatime 0 0\n"
@@ -214,7 +214,7 @@ class Fault(NamedTuple):
 
 
 FAULTS = (
-    Fault("container-missing", gone(APP), ("dozzle is not there", "sudo infrakit up")),
+    Fault("container-missing", gone(APP), ("not there: dozzle", "sudo infrakit up")),
     Fault("container-stopped", having(APP, **EXITED), ("was stopped (exit code 0)", "sudo docker start")),
     Fault("container-stopped", having(APP, **{**EXITED, "ExitCode": 137}), ("exit code 137", "sudo docker start")),
     Fault("container-stopped", having(APP, **{**EXITED, "Status": "created"}), ("never started",)),
@@ -265,7 +265,7 @@ FAULTS = (
     Fault("container-outdated", drifted(Drift("container", APP, "is another one")), ("dozzle is another one",)),
     Fault("container-foreign", HEALTHY._replace(strangers=("mine",)), ("mine is in our project", "docker rm mine")),
     Fault("port-silent", HEALTHY._replace(silent={"wiki": (8080,)}), ("wiki does not listen at port 8080",)),
-    Fault("image-gone", HEALTHY._replace(built={**HEALTHY.built, "x:1": ""}), ("x:1 is not on this machine",)),
+    Fault("image-gone", HEALTHY._replace(built={**HEALTHY.built, "x:1": ""}), ("any more: x:1",)),
     Fault("image-old", HEALTHY._replace(built={"x:1": "2025-01-02T00:00:00Z"}), ("620 days", "infrakit lock")),
     Fault("engine-ended", machine(docker_version="27.5.1"), ("given up on 2025-05-03", "--only-upgrade docker-ce")),
     Fault("engine-ended", machine(docker_version="24.0.9"), ("given up on 2024-06-08",)),
@@ -314,7 +314,7 @@ FAULTS = (
         certified(Certificate("fleet_certificate", (), shown(["core.fleet.infrakit.internal"], **ENDED), fits=True)),
         ("fleet_certificate ended", "sudo infrakit secrets export --for"),
     ),
-    Fault("disk-filled", disk(5), ("93 % full", "images 5.621GB, local volumes 812.3MB", "docker system df")),
+    Fault("disk-filled", disk(5), ("94 % full", "images 5.621GB, local volumes 812.3MB", "docker system df")),
     Fault("disk-filling", HEALTHY._replace(space=((NOW_S - 5 * 86_400, 200 * GIB),)), ("in 5 days, and is full in",)),
     Fault(
         "data-read-only",
@@ -395,7 +395,7 @@ FAULTS = (
     Fault("fleet-door", HEALTHY._replace(fleet=(("shed", "does not answer at 10.0.0.9:8443: timed out"),)), ("shed",)),
     Fault("secret-missing", secret(state="missing", mode=0, owner=-1), ("sudo infrakit secrets set",)),
     Fault("secret-missing", secret(state="not minted", mode=0, owner=-1), ("restore it from a backup",)),
-    Fault("secret-empty", secret(empty=True), ("is empty",)),
+    Fault("secret-empty", secret(empty=True), ("secret empty: ",)),
     Fault("secret-mode", secret(mode=0o600), ("should have 444", "sudo chmod 444 /var/lib/infrakit/hosts/")),
     Fault("secret-mode", HEALTHY._replace(folder=(0o755, 0)), ("other users", "sudo chmod 700")),
     Fault("secret-owner", secret(owner=1000), ("belongs to user 1000", "sudo chown root:root")),

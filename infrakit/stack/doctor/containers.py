@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from infrakit.emit.container import size
-from infrakit.host.checks.model import version_of
+from infrakit.host.checks.model import listed, version_of
 from infrakit.machine import Container as Running
 from infrakit.model import Container
 from infrakit.plan import Answers, Run, Step
@@ -16,7 +16,7 @@ from infrakit.stack.hints import hint_of
 
 DAY_S = 86_400
 SLOW_START_S, FLAPS, FLAPPING_S = 900, 3, 3600
-OLD_DAYS = 400
+OLD_DAYS, MOST = 400, 20
 BY_SIGNAL = (0, 137, 143)
 """How `docker stop` ends one."""
 CODES = {
@@ -31,9 +31,9 @@ CODES = {
 
 def container_missing(readings: Readings) -> Iterator[Trouble]:
     """Not there at all."""
-    for name, (_, running) in _ours(readings).items():
-        if running is None and readings.applied:
-            yield trouble("container-missing", f"{name} is not there")
+    names = [name for name, (_, running) in _ours(readings).items() if running is None and readings.applied]
+    if names:
+        yield trouble("container-missing", f"not there: {listed(names, MOST)}")
 
 
 def container_down(readings: Readings) -> Iterator[Trouble]:
@@ -111,17 +111,19 @@ def port_silent(readings: Readings) -> Iterator[Trouble]:
 
 def image_gone(readings: Readings) -> Iterator[Trouble]:
     """Of the file, and not on this machine."""
-    for image, built in readings.built.items():
-        if not built and readings.applied:
-            yield trouble("image-gone", f"the image {image} is not on this machine any more")
+    images = [image for image, built in readings.built.items() if not built and readings.applied]
+    if images:
+        yield trouble("image-gone", f"not on this machine any more: {listed(images, MOST)}")
 
 
 def image_old(readings: Readings) -> Iterator[Trouble]:
     """Built long ago. Images that are built to be the same each time say 1970, or nothing."""
-    for image, built in readings.built.items():
-        days = int((readings.facts.now_s - seconds_of(built)) // DAY_S)
-        if built > "2000" and days > OLD_DAYS:
-            yield trouble("image-old", f"the image {image} was built {days} days ago")
+    ages = {image: int((readings.facts.now_s - seconds_of(built)) // DAY_S) for image, built in readings.built.items()}
+    old = [
+        f"{image} ({days} days)" for image, days in ages.items() if days > OLD_DAYS and readings.built[image] > "2000"
+    ]
+    if old:
+        yield trouble("image-old", f"built long ago: {listed(old, MOST)}")
 
 
 ENGINES = ((24, "2024-06-08"), (26, "2025-02-17"), (27, "2025-05-03"))

@@ -80,12 +80,17 @@ def fleet_door(readings: Readings) -> Iterator[Trouble]:
 
 def secret_gone(readings: Readings) -> Iterator[Trouble]:
     """Not there, or nothing in it."""
-    for secret in readings.secrets:
-        remedy = f"sudo infrakit secrets set {secret.name}; {UP}" if secret.state in ("missing", "set") else MINTED
-        if secret.state in ("missing", "not minted"):
-            yield trouble("secret-missing", f"the secret {secret.name} is not there", remedy=remedy)
-        elif secret.empty:
-            yield trouble("secret-empty", f"the secret {secret.name} is empty", remedy=remedy)
+    for states, remedy in (
+        (("missing", "set"), f"sudo infrakit secrets set NAME; {UP}"),
+        (("not minted", "minted"), MINTED),
+    ):
+        there = [item for item in readings.secrets if item.state in states]
+        for code, names in (
+            ("secret-missing", [item.name for item in there if item.state == states[0]]),
+            ("secret-empty", [item.name for item in there if item.state == states[1] and item.empty]),
+        ):
+            if names:
+                yield trouble(code, f"{code.replace('-', ' ')}: {listed(names)}", remedy=remedy)
 
 
 def secret_open(readings: Readings) -> Iterator[Trouble]:
