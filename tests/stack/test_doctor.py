@@ -227,7 +227,7 @@ FAULTS = (
     Fault(
         "container-failed",
         having(APP, "exec /dozzle: exec format error", **{**EXITED, "ExitCode": 255}),
-        ("another processor", "infrakit lock"),
+        ("another processor", "infrakit lock --upgrade"),
     ),
     Fault("container-failed", having(APP, **{**EXITED, "ExitCode": 139}), ("it broke: a fault of its own",)),
     Fault("container-failed", having(APP, **{**EXITED, "Status": "dead", "ExitCode": 1}), ("exit code 1",)),

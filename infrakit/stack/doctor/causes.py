@@ -6,7 +6,7 @@ CAUSES = (
     (
         r"exec format error",
         "its image is made for another processor",
-        "infrakit lock --help; then: infrakit lock, sudo infrakit up",
+        "correct hosts.NAME.architecture; infrakit lock --upgrade; sudo infrakit up",
     ),
     (r"no space left|disk quota exceeded|disk full", "the disk is full", "docker system df; sudo infrakit doctor"),
     (

@@ -63,7 +63,7 @@ KINDS = {
     "image-old": (
         WARNING,
         "what was found in its programs since is not mended",
-        f"infrakit catalog outdated; infrakit lock; {UP}",
+        f"infrakit lock --upgrade; {UP}; or write a newer version in infrakit.yaml",
     ),
     "engine-ended": (
         WARNING,
