@@ -256,6 +256,11 @@ FAULTS = (
     ),
     Fault("container-restarting", having(APP, restarts=4, StartedAt=STARTED), ("4 times so far",)),
     Fault(
+        "container-restarting",
+        having(APP, restarts=4, StartedAt=STARTED, Health={"Status": "unhealthy"}),
+        ("4 times so far",),
+    ),
+    Fault(
         "container-unhealthy",
         having(APP, "wget: can't connect: Connection refused", Health={"Status": "unhealthy"}),
         ("dozzle is unhealthy", "Connection refused", "what it needs does not answer"),

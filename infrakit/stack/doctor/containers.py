@@ -58,10 +58,7 @@ def container_down(readings: Readings) -> Iterator[Trouble]:
 def container_restarting(readings: Readings) -> Iterator[Trouble]:
     """Dies, and is started again, and dies."""
     for name, (container, running) in _ours(readings).items():
-        if running is None or running.state not in ("running", "restarting"):
-            continue
-        flaps = running.restarts >= FLAPS and _age_s(readings, running.started_at) < FLAPPING_S
-        if running.state != "restarting" and not flaps:
+        if running is None or not _flaps(readings, running):
             continue
         if running.oom_killed:
             yield _memory(readings, "container-out-of-memory", container, "dies again and again, exit code")
@@ -74,7 +71,7 @@ def container_restarting(readings: Readings) -> Iterator[Trouble]:
 def container_unhealthy(readings: Readings) -> Iterator[Trouble]:
     """Runs, and its own check says no, or says nothing for long."""
     for name, (_, running) in _ours(readings).items():
-        if running is None or running.state != "running":
+        if running is None or running.state != "running" or _flaps(readings, running):
             continue
         if running.health == "unhealthy":
             yield _ill(readings, "container-unhealthy", name, "is unhealthy")
@@ -86,7 +83,7 @@ def container_unhealthy(readings: Readings) -> Iterator[Trouble]:
 def container_short_of_memory(readings: Readings) -> Iterator[Trouble]:
     """Runs, and the kernel ended a process in it."""
     for container, running in _ours(readings).values():
-        if running and running.oom_killed and running.state == "running" and running.restarts < FLAPS:
+        if running and running.oom_killed and running.state == "running" and not _flaps(readings, running):
             yield _memory(readings, "container-short-of-memory", container, "used up its memory, restarts:")
 
 
@@ -190,6 +187,11 @@ def _ours(readings: Readings) -> dict[str, tuple[Container, Running | None]]:
         for service in readings.deployment.services
         for item in service.containers
     }
+
+
+def _flaps(readings: Readings, running: Running) -> bool:
+    often = running.restarts >= FLAPS and _age_s(readings, running.started_at) < FLAPPING_S
+    return running.state == "restarting" or running.state == "running" and often
 
 
 def _age_s(readings: Readings, started_at: str) -> float:
