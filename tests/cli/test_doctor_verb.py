@@ -37,74 +37,80 @@ def kept(two):
     folder.rmdir()
 
 
+@pytest.fixture
+def doctor(infrakit):
+    """Run it. It asks many programs, which may take long on a busy machine."""
+    return lambda *words: infrakit("doctor", *words, timeout=600)
+
+
 def problems(done) -> dict[str, dict]:
     return {item["code"]: item for item in json.loads(done.stdout)["problems"]}
 
 
-def test_a_stack_that_is_away_is_wrong_and_says_what_to_do(infrakit, two, tmp_path):
+def test_a_stack_that_is_away_is_wrong_and_says_what_to_do(doctor, two, tmp_path):
     (tmp_path / "infrakit.yaml").write_text(FILE)
-    done = infrakit("doctor")
+    done = doctor()
     assert done.returncode == 3 and done.stderr == "", done
     names = ", ".join(item.name for service in SECOND.services for item in service.containers)
     assert f"! not there: {names} [container-missing]\n    because: somebody removed it, " in done.stdout
     assert "[errno 111] connection refused [door-silent]\n    because: nobody listens there: Caddy does" in done.stdout
-    said = json.loads(infrakit("doctor", "--json").stdout)
+    said = json.loads(doctor("--json").stdout)
     assert said["version"] == 1 and 100 < len(said["passed"]) < said["checks"]
     assert said["errors"] == sum(item["severity"] == "error" for item in said["problems"]) > 0
     assert "container-missing" not in said["passed"] and "container-down" in said["passed"]
 
 
-def test_a_secret_that_others_can_change_is_mended(infrakit, kept):
+def test_a_secret_that_others_can_change_is_mended(doctor, kept):
     path = kept / "word"
     path.chmod(0o666)
     kept.chmod(0o755)
-    done = infrakit("doctor", "--json")
+    done = doctor("--json")
     assert problems(done)["secret-mode"]["what"].startswith(f"{kept} has mode 755")
-    done = infrakit("doctor", "--fix", "--dry-run")
+    done = doctor("--fix", "--dry-run")
     assert done.returncode == 6 and f"run chmod 700 {kept}" in done.stdout
     assert "left to you: " in done.stderr and kept.stat().st_mode & 0o777 == 0o755
-    assert infrakit("doctor", "--fix", "--yes").returncode == 0
+    assert doctor("--fix", "--yes").returncode == 0
     assert kept.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_rule_of_the_file_holds_until_its_day(infrakit, two, tmp_path):
+def test_a_rule_of_the_file_holds_until_its_day(doctor, two, tmp_path):
     rules = "doctor: {ignore: [{code: container-missing, until: %s, why: on holiday}]}\n"
     (tmp_path / "infrakit.yaml").write_text(FILE + rules % "2099-01-01")
-    done = infrakit("doctor")
+    done = doctor()
     assert "\n  ignored until 2099-01-01: not there: " in done.stdout
     (tmp_path / "infrakit.yaml").write_text(FILE + rules % "2020-01-01")
-    found = problems(infrakit("doctor", "--json"))
+    found = problems(doctor("--json"))
     assert "container-missing" in found and found["ignored-too-long"]["what"].startswith("infrakit.yaml:6:19: ")
 
 
-def test_a_file_that_is_broken_keeps_nobody_from_looking(infrakit, two, tmp_path):
+def test_a_file_that_is_broken_keeps_nobody_from_looking(doctor, two, tmp_path):
     (tmp_path / "infrakit.yaml").write_text("version: 1\ndomian: x\n")
-    assert "file-invalid" in problems(infrakit("doctor", "--json"))
+    assert "file-invalid" in problems(doctor("--json"))
 
 
-def test_where_nothing_is_in_force_the_file_counts(infrakit, tmp_path):
-    assert infrakit("doctor").returncode == 2
+def test_where_nothing_is_in_force_the_file_counts(doctor, tmp_path):
+    assert doctor().returncode == 2
     (tmp_path / "infrakit.yaml").write_text(FILE)
-    done = infrakit("doctor", "--json")
+    done = doctor("--json")
     assert "container-missing" not in problems(done) and done.stderr == ""
 
 
-def test_free_space_is_written_down_once_a_day(infrakit, two):
+def test_free_space_is_written_down_once_a_day(doctor, two):
     log = STATE / "space.jsonl"
     log.unlink(missing_ok=True)
-    infrakit("doctor")
-    infrakit("doctor")
+    doctor()
+    doctor()
     (line,) = log.read_text().splitlines()
     assert set(json.loads(line)) == {"at", "free"}
     log.unlink()
 
 
-def test_what_is_given_away_holds_no_secret(infrakit, kept, tmp_path):
+def test_what_is_given_away_holds_no_secret(doctor, kept, tmp_path):
     """Not even where somebody wrote one into a file of the tree, in the forms that programs have."""
     forms = [VALUE, json.dumps(VALUE), f'"{VALUE}"', *KEY.splitlines()[1:2]]
     place = two_path = STATE / "current" / PATH
     place.write_text("\n".join(forms))
-    done = infrakit("doctor", "--bundle", "out.tar.gz")
+    done = doctor("--bundle", "out.tar.gz")
     path = tmp_path / "out.tar.gz"
     assert done.stderr.startswith("wrote out.tar.gz") and path.stat().st_mode & 0o777 == 0o600
     texts = unpacked(path)

@@ -254,7 +254,8 @@ FAULTS = (
         ),
         ("12 times so far, exit code 1", "another major version", "sudo infrakit rollback"),
     ),
-    Fault("container-restarting", having(APP, restarts=4, StartedAt=STARTED), ("4 times so far",)),
+    Fault("container-restarting", having(APP, restarts=4, StartedAt=STARTED, Health=None), ("4 times so far",)),
+    Fault("container-restarting", having(APP, restarts=40, StartedAt=STARTED), ("40 times so far",)),
     Fault(
         "container-restarting",
         having(APP, restarts=4, StartedAt=STARTED, Health={"Status": "unhealthy"}),
@@ -545,6 +546,14 @@ def test_an_image_that_a_way_back_needs_is_kept():
 def test_who_is_to_be_ignored_is_not_mended():
     fault = next(item for item in FAULTS if item.code == "container-stopped")
     assert plan_mend(found(fault.readings, (rule("container-stopped", TODAY),))).steps == ()
+
+
+def test_who_got_well_after_a_few_goes_is_well():
+    assert found(having(APP, restarts=4, StartedAt=STARTED)).troubles == ()
+
+
+def test_a_socket_for_wireless_that_is_empty_is_no_fault():
+    assert found(kernel("mmc1: error -110 whilst initialising SDIO card")).troubles == ()
 
 
 def test_old_faults_of_the_kernel_are_forgotten():

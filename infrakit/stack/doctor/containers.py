@@ -190,7 +190,9 @@ def _ours(readings: Readings) -> dict[str, tuple[Container, Running | None]]:
 
 
 def _flaps(readings: Readings, running: Running) -> bool:
-    often = running.restarts >= FLAPS and _age_s(readings, running.started_at) < FLAPPING_S
+    """Who is healthy after a start that took several goes, does not."""
+    most, while_s = (FLAPS, FLAPPING_S) if running.health != "healthy" else (3 * FLAPS, FLAPPING_S / 6)
+    often = running.restarts >= most and _age_s(readings, running.started_at) < while_s
     return running.state == "restarting" or running.state == "running" and often
 
 

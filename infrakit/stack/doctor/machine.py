@@ -21,7 +21,7 @@ PRESSED_PERCENT = 10.0
 RECENT_S = 7 * 86_400.0
 BROKEN = re.compile(r"(?:EXT4|BTRFS|XFS|F2FS)\b.*(?:error|corrupt)|Remounting filesystem read-only", re.I)
 FAULTY = re.compile(
-    r"I/O error,? (?:on )?(?:dev|device) (?!loop|sr|fd)\w+|mmc(?:blk)?\d+: .*(?:error|timeout|timed out)"
+    r"I/O error,? (?:on )?(?:dev|device) (?!loop|sr|fd)\w+|mmc(?:blk)?\d+: (?!.*SDIO).*(?:error|timeout|timed out)"
     r"|ata\d.*(?:failed command|exception Emask)|nvme\d.*(?:timeout|I/O.*error|reset controller)|under-?voltage",
     re.I,
 )
