@@ -14,6 +14,7 @@ from infrakit import resources
 from infrakit.catalog import Blueprint, Catalog, load_catalog
 from infrakit.config import Config, Document, bind, check_schema, parse
 from infrakit.config.document import Path
+from infrakit.config.model import IgnoreConfig
 from infrakit.errors import ConfigurationInvalid, Position, Problem
 from infrakit.lock import Lock, LockFile
 from infrakit.lock import parse as parse_lock
@@ -34,6 +35,7 @@ class Compiled(NamedTuple):
     warnings: tuple[Problem, ...]
     locate: "Locator"
     mirror: str = ""
+    ignored: tuple[IgnoreConfig, ...] = ()
 
 
 class Locator:
@@ -107,7 +109,7 @@ def decide(
     if any(problem.severity == "error" for problem in problems):
         _stop(problems + _beyond(config, document, catalog, blueprints, locate, problems))
     fleet, found = _settled(config, catalog, blueprints, locate, parse_lock(lock.content, lock.name) if lock else None)
-    return Compiled(fleet, tuple(_stop(problems + found)), locate, config.mirror)
+    return Compiled(fleet, tuple(_stop(problems + found)), locate, config.mirror, config.ignored)
 
 
 def _settled(

@@ -33,6 +33,7 @@ class Container(NamedTuple):
 
     `state` in Docker's words: created, running, paused, restarting, removing, exited, dead. `started_at` is "" where it
     never was; `pid` is 0 where it does not run. `networks`: names of those that it is in, or will be when it starts.
+    `oom_killed`: a process in it was killed because its memory was used up, since it started last.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Container(NamedTuple):
     labels: Mapping[str, str]
     pid: int = 0
     networks: tuple[str, ...] = ()
+    oom_killed: bool = False
 
 
 class Limits(NamedTuple):
@@ -59,6 +61,13 @@ class Limits(NamedTuple):
     pids: int
     restart: str
     others: str
+
+
+class Met(NamedTuple):
+    """What came of one request at a door: the answer, and the certificate that was shown (PEM), "" for none."""
+
+    answer: Answer
+    certificate: str
 
 
 class Network(NamedTuple):
@@ -97,6 +106,8 @@ class Engine(Protocol):
     def image_id(self, reference: str) -> str: ...
 
     def image_architecture(self, reference: str) -> str: ...
+
+    def image_created(self, reference: str) -> str: ...
 
     def last_health(self, name: str, lines: int = 5) -> str: ...
 
@@ -142,6 +153,8 @@ class Machine(Protocol):
 
     def mode(self, path: str) -> int: ...
 
+    def owner(self, path: str) -> int: ...
+
     def changed_s(self, path: str) -> float: ...
 
     def listing(self, path: str) -> list[str]: ...
@@ -185,6 +198,8 @@ class Machine(Protocol):
     def unpack_packages(self, bundle: str, manifest: Any, system: str, target: str) -> None: ...
 
     def knock(self, hostname: str, port: int, address: str) -> Answer: ...
+
+    def meet(self, doors: Sequence[tuple[str, int, str, str]]) -> list[Met]: ...
 
     def group_number(self, name: str) -> int | None: ...
 

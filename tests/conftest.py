@@ -68,8 +68,8 @@ def _host(item) -> str:
 
 
 STACKS = (
-    *("answers", "drift", "environment_set_again", "file_with_secret", "foretold", "generations", "groups_of_host"),
-    *("secret_set_again", "serving", "start", "update", "way_back"),
+    *("answers", "doctor_runs", "drift", "environment_set_again", "file_with_secret", "foretold", "generations"),
+    *("groups_of_host", "secret_set_again", "serving", "start", "update", "way_back"),
 )
 """Of the tests of a real engine those that bring a stack up: as long as all others together."""
 

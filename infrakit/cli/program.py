@@ -30,6 +30,7 @@ VERBS = {
     "down": "Remove the containers and networks of this host's stack. Data and secrets stay.",
     "restart": "Restart the containers of one service, or of all.",
     "status": "Say what of this host's stack runs, and how it is.",
+    "doctor": "Say what is wrong with this machine and its stack, why, and what to do; mend what does no harm.",
     "logs": "Print what the containers of a service said last.",
     "sign-in": "Print a link that signs a user in once, for the first time or when a password is lost.",
     "open": "Lead a service's port to this machine's loopback, for when sign-in or Caddy is down.",

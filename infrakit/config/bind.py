@@ -11,6 +11,7 @@ from infrakit.config.model import (
     Config,
     GroupConfig,
     HostConfig,
+    IgnoreConfig,
     MountConfig,
     NetworkConfig,
     OidcConfig,
@@ -53,6 +54,7 @@ def bind(document: Document) -> Config:
         hosts=tuple(_host(name, item) for name, item in values.get("hosts", {}).items()),
         network=_network(values.get("network", {})),
         mirror=images.get("mirror", ""),
+        ignored=tuple(_ignored(index, item) for index, item in enumerate(values.get("doctor", {}).get("ignore", ()))),
         said=Said(path for path, _ in leaves(document.root)),
     )
     if any("[" in host.address for host in config.hosts):
@@ -261,6 +263,10 @@ def _host(name: str, values: dict[str, Any]) -> HostConfig:
         memory_bytes=size_bytes(values.get("memory", "")),
         path=("hosts", name),
     )
+
+
+def _ignored(index: int, values: dict[str, Any]) -> IgnoreConfig:
+    return IgnoreConfig(values["code"], values["until"], values["why"], ("doctor", "ignore", index))
 
 
 def _network(values: dict[str, Any]) -> NetworkConfig:

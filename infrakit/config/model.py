@@ -274,6 +274,15 @@ class NetworkConfig(NamedTuple):
     path: Path
 
 
+class IgnoreConfig(NamedTuple):
+    """One of doctor.ignore: findings of this code are known until the end of a day, YYYY-MM-DD."""
+
+    code: str
+    until: str
+    why: str
+    path: Path
+
+
 class Said(dict[Path, bool]):
     """Paths of all values that the user wrote. What is asked of each of many apps costs no walk over all of them."""
 
@@ -314,4 +323,5 @@ class Config(NamedTuple):
     hosts: tuple[HostConfig, ...]
     network: NetworkConfig
     mirror: str
+    ignored: tuple[IgnoreConfig, ...]
     said: Said

@@ -173,14 +173,16 @@ class Recording(NamedTuple):
         return self.commands.get(" ".join(words), (NOT_FOUND, ""))
 
 
-def record(machine: Machine, names: Sequence[str] = ()) -> Recording:
-    """Read all files and run all commands; `names` are hostnames to look up. The only function here that asks a
-    machine."""
-    contents = ((path, machine.read(path)) for path in FILES)
+def record(
+    machine: Machine, names: Sequence[str] = (), paths: Sequence[str] = (), more: Sequence[tuple[str, ...]] = ()
+) -> Recording:
+    """Read all files and run all commands, and those that the caller wants, too; `names` are hostnames to look up. The
+    only function here that asks a machine."""
+    contents = ((path, machine.read(path)) for path in (*FILES, *paths))
     files = {path: _shown(content) for path, content in contents if content is not None}
     listings = ((path, tuple(machine.listing(path))) for path in FOLDERS)
     commands: dict[str, tuple[int, str]] = {}
-    for words in (*COMMANDS, *((*ADDRESSES, name) for name in names)):
+    for words in (*COMMANDS, *more, *((*ADDRESSES, name) for name in names)):
         is_lookup = words[: len(ADDRESSES)] == ADDRESSES
         done = machine.run(words, timeout_s=LOOKUP_TIMEOUT_S if is_lookup else TIMEOUT_S)
         if done.code != NOT_FOUND or done.out:

@@ -9,6 +9,14 @@ from infrakit.errors import InfraKitError
 Got = TypeVar("Got")
 
 
+def side_by_side(*works: Callable[[], Got]) -> list[Got]:
+    """What each returns, as long as the slowest takes. The first InfraKitError, where there is one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [begun.result() for begun in [pool.submit(work) for work in works]]
+
+
 def aside(work: Callable[[], Got]) -> Got:
     """What it returns, or its InfraKitError. Where a signal ends the wait, nobody waits for it any more: the end of the
     program neither."""

@@ -95,6 +95,10 @@ class Engine:
         """As the image says it: amd64, arm64, arm; "" where there is no such image."""
         return str(self._image(reference).get("Architecture", ""))
 
+    def image_created(self, reference: str) -> str:
+        """When it was built, as RFC 3339 has it; "" where there is no such image, or it does not say."""
+        return str(self._image(reference).get("Created") or "")
+
     def last_health(self, name: str, lines: int = 5) -> str:
         """What the health check of a container said last; "" where there is no such container, no check, or no answer
         yet."""
@@ -285,6 +289,7 @@ def _container(found: Mapping[str, Any]) -> Container:
         labels=labels,
         pid=state.get("Pid", 0),
         networks=tuple(sorted((found.get("NetworkSettings") or {}).get("Networks") or {})),
+        oom_killed=bool(state.get("OOMKilled")),
     )
 
 

@@ -8,22 +8,35 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from infrakit.machine import Answer
+from infrakit.machine import Answer, Met
 from infrakit.system.certificates import DOMAIN
 
 AT_ONCE = 32
 
 
 def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = 10) -> Answer:
+    """What `meet` was answered."""
+    return meet(hostname, port, address, path, timeout_s).answer
+
+
+def meet_all(doors: Sequence[tuple[str, int, str, str]]) -> list[Met]:
+    """`meet` with each of them, at once."""
+    with ThreadPoolExecutor(max(1, min(len(doors), AT_ONCE))) as pool:
+        return list(pool.map(lambda door: meet(*door), doors))
+
+
+def meet(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = 10) -> Met:
     """GET `path` at `address`:`port` as `hostname`. Who signed the certificate does not matter here: it is our own
     machine."""
+    shown = ""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     connection = http.client.HTTPSConnection(hostname, port, timeout=timeout_s, context=context)
     try:
         plain = socket.create_connection((address, port), timeout_s)
-        connection.sock = context.wrap_socket(plain, server_hostname=hostname)
+        connection.sock = wrapped = context.wrap_socket(plain, server_hostname=hostname)
+        shown = ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(True) or b"")
         connection.request(
             "GET",
             path,
@@ -34,9 +47,9 @@ def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: fl
             },
         )
         answer = connection.getresponse()
-        return Answer(answer.status, answer.getheader("Location") or "", "")
+        return Met(Answer(answer.status, answer.getheader("Location") or "", ""), shown)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(0, "", str(error).lower() or type(error).__name__.lower())
+        return Met(Answer(0, "", str(error).lower() or type(error).__name__.lower()), shown)
     finally:
         connection.close()
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from infrakit.errors import MachineUnfit
-from infrakit.machine import Answer, Done, Engine
+from infrakit.machine import Answer, Done, Engine, Met
 from infrakit.model import SecretEnvironment, SecretFile, SecretSpec
 from infrakit.system import SOCKET, files, process, secrets, seen, tree
 from infrakit.system.stop import Stop
@@ -98,6 +98,13 @@ class Machine:
             return os.stat(path).st_mode & 0o7777
         except OSError:
             return 0
+
+    def owner(self, path: str) -> int:
+        """The number of the user whom a file belongs to, -1 where nothing is."""
+        try:
+            return os.stat(path).st_uid
+        except OSError:
+            return -1
 
     def changed_s(self, path: str) -> float:
         """When it was last written, in seconds of the clock; 0 where nothing is."""
@@ -253,6 +260,12 @@ class Machine:
 
         with self.breakable():
             return knock(hostname, port, address)
+
+    def meet(self, doors: Sequence[tuple[str, int, str, str]]) -> list[Met]:
+        """The same of several doors at once, (hostname, port, address, path) each, and their certificates."""
+        from infrakit.system.knock import meet_all
+
+        return meet_all(doors)
 
     def group_number(self, name: str) -> int | None:
         """The number of a group of this host, None where there is none."""

@@ -55,7 +55,7 @@ BROKEN = [
 
 NAMES = {
     *("access.users.*.name", "apps.*.title", "apps.*.doors.*.title"),
-    *("apps.*.pass.why", "apps.*.doors.*.pass.why"),
+    *("apps.*.pass.why", "apps.*.doors.*.pass.why", "doctor.ignore.why"),
 }
 """Fields that take any text of one line without space at its ends: Authentik cuts that off, and refuses what is left of
 a blank one."""

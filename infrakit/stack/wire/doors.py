@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
-from infrakit.machine import Machine
+from infrakit.machine import Answer, Machine
 from infrakit.model import Deployment, Route
 from infrakit.plan import Action, Step
 from infrakit.plan.model import Tell
@@ -29,7 +29,10 @@ class Door(NamedTuple):
 
     def problem(self, machine: Machine) -> str:
         """What is wrong with the answer, "" where nothing is."""
-        answer = machine.knock(self.hostname, self.port, self.address)
+        return self.wrong(machine.knock(self.hostname, self.port, self.address))
+
+    def wrong(self, answer: Answer) -> str:
+        """The same of an answer that is there."""
         if answer.problem:
             return str(answer.problem)
         if self.sign_in == "forward_auth":
@@ -70,17 +73,24 @@ class Wait(NamedTuple):
 
 
 def steps(deployment: Deployment) -> tuple[Step, ...]:
-    """A step per door of this host; none where a tunnel is the only way in, or the doors are the core's alone."""
+    """A step per door of this host."""
+    return tuple(
+        Step(f"door {door.hostname}", f"door {door.hostname}", (door,), (Wait(door),), waits=True)
+        for door in doors(deployment)
+    )
+
+
+def doors(deployment: Deployment) -> tuple[Door, ...]:
+    """Every door of this host; none where a tunnel is the only way in, or the doors are the core's alone."""
     if not deployment.door.https_port:
         return ()
     portal = next((route.hostname for route in deployment.routes if route.sign_in == "provider"), "")
-    return tuple(_step(deployment, route, portal) for route in deployment.routes if route.sign_in != "fleet")
+    return tuple(_door(deployment, route, portal) for route in deployment.routes if route.sign_in != "fleet")
 
 
-def _step(deployment: Deployment, route: Route, portal: str) -> Step:
+def _door(deployment: Deployment, route: Route, portal: str) -> Door:
     address = next(iter(deployment.door.addresses), "") or LOCAL
     passed = any(
         not {"/", "/*"}.isdisjoint(item.paths or "/") and "GET" in (item.methods or ("GET",)) for item in route.passes
     )
-    door = Door(route.hostname, deployment.door.https_port, address, route.sign_in, portal, passed)
-    return Step(f"door {route.hostname}", f"door {route.hostname}", (door,), (Wait(door),), waits=True)
+    return Door(route.hostname, deployment.door.https_port, address, route.sign_in, portal, passed)
