@@ -7,7 +7,6 @@ One member is bytecode of the Python that builds (bytecode.py): another minor ve
 member alone.
 """
 
-import ast
 import base64
 import hashlib
 import json
@@ -301,22 +300,8 @@ def _nest(members: dict[str, bytes]) -> None:
         if inside.startswith(NESTED):
             content = members.pop(name)
             if name.endswith(".py") or inside.startswith("jsonschema/schemas/"):
-                found[inside] = undocumented(content.decode()) if inside.startswith("infrakit/") else content.decode()
+                found[inside] = plain(content.decode()) if inside.startswith("infrakit/") else content.decode()
     members["site-packages/nested.json"] = json.dumps(found, sort_keys=True).encode()
-
-
-def undocumented(source: str) -> str:
-    """A module without its docstrings, which no start keeps (zip_start.py): a thirtieth of the archive. What is left
-    stays on its lines."""
-    lines = source.split("\n")
-    for node in ast.walk(ast.parse(source)):
-        body = getattr(node, "body", None)
-        for item in body if isinstance(body, list) else ():
-            if isinstance(item, ast.Expr) and isinstance(getattr(item.value, "value", None), str):
-                first, last = item.lineno - 1, item.end_lineno or item.lineno
-                left = "" if len(body) > 1 else " " * item.col_offset + "0"  # type: ignore[arg-type]  # it is a list
-                lines[first:last] = [left, *[""] * (last - first - 1)]
-    return "\n".join(lines)
 
 
 def _install_script(archive: str) -> None:

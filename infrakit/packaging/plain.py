@@ -1,4 +1,4 @@
-"""A module of a library -> the same without comments and docstrings, which nobody reads in a zipapp.
+"""A module -> the same without comments and docstrings, which nobody reads in a zipapp.
 
 Notices of copyright and licence stay. Positions, not a printer, say what goes: any Python makes the same text of it.
 """
@@ -14,7 +14,7 @@ EMPTY = '""'
 
 
 def plain(source: str) -> str:
-    """`source`: UTF-8 as text. Its classes and functions then have "" for a docstring."""
+    """Where a docstring was, or any text that does nothing, is an empty one."""
     lines = [line.encode() for line in source.splitlines(keepends=True)]
     for (row, begin), (last, end), text in sorted(_cuts(source, lines), reverse=True):
         lines[row - 1 : last] = [lines[row - 1][:begin] + text.encode() + lines[last - 1][end:]]
@@ -30,11 +30,9 @@ def _cuts(source: str, lines: list[bytes]) -> list[tuple[tuple[int, int], tuple[
             before = lines[row - 1].decode()[:column].rstrip().encode()
             found.append(((row, len(before)), (row, len(lines[row - 1])), "\n" if before else ""))
     for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) or not node.body:
+        if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
             continue
-        first = node.body[0]
-        text = ast.get_docstring(node, clean=False)
-        if text is not None and not NOTICE.search(text):
-            assert first.end_lineno is not None and first.end_col_offset is not None
-            found.append(((first.lineno, first.col_offset), (first.end_lineno, first.end_col_offset), EMPTY))
+        if isinstance(node.value.value, str) and not NOTICE.search(node.value.value):
+            assert node.end_lineno is not None and node.end_col_offset is not None
+            found.append(((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset), EMPTY))
     return found

@@ -2,8 +2,6 @@
 
 import ast
 import hashlib
-import json
-import lzma
 import marshal
 import os
 import shutil
@@ -42,30 +40,6 @@ def test_no_machine_code_and_not_too_big(pyz):
     assert not [name for name in names if name.endswith((".so", ".pyc", ".pyd"))]
     assert pyz.stat().st_size < 1_500_000
     assert "site-packages/LICENSES.txt" in names
-
-
-def test_what_is_nested_of_ours_lacks_docstrings_and_nothing_else(pyz):
-    """Each statement is there, on its line and in its column."""
-    with zipfile.ZipFile(pyz) as archive:
-        nested = json.loads(lzma.decompress(archive.read("site-packages/nested.json.xz")))
-    ours = {name: text for name, text in nested.items() if name.startswith("infrakit/")}
-    assert len(ours) > 200
-    for name, text in ours.items():
-        assert statements(text) == statements((ROOT / name).read_text()), name
-
-
-def statements(source: str) -> str:
-    """All but texts and numbers that stand alone, with the places where they begin."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        for name in {"end_lineno", "end_col_offset"} & set(node._attributes):
-            setattr(node, name, 0)
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [
-                item for item in body if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
-            ]
-    return ast.dump(tree, include_attributes=True)
 
 
 def test_checksums_are_those_of_the_files(pyz):
