@@ -33,7 +33,7 @@ def test_the_network_of_another_app_has_the_door_and_the_ways_to_others(tmp_path
     services = project(write(tmp_path, emit.emit(deployment), deployment))["services"]
     downloads, vpn = services["downloads"], services["vpn-out"]
     assert downloads["network_mode"] == "service:vpn-out" and "networks" not in downloads
-    assert downloads["depends_on"]["vpn-out"]["condition"] == "service_healthy"
+    assert downloads["depends_on"]["vpn-out"]["condition"] == "service_started"
     assert set(vpn["networks"]) == {"door_downloads", "link_downloads_db", "link_search_downloads", "out_vpn-out"}
     assert (
         "door_downloads" in services["caddy"]["networks"] and "link_search_downloads" in services["search"]["networks"]
