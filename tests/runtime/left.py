@@ -15,7 +15,8 @@ FOLDER = re.compile(r"(/tmp/pytest-\S+?)/exec(?:/containerd/containerd\.(?:sock|
 def sweep() -> None:
     """Only of engines that are no more: others may be at work beside us."""
     words = dict(_processes())
-    alive = {_folder(text) for text in words.values() if text.startswith("dockerd ")}
+    engines = {pid: text for pid, text in words.items() if text.startswith("dockerd ")}
+    alive = {_folder(text) for pid, text in engines.items() if "python" in words.get(_parent(pid), "")}
     gone = {_folder(text) for text in words.values()} - alive - {""}
     for pid, text in words.items():
         if _folder(text) in gone:
@@ -44,6 +45,14 @@ def _folder(text: str) -> str:
     program = text.partition(" ")[0].rpartition("/")[2]
     found = FOLDER.search(text) if program in ("dockerd", "containerd", "containerd-shim-runc-v2") else None
     return found[1] if found else ""
+
+
+def _parent(pid: int) -> int:
+    """The test that started it, or whoever takes in orphans."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _children(pid: int) -> list[int]:
