@@ -406,6 +406,7 @@ def test_uninstall_with_purge_leaves_the_host_as_it_was(installed):
     titles, taken = planned_and_taken(planned.out, done.err)
     assert titles == taken
     if installed.locked:
+        held = held._replace(lines=held.lines - {"needy install ok installed"})
         kept = re.findall(r"(\w+) stays: needed by needy\b", done.err)
         there = host.run("dpkg-query -W -f '${db:Status-Status} ' needy tini; command -v dockerd").out
         assert kept == ["tini"] and there == "installed installed ", done.err

@@ -249,7 +249,9 @@ def running(config: dict, ports: dict[str, int], folder: Path, names: tuple[str,
         process.wait(10)
 
 
-def _until(ready, process: subprocess.Popen, folder: Path, limit_s: float = 20) -> None:
+def _until(ready, process: subprocess.Popen, folder: Path, limit_s: float = 180) -> None:
+    """Caddy tidies its storage as it starts, now and then takes away the folder that a certificate was about to be put
+    into (2.11.7: seen once), and asks for that again after a minute."""
     end = time.monotonic() + limit_s
     while not ready():
         assert process.poll() is None and time.monotonic() < end, (folder / "caddy.log").read_text()
