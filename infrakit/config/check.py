@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from infrakit.config.document import Document, Node, Path
-from infrakit.config.nearest import nearest, nearest_or_all
+from infrakit.config.nearest import MOST_LIKENED, nearest, nearest_or_all
 from infrakit.errors import Problem
 
 Schema = Mapping[str, Any]
@@ -147,6 +147,7 @@ class _Checker:
         it is judged, and found in its place."""
         known, later, words = schema.get("properties", {}), schema.get("x-later", {}), schema.get("x-words", {})
         there = {key.value for key, _ in node.value}
+        unknown = 0
         for key, _ in node.value:
             name = key.value
             if name in known:
@@ -157,8 +158,10 @@ class _Checker:
             if name in words:
                 self.say(key, (*path, name), "this word of Compose is none here", "compose-word", words[name])
                 continue
-            close = nearest(name, known)
-            hint = f"did you mean {close}?" if close else nearest_or_all(name, known, dotted(path))
+            unknown += 1
+            near = known if unknown <= MOST_LIKENED else ()
+            close = nearest(name, near)
+            hint = f"did you mean {close}?" if close else nearest_or_all(name, near, dotted(path))
             renamed = bool(close) and close not in there
             self.say(key, (*path, name), "there is no such key", "unknown-key", hint, understood=renamed)
             if renamed:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 MANY_NAMES = 60
 MOST_KEYS, FEW = 20, 5
 """As many as a hint can name, and still be read; as many as it names of more."""
+MOST_LIKENED = 40
+"""Unknown keys of one place; of more, nobody misspelt them."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -47,6 +49,8 @@ def nearest_or_all(word: str, known: Iterable[str], where: str) -> str:
     """A hint with what there is at a key; of very much only what is most like `word`, those first that one holds the
     other of."""
     names = sorted(known)
+    if not names:
+        return f"infrakit explain {where} names all"
     if len(names) <= MOST_KEYS:
         return f"known here: {', '.join(names)}"
     word = word[:40].lower()
