@@ -4,7 +4,7 @@ system/machine.py and system/engine.py are the real ones. Nothing of them is imp
 anything.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -95,7 +95,7 @@ class Engine(Protocol):
 
     def folder(self) -> str: ...
 
-    def containers(self, project: str) -> list[Container]: ...
+    def containers(self, project: str, services: Collection[str] | None = None) -> list[Container]: ...
 
     def strangers(self, project: str) -> list[str]: ...
 

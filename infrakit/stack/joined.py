@@ -26,7 +26,8 @@ class JoinedSince(NamedTuple):
 
     def left(self, machine: Machine) -> list[str]:
         """Those that are in a network that is gone."""
-        found = {item.service: item for item in machine.engine.containers(self.project)}
+        meant = {name for pair in self.pairs for name in pair}
+        found = {item.service: item for item in machine.engine.containers(self.project, meant)}
         return [
             name
             for name, other in self.pairs

@@ -55,13 +55,17 @@ class Runs(NamedTuple):
     wanted: tuple[Wanted, ...]
 
     def holds(self, machine: Machine) -> bool:
-        found = {item.service: item for item in machine.engine.containers(self.project)}
+        found = {item.service: item for item in _there(machine, self.project, self.wanted)}
         return all(
             is_well(found.get(item.name), item) and not silent(machine, self.project, item) for item in self.wanted
         )
 
     def text(self) -> str:
         return f"{', '.join(item.name for item in self.wanted)}: up to date and healthy"
+
+
+def _there(machine: Machine, project: str, wanted: tuple[Wanted, ...]) -> list[Container]:
+    return machine.engine.containers(project, {item.name for item in wanted})
 
 
 def is_well(container: Container | None, wanted: Wanted) -> bool:
@@ -123,23 +127,27 @@ class Start(NamedTuple):
         return tuple(item.name for item in self.wanted)
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        half = [item.name for item in machine.engine.containers(self.project) if _is_half_made(item, self.project)]
+        ours = _there(machine, self.project, self.wanted)
+        half = [item.name for item in ours if _is_half_made(item, self.project)]
         if half:
             machine.run(("docker", "rm", *half), timeout_s=LONGEST_START_S)
-        there = {item.service: item for item in machine.engine.containers(self.project)}
+        there = {item.service: item for item in ours if item.name not in half}
         ill = {item.name for item in self.wanted if not is_well(there.get(item.name), item)}
         if ill:
             self._replace(wanted=with_who_needs(self.wanted, ill))._start(machine, tell)
-        elif failed := silent_for_long(machine, tell, Watch(machine, tell, self.project), self.project, self.wanted):
+        elif failed := silent_for_long(machine, tell, self._watch(machine, tell), self.project, self.wanted):
             raise MachineUnfit(*failed)
 
+    def _watch(self, machine: Machine, tell: Tell) -> Watch:
+        return Watch(machine, tell, self.project, self.names)
+
     def _start(self, machine: Machine, tell: Tell) -> None:
-        watch = Watch(machine, tell, self.project)
+        watch = self._watch(machine, tell)
         done = self._up(machine, watch)
         before = {(item.name, item.started_at) for item in watch.before.values()}
         ill = [
             item.name
-            for item in machine.engine.containers(self.project)
+            for item in watch.containers()
             if item.health == "unhealthy" and (item.name, item.started_at) in before
         ]
         if done.code and ill:
@@ -173,8 +181,7 @@ class Start(NamedTuple):
         since: dict[str, str] = {}
         once = [item.name for item in self.wanted if item.one_shot]
         while True:
-            ours = [item for item in watch.containers() if item.service in self.names]
-            found = [item for item in ours if item.service in once or not item.health]
+            found = [item for item in watch.containers() if item.service in once or not item.health]
             for item in found:
                 if watch.deaths(item) >= CRASHES or item.state == "exited" and item.exit_code:
                     return item
@@ -189,12 +196,12 @@ class Start(NamedTuple):
 
     def _gone_back(self, machine: Machine, watch: "Watch") -> str:
         """Whether they run as before, in words; "" where they never did, or nothing was made anew."""
-        before = [item for item in watch.before.values() if item.service in self.names]
+        before = list(watch.before.values())
         folders = {str(item.labels.get(MADE_FROM, "")) for item in before}
         folder = folders.pop() if len(folders) == 1 else ""
         if folder in ("", self.folder) or any(watch.is_ill(item) for item in before):
             return ""
-        now = {item.service: item for item in machine.engine.containers(self.project) if item.service in self.names}
+        now = {item.service: item for item in watch.containers()}
         newer = [item.service for item in before if item.service in now and now[item.service].image != item.image]
         if newer and self.keeps_data:
             return f"; it does not go back, since its data may be {newer[0]}'s of now: see infrakit logs {newer[0]}"
@@ -213,7 +220,7 @@ class Start(NamedTuple):
             what = f"{taken[1]} cannot have port {taken[2]}: somebody else has it"
             return what, f"see who: ss -Hlntup 'sport = :{taken[2]}'; docker ps --filter publish={taken[2]}"
         blamed = dying or watch.found(_blamed(done))
-        ours = [item for item in watch.containers() if item.service in self.names and watch.is_ill(item)]
+        ours = [item for item in watch.containers() if watch.is_ill(item)]
         for container in [blamed] if blamed else ours:
             words = watch.last_words(container)
             return words, hint_of(words, container.service)

@@ -5,6 +5,8 @@ Docker calls a container unhealthy as soon as it dies, since nobody checks it an
 may run again, and looks like new.
 """
 
+from collections.abc import Collection
+
 from infrakit.machine import Container, Machine
 from infrakit.plan import Event
 from infrakit.plan.model import Tell
@@ -21,10 +23,10 @@ LOG_LINES, LONGEST_LINE = 3, 300
 
 
 class Watch:
-    """The containers of a project from now on. `before`: how they were, by name."""
+    """The containers of a project, or of some services of it, from now on. `before`: how they were, by name."""
 
-    def __init__(self, machine: Machine, tell: Tell, project: str) -> None:
-        self._machine, self._tell, self._project = machine, tell, project
+    def __init__(self, machine: Machine, tell: Tell, project: str, services: Collection[str] | None = None) -> None:
+        self._machine, self._tell, self._project, self._services = machine, tell, project, services
         self._end = machine.monotonic() + LONGEST_START_S
         self._ill_since: dict[str, float] = {}
         self._codes: dict[str, int] = {}
@@ -35,9 +37,9 @@ class Watch:
         return float(self._end - self._machine.monotonic())
 
     def containers(self) -> list[Container]:
-        """Those of the project (system/engine.py); an exit code is remembered, since the engine forgets it when it
+        """Those that are there (system/engine.py); an exit code is remembered, since the engine forgets it when it
         starts one again."""
-        found = self._machine.engine.containers(self._project)
+        found = self._machine.engine.containers(self._project, self._services)
         self._codes.update({item.name: item.exit_code for item in found if item.state in ("restarting", "exited")})
         return found
 

@@ -5,7 +5,7 @@ constructor.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from infrakit.machine import Container, Limits, Network
@@ -62,11 +62,13 @@ class Engine:
         with reachable(self._socket):
             return str(self._api.info().get("DockerRootDir", ""))
 
-    def containers(self, project: str) -> list[Container]:
-        """Those of ours in a Compose project, in any state, by name: somebody else's project may have the same name."""
+    def containers(self, project: str, services: Collection[str] | None = None) -> list[Container]:
+        """Those of ours in a Compose project, in any state, by name: somebody else's project may have the same name.
+        `services`: of these alone, which spares questions."""
         with reachable(self._socket):
             listed = self._api.containers(all=True, filters={"label": [f"{PROJECT}={project}", OURS]})
-        inspected = (self._inspected(item["Id"]) for item in listed)
+        meant = (item for item in listed if services is None or item["Labels"].get(SERVICE) in services)
+        inspected = (self._inspected(item["Id"]) for item in meant)
         return sorted((_container(found) for found in inspected if found), key=lambda item: item.name)
 
     def strangers(self, project: str) -> list[str]:

@@ -156,6 +156,7 @@ def test_containers_of_a_project_are_listed_in_any_state_by_name(engine, contain
         and web.restarts == 0
         and web.health == ""
     )
+    assert engine.containers(RUN, {"web", "done", "other"}) == [done, web] and engine.containers(RUN, ()) == []
 
 
 @needs_docker

@@ -227,7 +227,7 @@ class Steady(NamedTuple):
     watch_s: int
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        watch = Watch(machine, tell, self.project)
+        watch = Watch(machine, tell, self.project, {item.name for item in self.wanted})
         began = {item.service: item.started_at for item in watch.before.values()}
         end = machine.monotonic() + self.watch_s
         since: dict[str, float] = {}
