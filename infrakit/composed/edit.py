@@ -228,8 +228,8 @@ def _without_lines(place: _Place, entry: Entry, stop: int) -> str:
 def _inserted(place: _Place, new: str) -> Iterator[str]:
     """With `rest` put in, the best place first."""
     text, holder, rest = place.text, place.holder, place.rest
-    if isinstance(rest[0], int) and rest[0] > len(holder.entries):
-        return
+    if any(isinstance(step, int) and step > len(holder.entries if step is rest[0] else ()) for step in rest):
+        return  # there is no list, or nothing before it in the list
     if holder.style == "{":
         last = holder.entries[-1] if holder.entries else None
         at = max(last.after, last.value.end) if last else holder.start + 1

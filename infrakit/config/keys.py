@@ -63,7 +63,7 @@ def located(schema: Schema, key: str, root: Node) -> tuple[Path, Schema]:
 
 
 def _located(schema: Schema, rest: str, node: Node | None, path: Path) -> Iterator[tuple[Path, Schema]]:
-    if not rest:
+    if path and not rest:
         yield path, schema
     index = re.match(r"\[([0-9]{1,5}|[+])]", rest)
     for kind in alternatives(schema):
