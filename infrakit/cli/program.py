@@ -12,6 +12,8 @@ VERBS = {
     "init": "Write a commented infrakit.yaml to start from.",
     "add": "Add an app to infrakit.yaml, from its image or from another catalogue.",
     "remove": "Take an app out of infrakit.yaml, and say what becomes of its data.",
+    "set": "Change one key of infrakit.yaml; comments, order and every other line stay.",
+    "unset": "Take one key out of infrakit.yaml; comments, order and every other line stay.",
     "import": "Turn Compose projects into apps of infrakit.yaml, and say what became of every key.",
     "validate": "Check infrakit.yaml and say everything that is wrong with it.",
     "compile": "Write what would run on each host, for review.",

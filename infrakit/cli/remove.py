@@ -8,7 +8,7 @@ from infrakit.cli import source
 from infrakit.cli.adding import blueprints
 from infrakit.cli.talk import result, result_json
 from infrakit.compiler import load
-from infrakit.composed.removal import Removed, without
+from infrakit.composed.removal import placed, without
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import ConfigurationInvalid, InfraKitError, UsageProblem
 from infrakit.model import Deployment
@@ -33,7 +33,7 @@ def command(app: str, file: str, as_json: bool) -> None:
     if read_input(file, MAXIMUM_BYTES) != before:
         raise InfraKitError(f"{file} was changed in the meantime", "run it again")
     with plain_errors("write"):
-        replace_alike(file, after.content)
+        replace_alike(file, after)
     if as_json:
         result_json({"version": 1, "file": file, "app": app, **stays})
         return
@@ -46,18 +46,18 @@ def command(app: str, file: str, as_json: bool) -> None:
         result(f"{folder} stays as it is")
 
 
-def _stays(before: bytes, after: Removed, file: str) -> dict[str, list[str]]:
+def _stays(before: bytes, after: bytes, file: str) -> dict[str, list[str]]:
     """What the app alone had. ConfigurationInvalid, with places in the file as it is, where something else needs it."""
     try:
         old = tuple(load(before, file, blueprints(file)).fleet.deployments)
     except ConfigurationInvalid:
         old = ()  # it may be what is wrong
     try:
-        new = tuple(load(after.content, file, blueprints(file)).fleet.deployments)
+        new = tuple(load(after, file, blueprints(file)).fleet.deployments)
     except ConfigurationInvalid as error:
         if old:
             # What is only a warning is for who reads the file when it is so.
-            wrong = [after.before(problem) for problem in error.problems if problem.severity == "error"]
+            wrong = [placed(before, after, problem)[0] for problem in error.problems if problem.severity == "error"]
             raise ConfigurationInvalid(wrong) from None
         new = ()
     return {key: sorted(_of(old, key) - _of(new, key)) for key in ("volumes", "secrets", "folders")}

@@ -151,14 +151,14 @@ def _places(document: Document, lines: Sequence[str], key: str) -> Iterator[tupl
         return
     indent = found.column - 1
     at = last
-    while at > own.line and _is_apart(lines[at - 1], indent):
+    while at > own.line and is_apart(lines[at - 1], indent):
         at -= 1
     yield at, indent
     yield last, indent
     yield found.line - 1, indent
 
 
-def _is_apart(line: str, indent: int) -> bool:
+def is_apart(line: str, indent: int) -> bool:
     """Whether a line is empty, or a comment that belongs to no entry."""
     bare = line.strip()
     return not bare or bare.startswith("#") and len(line) - len(line.lstrip(" ")) < indent
@@ -188,13 +188,13 @@ def _holds(result: bytes, name: str, before: Document, section: Section) -> bool
 
 def children(root: Node) -> dict[str, Tree]:
     """The keys of a map, each with its value without places."""
-    return {key.value: _tree(value) for key, value in root.value} if root.kind == "map" else {}
+    return {key.value: tree(value) for key, value in root.value} if root.kind == "map" else {}
 
 
-def _tree(node: Node) -> Tree:
+def tree(node: Node) -> Tree:
     """A value without its places: what two files have in common."""
     if node.kind == "map":
-        return node.kind, False, tuple((key.value, _tree(value)) for key, value in node.value)
+        return node.kind, False, tuple((key.value, tree(value)) for key, value in node.value)
     if node.kind == "list":
-        return node.kind, False, tuple(_tree(each) for each in node.value)
+        return node.kind, False, tuple(tree(each) for each in node.value)
     return node.kind, node.plain, node.value

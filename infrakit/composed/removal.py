@@ -4,8 +4,6 @@ Its lines are taken out, with the comment right above them, and what is left is 
 held, but the app. Where that cannot be had, nothing is given back but the reason.
 """
 
-from typing import NamedTuple
-
 from infrakit.composed.addition import children
 from infrakit.config import Document, parse
 from infrakit.config.document import Node
@@ -14,23 +12,27 @@ from infrakit.errors import ConfigurationInvalid, Position, Problem, UsageProble
 SECTION = "apps"
 
 
-class Removed(NamedTuple):
-    """`content`: the file; `lines` were taken out after the first `kept` of it."""
+def placed(before: bytes, after: bytes, problem: Problem) -> tuple[Problem, bool]:
+    """What is wrong with the file `after` an edit, with its places in the file as it was, and whether it is at a line
+    of the edit."""
+    old, new = before.split(b"\n"), after.split(b"\n")
+    first = next((number for number, (was, now) in enumerate(zip(old, new)) if was != now), min(len(old), len(new)))
+    end = len(new)
+    while end > first and end - len(new) + len(old) > first and new[end - 1] == old[end - 1 - len(new) + len(old)]:
+        end -= 1
 
-    content: bytes
-    kept: int
-    lines: int
+    def moved(place: Position) -> Position:
+        if place.document != problem.position.document or place.line <= first:
+            return place
+        line = place.line - (len(new) - len(old) if place.line > end else 0)
+        return place._replace(line=min(line, len(old)))
 
-    def before(self, problem: Problem) -> Problem:
-        """What is wrong with `content`, with its places in the file as it was."""
-        related = self._place(problem.related) if problem.related else None
-        return problem._replace(position=self._place(problem.position), related=related)
-
-    def _place(self, position: Position) -> Position:
-        return position._replace(line=position.line + self.lines) if position.line > self.kept else position
+    related = moved(problem.related) if problem.related else None
+    within = first < problem.position.line <= end
+    return problem._replace(position=moved(problem.position), related=related), within
 
 
-def without(source: bytes, name: str, app: str) -> Removed:
+def without(source: bytes, name: str, app: str) -> bytes:
     """The file called `name` without `apps.APP`. UsageProblem where it is not in it; ConfigurationInvalid where it
     stands there in a way that cannot be taken out by its lines."""
     document = parse(source, name)
@@ -49,7 +51,7 @@ def without(source: bytes, name: str, app: str) -> Removed:
         raise ConfigurationInvalid(
             [Problem(at, what, "remove-shape", "it shares a line with others: take it out by hand")]
         )
-    return Removed(result, first, last - first)
+    return result
 
 
 def _pairs(node: Node) -> list[tuple[Node, Node]]:

@@ -1,13 +1,17 @@
 """A key of infrakit.yaml -> what the schema says about it; the reference manual is made of this."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infrakit.config.document import Node, Path
 from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
 
 Schema = Mapping[str, Any]
 MAPPED = "*"
+MOST_DOTS = 8
+"""In a name that is not in the file yet, but for its last."""
 
 
 def key_facts(schema: Schema, key: str) -> dict[str, Any]:
@@ -46,6 +50,45 @@ def expanded(schema: Schema) -> Schema:
 
     found: Schema = whole(schema)
     return found
+
+
+def located(schema: Schema, key: str, root: Node) -> tuple[Path, Schema]:
+    """The path that check.dotted() prints as `key`, and what stands there by the schema. KEY[+] is the index behind the
+    last. Of two names with dots that it can be, the one in the file is meant, or else the shorter."""
+    found = next(_located(expanded(schema), key, root, ()), None)
+    if found is not None:
+        return found
+    key_facts(schema, re.sub(r"\[[^]]*]", "", key))
+    raise UsageProblem(f"there is no key {key} in infrakit.yaml", "infrakit explain KEY says what is in one")
+
+
+def _located(schema: Schema, rest: str, node: Node | None, path: Path) -> Iterator[tuple[Path, Schema]]:
+    if path and not rest:
+        yield path, schema
+    index = re.match(r"\[([0-9]{1,5}|[+])]", rest)
+    for kind in alternatives(schema):
+        if index and kind.get("type") == "array":
+            items = node.value if node is not None and node.kind == "list" else []
+            number = len(items) if index[1] == "+" else int(index[1])
+            child = items[number] if number < len(items) else None
+            yield from _located(kind.get("items", {}), rest[index.end() :], child, (*path, number))
+        elif kind.get("type") == "object" and (not path or rest.startswith(".")):
+            yield from _named(kind, rest[1:] if path else rest, node, path)
+
+
+def _named(schema: Schema, rest: str, node: Node | None, path: Path) -> Iterator[tuple[Path, Schema]]:
+    there = {key.value: value for key, value in node.value} if node is not None and node.kind == "map" else {}
+    ends = [*[found.start() for found in re.finditer(r"[.[]", rest)][:MOST_DOTS], len(rest)]
+    mine = [name for name in there if rest == name or rest.startswith((f"{name}.", f"{name}["))]
+    for name in dict.fromkeys([*sorted(mine, key=len, reverse=True), *(rest[:end] for end in ends)]):
+        below = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
+        if isinstance(below, dict) and name:
+            yield from _located(below, rest[len(name) :], there.get(name), (*path, name))
+
+
+def alternatives(schema: Schema) -> list[Schema]:
+    """The kinds of value that a key takes."""
+    return [{**schema, **kind} for kind in schema["oneOf"]] if "oneOf" in schema else [schema]
 
 
 def all_keys(schema: Schema) -> Iterator[tuple[str, Schema]]:
