@@ -246,6 +246,8 @@ def said(*, records=RECORDS, **options) -> list[str]:
 
 def test_uninstall_takes_the_last_change_back_first():
     assert said(keep_data=False, keep_docker=False) == [
+        "stop infrakit-update.timer, and remove /etc/systemd/system/infrakit-update.timer and "
+        "/etc/systemd/system/infrakit-update.service",
         "remove every container of homelab",
         "remove every network of homelab",
         "remove every volume of homelab",
