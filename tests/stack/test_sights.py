@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from infrakit.cli.automatic import closed
 from infrakit.emit.window import window_of
+from infrakit.errors import UsageProblem
 from infrakit.lock import Lock, render
 from infrakit.lock.entries import LockedImage, LockedName
 from infrakit.model import Origin, Updates
@@ -144,3 +146,10 @@ SUN, MON, SAT = 6, 0, 5
 )
 def test_a_window_is_of_the_day_that_it_began_on_and_open_where_it_has_no_end(text, weekday, at, is_open):
     assert window_of(text).is_open(weekday, at[0] * 60 + at[1]) is is_open
+
+
+def test_without_the_key_nothing_moves_and_without_a_lock_it_is_said_what_to_do():
+    assert "updates.automatic is none" in closed(None, lock(web="a"))
+    assert closed(updates(), lock(web="a")) == ""
+    with pytest.raises(UsageProblem, match="there is no lock"):
+        closed(updates(), Files("version: 1\n", None))
