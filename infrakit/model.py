@@ -486,6 +486,15 @@ class Relay(NamedTuple):
     origin: Origin
 
 
+class Updates(NamedTuple):
+    """What moves by itself: `automatic` is stateless or all; `window` as emit/window.py reads it."""
+
+    automatic: str
+    window: str
+    minimum_age_s: int
+    origin: Origin
+
+
 class Deployment(NamedTuple):
     """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
 
@@ -516,6 +525,7 @@ class Deployment(NamedTuple):
     idle_updater: Origin | None = None
     volumes: tuple[SharedVolume, ...] = ()
     relays: tuple[Relay, ...] = ()
+    updates: Updates | None = None
 
 
 if TYPE_CHECKING:

@@ -128,7 +128,9 @@ def moves_of(now: Made, files: Files, services: Sequence[str], silent: list[str]
         if heard.problem:
             silent.append(name)
             say(f"{name}: {heard.problem}")
-        newer = newest(tag_of(name), heard.tags).same
+        newer, other = newest(tag_of(name), heard.tags)
+        if other:
+            say(f"{name} is not moved to {other}, which is of a later line: infrakit.yaml has to name it")
         locked = lock.images.get(name) if lock else None
         if newer or locked and heard.digest not in ("", locked.index):
             new = f"{untagged(name)}:{newer}" if newer else name

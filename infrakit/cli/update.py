@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import click
 
 from infrakit.cli import here
+from infrakit.cli.automatic import chosen, closed, is_open, remember
 from infrakit.cli.carry import carried, need_agreement, need_root
 from infrakit.cli.newer import Ask, Host, Made, Move, after, askable, groups_of, moves_of
 from infrakit.cli.plan import as_object, show_changes
@@ -20,7 +21,7 @@ from infrakit.stack.change.applied import files_of, in_force
 from infrakit.stack.change.aside import Data, data_of, room
 from infrakit.stack.change.differences import Difference, differences
 from infrakit.stack.change.reasons import World
-from infrakit.stack.change.update import BACK, WATCH_S, Under, carry, look, plan_update, read, touched
+from infrakit.stack.change.update import BACK, WATCH_S, TakenBack, Under, carry, look, plan_update, read, touched
 from infrakit.stack.layout import CONFIGURATION, LOCK
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
@@ -45,18 +46,24 @@ infrakit.yaml and lock go back. Where it was broken off, update goes on with it.
     show_default=True,
     help="How long everything has to stay well.",
 )
+@click.option("--automatic", is_flag=True, help="Move what updates: in the file lets move by itself now; do not ask.")
 @click.option("--back", is_flag=True, help="Take an update back that was broken off.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
-def command(services: tuple[str, ...], watch_s: int, back: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
+def command(
+    services: tuple[str, ...], watch_s: int, automatic: bool, back: bool, yes: bool, dry_run: bool, as_json: bool
+) -> int:
+    if automatic and (services or back):
+        raise UsageProblem("--automatic moves what the file says, and nothing back", "leave the rest out")
     need_root()
     found = here.running(None)
     if not here.is_installed(found):
         raise UsageProblem("nothing is installed on this machine", "sudo infrakit up")
-    host, going = Host(found, Machine()), _Going(Progress(as_json=as_json), watch_s)
+    host, going = Host(found, Machine()), _Going(Progress(as_json=as_json), watch_s, automatic)
+    yes = yes or automatic
     with held(LOCK):
         under = read(host.machine)
         if under is None and back:
@@ -78,15 +85,22 @@ class _Going(NamedTuple):
 
     progress: Progress
     watch_s: int
+    automatic: bool = False
 
     def on(self, host: Host, under: Under) -> None:
-        """Carry one out, or go on with it."""
+        """Carry one out, or go on with it. What was taken back is remembered."""
 
         def plans() -> tuple[Plan, Plan]:
             made = host.made(under.after)
             return plan_update(under, made.deployment, made.artifacts, hex_digest, self.watch_s)
 
-        carry(under, plans, host.machine, hex_digest, lambda plan: carried(plan, host.machine, self.progress))
+        try:
+            carry(under, plans, host.machine, hex_digest, lambda plan: carried(plan, host.machine, self.progress))
+        except TakenBack:
+            remember(host, under)
+            raise
+        if under.way == BACK:
+            remember(host, under)
         if not self.progress.as_json:
             way = "is as it was before the update" if under.way == BACK else "is up to date"
             result(f"{', '.join(under.services)}: {way}")
@@ -99,8 +113,14 @@ def _update(host: Host, going: _Going, services: Sequence[str], *, yes: bool, dr
     if applied is None or applied.name != now.generation:
         what = f"what is in force is not what {CONFIGURATION} says, or another InfraKit put it there"
         raise UsageProblem(what, "sudo infrakit up; an update moves images, and nothing else")
+    why = closed(now.deployment.updates, files) if going.automatic else ""
+    if why:
+        result(why)
+        return EXIT_OK
     silent: list[str] = []
     groups, known = askable(host, now, files, groups_of(moves_of(now, files, services, silent)), silent)
+    if going.automatic:
+        groups = chosen(host, now, files, groups, known, looks=dry_run)
     moves = [move for group in groups for move in group]
     if moves:
         data, changes = _shown(host, now, host.made(after(host, files, moves, known)), as_json=as_json, dry_run=dry_run)
@@ -156,6 +176,9 @@ def _one_after_the_other(host: Host, going: _Going, groups: Sequence[Sequence[Mo
     for group in groups:
         files = host.files()
         now, then = host.made(files), after(host, files, group, known)
+        if going.automatic and not (now.deployment.updates and is_open(now.deployment.updates)):
+            say(f"{', '.join(move.new for move in group)} is left: the window is over")
+            continue
         services = touched(now.deployment, host.made(then).deployment)
         under = look(host.machine, now.deployment, now.artifacts, services, files)._replace(after=then)
         try:

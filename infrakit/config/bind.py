@@ -24,9 +24,10 @@ from infrakit.config.model import (
     UserConfig,
     VolumeConfig,
 )
+from infrakit.model import Origin, Updates
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-SECONDS = {"s": 1, "m": 60, "h": 3600}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 PRIVILEGES = ("devices", "extra_hosts", "gpus", "ipc", "pid", "privileged", "sysctls")
 SETTINGS = ("dns", "groups", "hostname", "init", "ulimits")
 """Keys of an app that are keys of `privileges` and of `settings` of a blueprint's container."""
@@ -55,6 +56,7 @@ def bind(document: Document) -> Config:
         network=_network(values.get("network", {})),
         mirror=images.get("mirror", ""),
         ignored=tuple(_ignored(index, item) for index, item in enumerate(values.get("doctor", {}).get("ignore", ()))),
+        updates=_updates(document.name, values.get("updates", {})),
         said=Said(path for path, _ in leaves(document.root)),
     )
     if any("[" in host.address for host in config.hosts):
@@ -267,6 +269,13 @@ def _host(name: str, values: dict[str, Any]) -> HostConfig:
 
 def _ignored(index: int, values: dict[str, Any]) -> IgnoreConfig:
     return IgnoreConfig(values["code"], values["until"], values["why"], ("doctor", "ignore", index))
+
+
+def _updates(document: str, values: dict[str, Any]) -> Updates | None:
+    automatic = values.get("automatic", "none")
+    age_s = seconds(values.get("minimum_age", "3d"))
+    origin = Origin(document, ("updates",), "updates")
+    return None if automatic == "none" else Updates(automatic, values.get("window", "03:00"), age_s, origin)
 
 
 def _network(values: dict[str, Any]) -> NetworkConfig:

@@ -7,7 +7,7 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from infrakit.model import Pass
+from infrakit.model import Pass, Updates
 
 Path = tuple[str | int, ...]
 
@@ -324,4 +324,5 @@ class Config(NamedTuple):
     network: NetworkConfig
     mirror: str
     ignored: tuple[IgnoreConfig, ...]
+    updates: Updates | None
     said: Said

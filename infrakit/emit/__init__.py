@@ -16,6 +16,7 @@ from infrakit.emit import (
     review,
     secret_environment,
     service_files,
+    timer,
 )
 from infrakit.model import Artifact, Deployment, Origin
 
@@ -31,13 +32,13 @@ class Emitter(Protocol):
 CONFIGURATIONS: tuple[Emitter, ...] = (caddyfile, authentik, haproxy, cloudflared, service_files)
 """What containers read: made first, since Compose's labels carry a hash of it."""
 
-EMITTERS: tuple[Emitter, ...] = (*CONFIGURATIONS, compose, environment_file, secret_environment, review)
+EMITTERS: tuple[Emitter, ...] = (*CONFIGURATIONS, compose, environment_file, secret_environment, review, timer)
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     """All artifacts, by path."""
     read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
-    rest = tuple(artifact for emitter in EMITTERS[-3:] for artifact in emitter.emit(deployment))
+    rest = tuple(artifact for emitter in EMITTERS[-4:] for artifact in emitter.emit(deployment))
     return tuple(sorted(read + compose.emit(deployment, read) + rest))
 
 

@@ -10,6 +10,7 @@ from infrakit.model import (
     Deployment,
     Mount,
     SocketProxy,
+    Updates,
     groups_named,
 )
 from infrakit.policy.grants import path_of, pieces
@@ -18,6 +19,7 @@ from infrakit.policy.red import STRONG_GROUPS, is_red
 MEBIBYTE = 1 << 20
 DOCKER_SOCKET = "docker.sock"
 IDLE_UPDATER = "it would be root on this host and find nothing newer: every tag that it would watch is exact, or locked"
+MOVES = {"stateless": "what keeps no data, nor needs who does", "all": "all but databases and Authentik"}
 HOW_TO_UPDATE = "raise versions yourself, or let one move: services.NAME.image with a tag such as v10"
 
 
@@ -33,12 +35,20 @@ def services(deployment: Deployment) -> Section:
     if deployment.idle_updater is not None:
         left_out = row(deployment.idle_updater, Word("watchtower"), Word(IDLE_UPDATER), Word(HOW_TO_UPDATE))
         tables += (Table("Left out", ("Service", "Why", "What to do"), (left_out,), deployment.idle_updater),)
+    if deployment.updates is not None:
+        tables += (_by_themselves(deployment.updates),)
     return Section(
         "Services",
         "What runs, from which image, and what each container sees of the host.",
         tables,
         "This host runs nothing.",
     )
+
+
+def _by_themselves(updates: Updates) -> Table:
+    words = (MOVES[updates.automatic], updates.window, f"{updates.minimum_age_s // 3600} h after it was first seen")
+    moves = row(updates.origin, *map(Word, words))
+    return Table("Moves to newer images by itself", ("What", "When", "Which"), (moves,), updates.origin)
 
 
 def _container(container: Container, updated: bool) -> Row:

@@ -119,6 +119,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         idle_updater=host.idle_updater,
         volumes=_volumes(world, host),
         relays=host.relays,
+        updates=config.updates,
     )
 
 

@@ -1,10 +1,11 @@
 """Whether Watchtower is there: only where a tag that it watches can move. It is root on its host."""
 
 from infrakit.catalog.model import ContainerBlueprint
+from infrakit.errors import Problem
 from infrakit.lock import full_name
 from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
 from infrakit.resolve.images import said_image
-from infrakit.resolve.world import UPDATER, HostDraft, Placed, World
+from infrakit.resolve.world import UPDATER, HostDraft, Locate, Placed, World
 
 NUMBERS = 3
 """How many a whole version has: v10.10.0. With fewer, a tag names a line, and moves along it."""
@@ -13,6 +14,24 @@ NUMBERS = 3
 def leave_out_updater(world: World) -> World:
     """Take Watchtower from every host where nothing that it may replace can change: no power without use."""
     return world._replace(hosts=tuple(_judged(world, host) for host in world.hosts))
+
+
+def moved_once(world: World, locate: Locate) -> list[Problem]:
+    """Nobody else moves what moves by itself, and somebody knows what it was before."""
+    updates = world.config.updates
+    if updates is None:
+        return []
+    where, found = locate((*updates.origin.path, "automatic")), []
+    for host in world.hosts:
+        updater = next((placed for placed in host.placed if placed.name == UPDATER), None)
+        if updater is not None:
+            what = f"updates.automatic: Watchtower is on {host.shown}, too, and two would pull at one container"
+            hint = "leave Watchtower out: it knows no way back"
+            found.append(Problem(where, what, "moved-twice", hint, "warning", locate.origin(updater.cause)))
+    if world.lock is None:
+        what = "updates.automatic: nothing moves by itself without a lock, which says what a tag was before"
+        found.append(Problem(where, what, "moved-unlocked", "infrakit lock", "warning"))
+    return found
 
 
 def _judged(world: World, host: HostDraft) -> HostDraft:

@@ -13,6 +13,7 @@ from infrakit.stack import offline
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.change.aside import ForgetAll, NoneAside
 from infrakit.stack.services import LABEL
+from infrakit.stack.timer import no_timer
 from infrakit.stack.watch import Watch
 
 STOP_S = 600
@@ -104,10 +105,11 @@ def used_by_others(machine: Machine, ours: Iterable[Belongings]) -> bool:
 
 
 def plan_down(ours: Belongings) -> Plan:
-    """Containers and networks go; volumes and secrets stay."""
+    """What updates them, containers and networks go; volumes and secrets stay."""
     return Plan(
         f"take {ours.project} down",
         (
+            no_timer(),
             Step("containers", "no containers", (NoneLeft("container", ours),), (RemoveAll("container", ours),)),
             Step("networks", "no networks", (NoneLeft("network", ours),), (RemoveAll("network", ours),)),
         ),
@@ -116,9 +118,10 @@ def plan_down(ours: Belongings) -> Plan:
 
 def plan_purge(ours: Belongings) -> tuple[Step, ...]:
     """The data too."""
-    containers, networks = plan_down(ours).steps
+    timer, containers, networks = plan_down(ours).steps
     containers = containers._replace(actions=(RemoveAll("container", ours, unnamed_volumes=True),))
     return (
+        timer,
         containers,
         networks,
         Step("volumes", "no volumes: the data goes", (NoneLeft("volume", ours),), (RemoveAll("volume", ours),)),

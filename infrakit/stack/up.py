@@ -24,6 +24,7 @@ from infrakit.stack.owners import owner_actions
 from infrakit.stack.readers import readers_step, reading
 from infrakit.stack.secrets import Given, Mint, SecretsThere, given_steps
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
+from infrakit.stack.timer import timer_step
 from infrakit.stack.wire import WIRED, wired, wiring
 
 
@@ -65,6 +66,7 @@ def plan_up(
             Step("in force", "in force", (InForce(name, host),), (PutInForce(name, deployment, files, labels, again),)),
             *forgotten(former),
             *wiring(deployment),
+            timer_step(deployment),
         ),
     )
 

@@ -68,3 +68,9 @@ def test_a_note_that_cannot_be_read_is_said_to_be_so(infrakit, content):
     Path(UPDATING).write_text(content)
     done = infrakit("update", "--yes")
     assert done.returncode == 1 and f"{UPDATING} was written by another InfraKit, or damaged" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("glances",), ("--back",)])
+def test_a_timer_moves_what_the_file_says_and_nothing_back(infrakit, words):
+    done = infrakit("update", "--automatic", *words)
+    assert done.returncode == 2 and "--automatic moves what the file says, and nothing back" in done.stderr

@@ -49,6 +49,7 @@ from infrakit.resolve.hosts import place_hosts
 from infrakit.resolve.networks import room
 from infrakit.resolve.routes import agents_connect, balanced, unreachable
 from infrakit.resolve.selection import requires_apart, select_services, unmet_needs
+from infrakit.resolve.updates import moved_once
 from infrakit.resolve.world import Locate, World
 
 
@@ -152,6 +153,7 @@ DECIDED = (
     room,
     architectures,
     memory_fits,
+    moved_once,
 )
 """What is asked of the decisions: how names, ports and sums came out."""
 
