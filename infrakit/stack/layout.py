@@ -20,6 +20,8 @@ PULLING = f"{STATE}/pulling"
 """There while an image is being fetched (plan/unflushed.py)."""
 UPDATING = f"{STATE}/updating.json"
 """There while an update is under way (stack/change/update.py)."""
+ROTATING = f"{STATE}/rotating.json"
+"""There while secrets are rotated (stack/change/rotate.py)."""
 KEPT_GENERATIONS = 10
 TRUST = "/etc/infrakit/allowed_signers"
 """Whose bundles are believed, as ssh-keygen reads it: pinned by the first install from a bundle."""
