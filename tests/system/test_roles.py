@@ -6,6 +6,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ printf '%s\\n' "$*" >>{folder}/words
 exec setpriv --reuid {user} --regid {group} --clear-groups env PGHOST={folder} PGPORT={port} \
     PATH={folder}/inside:"$PATH" "$@"
 """
-STRANGERS = "host all all all scram-sha-256\n"
+ENTRIES = "local all all trust\nhost all all all {}\n"
+"""As the image has them, but for 127.0.0.1: from there one comes to 127.0.0.2, too."""
 
 
 class Server:
@@ -48,6 +50,15 @@ class Server:
     def sql(self, text: str) -> str:
         return self.own("psql", "-XAtq", "-h", self.folder, "-p", self.port, "-U", USER, "-c", text)
 
+    def let_in(self, how: str) -> None:
+        """Strangers, and wait until the server has read so."""
+        (self.folder / "data/pg_hba.conf").write_text(ENTRIES.format(how))
+        self.sql("SELECT pg_reload_conf()")
+        wrong = ["psql", "-Xw", "-h", "127.0.0.2", "-p", str(self.port), "-U", 'wi"ki', "-d", USER, "-c", ""]
+        environment = {**os.environ, "PGPASSWORD": "wrong"}
+        while (subprocess.run(wrong, env=environment, capture_output=True).returncode == 0) != (how == "trust"):
+            time.sleep(0.05)
+
 
 def free_port() -> int:
     with socket.socket() as found:
@@ -62,8 +73,7 @@ def server():
     made, user = Server(folder), pwd.getpwnam(USER)
     os.chown(folder, user.pw_uid, user.pw_gid)
     made.own("initdb", "-D", folder / "data", "-U", USER, "--auth=trust", "--no-sync")
-    with (folder / "data/pg_hba.conf").open("a") as file:
-        file.write(STRANGERS)
+    (folder / "data/pg_hba.conf").write_text(ENTRIES.format("scram-sha-256"))
     (folder / "inside").mkdir()
     (folder / "inside/hostname").write_text("#!/bin/sh\necho 127.0.0.2\n")
     (folder / "inside/hostname").chmod(0o755)
@@ -80,10 +90,20 @@ def server():
     shutil.rmtree(folder)
 
 
+class Here(Machine):
+    """This machine, with the script in place of Docker's program."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def run(self, words, **how):
+        return super().run((f"{self.folder}/{words[0]}", *words[1:]), **how)
+
+
 @pytest.fixture
-def machine(server, monkeypatch):
-    monkeypatch.setenv("PATH", f"{server.folder}:{os.environ['PATH']}")
-    return Machine()
+def machine(server):
+    return Here(server.folder)
 
 
 def values(folder: Path, old: bytes, new: bytes) -> tuple[str, str]:
@@ -121,17 +141,13 @@ def test_no_value_stands_in_arguments_or_in_the_servers_log_nor_stays_in_the_con
 
 
 def test_a_server_that_asks_nobody_for_a_password_is_none_that_took_the_new_one(server, machine, tmp_path):
-    hba = server.folder / "data/pg_hba.conf"
-    text = hba.read_text()
     new_path, old_path = values(tmp_path, b"first", b"second")
-    hba.write_text(text.replace(STRANGERS, STRANGERS.replace("scram-sha-256", "trust")))
-    server.sql("SELECT pg_reload_conf()")
+    server.let_in("trust")
     try:
         with pytest.raises(InfraKitError, match="it did not help: not so: the role .* takes this password alone"):
             give(machine, new_path, old_path)
     finally:
-        hba.write_text(text)
-        server.sql("SELECT pg_reload_conf()")
+        server.let_in("scram-sha-256")
     give(machine, old_path, new_path)
 
 
