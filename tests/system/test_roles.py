@@ -83,11 +83,13 @@ def server():
     folder.joinpath("docker").chmod(0o755)
     folder.chmod(0o755)
     options = f"-k {folder} -p {made.port} -c listen_addresses=127.0.0.2 -c log_statement=all -c fsync=off"
-    made.own("pg_ctl", "-D", folder / "data", "-l", made.log, "-w", "-o", options, "start")
-    made.sql("""CREATE ROLE "wi""ki" SUPERUSER LOGIN PASSWORD 'first'""")
-    yield made
-    made.own("pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder)
+    try:
+        made.own("pg_ctl", "-D", folder / "data", "-l", made.log, "-w", "-o", options, "start")
+        made.sql("""CREATE ROLE "wi""ki" SUPERUSER LOGIN PASSWORD 'first'""")
+        yield made
+    finally:
+        made.own("pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
 
 
 class Here(Machine):
