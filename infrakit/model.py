@@ -434,7 +434,9 @@ class SecretSpec(NamedTuple):
     differ from host to host). form: of a password "" (`length` letters and digits), "hex" or "base64" (of `length`
     bytes), or "uuid".
     `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
-    declares it, "" where the compiler itself does.
+    declares it, "" where the compiler itself does. rotate: what a new value means: "restart" (who reads it reads it at
+    his start), "client" (that, where a container is told where it is; else a person typed it in), "role" (a database
+    takes it), "no: " and why, or "" where nobody has said.
     """
 
     name: str
@@ -446,6 +448,7 @@ class SecretSpec(NamedTuple):
     origin: Origin
     owner: str = ""
     form: str = ""
+    rotate: str = ""
 
 
 class Grant(NamedTuple):

@@ -110,6 +110,7 @@ def _secret(name: str, tree: Tree) -> SecretBlueprint:
         tree.get("shared", False),
         tree["description"],
         tree.get("format", ""),
+        tree.get("rotate", ""),
     )
 
 

@@ -51,7 +51,7 @@ class OptionBlueprint(NamedTuple):
 
 class SecretBlueprint(NamedTuple):
     """kind: "password" (minted once) or "user" (only the user has it). `shared`: the same value on every host of the
-    fleet. `form`: what is minted, as in SecretSpec."""
+    fleet. `form`: what is minted, `rotate`: what a new value means, as in SecretSpec."""
 
     name: str
     kind: str
@@ -59,6 +59,7 @@ class SecretBlueprint(NamedTuple):
     shared: bool
     description: str
     form: str = ""
+    rotate: str = ""
 
 
 class SecretUse(NamedTuple):

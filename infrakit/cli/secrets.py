@@ -1,4 +1,4 @@
-"""infrakit secrets: set those that only you have, and list all of them. Values are read, never shown."""
+"""infrakit secrets: set those that only you have, rotate others, and list all of them. Values are read, never shown."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import click
 from infrakit.cli import here, source
 from infrakit.cli.carry import need_root
 from infrakit.cli.exported import export_secrets, import_secrets
+from infrakit.cli.rotate import rotate_secrets
 from infrakit.cli.talk import result, result_json, say
 from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
@@ -22,13 +23,14 @@ HOST = click.option("--host", metavar="NAME", help="Only this host.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-@click.group(name="secrets", help="Set the secrets that only you have, and list all of them.")
+@click.group(name="secrets", help="Set the secrets that only you have, rotate others, and list all of them.")
 def command() -> None:
     pass
 
 
 command.add_command(export_secrets)
 command.add_command(import_secrets)
+command.add_command(rotate_secrets)
 
 
 @command.command(name="list", help="Name every secret, who reads it, and whether it is there. Never a value.")

@@ -21,7 +21,18 @@ from infrakit.stack.change.applied import files_of, in_force
 from infrakit.stack.change.aside import Data, data_of, room
 from infrakit.stack.change.differences import Difference, differences
 from infrakit.stack.change.reasons import World
-from infrakit.stack.change.update import BACK, WATCH_S, TakenBack, Under, carry, look, plan_update, read, touched
+from infrakit.stack.change.update import (
+    BACK,
+    WATCH_S,
+    TakenBack,
+    Under,
+    carry,
+    look,
+    none_rotated,
+    plan_update,
+    read,
+    touched,
+)
 from infrakit.stack.layout import CONFIGURATION, LOCK
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
@@ -65,6 +76,7 @@ def command(
     host, going = Host(found, Machine()), _Going(Progress(as_json=as_json), watch_s, automatic)
     yes = yes or automatic
     with held(LOCK):
+        none_rotated(host.machine)
         under = read(host.machine)
         if under is None and back:
             raise UsageProblem("no update was broken off", "infrakit rollback puts an earlier generation in force")

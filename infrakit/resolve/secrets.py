@@ -61,7 +61,7 @@ def _declared(world: World, host: HostDraft) -> Iterator[SecretSpec]:
                 origin = world.origin(placed.app.path, "secrets")
             elif placed.settings is not None:
                 origin = _said(world, placed.settings, secret.name) or origin
-            yield SecretSpec(*secret[:5], (), origin, placed.name, secret.form)
+            yield SecretSpec(*secret[:5], (), origin, placed.name, *secret[5:])
 
 
 def _said(world: World, service: ServiceConfig, name: str) -> Origin | None:
@@ -95,7 +95,7 @@ def _mounted(host: HostDraft, name: str, mounts: Iterable[SecretMount]) -> HostD
 def _client_secrets(world: World) -> list[SecretSpec]:
     """Client secrets of OIDC: read by the service, wherever it runs, and by the worker that applies our blueprint."""
     owners = {
-        placed.blueprint.oidc.secret: placed.name
+        placed.blueprint.oidc.secret: placed
         for host in world.hosts
         for placed in sorted(host.placed, key=lambda item: item.app is None)
         if placed.blueprint.oidc is not None
@@ -109,7 +109,9 @@ def _client_secrets(world: World) -> list[SecretSpec]:
             f"OIDC client secret of {item.title}",
             (),
             item.oidc.origin,
-            owners[item.oidc.secret],
+            owners[item.oidc.secret].name,
+            "",
+            "client" if owners[item.oidc.secret].app else "restart",
         )
         for item in world.access.applications
         if item.oidc is not None and item.oidc.secret

@@ -23,6 +23,8 @@ UPDATING = f"{STATE}/updating.json"
 SIGHTS = f"{STATE}/sights.json"
 """Newer images, each with when it was first seen here, and whether it was taken back (stack/change/sights.py)."""
 UNITS = "/etc/systemd/system"
+ROTATING = f"{STATE}/rotating.json"
+"""There while secrets are rotated (stack/change/rotate.py)."""
 KEPT_GENERATIONS = 10
 TRUST = "/etc/infrakit/allowed_signers"
 """Whose bundles are believed, as ssh-keygen reads it: pinned by the first install from a bundle."""

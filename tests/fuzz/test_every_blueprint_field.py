@@ -31,7 +31,14 @@ OWN = {
     "backup": {"volumes": ["data"], "databases": [{"container": "own-db", "name": "own"}], "note": "Both."},
     "options": {"level": {"type": "string", "default": "a", "enum": ["a", "b"], "description": "How.", "example": "b"}},
     "secrets": {
-        "own_token": {"kind": "password", "length": 40, "format": "hex", "shared": False, "description": "Mine."}
+        "own_token": {
+            "kind": "password",
+            "length": 40,
+            "format": "hex",
+            "shared": False,
+            "rotate": "restart",
+            "description": "Mine.",
+        }
     },
     "containers": {
         "own": {

@@ -77,10 +77,18 @@ def read(machine: Machine) -> Under | None:
 
 def none_under_way(machine: Machine) -> None:
     """UsageProblem where one is: whoever changed the stack now would change half of it."""
+    none_rotated(machine)
     under = read(machine)
     if under:
         what = f"an update of {', '.join(under.services)} was broken off"
         raise UsageProblem(what, "sudo infrakit update goes on with it; with --back it takes it back")
+
+
+def none_rotated(machine: Machine) -> None:
+    """UsageProblem where a rotation of secrets is under way (stack/change/rotate.py)."""
+    if machine.exists(layout.ROTATING):
+        what = "a rotation of secrets was broken off"
+        raise UsageProblem(what, "sudo infrakit secrets rotate goes on with it; with --back it takes it back")
 
 
 def look(
