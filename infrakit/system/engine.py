@@ -15,6 +15,8 @@ from infrakit.system.pull import Fetcher, Order, Progress
 from infrakit.system.unreachable import cause, failures, is_silence, reachable, unreachable
 
 TIMEOUT_S = 10
+BUSY_S = 120
+"""How long who has answered may be silent: while it copies what a container is made of, on a slow disk."""
 LOAD_SILENCE_S = 1800
 PROJECT, SERVICE, CONFIG_HASH = (
     "com.docker.compose.project",
@@ -45,6 +47,7 @@ class Engine:
         self._layers: dict[str, tuple[str, ...]] = {}
         with reachable(socket):
             self._api = _client(socket, "auto", timeout_s)
+        self._api.silence_s = max(timeout_s, BUSY_S)
 
     def version(self) -> EngineVersion:
         """Of the engine, and of the API that it speaks."""
@@ -266,9 +269,12 @@ def _client(socket: str, version: str, silence_s: float) -> Any:
     import docker
 
     class Client(docker.APIClient):  # type: ignore[misc]  # it has no types
-        def send(self, request: Any, **options: Any) -> Any:
-            return super().send(request, **{**options, "timeout": silence_s})
+        silence_s: float
 
+        def send(self, request: Any, **options: Any) -> Any:
+            return super().send(request, **{**options, "timeout": self.silence_s})
+
+    Client.silence_s = silence_s
     made = Client(base_url=f"unix://{socket}", version=version, timeout=silence_s)
     made.trust_env = False  # no proxy and no .netrc for a socket of this machine
     return made

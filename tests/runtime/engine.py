@@ -176,8 +176,8 @@ def import_shell(made: Engine, image: str, *options: str, programs: tuple[str, .
     made.docker("import", *options, "-", image, feed=shell_archive(*programs))
 
 
-def shell_archive(*programs: str, files: tuple[tuple[str, str], ...] = ()) -> bytes:
-    """A root file system with them, and with files (path, text)."""
+def shell_archive(*programs: str, files: tuple[tuple[str, str], ...] = (), trees: tuple[str, ...] = ()) -> bytes:
+    """A root file system with them, with files (path, text), and with files or folders of this machine."""
     wanted = ["/bin/sh", "/bin/sleep", *programs]
     said = subprocess.run(["ldd", *wanted], capture_output=True, text=True, check=True).stdout
     libraries = {
@@ -186,9 +186,13 @@ def shell_archive(*programs: str, files: tuple[tuple[str, str], ...] = ()) -> by
     paths = sorted({*wanted, *libraries})
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", dereference=True) as archive:
-        for folder in sorted({str(parent) for path in paths for parent in Path(path).parents}):
-            archive.add(folder, recursive=False)  # else the engine makes it, for the owner of all power only
-        for path in paths:
+        named = [*paths, *trees, *(f"/{name}" for name, _ in files)]
+        parents = {str(parent) for path in named for parent in Path(path).parents if parent.exists()}
+        # Else the engine makes them, for the owner of all power only; and /tmp, so that a tmpfs there is everybody's
+        # after a restart, too (opencontainers/runc#3911).
+        for folder in sorted({*parents, "/tmp"}):
+            archive.add(folder, recursive=False)
+        for path in (*paths, *trees):
             archive.add(path)
         for name, text in files:
             entry = tarfile.TarInfo(name)

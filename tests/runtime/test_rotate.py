@@ -2,22 +2,20 @@
 the old one, wherever it is killed. In place of PostgreSQL's image stands one of this machine's own binaries."""
 
 import gzip
-import io
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from infrakit.stack.layout import ROTATING
+from infrakit.stack.layout import ROTATING, secrets_folder
 from tests.emit.tree import needs_compose
 from tests.runtime.engine import engine, needs_engine, shell_archive
-from tests.runtime.test_update import CHECK, Host
+from tests.runtime.test_update import CHECK, WELL, Host, publish
 from tests.system import fake_registry
 
 pytestmark = [
@@ -26,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("initdb"), reason="needs PostgreSQL (tests/tools/install.sh)"),
 ]
 
+SECRETS = f"{secrets_folder('infrakit')}/secrets"
 FILE = """\
 version: 1
 domain: home.example.org
@@ -46,7 +45,7 @@ apps:
     environment: {{POSTGRES_USER: wiki, POSTGRES_DB: wiki, POSTGRES_PASSWORD_FILE: /run/secrets/wiki_db}}
     secrets: [wiki_db]
     health: image
-  other: {{image: {at}/team/reader:1, health: image, command: [/bin/sh, -c, ": >/tmp/ready; exec sleep 100000"]}}
+  other: {{image: "{at}/team/other:1", health: image}}
 """
 SERVER = """
 folder=/var/lib/postgresql/data
@@ -75,38 +74,33 @@ while :; do
     sleep 0.2
 done
 """
-ENVIRONMENT = ["PATH=/usr/lib/postgresql/bin:/usr/bin:/bin", "PGHOST=/tmp"]
+LIBRARIES = ("plpgsql.so", "dict_snowball.so")
 PROGRAMS = ("/bin/rm", "/bin/cat", "/bin/chown", "/bin/hostname", "/usr/bin/install", "/usr/bin/setpriv")
 
 
-def postgres_layers() -> list[bytes]:
-    """This machine's PostgreSQL, with what its own programs need of it, where they look for it."""
+def postgres_layer() -> tuple[bytes, str]:
+    """This machine's PostgreSQL, with what its own programs need of it, where they look for it; one layer, of which
+    the engine makes fewer copies. And its number."""
     program = Path(shutil.which("initdb")).resolve()
     major = program.parents[1]
     binaries = [str(major / "bin" / name) for name in ("postgres", "initdb", "psql", "pg_isready")]
-    files = (("etc/passwd", "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\n"), ("etc/group", "postgres:x:70:\n"))
-    shell = shell_archive(*PROGRAMS, *binaries, files=(*files, ("server.sh", SERVER), ("reader.sh", READER)))
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", dereference=True) as archive:
-        for path in (major / "lib/plpgsql.so", major / "lib/dict_snowball.so", f"/usr/share/postgresql/{major.name}"):
-            archive.add(path)
-        link = tarfile.TarInfo("usr/lib/postgresql/bin")
-        link.type, link.linkname = tarfile.SYMTYPE, f"{major.name}/bin"
-        archive.addfile(link)
-    return [gzip.compress(layer, 1) for layer in (shell, content.getvalue())]
+    trees = (*(str(major / "lib" / name) for name in LIBRARIES), f"/usr/share/postgresql/{major.name}")
+    users = "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\n"
+    files = (("etc/passwd", users), ("etc/group", "postgres:x:70:\n"), ("server.sh", SERVER), ("reader.sh", READER))
+    return gzip.compress(shell_archive(*PROGRAMS, *binaries, files=files, trees=trees), 1), major.name
 
 
 class Rotated(Host):
     """A machine on which the file is in force, and the database has a row."""
 
     def secret(self) -> str:
-        return Path("/etc/infrakit/hosts/infrakit/secrets/wiki_db").read_text()
+        return Path(SECRETS, "wiki_db").read_text()
 
     def begun(self) -> dict[str, str]:
         """App -> when its container began."""
-        names = self.real.docker("ps", "--all", "--quiet").split()
-        found = json.loads(self.real.docker("inspect", *names))
         label = "com.docker.compose.service"
+        names = self.real.docker("ps", "--all", "--quiet", "--filter", f"label={label}").split()
+        found = json.loads(self.real.docker("inspect", *names))
         return {item["Config"]["Labels"][label]: item["State"]["StartedAt"] for item in found}
 
     def opens(self, password: str) -> bool:
@@ -125,7 +119,7 @@ class Rotated(Host):
         assert self.secret() == new and self.opens(new) and not self.opens(old)
         assert {how for _, _, how in self.found().values()} == {"healthy"}
         assert not os.path.exists(ROTATING)
-        kept = os.listdir("/etc/infrakit/hosts/infrakit/secrets")
+        kept = os.listdir(SECRETS)
         assert [name for name in kept if name.startswith(".")] == []
         assert self.left_to_do() == []
 
@@ -134,12 +128,14 @@ class Rotated(Host):
 def host(tmp_path_factory, pyz):
     folder = tmp_path_factory.mktemp("rotate")
     with engine(tmp_path_factory.mktemp("rotated")) as real, fake_registry.registry() as registry:
-        layers = postgres_layers()
-        server = {"Cmd": ["/bin/sh", "/server.sh"], "Env": ENVIRONMENT}
+        layer, major = postgres_layer()
+        environment = [f"PATH=/usr/lib/postgresql/{major}/bin:/usr/bin:/bin", "PGHOST=/tmp"]
+        server = {"Cmd": ["/bin/sh", "/server.sh"], "Env": environment}
         ready = {**CHECK, "Test": ["CMD", "pg_isready", "-U", "wiki", "-d", "wiki", "-h", "127.0.0.1"]}
-        registry.publish("team/postgres", tag="15", contents=layers, says={**server, "Healthcheck": ready})
-        reader = {"Cmd": ["/bin/sh", "/reader.sh"], "Env": ENVIRONMENT, "Healthcheck": CHECK}
-        registry.publish("team/reader", tag="1", contents=layers, says=reader)
+        registry.publish("team/postgres", tag="15", contents=[layer], says={**server, "Healthcheck": ready})
+        reader = {"Cmd": ["/bin/sh", "/reader.sh"], "Env": environment, "Healthcheck": CHECK}
+        registry.publish("team/reader", tag="1", contents=[layer], says=reader)
+        publish(registry, "other", WELL, tag="1")
         made = Rotated(real, registry, pyz, folder)
         (folder / "infrakit.yaml").write_text(FILE.format(at=registry.address))
         done = made.infrakit("up", "--yes")
