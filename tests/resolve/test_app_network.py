@@ -94,7 +94,7 @@ def test_who_began_before_the_network_that_he_is_in_has_none(own, other, left):
     class Asked:
         class engine:
             @staticmethod
-            def containers(name):
+            def containers(name, services=None):
                 return [There("downloads", own), There("vpn-out", other)]
 
     assert probe.left(Asked) == left and probe.holds(Asked) is not bool(left)

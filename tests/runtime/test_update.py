@@ -39,12 +39,17 @@ apps:
     data: [/data]
   chat: {{image: {at}/team/chat:stable, health: image}}
 """
+UNITS = Path("/etc/systemd/system")
 WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 WELL = f": >/tmp/ready; {WAIT}"
 DIES = "rm -f /data/pages; echo 'broken' >/data/other; sleep 1; echo 'cannot migrate' >&2; exit 3"
 FALLS = ": >/tmp/ready; echo 'broken' >/data/pages; sleep 4; exit 4"
 CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**9, "Timeout": 10**9, "Retries": 3}
-IN_ITS_PLACES = 'mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift && exec "$@"'
+IN_ITS_PLACES = """
+mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift || exit
+[ ! -e systemctl ] || mount --bind systemctl "$(command -v systemctl)" || exit
+exec "$@"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +240,42 @@ def test_a_door_that_answered_before_has_to_go_on_answering(real, tmp_path, monk
         steady.do(Local(str(real.socket)), lambda event: None)
     with pytest.raises(MachineUnfit, match="wiki.example.org answered before, and does not now"):
         steady.do(Local(str(real.socket)), lambda event: None)
+
+
+@pytest.fixture
+def by_itself(host):
+    """The file lets all of it move. In place of systemd stands a script that nods."""
+    stand_in, said = host.folder / "systemctl", host.folder / "systemctl.said"
+    stand_in.write_text(f"#!/bin/sh\necho $* >>{said}\n")
+    stand_in.chmod(0o755)
+    try:
+        for key, value in (("automatic", "all"), ("window", "00:00"), ("minimum_age", "0h")):
+            done = host.infrakit("set", "-f", CONFIGURATION, f"updates.{key}", value)
+            assert done.returncode == 0, done.stderr
+        done = host.infrakit("up", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert "enable infrakit-update.timer" in said.read_text().splitlines()
+        assert (UNITS / "infrakit-update.service").exists()
+        yield
+    finally:
+        for path in UNITS.glob("infrakit-*"):
+            path.unlink()
+
+
+def test_by_itself_what_went_back_is_not_tried_again_until_there_is_another(host, registry, by_itself):
+    publish(registry, "wiki", "sleep 1; exit 3", tag="1.1.0")
+    publish(registry, "chat", f"{WELL} # newer", tag="stable")
+    done = host.infrakit("update", "--automatic", "--watch", "2")
+    assert done.returncode == 1 and "wiki did not go well and is as it was before: " in done.stderr, done.stderr
+    after = host.found()
+    assert after["chat"][1] != host.before[3]["chat"][1] and after["wiki"] == host.before[3]["wiki"]
+    again = host.infrakit("update", "--automatic")
+    assert (again.returncode, again.stdout) == (0, "nothing to update\n")
+    left = "wiki:1.1.0 is left: it was taken back before; infrakit update SERVICE tries it again\n"
+    assert again.stderr.endswith(f"/team/{left}") and host.found() == after
+    publish(registry, "wiki", WELL, tag="1.1.0")
+    done = host.infrakit("update", "--automatic", "--watch", "2")
+    assert done.returncode == 0 and host.found()["wiki"][::2] == ("wiki:1.1.0", "healthy"), done.stderr
 
 
 def killed(host, when, *words: str) -> None:
