@@ -6,6 +6,7 @@ ours. A checkout reads the YAML files, a zipapp one JSON file with the same tree
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from infrakit import resources
@@ -41,8 +42,13 @@ SIGN_IN = ("openid", "email", "profile")
 def load_catalog() -> Catalog:
     """The catalogue: from the precompiled file where there is one, else from the YAML files."""
     packed = resources.packed("catalog.json")
-    trees = json.loads(packed) if packed is not None else read_trees()
-    return catalog_from(trees)
+    return catalog_from(json.loads(_of_checkout() if packed is None else packed))
+
+
+@cache
+def _of_checkout() -> bytes:
+    """What a build would carry; reading the YAML takes longer than all the rest of a compile."""
+    return catalog_json(read_trees())
 
 
 def read_trees() -> dict[str, Tree]:

@@ -1,6 +1,6 @@
 """Generated files: each compiles or is refused with places. None ends in a traceback, a hang, or without memory.
 
-INFRAKIT_FILES=10000 for as many; the first 1,000 else.
+INFRAKIT_FILES=10000 for as many; the first 300 else, and 10,000 after them in a soak.
 """
 
 import json
@@ -9,19 +9,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz.files import generated
 
 ROOT = Path(__file__).parents[2]
-FILES = int(os.environ.get("INFRAKIT_FILES", "1000"))
+FILES = int(os.environ.get("INFRAKIT_FILES", "300"))
+SOAK = 10_000
 WORKERS = 2
 IN_ZIPAPP = 24
 
 
-def test_thousands_of_files_are_compiled_or_refused():
-    share = FILES // WORKERS
+def judged(first: int, last: int) -> None:
+    """The files of these seeds."""
+    share = (last - first) // WORKERS
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz.worker", str(number * share), str((number + 1) * share)],
+            [
+                sys.executable,
+                "-m",
+                "tests.fuzz.worker",
+                *map(str, (first + number * share, first + (number + 1) * share)),
+            ],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
             stdout=subprocess.PIPE,
@@ -32,13 +41,22 @@ def test_thousands_of_files_are_compiled_or_refused():
     ]
     results = []
     for process in started:
-        out, err = process.communicate(timeout=900)
+        out, err = process.communicate(timeout=900 + last - first)
         assert process.returncode == 0, err[-3000:]
         results.append(json.loads(out))
     wrong = {seed: text for result in results for seed, text in result["wrong"].items()}
     assert not wrong, f"{len(wrong)} files, for instance seed {min(wrong, key=int)}:\n{wrong[min(wrong, key=int)]}"
-    assert sum(result["compiled"] + result["refused"] for result in results) == FILES
-    assert sum(result["compiled"] for result in results) > FILES // 100
+    assert sum(result["compiled"] + result["refused"] for result in results) == last - first
+    assert sum(result["compiled"] for result in results) > (last - first) // 100
+
+
+def test_files_are_compiled_or_refused():
+    judged(0, FILES)
+
+
+@pytest.mark.soak
+def test_thousands_of_files_are_compiled_or_refused():
+    judged(FILES, FILES + SOAK)
 
 
 def test_the_zipapp_says_the_same_without_a_traceback(infrakit, tmp_path):

@@ -140,7 +140,10 @@ def test_two_networks_that_take_each_others_range_are_made_anew_and_the_third_st
     assert [name for name, moment in began(machine).items() if moment == before[name]] == ["neighbour"]
 
 
-@pytest.mark.parametrize("programs", range(1, 7))
+SOAK = pytest.mark.soak
+
+
+@pytest.mark.parametrize("programs", [pytest.param(n, marks=[SOAK] if n % 2 else []) for n in range(1, 7)])
 def test_broken_off_anywhere_the_next_run_finishes(real, machine, programs):
     up(machine, BEFORE)
     volume = kept(real, "half")

@@ -20,10 +20,10 @@ from tests.emit.deployments import container, deployment, network, route, servic
 from tests.emit.tree import needs_compose
 from tests.host.machines import load
 from tests.runtime.engine import needs_engine
-from tests.runtime.test_foretold import IMAGE, SECRET, machine, real, up
+from tests.runtime.test_foretold import IMAGE, SECRET, machine, real, stack, up
 
 pytestmark = [needs_engine, needs_compose]
-__all__ = ["machine", "real"]
+__all__ = ["machine", "real", "stack"]
 
 CALLED, NAME = "infrakit-page-1", "page"
 RUNS = "while :; do [ ! -e /data/do ] || . /data/do; sleep 0.2; done"

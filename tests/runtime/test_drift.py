@@ -8,14 +8,15 @@ from infrakit.plan import run
 from infrakit.stack import layout
 from infrakit.stack.change.back import current
 from infrakit.stack.change.drift import drift, plan_revert
+from infrakit.system import secrets
 from infrakit.system.digest import hex_digest
 from tests.emit.tree import needs_compose
 from tests.runtime.engine import needs_engine
-from tests.runtime.test_foretold import PARTS, artifacts_of, host, look, machine, real, up
+from tests.runtime.test_foretold import PARTS, artifacts_of, host, look, real, stack, up
 from tests.runtime.test_start import IMAGE
 
 pytestmark = [needs_engine, needs_compose]
-__all__ = ["machine", "real"]
+__all__ = ["real", "stack"]
 
 PAGE, NEIGHBOUR, READER = (f"infrakit-{name}-1" for name in ("page", "neighbour", "reader"))
 SHARED = "infrakit_shared"
@@ -83,34 +84,36 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_was_changed_by_hand_is_named_and_taken_back(real, machine, case):
+def test_what_was_changed_by_hand_is_named_and_taken_back(real, stack, case):
     change, said, anew = CASES[case]
-    up(machine, host())
-    before = look(machine)
-    change(machine, real.docker)
-    assert found(machine) == said
-    revert(machine)
-    assert found(machine) == []
-    after = look(machine)
+    up(stack, host())
+    before, number = look(stack), current(stack).number
+    change(stack, real.docker)
+    assert found(stack) == said
+    revert(stack)
+    assert found(stack) == []
+    after = look(stack)
     assert {name for name in after if after[name] != before[name]} == anew
-    assert current(machine).number == 1
+    assert current(stack).number == number
 
 
-def test_what_is_none_of_ours_is_named_and_stays(real, machine):
-    up(machine, host())
-    before = look(machine)
+def test_what_is_none_of_ours_is_named_and_stays(real, stack):
+    up(stack, host())
+    before = look(stack)
     label = "com.docker.compose.project=infrakit"
     real.docker("run", "-d", "--name", "guest", "--network", SHARED, "--label", label, IMAGE, "/bin/sleep", "600")
     said = [
         "container guest: is none of ours, and stays",
         f"network {SHARED}: guest is in it, who is none of ours, and stays",
     ]
-    assert found(machine) == said
-    revert(machine)
-    assert found(machine) == said and look(machine) == before
+    assert found(stack) == said
+    revert(stack)
+    assert found(stack) == said and look(stack) == before
+    real.docker("rm", "--force", "guest")
 
 
-def test_a_secret_that_is_gone_is_named(machine):
-    up(machine, host())
-    Path(machine.kept, "secrets/word").unlink()
-    assert found(machine) == ["secret word: is gone"]
+def test_a_secret_that_is_gone_is_named(stack):
+    up(stack, host())
+    Path(stack.kept, "secrets/word").unlink()
+    assert found(stack) == ["secret word: is gone"]
+    secrets.store(str(stack.kept), "word", b"first")

@@ -1,5 +1,8 @@
 """What `plan` says against what `up` then does, on a running stack, by a real engine and Compose."""
 
+import os
+import shutil
+
 import pytest
 
 from infrakit.emit import compose, service_files
@@ -36,23 +39,38 @@ def real(tmp_path_factory):
         yield made
 
 
+@pytest.fixture(scope="module")
+def stack(real, tmp_path_factory):
+    """With a state folder of its own, and a secret. What one test leaves, the next one's `up` puts right."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (generation, layout):
+            patch.setattr(module, "GENERATIONS", str(folder / "generations"))
+            patch.setattr(module, "CURRENT", str(folder / "current"))
+        patch.setattr(layout, "HOSTS", str(folder / "hosts"))
+        found = Local(str(real.socket))
+        found.folder, found.kept = folder, folder / "hosts/core"
+        clean(real, found)
+        yield found
+        clean(real, found)
+
+
 @pytest.fixture
-def machine(real, tmp_path, monkeypatch):
-    """With a state folder of its own, and a secret."""
-    for module in (generation, layout):
-        monkeypatch.setattr(module, "GENERATIONS", str(tmp_path / "generations"))
-        monkeypatch.setattr(module, "CURRENT", str(tmp_path / "current"))
-    monkeypatch.setattr(layout, "HOSTS", str(tmp_path / "hosts"))
-    found = Local(str(real.socket))
-    found.kept = tmp_path / "hosts/core"
-    found.kept.mkdir(parents=True)
-    secrets.store(str(found.kept), "word", b"first")
-    yield found
+def machine(real, stack):
+    """The same, on which nothing is or was."""
+    clean(real, stack)
+    return stack
+
+
+def clean(real, machine) -> None:
     mine = ["--filter", "label=com.docker.compose.project=infrakit"]
     for kind, more in (("container", ["--all"]), ("network", []), ("volume", [])):
         left = real.docker(kind, "ls", "--quiet", *more, *mine).split()
         if left:
             real.docker(kind, "rm", *(["--force"] if kind != "network" else []), *left)
+    shutil.rmtree(machine.folder)
+    machine.kept.mkdir(parents=True)
+    secrets.store(str(machine.kept), "word", b"first")
 
 
 def host(
@@ -136,7 +154,7 @@ def causes(found, name) -> list[tuple[str, str, str]]:
 def changes(real, machine, case):
     """Do something; the host that it is then."""
     if case == "secret":
-        secrets.store(str(machine.kept), "word", b"second")
+        secrets.store(str(machine.kept), "word", os.urandom(8).hex().encode())
     elif case == "stopped":
         real.docker("stop", "infrakit-neighbour-1", "infrakit-reader-1")
     elif case == "gone":
@@ -164,23 +182,23 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_plan_says_what_up_does(real, machine, case):
-    assert set(up(machine, host()).values()) == {"+"}
-    made = changes(real, machine, case)
-    said = foretold(machine, made)
-    assert containers(said) == up(machine, made)
-    assert foretold(machine, made) == () and up(machine, made) == {}
+def test_a_plan_says_what_up_does(real, stack, case):
+    up(stack, host())
+    made = changes(real, stack, case)
+    said = foretold(stack, made)
+    assert containers(said) == up(stack, made)
+    assert foretold(stack, made) == () and up(stack, made) == {}
     assert all(item.why for item in said if item.kind == "container")
 
 
 @pytest.mark.parametrize(("case", "memory"), [("memory", 128 << 20), ("page gone", 64 << 20), ("stopped", 64 << 20)])
-def test_who_is_in_the_network_of_another_comes_along(real, machine, case, memory):
-    up(machine, host(guest=True))
-    changes(real, machine, case)
+def test_who_is_in_the_network_of_another_comes_along(real, stack, case, memory):
+    up(stack, host(guest=True))
+    changes(real, stack, case)
     made = host(guest=True, memory=memory)
-    said = containers(foretold(machine, made))
-    assert ("guest" in said) == (case != "stopped") and said == up(machine, made)
-    assert up(machine, made) == {}
+    said = containers(foretold(stack, made))
+    assert ("guest" in said) == (case != "stopped") and said == up(stack, made)
+    assert up(stack, made) == {}
 
 
 def kept(machine, made) -> saved.Saved:
@@ -214,11 +232,12 @@ def test_on_an_empty_machine_everything_is_created(machine):
     said = foretold(machine, host())
     assert {(item.sign, item.kind) for item in said} == {("+", "container"), ("+", "network"), ("+", "volume")}
     assert [item.name for item in said if item.kind == "volume"] == ["infrakit_page-data"]
+    assert containers(said) == up(machine, host())
 
 
-def test_a_cause_has_its_line_and_a_change_its_cost(real, machine):
-    up(machine, host())
-    said = foretold(machine, host(memory=128 << 20, image=OTHER_IMAGE, word="y"))
+def test_a_cause_has_its_line_and_a_change_its_cost(real, stack):
+    up(stack, host())
+    said = foretold(stack, host(memory=128 << 20, image=OTHER_IMAGE, word="y"))
     assert causes(said, "page") == [
         ("file", "memory 64m -> 128m", "services.page.memory"),
         ("catalogue", f"image {IMAGE} -> {OTHER_IMAGE}", "containers.page.image"),
@@ -227,11 +246,11 @@ def test_a_cause_has_its_line_and_a_change_its_cost(real, machine):
     (page,) = [item for item in said if item.name == "page"]
     assert page.pages == ("page.example.org",) and page.data == ("infrakit_page-data",) and page.seconds
     real.docker("stop", "infrakit-neighbour-1")
-    secrets.store(str(machine.kept), "word", b"second")
-    said = foretold(machine, host())
+    secrets.store(str(stack.kept), "word", b"second")
+    said = foretold(stack, host())
     assert causes(said, "neighbour") == [("drift", "it is exited", "")]
     assert causes(said, "reader") == [("secret", "word was set again", "")]
-    said = foretold(machine, host(pool=231))
+    said = foretold(stack, host(pool=231))
     assert causes(said, "neighbour")[0] == ("file", "network shared 172.30.230.0/28 -> 172.30.231.0/28", "network")
 
 
@@ -252,21 +271,21 @@ def there(real) -> set[str]:
 
 
 @pytest.mark.parametrize("verb", ["up", "down", "purge"])
-def test_a_plan_names_everything_that_is_removed_and_nothing_else(real, machine, verb):
+def test_a_plan_names_everything_that_is_removed_and_nothing_else(real, stack, verb):
     """Beside what is somebody else's, be it in a project of the same name."""
     label = "com.docker.compose.project=infrakit"
     real.docker("create", "--name", "theirs", "--volume", "theirs:/data", IMAGE, "true")
     real.docker("volume", "create", "--label", label, "infrakit_theirs")
     made = host()
-    up(machine, made)
+    up(stack, made)
     ours = of_deployment(made)
     wanted = {
         "up": plan(host(others=()), artifacts_of(host(others=()))),
         "down": plan_down(ours),
         "purge": Plan("purge", plan_purge(ours)),
     }[verb]
-    before, said = there(real), named(preview(wanted, machine))
-    run(wanted, machine, lambda event: None, lambda step, action: None)
+    before, said = there(real), named(preview(wanted, stack))
+    run(wanted, stack, lambda event: None, lambda step, action: None)
     assert before - there(real) == said
     assert "container infrakit-neighbour-1" in said
     assert ("volume infrakit_page-data" in said) == (verb == "purge")

@@ -313,7 +313,10 @@ def watched(host) -> bool:
 
 @pytest.mark.parametrize(
     ("when", "way"),
-    [(begun, "on"), (stopped, "back"), (starts, "bad"), (starts, "on"), (watched, "on"), (watched, "back")],
+    [
+        *((starts, "bad"), (starts, "on"), (watched, "back")),
+        *(pytest.param(*how, marks=pytest.mark.soak) for how in ((begun, "on"), (stopped, "back"), (watched, "on"))),
+    ],
 )
 def test_an_update_that_was_killed_goes_on_or_back(host, registry, when, way):
     publish(registry, "wiki", FALLS if way == "bad" else WELL, tag="1.1.0")

@@ -13,10 +13,10 @@ from infrakit.system import files
 from infrakit.system.digest import hex_digest
 from tests.emit.tree import needs_compose
 from tests.runtime.engine import needs_engine
-from tests.runtime.test_foretold import PARTS, containers, host, look, machine, real, up
+from tests.runtime.test_foretold import PARTS, containers, host, look, machine, real, stack, up
 
 pytestmark = [needs_engine, needs_compose]
-__all__ = ["machine", "real"]
+__all__ = ["machine", "real", "stack"]
 
 BROKEN = host(memory=128 << 20, others=("neighbour", "another"), broken=True)
 
