@@ -35,6 +35,9 @@ What data was made with is not rotated, nor what only you have: it says why.""",
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All secrets of this machine that can get a new value.")
+@click.option(
+    "--restart", is_flag=True, help="Of those named, trust that who reads them does so at each start, and no more."
+)
 @click.option("--back", is_flag=True, help="Take a rotation back that was broken off.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
@@ -42,11 +45,13 @@ What data was made with is not rotated, nor what only you have: it says why.""",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 def rotate_secrets(
-    names: tuple[str, ...], everything: bool, back: bool, yes: bool, dry_run: bool, as_json: bool
+    names: tuple[str, ...], everything: bool, restart: bool, back: bool, yes: bool, dry_run: bool, as_json: bool
 ) -> int:
     from infrakit.stack.change.rotate import DONE, read
     from infrakit.stack.change.update import BACK
 
+    if restart and not names:
+        raise UsageProblem("--restart is about secrets that are named", "infrakit secrets rotate --restart NAME")
     need_root()
     if not here.is_installed(here.running(None)):
         raise UsageProblem("nothing is installed on this machine", "sudo infrakit up")
@@ -56,7 +61,7 @@ def rotate_secrets(
         if under is None and back:
             raise UsageProblem("no rotation was broken off", "infrakit secrets rotate NAME gives one a new value")
         if under is None:
-            return _begin(machine, names, everything, yes=yes, dry_run=dry_run, as_json=as_json)
+            return _begin(machine, names, everything, restart=restart, yes=yes, dry_run=dry_run, as_json=as_json)
         under = under._replace(way=BACK) if back and under.way != DONE else under
         say(f"a rotation of {under.text()} was broken off; going {under.way}")
         if dry_run:
@@ -67,7 +72,9 @@ def rotate_secrets(
         return EXIT_OK
 
 
-def _begin(machine: Machine, names: Sequence[str], everything: bool, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+def _begin(
+    machine: Machine, names: Sequence[str], everything: bool, *, restart: bool, yes: bool, dry_run: bool, as_json: bool
+) -> int:
     from infrakit.cli.newer import Host
     from infrakit.stack.change.applied import in_force
     from infrakit.stack.change.rotate import Under, plan_readers, rotated
@@ -76,7 +83,7 @@ def _begin(machine: Machine, names: Sequence[str], everything: bool, *, yes: boo
     none_under_way(machine)
     host = Host(here.running(None), machine)
     made, applied = host.made(host.files()), in_force(machine)
-    specs, stay = _meant(made, names, everything)
+    specs, stay = _meant(made, names, everything, restart)
     if applied is None or applied.name != made.generation:
         what = f"what is in force is not what {CONFIGURATION} says, or another InfraKit put it there"
         raise UsageProblem(what, "sudo infrakit up; a rotation changes secrets, and nothing else")
@@ -99,7 +106,9 @@ def _begin(machine: Machine, names: Sequence[str], everything: bool, *, yes: boo
     return EXIT_OK
 
 
-def _meant(made: "Made", names: Sequence[str], everything: bool) -> tuple[list[SecretSpec], dict[str, str]]:
+def _meant(
+    made: "Made", names: Sequence[str], everything: bool, restart: bool
+) -> tuple[list[SecretSpec], dict[str, str]]:
     """Those that are meant, and of all the others (name -> why they stay). UsageProblem where one cannot be."""
     from infrakit.stack.change.rotate import why_not
 
@@ -114,7 +123,7 @@ def _meant(made: "Made", names: Sequence[str], everything: bool) -> tuple[list[S
     reasons = {}
     for name in known if everything else dict.fromkeys(names):
         sharers = [item.host for item in others if known[name].shared and name in {spec.name for spec in item.secrets}]
-        reasons[name] = why_not(known[name], host, sharers)
+        reasons[name] = why_not(known[name], host, sharers, is_read_anew=restart and name in names)
     can = [known[name] for name, (why, _) in reasons.items() if not why]
     if not reasons:
         able = [name for name, spec in known.items() if not why_not(spec, host)[0]]

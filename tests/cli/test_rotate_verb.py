@@ -38,6 +38,10 @@ def installed():
             "would be lost; it has no way to convert that; tunnel_token is not rotated: only you have it",
         ),
         (("portainer_client_secret",), "sudo infrakit up; a rotation changes secrets, and nothing else"),
+        (
+            ("--restart", "--all"),
+            "--restart is about secrets that are named\n  hint: infrakit secrets rotate --restart",
+        ),
         (("--back",), "no rotation was broken off\n  hint: infrakit secrets rotate NAME"),
     ],
 )

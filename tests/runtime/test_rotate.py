@@ -36,7 +36,7 @@ apps:
     image: {at}/team/reader:1
     health: image
     data: [/data]
-    secrets: [wiki_db]
+    secrets: [wiki_db, wiki_token]
     needs: [wiki-db]
   wiki-db:
     image: {at}/team/postgres:15
@@ -161,6 +161,17 @@ def test_a_new_value_is_everywhere_and_the_old_one_nowhere(host):
     after = host.begun()
     assert old != host.secret() and after["other"] == begun["other"]
     assert after["wiki"] != begun["wiki"] and after["wiki-db"] != begun["wiki-db"]
+
+
+def test_what_nobody_has_spoken_of_needs_a_word_and_starts_its_reader_alone(host):
+    begun, old = host.begun(), Path(SECRETS, "wiki_token").read_bytes()
+    refused = host.rotate("wiki_token")
+    assert refused.returncode == 2 and "secrets rotate --restart wiki_token" in refused.stderr, refused.stderr
+    done = host.rotate("--restart", "wiki_token")
+    assert done.returncode == 0 and Path(SECRETS, "wiki_token").read_bytes() != old, done.stderr
+    after = host.begun()
+    assert [name for name in begun if begun[name] != after[name]] == ["wiki"]
+    host.is_whole(old="none", new=host.secret())
 
 
 def test_where_a_reader_does_not_get_well_the_old_value_is_back_everywhere(host):

@@ -44,7 +44,7 @@ WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 WELL = f": >/tmp/ready; {WAIT}"
 DIES = "rm -f /data/pages; echo 'broken' >/data/other; sleep 1; echo 'cannot migrate' >&2; exit 3"
 FALLS = ": >/tmp/ready; echo 'broken' >/data/pages; sleep 4; exit 4"
-CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**9, "Timeout": 10**9, "Retries": 3}
+CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**9, "Timeout": 30 * 10**9, "Retries": 3}
 IN_ITS_PLACES = """
 mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift || exit
 [ ! -e systemctl ] || mount --bind systemctl "$(command -v systemctl)" || exit

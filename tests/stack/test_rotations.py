@@ -80,6 +80,10 @@ def test_every_secret_either_gets_a_new_value_or_says_why_not():
 def test_a_secret_that_only_the_user_has_names_the_verb_that_sets_it():
     (token,) = (spec for spec in FULL.secrets if spec.name == "tunnel_token")
     assert why_not(token, FULL) == ("only you have it", "sudo infrakit secrets set tunnel_token")
+    assert why_not(token, FULL, is_read_anew=True)[0] == "only you have it"
+    own = next(spec for spec in FULL.secrets if spec.name == "wiki_token")
+    assert why_not(own, FULL)[1].endswith("sudo infrakit secrets rotate --restart wiki_token")
+    assert why_not(own, FULL, is_read_anew=True) == ("", "")
 
 
 def test_certificates_and_what_other_hosts_have_too_stay():

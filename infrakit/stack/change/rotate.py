@@ -60,8 +60,11 @@ def read(machine: Machine) -> Under | None:
         raise InfraKitError(what, "use the InfraKit that wrote it") from None
 
 
-def why_not(spec: SecretSpec, host: Deployment, sharers: Collection[str] = ()) -> tuple[str, str]:
-    """Why it cannot get a new value, and what to do; ("", "") where it can. `sharers`: other hosts that have it."""
+def why_not(
+    spec: SecretSpec, host: Deployment, sharers: Collection[str] = (), *, is_read_anew: bool = False
+) -> tuple[str, str]:
+    """Why it cannot get a new value, and what to do; ("", "") where it can. `sharers`: other hosts that have it;
+    `is_read_anew`: so says who asks, where the file and the catalogue say nothing."""
     if spec.kind == "user":
         return "only you have it", f"sudo infrakit secrets set {spec.name}"
     if spec.kind != "password":
@@ -75,9 +78,10 @@ def why_not(spec: SecretSpec, host: Deployment, sharers: Collection[str] = ()) -
     told = any(_is_told(item, spec.name) for service in host.services for item in service.containers)
     if spec.rotate == "client" and not told:
         return f"somebody typed it into {spec.owner}: no restart changes it there", ""
-    if spec.rotate in ("restart", "client"):
+    if spec.rotate in ("restart", "client") or is_read_anew:
         return "", ""
-    return f"nobody has said what a new value means to {spec.owner}, which may have made data with it", ""
+    why = f"nobody has said what a new value means to {spec.owner}, which may have made data with it"
+    return why, f"where it only reads it when it starts: sudo infrakit secrets rotate --restart {spec.name}"
 
 
 def _is_told(container: Container, name: str) -> bool:

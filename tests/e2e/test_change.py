@@ -1,0 +1,90 @@
+"""A stack in use: secrets get new values, and images move by themselves, by systemd's real timer."""
+
+import re
+import time
+
+import pytest
+
+from tests.e2e.bed import needs_bed
+
+pytestmark = [pytest.mark.slow, needs_bed, pytest.mark.on("trixie")]
+
+FILE = "/etc/infrakit/infrakit.yaml"
+SECRETS = "/var/lib/infrakit/hosts/homelab/secrets"
+ROTATED = ("authentik_database_password", "guacamole_database_password", "portainer_client_secret")
+UNIT = "infrakit-update"
+
+
+def secrets(installed) -> dict[str, str]:
+    """Name -> value, of the host."""
+    said = installed.host.run(f"cd {SECRETS} && grep -r '' . -d skip --no-messages").out
+    return dict(line.removeprefix("./").split(":", 1) for line in said.splitlines())
+
+
+def signs_in(installed, container: str, user: str, password: str) -> bool:
+    """To the database of that container, from its network's side."""
+    script = f"IFS= read -r PGPASSWORD; export PGPASSWORD; psql -Xqw -h $(hostname) -U {user} -c '' {user} </dev/null"
+    words = f'docker exec -i homelab-{container}-1 sh -c "{script}"'.replace("$(", "\\$(")
+    done = installed.host.run(words, feed=f"{password}\n".encode())
+    assert done.code == 0 or "password authentication failed" in done.err, done.err
+    return done.code == 0
+
+
+def test_every_secret_that_can_be_gets_a_new_value_and_all_is_well(installed):
+    old, begun = secrets(installed), installed.containers()
+    done = installed.infrakit("secrets", "rotate", "--all", "--yes")
+    assert done.code == 0, done.out + done.err
+    new = secrets(installed)
+    assert {name for name in new if new[name] != old[name]} == set(ROTATED) and new.keys() == old.keys()
+    assert not [value for value in (*old.values(), *new.values()) if value in done.out + done.err]
+    for service in ("authentik", "guacamole"):
+        name = f"{service}_database_password"
+        assert signs_in(installed, f"{service}-db", service, new[name])
+        assert not signs_in(installed, f"{service}-db", service, old[name])
+    assert installed.infrakit("status").code == 0
+    after = installed.containers()
+    same = {name.removeprefix("homelab-").removesuffix("-1") for name in begun if begun[name] == after[name]}
+    assert {"caddy", "wiki", "dozzle", "glances"} <= same and not {"authentik", "guacamole"} & same
+    left = installed.infrakit("up", "--yes")
+    assert left.code == 0 and "nothing to change" in left.out, left.out + left.err
+
+
+def lets_move(installed, window: str):
+    """Whatever keeps no data, then."""
+    for key, value in (("automatic", "stateless"), ("window", window)):
+        done = installed.infrakit("set", "-f", FILE, f"updates.{key}", f"'{value}'")
+        assert done.code == 0, done.err
+    done = installed.infrakit("up", "--yes")
+    assert done.code == 0, done.out + done.err
+
+
+def test_the_timer_looks_in_its_window_and_goes_with_its_key(installed):
+    begun, before = installed.containers(), installed.host.run(f"cat {FILE}").out
+    hour = (int(installed.host.run("date +%H").out) + 12) % 24
+    lets_move(installed, f"{hour:02}:00-{hour:02}:30")
+    units = " ".join(f"/etc/systemd/system/{UNIT}.{kind}" for kind in ("service", "timer"))
+    assert installed.host.run(f"systemd-analyze verify {units}").code == 0
+    assert installed.host.run(f"systemctl is-enabled {UNIT}.timer && systemctl is-active {UNIT}.timer").code == 0
+    upcoming = installed.host.run(f"systemctl show -p NextElapseUSecRealtime --value {UNIT}.timer").out
+    assert re.search(f" {hour:02}:0", upcoming), upcoming
+    assert "outside of the window" in ran(installed)
+    lets_move(installed, "00:00")
+    assert "nothing to update" in ran(installed)
+    assert installed.containers() == begun
+    done = installed.infrakit("unset", "-f", FILE, "updates")
+    assert done.code == 0 and installed.host.run(f"cat {FILE}").out == before
+    done = installed.infrakit("up", "--yes")
+    assert done.code == 0 and installed.host.run(f"ls {units}").code != 0, done.err
+    assert installed.host.run("systemctl list-timers --all --output=json 'infrakit*'").out.strip() == "[]"
+
+
+def ran(installed) -> str:
+    """What the service says when it is started now, as its timer does."""
+    since = installed.host.run("date +%s.%N").out.strip()
+    done = installed.host.run(f"systemctl start {UNIT}.service")
+    said = ""
+    while not said:
+        said = installed.host.run(f"journalctl -u {UNIT}.service --since @{since} -o cat --no-pager").out
+        time.sleep(0.2)
+    assert done.code == 0, said
+    return said
