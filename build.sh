@@ -63,7 +63,7 @@ prepare() {
 
 check() {
 	prepare
-	.build/tests/bin/python -m pytest -n "${WORKERS:-5}" --dist loadgroup --no-loadscope-reorder "$@"
+	.build/tests/bin/python -m pytest -n "${WORKERS:-7}" --dist loadgroup --no-loadscope-reorder "$@"
 }
 
 case "${1:-build}" in

@@ -69,16 +69,19 @@ def _host(item) -> str:
 
 STACKS = (
     *("answers", "doctor_runs", "drift", "environment_set_again", "file_with_secret", "foretold", "generations"),
-    *("groups_of_host", "rotate", "secret_set_again", "serving", "start", "update", "way_back"),
+    *("groups_of_host", "secret_set_again", "serving", "start", "way_back"),
 )
-"""Of the tests of a real engine those that bring a stack up: as long as all others together."""
+"""Of the tests of a real engine those that bring a stack up."""
+FROM_ZIPAPP = ("rotate", "update")
+"""And those that do it as a user does."""
 
 
 def _street(item) -> str:
-    """Two at a time, no more: they take the same ports and ranges of addresses."""
+    """Three at a time, no more: many of them take the same ports and ranges of addresses."""
     if "runtime" not in item.path.parts:
         return ""
-    return "runtime stacks" if item.path.stem.removeprefix("test_") in STACKS else "runtime"
+    name = item.path.stem.removeprefix("test_")
+    return "runtime stacks" if name in STACKS else "runtime zipapp" if name in FROM_ZIPAPP else "runtime"
 
 
 def _rank(item) -> tuple[int, bool]:
