@@ -17,8 +17,8 @@ UNIT = "infrakit-update"
 
 def secrets(installed) -> dict[str, str]:
     """Name -> value, of the host."""
-    said = installed.host.run(f"cd {SECRETS} && grep -r '' . -d skip --no-messages").out
-    return dict(line.removeprefix("./").split(":", 1) for line in said.splitlines())
+    said = installed.host.run(f"cd {SECRETS} && grep -sH '' *").out
+    return dict(line.split(":", 1) for line in said.splitlines())
 
 
 def signs_in(installed, container: str, user: str, password: str) -> bool:
@@ -39,8 +39,8 @@ def test_every_secret_that_can_be_gets_a_new_value_and_all_is_well(installed):
     assert not [value for value in (*old.values(), *new.values()) if value in done.out + done.err]
     for service in ("authentik", "guacamole"):
         name = f"{service}_database_password"
-        assert signs_in(installed, f"{service}-db", service, new[name])
-        assert not signs_in(installed, f"{service}-db", service, old[name])
+        assert signs_in(installed, f"{service}-database", service, new[name])
+        assert not signs_in(installed, f"{service}-database", service, old[name])
     assert installed.infrakit("status").code == 0
     after = installed.containers()
     same = {name.removeprefix("homelab-").removesuffix("-1") for name in begun if begun[name] == after[name]}
