@@ -69,7 +69,7 @@ def _host(item) -> str:
 
 STACKS = (
     *("answers", "doctor_runs", "drift", "environment_set_again", "file_with_secret", "foretold", "generations"),
-    *("groups_of_host", "secret_set_again", "serving", "start", "way_back"),
+    *("groups_of_host", "random_changes", "secret_set_again", "serving", "start", "way_back"),
 )
 """Of the tests of a real engine those that bring a stack up."""
 FROM_ZIPAPP = ("rotate", "side_by_side", "update")
