@@ -7,7 +7,7 @@ from typing import NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Done, Machine
 from infrakit.plan import Action, Event, Remove, RemoveTree, Run
-from infrakit.plan.model import Tell
+from infrakit.plan.model import Tell, inverse_of
 from infrakit.plan.unflushed import begin, broken_off, finish
 
 APT = ("apt-get", "-q", "-y", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
@@ -75,9 +75,6 @@ class Finish(NamedTuple):
         patiently(machine, tell, ("dpkg", "--configure", "-a"), INSTALL_S, "see what dpkg says: dpkg --configure -a")
         finish(machine, INSTALLING, *WRITTEN)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "remove new packages that a power cut came into, and run dpkg --configure -a"
 
@@ -115,9 +112,6 @@ class Refresh(NamedTuple):
             patiently(machine, tell, (*APT, *alone, "-o", "APT::Update::Error-Mode=any", "update"), UPDATE_S, remedy)
         finish(machine, REFRESHING, LISTS)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "run apt-get update"
 
@@ -148,9 +142,6 @@ class Index(NamedTuple):
         patiently(
             machine, tell, (*APT, *alone(self.folder), "update"), UPDATE_S, f"see what apt says about {self.folder}"
         )
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"read the index of {self.folder}"
@@ -235,7 +226,7 @@ class Install(NamedTuple):
         if not new:
             return ()
         data = [RemoveTree(path) for path in self.data if not machine.listing(path)]
-        effects = [inverse for action in self.effects for inverse in action.inverse(machine)]
+        effects = [inverse for action in self.effects for inverse in inverse_of(action, machine)]
         # The last is taken back first.
         return (*data, *folders, *groups, purge(new), *effects)
 

@@ -89,9 +89,6 @@ class PutBack(NamedTuple):
             machine.write(self.path, rest, machine.mode(self.path))
         tell(Event("note", "", self._words(current)))
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"remove {self.path}" if self.before is None else f"put {self.path} back as it was"
 
@@ -162,9 +159,6 @@ class RemoveTree(NamedTuple):
     def do(self, machine: Machine, tell: Tell) -> None:
         machine.remove_tree(self.path)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"remove {self.path} and all in it"
 
@@ -234,9 +228,6 @@ class Unless(NamedTuple):
     def do(self, machine: Machine, tell: Tell) -> None:
         if not holds(self.probe, machine):
             self.action.do(machine, tell)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"{self.action.text()}, unless {self.probe.text()}"

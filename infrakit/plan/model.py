@@ -35,14 +35,18 @@ class Probe(Protocol):
 
 
 class Action(Protocol):
-    """One change. `do` raises InfraKitError where it cannot; `inverse` is asked before it, and says how to take it
-    back."""
+    """One change. `do` raises InfraKitError where it cannot."""
 
     def do(self, machine: Machine, tell: Tell) -> None: ...
 
-    def inverse(self, machine: Machine) -> "tuple[Action, ...]": ...
-
     def text(self) -> str: ...
+
+
+@runtime_checkable
+class Undoable(Protocol):
+    """An action that leaves something to be taken back: `inverse`, asked before it is taken, says how."""
+
+    def inverse(self, machine: Machine) -> tuple[Action, ...]: ...
 
 
 @runtime_checkable
@@ -50,6 +54,11 @@ class Looking(Protocol):
     """An action whose extent only the machine knows: `foretold` says, before it is taken, what it would do there."""
 
     def foretold(self, machine: Machine) -> tuple[str, ...]: ...
+
+
+def inverse_of(action: Action, machine: Machine) -> tuple[Action, ...]:
+    """What takes it back, () where nothing need be."""
+    return action.inverse(machine) if isinstance(action, Undoable) else ()
 
 
 class Step(NamedTuple):

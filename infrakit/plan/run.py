@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from infrakit.errors import EXIT_DOCKER, EXIT_STEP, InfraKitError, Stopped
 from infrakit.machine import Machine
-from infrakit.plan.model import Action, Event, Looking, Plan, Step, Tell
+from infrakit.plan.model import Action, Event, Looking, Plan, Step, Tell, inverse_of
 from infrakit.plan.probes import holds
 
 Keep = Callable[[str, Action], None]
@@ -95,7 +95,7 @@ def _act(step: Step, machine: Machine, tell: Tell, keep: Keep, stopping: Callabl
     for action in step.actions:
         if stopping():
             raise Interrupted(f"stopped in: {step.title}", GO_ON)
-        for inverse in action.inverse(machine):
+        for inverse in inverse_of(action, machine):
             keep(step.name, inverse)
         try:
             action.do(machine, lambda event: tell(event._replace(step=step.name)))

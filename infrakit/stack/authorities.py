@@ -7,7 +7,7 @@ from infrakit.emit.caddyfile import AUTHORITY_FILE
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import PUBLIC_AUTHORITIES, TRUSTED, Deployment
-from infrakit.plan import Action, Step
+from infrakit.plan import Step
 from infrakit.plan.model import Tell
 from infrakit.resolve.world import DOOR
 from infrakit.stack.inside import container_name, inside
@@ -50,9 +50,6 @@ class Trust(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         machine.keep_secret(secrets_folder(self.trusted.host), TRUSTED, self.trusted.wanted(machine))
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"write {self.trusted.path}"

@@ -91,9 +91,6 @@ class Unpack(NamedTuple):
         machine.unpack_packages(self.source.path, self.source.manifest, self.system, PACKAGES)
         Index(PACKAGES).do(machine, tell)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"copy the packages for {self.system} to {PACKAGES}"
 

@@ -55,9 +55,6 @@ class RemoveAll(NamedTuple):
                 done.err.strip().splitlines()[-1] if done.err.strip() else f"exit code {done.code}", "run again"
             )
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"remove every {self.kind} of {self.ours.project}"
 
@@ -170,9 +167,6 @@ class WaitUntilWell(NamedTuple):
                 if not watch.gets_well(name):
                     raise MachineUnfit(watch.last_words(found), f"see: infrakit logs {found.service}")
                 found = watch.found(name)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return "wait until they are well"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from infrakit.machine import Machine
 from infrakit.model import Deployment, SecretEnvironment, SecretFile
-from infrakit.plan import Action, Step
+from infrakit.plan import Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
 
@@ -43,9 +43,6 @@ class PutTogether(NamedTuple):
             machine.write_environment(secrets_folder(self.host), name, text)
         for file in self.files:
             machine.write_secret_file(secrets_folder(self.host), file)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"put together, with secrets in them: {_named(self.texts, self.files)}"

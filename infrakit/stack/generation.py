@@ -12,7 +12,6 @@ from infrakit import VERSION
 from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
-from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.change import applied
 from infrakit.stack.layout import CURRENT, GENERATIONS, KEPT_GENERATIONS, secrets_folder
@@ -79,9 +78,6 @@ class WriteGeneration(NamedTuple):
         contents += [(MARK, self.name.encode(), 0o444), *([(applied.FILE, record, 0o600)] if record else [])]
         machine.make_tree(folder_of(self.name), contents, links)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"write generation {self.name}: {len(self.artifacts)} files"
 
@@ -141,9 +137,6 @@ class PutInForce(NamedTuple):
         changed = told(last, self.deployment, self.files)
         found = applied.Applied(self.name, number, VERSION, changed, self.files, self.labels, self.deployment)
         machine.write(_record(self.name), applied.to_json(found), 0o600)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"put generation {self.name} in force"

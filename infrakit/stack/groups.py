@@ -7,7 +7,7 @@ from infrakit.emit.groups import FILE, content
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import Deployment, groups_named
-from infrakit.plan import Action, Step
+from infrakit.plan import Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
 
@@ -41,9 +41,6 @@ class PutNumbers(NamedTuple):
             )
         machine.make_folder(f"{secrets_folder(self.host)}/secrets", 0o700)
         machine.write(_path(self.host), content(numbers))
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"write down the numbers of the groups {', '.join(self.names)}"

@@ -157,9 +157,6 @@ class ThrowAway(NamedTuple):
                 machine.engine.forget(name)
         finish(machine, PULLING, CONTAINERD, machine.engine.folder())
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "throw away the image whose fetch was broken off"
 

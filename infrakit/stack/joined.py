@@ -9,7 +9,6 @@ from typing import NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Container, Machine
 from infrakit.model import Service, network_of
-from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.services import compose
 from infrakit.stack.watch import LONGEST_START_S
@@ -50,9 +49,6 @@ class JoinAgain(NamedTuple):
         done = machine.run((*compose(self.folder), *how, *names), timeout_s=LONGEST_START_S) if names else None
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"make {', '.join(name for name, _ in self.wanted.pairs)} anew where that network is gone"

@@ -14,7 +14,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.machine import Machine
 from infrakit.model import LOGS_PAIR, Deployment, SecretSpec
-from infrakit.plan import Action, Gone, RemoveTree, Step
+from infrakit.plan import Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import belongings
 from infrakit.stack.down import listed
@@ -184,9 +184,6 @@ class Refuse(NamedTuple):
         for finding in judge(seen, self.deployment, ()):
             raise MachineUnfit(finding.what, finding.remedy)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "look whether old data waits for them"
 
@@ -238,9 +235,6 @@ class CarryAlong(NamedTuple):
             if content is not None:
                 machine.keep_secret(secrets_folder(self.host), name, content, machine.changed_s(path))
         belongings.write(machine, self.host, *belongings.of_host(machine, self.former))
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"copy the secrets of {self.former} to {self.host}"

@@ -14,7 +14,7 @@ from infrakit.emit.compose import network_tree
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Done, Machine, Network
 from infrakit.model import Deployment
-from infrakit.plan import Action, Event, Step
+from infrakit.plan import Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.services import CONTAINERS, LABEL, Wanted, compose
 from infrakit.stack.watch import LONGEST_START_S
@@ -129,9 +129,6 @@ class MakeAnew(NamedTuple):
             words = (*compose(self.folder), *how, *strays)
             _done(machine.run(words, timeout_s=LONGEST_START_S))
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "make networks anew that the file says something else of"
 
@@ -179,9 +176,6 @@ class RemoveOtherNetworks(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         _run(machine, ("network", "rm"), *self.wanted.others(machine))
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return "remove networks that left the file"

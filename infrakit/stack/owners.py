@@ -55,9 +55,6 @@ class GiveToUsers(NamedTuple):
                 # Links in it are given away themselves, not what they lead to.
                 _run(machine, "chown", "-h", "-R", user, "--", place)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"give new volumes of {', '.join(name for name, _ in self.owners)} to the user"
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Container, Machine
 from infrakit.model import SECRETS_DIRECTORY, Deployment, SecretEnvironment, groups_named
-from infrakit.plan import Action, Event, Step
+from infrakit.plan import Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.layout import secrets_folder
 from infrakit.stack.services import LABEL, Wanted, compose
@@ -101,9 +101,6 @@ class StartReaders(NamedTuple):
             done = machine.run((*words, *which), timeout_s=LONGEST_START_S) if which else None
             if done is not None and done.code:
                 raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return "start anew who reads a secret that was set again"

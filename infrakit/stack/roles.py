@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from infrakit.machine import Machine
 from infrakit.model import SECRETS_DIRECTORY, Container, Deployment
-from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.inside import container_name, inside
 
@@ -96,9 +95,6 @@ class SetRole(NamedTuple):
         words = ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-U", self.role.user, "-d", self.role.database)
         name = container_name(self.project, self.role.container)
         inside(machine, name, words, feed=f"{QUIET}{statement}".encode())
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"give {self.role.text()} the password"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from infrakit.machine import Machine
 from infrakit.model import SecretSpec
-from infrakit.plan import Action, Event, Step
+from infrakit.plan import Event, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import belongings
 from infrakit.stack.layout import secrets_folder
@@ -42,9 +42,6 @@ class Mint(NamedTuple):
         belongings.write(machine, self.host, *self.owns)
         made = machine.mint(folder, self.host, self.specs)
         tell(Event("note", "", f"{len(made)} minted"))
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return "mint the secrets that are missing"
@@ -85,9 +82,6 @@ class KeepGiven(NamedTuple):
     def do(self, machine: Machine, tell: Tell) -> None:
         machine.make_folder(secrets_folder(self.host))
         machine.keep_secret(secrets_folder(self.host), self.given.name, self.given.value)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"keep {self.given.name}"

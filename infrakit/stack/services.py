@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Container, Done, Machine
-from infrakit.plan import Action
 from infrakit.plan.model import Tell
 from infrakit.stack.answers import Dial, silent, silent_for_long
 from infrakit.stack.generation import MADE_FROM
@@ -227,9 +226,6 @@ class Start(NamedTuple):
         said = [line for line in (done.err or done.out).strip().splitlines() if line.strip()]
         return (said[-1].strip() if said else f"exit code {done.code}"), "see: infrakit status"
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"start {', '.join(self.names)}"
 
@@ -294,9 +290,6 @@ class RemoveOthers(NamedTuple):
         done = machine.run(("docker", "rm", "--force", *others), timeout_s=300) if others else None
         if done is not None and done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "run again")
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return "remove containers of services that left the file"

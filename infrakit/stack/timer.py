@@ -6,7 +6,7 @@ from infrakit.emit import timer
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import Deployment
-from infrakit.plan import Action, FileIs, Gone, Probe, Run, Step
+from infrakit.plan import FileIs, Gone, Probe, Run, Step
 from infrakit.plan.model import Event, Tell
 from infrakit.plan.probes import UnitRuns
 from infrakit.stack.layout import PROGRAM, UNITS
@@ -43,9 +43,6 @@ class SetTimer(NamedTuple):
         if not machine.exists(PROGRAM):
             tell(Event("note", "", f"it runs {PROGRAM}, which is not there: sudo python3 infrakit.pyz install"))
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"write {' and '.join(path for path, _ in self.files)}, and start {timer.TIMER}, now and at boot"
 
@@ -60,9 +57,6 @@ class NoTimer(NamedTuple):
         done = machine.run(RELOAD)
         if done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "run again")
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"stop {timer.TIMER}, and remove {' and '.join(PATHS)}"

@@ -73,9 +73,6 @@ class Reads(NamedTuple):
             raise StepFailed("the reader is ill")
         machine.counted(setattr, machine, "runs_with", machine.values())
 
-    def inverse(self, machine):
-        return ()
-
     def text(self) -> str:
         return "reader"
 

@@ -11,7 +11,7 @@ from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import Deployment
-from infrakit.plan import Action, Step
+from infrakit.plan import Step
 from infrakit.plan.model import Event, Tell
 from infrakit.stack.generation import folder_of
 
@@ -145,9 +145,6 @@ class ForgetAll(NamedTuple):
     def do(self, machine: Machine, tell: Tell) -> None:
         machine.remove_tree(_wherever(machine))
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "remove what was put aside of it before updates"
 
@@ -163,9 +160,6 @@ class Stop(NamedTuple):
         running = [item.name for item in found if item.service in self.names and item.state != "exited"]
         if running:
             _run(machine, ("docker", "stop", *running), LONGEST_STOP_S)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"stop {', '.join(self.names)}"
@@ -190,9 +184,6 @@ class Copy(NamedTuple):
         machine.flush(folder)
         machine.write(f"{folder}/{MARK}", b"")
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"copy {', '.join(self.volumes)}"
 
@@ -214,9 +205,6 @@ class BringBack(NamedTuple):
         machine.flush(folder)
         machine.remove(f"{folder}/{MARK}")
         machine.remove_tree(folder)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"put {', '.join(self.volumes)} back"

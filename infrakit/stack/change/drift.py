@@ -10,7 +10,7 @@ from infrakit.errors import MachineUnfit
 from infrakit.machine import Container as Running
 from infrakit.machine import Limits, Machine
 from infrakit.model import Artifact, Container
-from infrakit.plan import Action, Gone, Plan, RemoveTree, Step
+from infrakit.plan import Gone, Plan, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.change.applied import FILE, Applied, all_here
 from infrakit.stack.change.back import Digest, edited, plan_back
@@ -181,9 +181,6 @@ class MakeAgain(NamedTuple):
         done = machine.run((*compose(self.folder), *how, *self.names), timeout_s=LONGEST_START_S)
         if done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "see: infrakit status")
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"make {', '.join(self.names)} anew"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import SECRETS_DIRECTORY, Artifact, Container, Deployment, SecretSpec, network_of
-from infrakit.plan import Action, Interrupted, Plan, Probe, Step, StepFailed
+from infrakit.plan import Interrupted, Plan, Probe, Step, StepFailed
 from infrakit.plan.model import Tell
 from infrakit.stack import layout
 from infrakit.stack.change.update import BACK, FORWARD, Digest, TakenBack
@@ -239,9 +239,6 @@ class KeepBoth(NamedTuple):
             machine.write(fresh_path(self.host, item.name), item.value, 0o600)
         _note(machine, self.under)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "keep them there until all is well"
 
@@ -273,9 +270,6 @@ class PutValue(NamedTuple):
         if value is None:
             raise MachineUnfit(f"{self.path} is gone", "it is as it is: infrakit status")
         machine.keep_secret(layout.secrets_folder(self.host), self.name, value)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"put {self.name} in place"

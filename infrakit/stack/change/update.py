@@ -11,7 +11,7 @@ from typing import NamedTuple
 from infrakit.errors import EXIT_FAILED, InfraKitError, MachineUnfit, UsageProblem
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment, Service
-from infrakit.plan import Action, Gone, Interrupted, Plan, Remove, Step, StepFailed, file_step
+from infrakit.plan import Gone, Interrupted, Plan, Remove, Step, StepFailed, file_step
 from infrakit.plan.model import Event, Tell
 from infrakit.stack import layout
 from infrakit.stack.answers import silent
@@ -259,9 +259,6 @@ class Steady(NamedTuple):
             tell(Event("progress", "", f"{max(0, end - now):.0f} s"))
             machine.sleep(1)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return f"look for {self.watch_s} s that all that was well stays so"
 
@@ -286,9 +283,6 @@ class TagAgain(NamedTuple):
     def do(self, machine: Machine, tell: Tell) -> None:
         for reference, image in _renamed(machine, self.images):
             machine.engine.tag(image, reference)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return "give images that are here the names that they had"

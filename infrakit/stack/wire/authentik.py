@@ -243,9 +243,6 @@ class Apply(NamedTuple):
             raise Hopeless(problem, "switch it on again: Admin interface, Customization, Blueprints, InfraKit")
         return problem, bool(state.left)
 
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
-
     def text(self) -> str:
         return "have Authentik apply InfraKit's blueprint, wait for it, and take away what is left of earlier ones"
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Answer, Machine
 from infrakit.model import Deployment, Route
-from infrakit.plan import Action, Step
+from infrakit.plan import Step
 from infrakit.plan.model import Tell
 
 LONGEST_WAIT_S = 300
@@ -64,9 +64,6 @@ class Wait(NamedTuple):
             problem = self.door.problem(machine)
         if problem:
             raise MachineUnfit(f"{self.door.hostname} {problem}", "see: infrakit logs caddy, infrakit logs authentik")
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        return ()
 
     def text(self) -> str:
         return f"wait until {self.door.text()}"
