@@ -2,6 +2,7 @@
 
 import click
 
+from infrakit.cli import here
 from infrakit.cli.plan import changes_of, show_changes, state_of_plan
 from infrakit.cli.planning import bring_up, prepared
 from infrakit.plan import preview
@@ -15,7 +16,7 @@ from infrakit.system.machine import Machine
 something is not as it was: the file, the lock, a secret, what runs."""
 )
 @click.argument("plan", metavar="PLAN")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@here.YES
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON.")
 def command(plan: str, yes: bool, as_json: bool) -> int:
     content = read_input(plan)

@@ -12,11 +12,9 @@ from infrakit.system.machine import Machine
 
 @click.command(help="Remove the containers and networks of this host's stack. Data and secrets stay.")
 @here.RUNNING
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(file: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     project = compiled(here.running(file)).fleet.name
     ours = all_here(Machine()).get(project, Belongings(project))

@@ -67,11 +67,9 @@ def export_secrets(host: str, target: str | None, file: str | None, output: str 
 )
 @click.argument("exported_file", metavar="EXPORTED")
 @here.FILE
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def import_secrets(exported_file: str, file: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
     only_ours(exported_file)

@@ -34,6 +34,11 @@ RUNNING = click.option(
     "-f", "--file", metavar="FILE", help="The file; the installed one, else infrakit.yaml in this folder."
 )
 """Of verbs about what runs."""
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+DRY_RUN = click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
+)
+CHANGE_JSON = click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
 BUILD = "build"
 OUTPUT = click.option(
     "-o",

@@ -88,11 +88,9 @@ __loader__: Any  # of a zipapp, our own (packaging/zip_start.py)
 )
 @ACCEPT
 @from_bundle.options
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(
     file: str | None,
     domain: str | None,

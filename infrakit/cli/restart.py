@@ -18,11 +18,9 @@ from infrakit.system.machine import Machine
 @click.argument("service", required=False)
 @here.RUNNING
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(service: str | None, file: str | None, host: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     deployment = here.deployment_of(compiled(here.running(file)), host)
     names = {

@@ -28,11 +28,9 @@ DATA = "data does not go back: what newer versions made of it stays as they left
 the one that was whole. Images that are gone are fetched. Data does not go back. See: infrakit generations."""
 )
 @click.argument("number", metavar="[N]", type=int, required=False)
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
     machine = Machine()

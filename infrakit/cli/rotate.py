@@ -39,11 +39,9 @@ What data was made with is not rotated, nor what only you have: it says why.""",
     "--restart", is_flag=True, help="Of those named, trust that who reads them does so at each start, and no more."
 )
 @click.option("--back", is_flag=True, help="Take a rotation back that was broken off.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def rotate_secrets(
     names: tuple[str, ...], everything: bool, restart: bool, back: bool, yes: bool, dry_run: bool, as_json: bool
 ) -> int:

@@ -28,10 +28,8 @@ from infrakit.system.machine import Machine
     help="Keep volumes, secrets and the file (the default), or remove them too.",
 )
 @click.option("--yes", count=True, help="Do not ask; with --purge, give it twice.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(keep_data: bool, yes: int, dry_run: bool, as_json: bool) -> int:
     if not dry_run:
         need_root()

@@ -14,11 +14,9 @@ from infrakit.cli.preflight import ACCEPT
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
 @ACCEPT
 @from_bundle.options
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(
     file: str | None, host: str | None, accept: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool, **flags: Any
 ) -> int:

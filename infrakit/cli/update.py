@@ -59,11 +59,9 @@ infrakit.yaml and lock go back. Where it was broken off, update goes on with it.
 )
 @click.option("--automatic", is_flag=True, help="Move what updates: in the file lets move by itself now; do not ask.")
 @click.option("--back", is_flag=True, help="Take an update back that was broken off.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--dry-run", is_flag=True, help="Change nothing; print the plan. Exit code 6 where something would change."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
 def command(
     services: tuple[str, ...], watch_s: int, automatic: bool, back: bool, yes: bool, dry_run: bool, as_json: bool
 ) -> int:
