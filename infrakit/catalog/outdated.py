@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.catalog.model import Catalog
-from infrakit.catalog.versions import below_floor, newest, repository_of, tag_of, version
+from infrakit.catalog.versions import below_floor, by_repository, newest, repository_of, tag_of, version
 from infrakit.lock import short
 
 
@@ -74,11 +74,7 @@ def name_of(pin: Pin) -> str:
 
 
 def _of(images: Mapping[str, Sequence[str]], catalog: Catalog) -> list[Pin]:
-    known = {
-        repository_of(item.image): (item.minimum_version, item.advisory, item.seen)
-        for blueprint in catalog.blueprints.values()
-        for item in blueprint.containers
-    }
+    known = {name: (item.minimum_version, item.advisory, item.seen) for name, item in by_repository(catalog).items()}
     return [
         Pin(repository_of(image), tag_of(image), tuple(dict.fromkeys(names)), *known.get(repository_of(image), ()))
         for image, names in sorted(images.items())

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from infrakit.catalog.model import Catalog, ContainerBlueprint
+
 Version = tuple[int, ...]
 FIRST_YEAR = 1990
 """A version that begins with as much is a calendar's."""
@@ -19,6 +21,12 @@ def version(text: str) -> Version:
 def tag_of(image: str) -> str:
     """The tag of an image's name, "" where it has none."""
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
+
+def by_repository(catalog: Catalog) -> dict[str, ContainerBlueprint]:
+    """What the catalogue knows of each image; of two containers of the same one that which has a floor."""
+    items = [item for blueprint in catalog.blueprints.values() for item in blueprint.containers]
+    return {repository_of(item.image): item for item in sorted(items, key=lambda item: bool(item.minimum_version))}
 
 
 def repository_of(image: str) -> str:

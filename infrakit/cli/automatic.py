@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from infrakit.catalog import load_catalog
-from infrakit.catalog.versions import repository_of
+from infrakit.catalog.versions import by_repository, repository_of
 from infrakit.cli.newer import NO_LOCK, Ask, Host, Made, Move, after
 from infrakit.cli.talk import say
 from infrakit.emit.window import window_of
@@ -51,15 +51,12 @@ def chosen(
     return found
 
 
-def _candidate(host: Host, now: Made, files: Files, group: Sequence[Move], known: Ask) -> Candidate:
-    then = after(host, files, group, known)
+def _candidate(host: Host, now: Made, files: Files, group: Sequence[Move], ask: Ask) -> Candidate:
+    then = after(host, files, group, ask)
     data = data_of(now.deployment, touched(now.deployment, host.made(then).deployment))
-    floors = {
-        repository_of(item.image): item.minimum_version
-        for blueprint in load_catalog().blueprints.values()
-        for item in blueprint.containers
-    }
-    mended = any(mends(move.name, move.new, floors.get(repository_of(move.name), ())) for move in group)
+    catalog = by_repository(load_catalog())
+    known = ((move, catalog.get(repository_of(move.name))) for move in group)
+    mended = any(item and mends(move.name, move.new, item.minimum_version) for move, item in known)
     return Candidate(images_of(files, then), (*data.volumes, *data.left), mended)
 
 

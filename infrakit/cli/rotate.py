@@ -46,7 +46,7 @@ def rotate_secrets(
     names: tuple[str, ...], everything: bool, restart: bool, back: bool, yes: bool, dry_run: bool, as_json: bool
 ) -> int:
     from infrakit.stack.change.rotate import DONE, read
-    from infrakit.stack.change.update import BACK
+    from infrakit.stack.change.update import BACK, none_other
 
     if restart and not names:
         raise UsageProblem("--restart is about secrets that are named", "infrakit secrets rotate --restart NAME")
@@ -60,6 +60,7 @@ def rotate_secrets(
             raise UsageProblem("no rotation was broken off", "infrakit secrets rotate NAME gives one a new value")
         if under is None:
             return _begin(machine, names, everything, restart=restart, yes=yes, dry_run=dry_run, as_json=as_json)
+        none_other(names, [item.name for item in under.secrets], "a rotation", "secrets rotate")
         under = under._replace(way=BACK) if back and under.way != DONE else under
         say(f"a rotation of {under.text()} was broken off; going {under.way}")
         if dry_run:

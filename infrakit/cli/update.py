@@ -28,6 +28,7 @@ from infrakit.stack.change.update import (
     Under,
     carry,
     look,
+    none_other,
     none_rotated,
     plan_update,
     read,
@@ -80,6 +81,7 @@ def command(
             raise UsageProblem("no update was broken off", "infrakit rollback puts an earlier generation in force")
         if under is None:
             return _update(host, going, services, yes=yes, dry_run=dry_run, as_json=as_json)
+        none_other(services, under.services, "an update", "update")
         under = under._replace(way=BACK) if back else under
         say(f"an update of {', '.join(under.services)} was broken off; going {under.way}")
         if dry_run:

@@ -57,6 +57,8 @@ def test_whoever_changes_the_stack_hears_of_a_rotation_that_was_broken_off(infra
     assert done.returncode == 2 and "a rotation of secrets was broken off\n  hint: sudo infrakit secrets" in done.stderr
     done = infrakit("secrets", "rotate", "--dry-run")
     assert done.returncode == 6 and "a rotation of wiki_db, wiki_token was broken off; going forward" in done.stderr
+    done = infrakit("secrets", "rotate", "--yes", "wiki_db", "wiki_key")
+    assert done.returncode == 2 and "of wiki_db, wiki_token was broken off, and wiki_key is another" in done.stderr
     assert infrakit("secrets", "rotate", "--json").returncode == 1 and os.path.exists(ROTATING)
 
 

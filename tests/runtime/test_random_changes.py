@@ -28,6 +28,7 @@ from tests.emit.tree import needs_compose
 from tests.runtime.engine import needs_engine
 from tests.runtime.test_foretold import PARTS, containers, look, real, stack
 from tests.runtime.test_start import IMAGE
+from tests.runtime.test_update import ALONE
 
 pytestmark = [needs_engine, needs_compose]
 __all__ = ["real", "stack"]
@@ -39,12 +40,7 @@ NAMES = ("alpha", "beta", "gamma", "delta")
 RUNS, ENDS = '[/bin/sh, -c, "while :; do sleep 0.2; done"]', '[/bin/sh, -c, "exit 0"]'
 APP = f'{{image: "{IMAGE}", health: none, stop_grace: 0s, command: {RUNS}}}'
 FILE = f"""\
-version: 1
-domain: home.example.org
-pattern: edge
-tls: {{mode: internal}}
-services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: false}}, caddy: {{enabled: false}}}}
-apps:
+{ALONE.format()}apps:
   # The first of them.
   alpha: {APP}
 """.encode()

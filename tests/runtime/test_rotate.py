@@ -15,7 +15,7 @@ import pytest
 from infrakit.stack.layout import ROTATING, secrets_folder
 from tests.emit.tree import needs_compose
 from tests.runtime.engine import engine, needs_engine, shell_archive
-from tests.runtime.test_update import CHECK, WELL, Host, publish
+from tests.runtime.test_update import ALONE, CHECK, WELL, Host, publish
 from tests.system import fake_registry
 
 pytestmark = [
@@ -25,12 +25,9 @@ pytestmark = [
 ]
 
 SECRETS = f"{secrets_folder('infrakit')}/secrets"
-FILE = """\
-version: 1
-domain: home.example.org
-pattern: edge
-tls: {{mode: internal}}
-services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: false}}, caddy: {{enabled: false}}}}
+FILE = (
+    ALONE
+    + """\
 apps:
   wiki:
     image: {at}/team/reader:1
@@ -47,6 +44,7 @@ apps:
     health: image
   other: {{image: "{at}/team/other:1", health: image}}
 """
+)
 SERVER = """
 folder=/var/lib/postgresql/data
 chown postgres "$folder"

@@ -26,12 +26,17 @@ from tests.system.fake_registry import reset
 
 pytestmark = [needs_engine, needs_compose]
 
-FILE = """\
+ALONE = """\
 version: 1
 domain: home.example.org
 pattern: edge
 tls: {{mode: internal}}
 services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: false}}, caddy: {{enabled: false}}}}
+"""
+"""A machine on which apps run, and nothing else; to be formatted."""
+FILE = (
+    ALONE
+    + """\
 apps:
   wiki:   # with its pages
     image: "{at}/team/wiki:1.0.0"  # its releases: https://wiki.example.org
@@ -39,6 +44,7 @@ apps:
     data: [/data]
   chat: {{image: {at}/team/chat:stable, health: image}}
 """
+)
 UNITS = Path("/etc/systemd/system")
 WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 WELL = f": >/tmp/ready; {WAIT}"
@@ -322,6 +328,8 @@ def test_an_update_that_was_killed_goes_on_or_back(host, registry, when, way):
     publish(registry, "wiki", FALLS if way == "bad" else WELL, tag="1.1.0")
     killed(host, lambda: when(host), "wiki")
     assert host.infrakit("up", "--yes").returncode == 2
+    other = host.infrakit("update", "--yes", "chat")
+    assert other.returncode == 2 and "an update of wiki was broken off, and chat is another" in other.stderr
     done = host.infrakit("update", "--yes", "--watch", "6", *(["--back"] if way == "back" else []))
     assert "an update of wiki was broken off; going " in done.stderr
     assert not os.path.exists(UPDATING)

@@ -272,15 +272,10 @@ def images_of_apps(
                 images.append((".".join(path), item.image, locate.origin(Origin(own.document, path, "checks"))))
     if not images:
         return []
-    from infrakit.catalog.versions import repository_of
+    from infrakit.catalog.versions import by_repository, repository_of
     from infrakit.lock import full_name
 
-    known = {
-        repository_of(item.image): item
-        for blueprint in catalog.blueprints.values()
-        for item in blueprint.containers
-        if item.minimum_version
-    }
+    known = by_repository(catalog)
     found = []
     for key, image, where in images:
         name = full_name(repository_of(image))

@@ -5,7 +5,7 @@ Nothing is in force before it has been well for a while; until then infrakit.yam
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from infrakit.errors import EXIT_FAILED, InfraKitError, MachineUnfit, UsageProblem
@@ -89,6 +89,15 @@ def none_rotated(machine: Machine) -> None:
     if machine.exists(layout.ROTATING):
         what = "a rotation of secrets was broken off"
         raise UsageProblem(what, "sudo infrakit secrets rotate goes on with it; with --back it takes it back")
+
+
+def none_other(names: Collection[str], under: Collection[str], what: str, verb: str) -> None:
+    """UsageProblem where `names` are given and are others than `under`, of what is under way: they would be left out
+    without a word."""
+    others = [name for name in dict.fromkeys(names) if name not in under]
+    if others:
+        remedy = f"sudo infrakit {verb} goes on with that, with --back it takes it back; then this"
+        raise UsageProblem(f"{what} of {', '.join(under)} was broken off, and {', '.join(others)} is another", remedy)
 
 
 def look(
