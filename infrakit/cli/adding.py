@@ -16,7 +16,7 @@ from infrakit.cli.import_secrets import Store
 from infrakit.cli.import_told import Told
 from infrakit.cli.questions import QUESTIONS
 from infrakit.cli.talk import result_json, say
-from infrakit.compiler import load
+from infrakit.compiler import Compiled, load
 from infrakit.composed.addition import Section, extended, names_in, secrets_said, text_at
 from infrakit.composed.apps_text import app_lines, volume_lines
 from infrakit.composed.names import Taken, reserved, reserved_secrets
@@ -169,10 +169,15 @@ def blueprints(file: str) -> Callable[[str], bytes]:
     return lambda name: read_input(os.path.join(os.path.dirname(file), name), MAXIMUM_BYTES)
 
 
+def loaded(content: bytes, file: str) -> Compiled:
+    """What `file` comes to with this content, blueprints and lock beside it."""
+    return load(content, file, blueprints(file), source.lock_of(file))
+
+
 def _left(after: bytes, file: str) -> tuple[Problem, ...]:
     """What `validate` will say about the file."""
     try:
-        return load(after, file, blueprints(file)).warnings
+        return loaded(after, file).warnings
     except ConfigurationInvalid as error:
         return error.problems
 

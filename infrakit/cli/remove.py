@@ -5,9 +5,8 @@ import os
 import click
 
 from infrakit.cli import source
-from infrakit.cli.adding import blueprints
+from infrakit.cli.adding import loaded
 from infrakit.cli.talk import result, result_json
-from infrakit.compiler import load
 from infrakit.composed.removal import placed, without
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import ConfigurationInvalid, InfraKitError, UsageProblem
@@ -49,11 +48,11 @@ def command(app: str, file: str, as_json: bool) -> None:
 def _stays(before: bytes, after: bytes, file: str) -> dict[str, list[str]]:
     """What the app alone had. ConfigurationInvalid, with places in the file as it is, where something else needs it."""
     try:
-        old = tuple(load(before, file, blueprints(file)).fleet.deployments)
+        old = tuple(loaded(before, file).fleet.deployments)
     except ConfigurationInvalid:
         old = ()  # it may be what is wrong
     try:
-        new = tuple(load(after, file, blueprints(file)).fleet.deployments)
+        new = tuple(loaded(after, file).fleet.deployments)
     except ConfigurationInvalid as error:
         if old:
             # What is only a warning is for who reads the file when it is so.

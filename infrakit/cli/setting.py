@@ -10,10 +10,9 @@ import click
 
 from infrakit import resources
 from infrakit.cli import source
-from infrakit.cli.adding import blueprints
+from infrakit.cli.adding import loaded
 from infrakit.cli.report import unified
 from infrakit.cli.talk import problem_json, result, result_json, result_text, say_problems
-from infrakit.compiler import load
 from infrakit.composed.edit import Edited
 from infrakit.composed.removal import placed
 from infrakit.config import parse
@@ -88,16 +87,18 @@ def _located(key: str, content: bytes, file: str) -> tuple[Path, Schema]:
         raise UsageProblem("KEY holds a character that no key has")
     try:
         return located(resources.schema("infrakit"), key, parse(content, file).root)
-    except UsageProblem:
+    except UsageProblem as error:
         name = re.split(r"[.[]", key)[-1].replace("-", "_")
-        if name in _secrets(content, file) or any(word in name.lower() for word in SECRET_WORDS):
+        if name in _secrets(content, file):
             raise UsageProblem(f"{key}: no secret stands in {file}", f"infrakit secrets set {name}") from None
+        if any(word in name.lower() for word in SECRET_WORDS):
+            raise UsageProblem(error.message, f"no secret stands in the file: infrakit secrets set {name}") from None
         raise
 
 
 def _secrets(content: bytes, file: str) -> set[str]:
     try:
-        deployments = load(content, file, blueprints(file)).fleet.deployments
+        deployments = loaded(content, file).fleet.deployments
     except ConfigurationInvalid:
         return set()
     return {spec.name for deployment in deployments for spec in deployment.secrets}
@@ -122,7 +123,7 @@ def _judged(before: bytes, after: bytes, file: str) -> list[Problem]:
 
 def _problems(content: bytes, file: str) -> tuple[Problem, ...]:
     try:
-        return load(content, file, blueprints(file)).warnings
+        return loaded(content, file).warnings
     except ConfigurationInvalid as error:
         return error.problems
 

@@ -46,10 +46,13 @@ def find(file: str | None, example: str | None) -> Source:
             raise UsageProblem(f"{name} is not below the folder of {FILE}")
         return read_input(os.path.join(folder, name), MAXIMUM_BYTES)
 
-    name = file if file else os.path.basename(path)
+    return Source(path, path, read_input(path, MAXIMUM_BYTES), read_blueprint, blueprints, lock_of(path))
+
+
+def lock_of(path: str) -> LockFile | None:
+    """The lock beside the file, None where there is none."""
     beside = lock_beside(path)
-    lock = LockFile(lock_beside(name), read_input(beside)) if os.path.lexists(beside) else None
-    return Source(path, name, read_input(path, MAXIMUM_BYTES), read_blueprint, blueprints, lock)
+    return LockFile(beside, read_input(beside)) if os.path.lexists(beside) else None
 
 
 def compiled(source: Source) -> Compiled:

@@ -82,8 +82,14 @@ def _named(schema: Schema, rest: str, node: Node | None, path: Path) -> Iterator
     mine = [name for name in there if rest == name or rest.startswith((f"{name}.", f"{name}["))]
     for name in dict.fromkeys([*sorted(mine, key=len, reverse=True), *(rest[:end] for end in ends)]):
         below = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
-        if isinstance(below, dict) and name:
+        if isinstance(below, dict) and name and (name in there or _may_be(name, schema)):
             yield from _located(below, rest[len(name) :], there.get(name), (*path, name))
+
+
+def _may_be(name: str, schema: Schema) -> bool:
+    """Whether a name with a dot in it can be one; of any other what is wrong with it is said when it is read."""
+    pattern = schema.get("propertyNames", {}).get("pattern", "")
+    return "." not in name or re.search(pattern, name) is not None
 
 
 def alternatives(schema: Schema) -> list[Schema]:

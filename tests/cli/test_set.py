@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from infrakit.lock import Lock, render
+
 FILE = """# mine
 version: 1
 domain: home.example.org  # where
@@ -49,7 +51,15 @@ def test_a_dry_run_prints_the_difference_and_writes_nothing(infrakit, file):
         (("unset", "access.groups"), "infrakit.yaml:10:13: error: services.glances.allow: "),
         (("unset", "domain"), "domain is missing"),
         (("set", "domane", "x.org"), "did you mean domain?"),
-        (("set", "authentik_secret_key", "x"), "infrakit secrets set authentik_secret_key"),
+        (("set", "services.glances.memmory", "1g"), "no key memmory in services.glances\n  hint: did you mean memory?"),
+        (("set", "apps.wiki.memmory", "1g"), "no key memmory in apps.wiki\n  hint: did you mean memory?"),
+        (("set", "apps.Wiki", "{image: x:1}"), "apps.Wiki: this name cannot be used"),
+        (("set", "authentik_secret_key", "x"), "no secret stands in infrakit.yaml\n  hint: infrakit secrets set auth"),
+        (
+            ("set", "apps.wiki.password", "x"),
+            "no key password in apps.wiki\n  hint: no secret stands in the file: infra",
+        ),
+        (("unset", "nosuch.key"), "there is no key nosuch in infrakit.yaml\n"),
     ],
 )
 def test_what_would_be_wrong_is_said_at_its_place_and_nothing_written(infrakit, file, words, said):
@@ -64,6 +74,14 @@ def test_a_file_that_is_wrong_already_can_be_mended(infrakit, file):
     assert infrakit("set", "services.glances.memory", "4").returncode == 2
     assert infrakit("set", "services.glances.memory", "256m").returncode == 0
     assert infrakit("validate").returncode == 0
+
+
+def test_what_the_lock_beside_the_file_says_counts(infrakit, file, tmp_path):
+    """Without one, nothing moves by itself, which is said."""
+    assert "[moved-unlocked]" in infrakit("set", "updates.automatic", "all", "--dry-run").stderr
+    (tmp_path / "infrakit.lock").write_bytes(render(Lock({})))
+    done = infrakit("set", "updates.automatic", "all", "--dry-run")
+    assert done.returncode == 6 and "[moved-unlocked]" not in done.stderr, done.stderr
 
 
 def test_without_a_file_it_says_so(infrakit):

@@ -7,6 +7,7 @@ Judged by ruamel.yaml's own loader, and by words that stand once in the file. IN
 import json
 import os
 import random
+import re
 
 import ruamel.yaml
 
@@ -63,7 +64,9 @@ def some_path(tree, chance):
         kind = chance.choice(alternatives(schema))
         if kind.get("type") == "object":
             names = list(here) if isinstance(here, dict) and chance.random() < 0.6 else []
-            known = kind.get("properties") or dict.fromkeys([*names, chance.choice(NAMES)], {})
+            pattern = kind.get("propertyNames", {}).get("pattern", "")
+            new = [name for name in NAMES if "." not in name or re.search(pattern, name)]
+            known = kind.get("properties") or dict.fromkeys([*names, chance.choice(new)], {})
             step = chance.choice(list(known))
             schema = known[step] or kind.get("additionalProperties")
         elif kind.get("type") == "array" and path and chance.random() < 0.6:
