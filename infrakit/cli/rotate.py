@@ -90,6 +90,8 @@ def _begin(
     if not as_json or dry_run:
         _show(made, specs, under, stay, as_json=as_json)
     if not specs:
+        if not as_json:
+            result("nothing to rotate")
         return EXIT_OK
     ill = [
         item for item in preview(plan_readers(made.deployment, made.artifacts, hex_digest, under), machine) if item.acts
@@ -124,7 +126,7 @@ def _meant(
         sharers = [item.host for item in others if known[name].shared and name in {spec.name for spec in item.secrets}]
         reasons[name] = why_not(known[name], host, sharers, is_read_anew=restart and name in names)
     can = [known[name] for name, (why, _) in reasons.items() if not why]
-    if not reasons:
+    if not (reasons or everything):
         able = [name for name, spec in known.items() if not why_not(spec, host)[0]]
         raise UsageProblem(
             "which secret?", f"one of: {', '.join(able)}; or --all" if able else "see: infrakit secrets list"
