@@ -384,6 +384,21 @@ class TestUnreachable:
             silent.listen()
             assert "does not answer" in self.refused(tmp_path / "silent.sock", timeout_s=0.3).message
 
+    def test_who_has_answered_once_may_be_busy_for_longer(self, tmp_path):
+        """In place of the engine stands a server that takes its time from the second question on."""
+        with socket.socket(socket.AF_UNIX) as busy:
+            busy.bind(str(tmp_path / "busy.sock"))
+            busy.listen()
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+            thread = threading.Thread(target=answer_once, args=(busy, head + b'{"ApiVersion": "1.41"}'))
+            thread.start()
+            engine = Engine(str(tmp_path / "busy.sock"), timeout_s=2)
+            thread.join()
+            thread = threading.Thread(target=answer_once, args=(busy, head + b"[]", 3))
+            thread.start()
+            assert engine.containers("infrakit") == []
+            thread.join()
+
     @pytest.mark.parametrize(
         "answer",
         [
@@ -414,10 +429,11 @@ class TestUnreachable:
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def answer_once(listener, answer):
+def answer_once(listener, answer, after_s=0):
     connection, _ = listener.accept()
     with connection:
         connection.recv(10_000)
+        time.sleep(after_s)
         connection.sendall(answer)
 
 
