@@ -8,7 +8,20 @@ from infrakit.host.docker import ANSWERS, UNIT
 from infrakit.plan import Gone, Plan, RemoveTree, Run, Step, action_from, file_step
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
-from infrakit.stack.layout import CACHE, CONFIGURATION, CURRENT, GENERATIONS, HOSTS, STATE, UNDO
+from infrakit.stack.layout import (
+    BUNDLE,
+    CACHE,
+    CONFIGURATION,
+    CURRENT,
+    GENERATIONS,
+    HOSTS,
+    ROTATING,
+    SIGHTS,
+    SPACE,
+    STATE,
+    UNDO,
+    UPDATING,
+)
 
 ENGINE = Step(
     "engine",
@@ -17,6 +30,8 @@ ENGINE = Step(
     (Run(("systemctl", "start", UNIT), 180, "see why: journalctl -u docker -n 50"),),
 )
 OWN_FOLDER = CONFIGURATION.rpartition("/")[0]
+WITH_DATA = (HOSTS, OWN_FOLDER, UPDATING, ROTATING, BUNDLE)
+"""What a later install on the same data needs: secrets, the file, and what was broken off with them."""
 
 
 def still_ours(records: Sequence[dict[str, Any]], *, engine_is_there: bool) -> list[dict[str, Any]]:
@@ -67,7 +82,7 @@ def plan_uninstall(
 def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
     """What is ours alone: gone, but for data and the record of what is left."""
     if keep_data or left:
-        gone = [CURRENT, GENERATIONS, *([] if keep_data else [HOSTS, OWN_FOLDER]), *([] if left else [UNDO])]
+        gone = [CURRENT, GENERATIONS, SIGHTS, SPACE, *([] if keep_data else WITH_DATA), *([] if left else [UNDO])]
     else:
         gone = [STATE, OWN_FOLDER]
     steps = [Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in (*gone, CACHE)]

@@ -73,6 +73,16 @@ class Engine:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
+    def said(self, container: str, *last: str) -> list[str]:
+        """All lines that it wrote, as soon as it ends with these; or after a minute. A container runs before it has
+        written anything."""
+        end = time.monotonic() + 60
+        while True:
+            found = self.docker("logs", container).splitlines()
+            if found[-len(last) :] == list(last) or time.monotonic() > end:
+                return found
+            time.sleep(0.1)
+
 
 @contextmanager
 def engine(folder: Path):

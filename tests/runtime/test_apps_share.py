@@ -87,8 +87,8 @@ def test_apps_share_what_is_theirs_and_a_fresh_volume_is_its_users(real):
     whole = plan(FILE.format(image=IMAGE), place)
     taken = run(whole, machine, lambda event: None, lambda step, action: None)
     assert taken and run(whole, machine, lambda event: None, lambda step, action: None) == 0
-    assert made.docker("logs", "infrakit-writes-1").splitlines() == ["before", "zone = UTC"]
-    assert made.docker("logs", "infrakit-reads-1").splitlines() == ["two", "shut"]
+    assert made.said("infrakit-writes-1", "before", "zone = UTC") == ["before", "zone = UTC"]
+    assert made.said("infrakit-reads-1", "two", "shut") == ["two", "shut"]
     for volume, name in (("infrakit_writes-kept", "file"), ("infrakit_library", "file"), ("infrakit_writes-bin", "sh")):
         folder = made.docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume)
         for path in (folder, f"{folder}/{name}"):
@@ -114,7 +114,7 @@ def test_what_is_new_is_given_away_even_where_that_was_broken_off(real):
     run(whole, Local(str(made.socket)), lambda event: None, lambda step, action: None)
     folder = made.docker("volume", "inspect", "--format", "{{.Mountpoint}}", "infrakit_writes-bin")
     assert os.lstat(f"{folder}/sh").st_uid == 1000
-    assert made.docker("logs", "infrakit-reads-1").splitlines() == ["two", "shut"]
+    assert made.said("infrakit-reads-1", "two", "shut") == ["two", "shut"]
 
 
 def network_of(machine, name: str) -> str:

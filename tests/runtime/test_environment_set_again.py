@@ -20,6 +20,7 @@ pytestmark = [needs_engine, needs_compose]
 
 WORD = "it's \\\"$HOME\n${x} #`"
 COMMAND = ("/bin/sh", "-c", 'echo "$SAID|"; while :; do sleep 0.2; done')
+LAST = f"<{WORD}>|".splitlines()[-1]
 TEXT = (("SAID", (("<", "word"), (">", ""))),)
 COMMON = {"image": IMAGE, "health": None, "stop_grace_period_s": 0, "command": COMMAND}
 HOST = deployment(
@@ -69,7 +70,7 @@ def test_it_arrives_and_its_container_is_made_anew_when_it_is_set_again_wherever
     secrets.store(str(machine.kept), "word", WORD.encode())
     taken, before = up(machine)
     assert taken == 3 and up(machine)[0] == 0
-    assert machine.real.docker("logs", "infrakit-says-1") == f"<{WORD}>|"
+    assert "\n".join(machine.real.said("infrakit-says-1", LAST)) == f"<{WORD}>|"
 
     for until, value in ((1, b"second"), (2, b"third")):
         secrets.store(str(machine.kept), "word", value)
@@ -81,5 +82,5 @@ def test_it_arrives_and_its_container_is_made_anew_when_it_is_set_again_wherever
         rows = rows_of(HOST, wanted_of(HOST, compose.emit(HOST)), machine)
         assert [name for _, name, _, well, _ in rows if not well] == ["says"]
         _, after = up(machine)
-        assert machine.real.docker("logs", "infrakit-says-1") == f"<{value.decode()}>|"
+        assert machine.real.said("infrakit-says-1", f"<{value.decode()}>|") == [f"<{value.decode()}>|"]
         assert after["other"] == before["other"] and up(machine)[0] == 0

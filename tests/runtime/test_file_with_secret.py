@@ -60,7 +60,7 @@ def up(machine) -> int:
 def test_it_is_seen_and_its_reader_starts_anew_when_the_secret_is_set_again(machine):
     secrets.store(str(machine.kept), "word", b"first")
     up(machine)
-    assert machine.real.docker("logs", "infrakit-says-1") == "key = first!" and up(machine) == 0
+    assert machine.real.said("infrakit-says-1", "key = first!") == ["key = first!"] and up(machine) == 0
     secrets.store(str(machine.kept), "word", b"second")
     step = environment_steps(HOST)[0]
     step.actions[0].do(machine, lambda event: None)
@@ -69,5 +69,6 @@ def test_it_is_seen_and_its_reader_starts_anew_when_the_secret_is_set_again(mach
     lines = [line for item in preview(plan(machine), machine) for line in item.actions]
     assert lines == ["/etc/app.ini was set again: says starts anew"]
     up(machine)
-    assert machine.real.docker("logs", "infrakit-says-1").splitlines() == ["key = first!", "key = second!"]
+    both = ["key = first!", "key = second!"]
+    assert machine.real.said("infrakit-says-1", *both) == both
     assert up(machine) == 0

@@ -111,7 +111,7 @@ def test_its_readers_start_anew_and_nobody_else(real, machine):
     assert (again, up(machine)[0]) == (0, 0)
     assert taken >= 1 and {name for name in after if after[name] != before[name]} == {"reader", "once", "elsewhere"}
     for name, inside in (("reader", "/run/secrets/word"), ("once", "/run/secrets/word"), ("elsewhere", "/data/word")):
-        assert real.docker("logs", f"infrakit-{name}-1").splitlines()[-1] == f"{inside} read second"
+        assert real.said(f"infrakit-{name}-1", f"{inside} read second")[-1] == f"{inside} read second"
 
 
 @pytest.mark.parametrize("began_anew", [(), ("reader",), ("reader", "once")])
@@ -127,7 +127,8 @@ def test_broken_off_anywhere_the_next_run_finishes(real, machine, began_anew):
 
     assert (up(machine)[0], ill(machine)) == (0, {})
     for name in order:
-        assert real.docker("logs", f"infrakit-{name}-1").splitlines()[-1].endswith(" read second")
+        last = f"{'/data/word' if name == 'elsewhere' else '/run/secrets/word'} read second"
+        assert real.said(f"infrakit-{name}-1", last)[-1] == last
 
 
 def test_what_is_written_into_the_file_by_hand_counts_too(machine):
