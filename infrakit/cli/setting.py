@@ -92,7 +92,8 @@ def _located(key: str, content: bytes, file: str) -> tuple[Path, Schema]:
         if name in _secrets(content, file):
             raise UsageProblem(f"{key}: no secret stands in {file}", f"infrakit secrets set {name}") from None
         if any(word in name.lower() for word in SECRET_WORDS):
-            raise UsageProblem(error.message, f"no secret stands in the file: infrakit secrets set {name}") from None
+            hint = "no secret stands in the file: infrakit secrets list names those that there are"
+            raise UsageProblem(error.message, hint) from None
         raise
 
 

@@ -10,6 +10,7 @@ import hmac
 from base64 import b64encode
 from typing import NamedTuple
 
+from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import SECRETS_DIRECTORY, Container, Deployment
 from infrakit.plan.model import Tell
@@ -91,13 +92,21 @@ class SetRole(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         user = self.role.user.replace('"', '""')
-        statement = f"""ALTER ROLE "{user}" PASSWORD '{verifier(machine.read(self.wanted, MOST_BYTES) or b"")}';\n"""
+        statement = f"""ALTER ROLE "{user}" PASSWORD '{verifier(value_of(machine, self.wanted))}';\n"""
         words = ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-U", self.role.user, "-d", self.role.database)
         name = container_name(self.project, self.role.container)
         inside(machine, name, words, feed=f"{QUIET}{statement}".encode())
 
     def text(self) -> str:
         return f"give {self.role.text()} the password"
+
+
+def value_of(machine: Machine, path: str) -> bytes:
+    """What a file says. MachineUnfit where it is gone: nobody gets an empty password instead."""
+    value = machine.read(path, MOST_BYTES)
+    if value is None:
+        raise MachineUnfit(f"{path} is gone", "it is as it is: infrakit status")
+    return value
 
 
 def verifier(password: bytes) -> str:

@@ -157,3 +157,13 @@ def test_a_role_that_is_not_there_is_told_in_the_servers_words(server, machine, 
     new_path, _ = values(tmp_path, b"first", b"second")
     with pytest.raises(InfraKitError, match='role "nobody" does not exist'):
         SetRole("infrakit", Role("wiki-db", "nobody", "postgres"), new_path).do(machine, lambda event: None)
+
+
+def test_where_the_value_is_gone_the_role_keeps_what_it_takes(server, machine, tmp_path):
+    new_path, old_path = values(tmp_path, b"first", b"second")
+    give(machine, old_path, new_path)
+    os.remove(new_path)
+    with pytest.raises(InfraKitError, match="/new is gone"):
+        give(machine, new_path, old_path)
+    (tmp_path / "new").write_bytes(b"second")
+    assert RoleTakes("infrakit", ROLE, old_path, new_path).holds(machine)

@@ -19,7 +19,7 @@ from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.generation import folder_of, generation_id
 from infrakit.stack.inside import container_name
 from infrakit.stack.readers import StartReaders, readers_step, reading
-from infrakit.stack.roles import MOST_BYTES, Role, RoleTakes, SetRole, role_of
+from infrakit.stack.roles import MOST_BYTES, Role, RoleTakes, SetRole, role_of, value_of
 from infrakit.stack.secrets import Given
 from infrakit.stack.services import Runs, Start
 from infrakit.stack.up import plan_up, wanted_of
@@ -148,8 +148,8 @@ def plan_rotation(
     host: Deployment, artifacts: Sequence[Artifact], digest: Digest, under: Under, given: Sequence[Given] = ()
 ) -> Plan:
     """All of it, in the way that it goes. `given`: new values, where it begins."""
-    steps = [Step("values", "new values, beside the old", (), (KeepBoth(host.host, tuple(given), under),))]
-    steps = steps if given else []
+    keep = KeepBoth(host.host, tuple(given), under)
+    steps = [Step("values", "new values, beside the old", (), (keep,))] if given else []
     for item in under.secrets:
         paths = fresh_path(host.host, item.name), former_path(host.host, item.name)
         value, other = paths if under.way == FORWARD else paths[::-1]
@@ -266,10 +266,7 @@ class PutValue(NamedTuple):
     path: str
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        value = machine.read(self.path, MOST_BYTES)
-        if value is None:
-            raise MachineUnfit(f"{self.path} is gone", "it is as it is: infrakit status")
-        machine.keep_secret(layout.secrets_folder(self.host), self.name, value)
+        machine.keep_secret(layout.secrets_folder(self.host), self.name, value_of(machine, self.path))
 
     def text(self) -> str:
         return f"put {self.name} in place"
