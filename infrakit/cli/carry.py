@@ -15,7 +15,7 @@ from infrakit.cli.talk import result, result_json
 from infrakit.cli.terminal import agreed
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, InfraKitError, MachineUnfit
 from infrakit.plan import Action, Event, Plan, preview, run
-from infrakit.stack.layout import JOURNAL, LOCK, STATE, UNDO
+from infrakit.stack.layout import BEGUN, JOURNAL, LOCK, STATE, UNDO
 from infrakit.stack.undo import MOST_BYTES, Record
 from infrakit.system.lock import held
 from infrakit.system.machine import Machine
@@ -74,10 +74,12 @@ def carry_out(
     as_json: bool,
     machine: Machine | None = None,
     recorded: bool = True,
+    again: tuple[str, ...] | None = None,
     after: Callable[[int], None] = lambda taken: None,
     shown: Callable[[], int] | None = None,
 ) -> int:
     """The exit code. Asks before it changes anything, unless `yes`. `recorded`: keep how to take each change back.
+    `again`: words that finish it where it is cut, () for none; None where it is about something else.
 
     `after`: what more to say, which hears how many steps were taken. `shown`: shows the plan in other words, how many
     changes there are, and may refuse; nobody else changes the machine meanwhile.
@@ -96,7 +98,8 @@ def carry_out(
         if changing and not yes:
             need_agreement(as_json=as_json)
         progress = Progress(as_json=as_json)
-        taken = carried(plan, machine, progress, recorded=recorded)
+        with begun(machine, again):
+            taken = carried(plan, machine, progress, recorded=recorded)
     if not as_json:
         result(
             f"{plan.title}: {taken} changed, {progress.kept} as they were"
@@ -105,6 +108,21 @@ def carry_out(
         )
     after(taken)
     return EXIT_OK
+
+
+@contextmanager
+def begun(machine: Machine, again: tuple[str, ...] | None) -> Iterator[None]:
+    """Leave a note where nothing ends this but a cut; who fails or is told to stop says so to somebody."""
+    if again is None:
+        yield
+        return
+    machine.remove(BEGUN)
+    if again:
+        machine.write(BEGUN, json.dumps(again).encode(), 0o600)
+    try:
+        yield
+    finally:
+        machine.remove(BEGUN)
 
 
 def need_agreement(*, as_json: bool) -> None:

@@ -18,4 +18,4 @@ from infrakit.system.machine import Machine
 def command(file: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     project = compiled(here.running(file)).fleet.name
     ours = all_here(Machine()).get(project, Belongings(project))
-    return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json)
+    return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json, again=("down", "--yes"))

@@ -57,7 +57,8 @@ def command(revert: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
             result_json(as_object(plan.title, changes, steps))
         return len(changes)
 
-    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, shown=shown)
+    again = ("drift", "--revert", "--yes")
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=again, shown=shown)
 
 
 def _artifacts(machine: Machine, applied: Applied) -> tuple[Artifact, ...]:

@@ -1,6 +1,6 @@
 """The file x this machine -> the plan that brings its stack up, as `up`, `plan`, `apply` and `drift` have it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.cli import doors, from_bundle, here, source
@@ -14,13 +14,14 @@ from infrakit.model import Artifact, Deployment
 from infrakit.plan import Plan
 from infrakit.stack.bundle import remembered
 from infrakit.stack.change.update import none_under_way
+from infrakit.stack.layout import CONFIGURATION
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
 from infrakit.system.machine import Machine
 
 
 class Prepared(NamedTuple):
-    """`offline`: all comes from a bundle."""
+    """`offline`: all comes from a bundle; `again`: words that finish it."""
 
     plan: Plan
     deployment: Deployment
@@ -28,6 +29,7 @@ class Prepared(NamedTuple):
     compiled: Compiled
     source: source.Source
     offline: bool
+    again: tuple[str, ...]
 
 
 def prepared(
@@ -59,7 +61,13 @@ def prepared(
     artifacts = emit(deployment)
     plan = plan_up(deployment, artifacts, hex_digest, bundle.source if bundle else None, seen.former, file=put)
     plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
-    return Prepared(plan, deployment, artifacts, found, given, bundle is not None)
+    return Prepared(plan, deployment, artifacts, found, given, bundle is not None, words_of_up(deployment, accept))
+
+
+def words_of_up(deployment: Deployment, accept: Sequence[str]) -> tuple[str, ...]:
+    """Once the file is in its place."""
+    accepted = (word for code in accept for word in ("--accept", code))
+    return ("up", "-f", CONFIGURATION, "--host", deployment.host, *accepted, "--yes")
 
 
 def bring_up(
@@ -72,5 +80,12 @@ def bring_up(
         doors.tell(found.deployment, machine, as_json=as_json, whole=False, ask_names=not found.offline)
 
     return carry_out(
-        found.plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=tell_doors, shown=shown
+        found.plan,
+        yes=yes,
+        dry_run=dry_run,
+        as_json=as_json,
+        machine=machine,
+        again=found.again,
+        after=tell_doors,
+        shown=shown,
     )

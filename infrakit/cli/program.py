@@ -25,6 +25,7 @@ VERBS = {
     "apply": "Carry out a plan that was kept, exactly that or nothing.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
     "update": "Move images to newer ones, with their data put aside, and back where something is not well then.",
+    "resume": "Go on with what was broken off, by a power cut for instance; done at boot by itself.",
     "drift": "Say what was changed by hand since the last `up`, and take it back.",
     "generations": "List what was in force on this machine, and what each changed.",
     "diff": "Print what is different between the files of two generations.",

@@ -65,4 +65,7 @@ def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
         if taken and not as_json:
             result(f"{CONFIGURATION} stays as it is: `infrakit plan` says what `infrakit up` would bring back")
 
-    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, after=told, shown=shown)
+    again = ("rollback", str(target.number), "--yes")
+    return carry_out(
+        plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=again, after=told, shown=shown
+    )

@@ -71,6 +71,19 @@ def rotate_secrets(
         return EXIT_OK
 
 
+def go_on() -> bool:
+    """With a rotation that was broken off; whether there was one."""
+    from infrakit.stack.change.rotate import read
+
+    machine = Machine()
+    with held(LOCK):
+        under = read(machine)
+        if under is not None:
+            say(f"a rotation of {under.text()} was broken off; going {under.way}")
+            _carry(machine, under, {}, as_json=False)
+    return under is not None
+
+
 def _begin(
     machine: Machine, names: Sequence[str], everything: bool, *, restart: bool, yes: bool, dry_run: bool, as_json: bool
 ) -> int:

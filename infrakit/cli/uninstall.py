@@ -57,7 +57,7 @@ def command(keep_data: bool, yes: int, dry_run: bool, as_json: bool) -> int:
         )
     is_down = is_there and bool(ours) and not holds(ANSWERS, machine)
     plan = plan_uninstall(ours, records, keep_data=keep_data, keep_docker=keep_docker, engine_is_down=is_down)
-    return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False)
+    return carry_out(plan, yes=bool(yes), dry_run=dry_run, as_json=as_json, recorded=False, again=())
 
 
 def belongings_here(machine: Machine) -> list[Belongings]:

@@ -92,6 +92,17 @@ def command(
         return EXIT_OK
 
 
+def go_on() -> bool:
+    """With an update that was broken off; whether there was one."""
+    machine = Machine()
+    with held(LOCK):
+        under = read(machine)
+        if under is not None:
+            say(f"an update of {', '.join(under.services)} was broken off; going {under.way}")
+            _Going(Progress(as_json=False), WATCH_S).on(Host(here.running(None), machine), under)
+    return under is not None
+
+
 class _Going(NamedTuple):
     """How updates are carried out."""
 

@@ -2,15 +2,45 @@
 it."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
-from infrakit.plan import Plan, Step, file_step
+from infrakit.plan import Action, Plan, Remove, Step, file_step
+from infrakit.plan.model import Tell
 from infrakit.stack.bundle import Source
-from infrakit.stack.layout import PROGRAM
+from infrakit.stack.layout import BEGUN, PROGRAM, ROTATING, UNITS, UPDATING
 from infrakit.stack.secrets import Given
 from infrakit.stack.up import plan_up
 
 COMPLETION = "/usr/share/bash-completion/completions/infrakit"
+
+
+UNIT = "infrakit-resume.service"
+AT_BOOT = f"{UNITS}/multi-user.target.wants/{UNIT}"
+RESUME = f"""\
+# Made by InfraKit.
+[Unit]
+Description=InfraKit: go on with what was broken off
+Documentation=man:systemd.unit(5)
+Wants=network-online.target
+After=network-online.target docker.service
+ConditionPathExists=|{UPDATING}
+ConditionPathExists=|{ROTATING}
+ConditionPathExists=|{BEGUN}
+
+[Service]
+Type=oneshot
+Environment=HOME=/root
+ExecStart=/usr/bin/python3 {PROGRAM} resume
+SuccessExitStatus=75
+KillMode=mixed
+TimeoutStopSec=900
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def plan_install(
@@ -31,9 +61,46 @@ def plan_install(
 
 
 def program_steps(program: bytes, completion: bytes) -> tuple[Step, ...]:
-    """The program, where it is a zipapp, and its completion for bash."""
-    ours = [(PROGRAM, program, 0o755)] if program else []
-    return tuple(
+    """The program, where it is a zipapp, the unit that calls it at boot, and its completion for bash."""
+    unit = f"{UNITS}/{UNIT}"
+    ours = [(PROGRAM, program, 0o755), (unit, RESUME.encode(), 0o644)] if program else []
+    files = tuple(
         file_step(f"file {path}", path, path, content, mode)
         for path, content, mode in (*ours, (COMPLETION, completion, 0o644))
     )
+    boot = Step("at boot", "what was cut goes on at boot", (Leads(AT_BOOT, unit),), (Point(AT_BOOT, unit),))
+    return (*files, *([boot] if program else []))
+
+
+class Leads(NamedTuple):
+    """A link leads somewhere."""
+
+    path: str
+    target: str
+
+    def holds(self, machine: Machine) -> bool:
+        return bool(machine.target(self.path) == self.target)
+
+    def text(self) -> str:
+        return f"{self.path} leads to {self.target}"
+
+
+class Point(NamedTuple):
+    """Let it. systemd reads that when it starts."""
+
+    path: str
+    target: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        machine.make_folder(self._folder(), 0o755)
+        machine.point(self.path, self.target)
+
+    def inverse(self, machine: Machine) -> tuple[Action, ...]:
+        folder = () if machine.exists(self._folder()) else (Remove(self._folder()),)
+        return (*folder, Remove(self.path))
+
+    def _folder(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    def text(self) -> str:
+        return f"let {self.path} lead to {self.target}"

@@ -9,6 +9,7 @@ from infrakit.plan import Gone, Plan, RemoveTree, Run, Step, action_from, file_s
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.layout import (
+    BEGUN,
     BUNDLE,
     CACHE,
     CONFIGURATION,
@@ -82,7 +83,15 @@ def plan_uninstall(
 def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
     """What is ours alone: gone, but for data and the record of what is left."""
     if keep_data or left:
-        gone = [CURRENT, GENERATIONS, SIGHTS, SPACE, *([] if keep_data else WITH_DATA), *([] if left else [UNDO])]
+        gone = [
+            CURRENT,
+            GENERATIONS,
+            BEGUN,
+            SIGHTS,
+            SPACE,
+            *([] if keep_data else WITH_DATA),
+            *([] if left else [UNDO]),
+        ]
     else:
         gone = [STATE, OWN_FOLDER]
     steps = [Step(f"remove {path}", f"{path} goes", (Gone(path),), (RemoveTree(path),)) for path in (*gone, CACHE)]

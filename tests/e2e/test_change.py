@@ -88,3 +88,24 @@ def ran(installed) -> str:
         time.sleep(0.2)
     assert done.code == 0, said
     return said
+
+
+BEGUN = "/var/lib/infrakit/begun.json"
+
+
+def test_what_a_power_cut_breaks_off_goes_on_at_boot(installed):
+    done = installed.infrakit("set", "-f", FILE, "apps.wiki.environment.COLOUR", "blue")
+    assert done.code == 0, done.err
+    before = installed.containers()["homelab-wiki-1"]
+    begin = f"infrakit up --yes & until [ -e {BEGUN} ]; do sleep 0.05; done"
+    assert installed.host.run(f"({begin}) >/dev/null 2>&1").code == 0
+    while installed.containers().get("homelab-wiki-1") == before:
+        time.sleep(0.05)
+    installed.host.crash()  # and systemd has started everything
+    said = installed.host.run("journalctl -b -u infrakit-resume -o cat --no-pager").out
+    assert "going on with: infrakit up" in said and installed.host.run(f"ls {BEGUN}").code != 0, said
+    left = installed.infrakit("plan", "--exit-code")
+    assert left.code == 0, left.out
+    assert installed.infrakit("status").code == 0
+    done = installed.infrakit("unset", "-f", FILE, "apps.wiki.environment")
+    assert done.code == 0 and installed.infrakit("up", "--yes").code == 0, done.err

@@ -35,6 +35,8 @@ MACHINE_CODE = (
     + b"hello\n"
 )
 IMAGE = "example/target:1"
+FOR_EVER = "trap 'exit 0' TERM; sleep 2147483647 & wait"
+"""For a shell: until it is stopped, at once, and without a look at the clock."""
 
 
 def program(code: bytes = MACHINE_CODE) -> bytes:

@@ -12,12 +12,12 @@ from infrakit.stack import networks
 from infrakit.stack.up import _others, service_step, wanted_of
 from tests.emit.deployments import container, deployment, network, service
 from tests.emit.tree import needs_compose, write
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
-COMMAND = ("/bin/sh", "-c", "while :; do sleep 0.2; done")
+COMMAND = ("/bin/sh", "-c", FOR_EVER)
 FIRST, SECOND, THIRD = 220, 221, 222
 
 

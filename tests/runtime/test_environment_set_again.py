@@ -13,13 +13,13 @@ from infrakit.stack.up import service_step, wanted_of
 from infrakit.system import secrets
 from tests.emit.deployments import container, deployment, origin, service
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
 WORD = "it's \\\"$HOME\n${x} #`"
-COMMAND = ("/bin/sh", "-c", 'echo "$SAID|"; while :; do sleep 0.2; done')
+COMMAND = ("/bin/sh", "-c", f'echo "$SAID|"; {FOR_EVER}')
 LAST = f"<{WORD}>|".splitlines()[-1]
 TEXT = (("SAID", (("<", "word"), (">", ""))),)
 COMMON = {"image": IMAGE, "health": None, "stop_grace_period_s": 0, "command": COMMAND}

@@ -13,12 +13,12 @@ from infrakit.stack.up import service_step, wanted_of
 from infrakit.system import secrets
 from tests.emit.deployments import container, deployment, origin, service
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
-COMMAND = ("/bin/sh", "-c", 'read word </etc/app.ini; echo "$word"; while :; do sleep 0.2; done')
+COMMAND = ("/bin/sh", "-c", f'read word </etc/app.ini; echo "$word"; {FOR_EVER}')
 FILE = SecretFile("says-file0", "/etc/app.ini", (("key = ", "word"), ("!\n", "")))
 COMMON = {"image": IMAGE, "health": None, "stop_grace_period_s": 0, "user": "1234", "command": COMMAND}
 HOST = deployment(

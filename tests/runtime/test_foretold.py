@@ -20,13 +20,12 @@ from infrakit.system import secrets
 from infrakit.system.digest import hex_digest
 from tests.emit.deployments import container, deployment, network, origin, route, service
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
 OTHER_IMAGE = "example/shell:2"
-RUNS = "while :; do sleep 0.2; done"
 PARTS = ("tree", "networks", "readers", "service", "others", "in")
 SECRET = SecretSpec("word", "user", 0, False, "", (), origin("secrets", "word"))
 
@@ -77,7 +76,7 @@ def host(
     *, memory=64 << 20, image=IMAGE, once="true", pool=230, others=("neighbour",), word="x", broken=False, guest=False
 ):
     """A page with a file and work before it, who reads a secret, and neighbours in a network."""
-    common = {"health": None, "stop_grace_period_s": 0, "command": ("/bin/sh", "-c", RUNS)}
+    common = {"health": None, "stop_grace_period_s": 0, "command": ("/bin/sh", "-c", FOR_EVER)}
     base = {"image": IMAGE, **common}
     page = container(
         "page",

@@ -14,15 +14,14 @@ from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
 from tests.emit.deployments import container, deployment, service
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
 OTHER_IMAGE = "example/shell:2"
 FILE = "reader/file"
-RUNS = "while :; do sleep 0.2; done"
-GOOD = f'read word </file; [ "$word" = good ] || {{ echo "cannot read /file"; exit 3; }}; {RUNS}'
+GOOD = f'read word </file; [ "$word" = good ] || {{ echo "cannot read /file"; exit 3; }}; {FOR_EVER}'
 PARTS = ("tree", "service", "others", "in")
 
 
@@ -55,7 +54,7 @@ def host(*, image=IMAGE, command=GOOD, data=(), once=()):
     common = {"health": None, "stop_grace_period_s": 0, "networks": ()}
     reads = (Mount("file", FILE, "/file", read_only=True), *(Mount("volume", name, "/data") for name in data))
     shell = {"command": ("/bin/sh", "-c", command), "mounts": reads}
-    idle = {"command": ("/bin/sh", "-c", RUNS), "mounts": (Mount("file", FILE + "-2", "/file", read_only=True),)}
+    idle = {"command": ("/bin/sh", "-c", FOR_EVER), "mounts": (Mount("file", FILE + "-2", "/file", read_only=True),)}
     waits = tuple(Dependency(name, "service_completed_successfully") for name in once)
     needs = (Dependency("mate", "service_started"),)
     return deployment(

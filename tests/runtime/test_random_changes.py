@@ -25,7 +25,7 @@ from infrakit.stack.up import plan_up
 from infrakit.system import secrets
 from infrakit.system.digest import hex_digest
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import needs_engine
+from tests.runtime.engine import FOR_EVER, needs_engine
 from tests.runtime.test_foretold import PARTS, containers, look, real, stack
 from tests.runtime.test_start import IMAGE
 from tests.runtime.test_update import ALONE
@@ -37,7 +37,7 @@ EDITS = int(os.environ.get("INFRAKIT_EDITS", "6"))
 SOAK = 500
 SCHEMA = resources.schema("infrakit")
 NAMES = ("alpha", "beta", "gamma", "delta")
-RUNS, ENDS = '[/bin/sh, -c, "while :; do sleep 0.2; done"]', '[/bin/sh, -c, "exit 0"]'
+RUNS, ENDS = f'[/bin/sh, -c, "{FOR_EVER}"]', '[/bin/sh, -c, "exit 0"]'
 APP = f'{{image: "{IMAGE}", health: none, stop_grace: 0s, command: {RUNS}}}'
 FILE = f"""\
 {ALONE.format()}apps:

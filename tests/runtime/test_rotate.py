@@ -201,7 +201,11 @@ def killed(host, number: int) -> bool:
 
 def whole_again(host, old: str, way: str) -> None:
     """By the next run."""
-    done = host.rotate(*(["--back"] if way == "back" else []), *([] if os.path.exists(ROTATING) else ["wiki_db"]))
+    begun = os.path.exists(ROTATING)
+    if way == "on" and begun:
+        done = host.infrakit("resume")
+    else:
+        done = host.rotate(*(["--back"] if way == "back" else []), *([] if begun else ["wiki_db"]))
     nothing = way == "back" and "no rotation was broken off" in done.stderr
     assert done.returncode == (2 if nothing else 0), done.stdout + done.stderr
     new = host.secret()

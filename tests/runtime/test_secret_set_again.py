@@ -14,13 +14,12 @@ from infrakit.stack.up import service_step, wanted_of
 from infrakit.system import secrets
 from tests.emit.deployments import container, deployment, origin, service
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 from tests.runtime.test_start import IMAGE, Local
 
 pytestmark = [needs_engine, needs_compose]
 
 SAYS = ("/bin/sh", "-c", 'while read -r word || [ "$word" ]; do echo "$0 read $word"; done <"$0"; ')
-FOR_EVER = "while :; do sleep 0.2; done"
 FIRST = (Dependency("once", "service_completed_successfully"),)
 
 

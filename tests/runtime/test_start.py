@@ -20,12 +20,11 @@ from infrakit.stack.services import Start, Wanted, compose
 from infrakit.system.engine import Engine
 from infrakit.system.machine import Machine
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, import_shell, needs_engine
+from tests.runtime.engine import FOR_EVER, engine, import_shell, needs_engine
 
 pytestmark = [needs_engine, needs_compose]
 
 IMAGE, PROJECT = "example/shell:1", "starting"
-FOR_EVER = "while :; do sleep 0.2; done"
 COMMANDS = {
     "crashes": "echo 'open /data/own.key: permission denied'; exit 7",
     "comes-late": f"[ -e /database ] || {{ echo 'no database yet'; exit 3; }}; echo 1 >/ready; {FOR_EVER}",
@@ -173,7 +172,7 @@ def test_what_compose_was_about_to_put_in_anothers_place_does_not_stay(real, mac
     labels = [word for name, value in before["Config"]["Labels"].items() for word in ("--label", f"{name}={value}")]
     real.docker("create", "--name", f"{before['Id'][:12]}_starting-is-well-1", *labels, IMAGE, "/bin/sh")
     file = real.socket.parent / "compose.yaml"
-    file.write_text(file.read_text().replace("sleep 0.2", "sleep 0.3"))
+    file.write_text(file.read_text().replace("sleep 2147483647", "sleep 2147483646"))
 
     started(real, machine, "is-well")
     (after,) = machine.engine.containers(PROJECT)

@@ -16,10 +16,10 @@ from infrakit.cli.update import need_room
 from infrakit.errors import MachineUnfit
 from infrakit.stack.change import aside, update
 from infrakit.stack.change.aside import Data, room
-from infrakit.stack.layout import CONFIGURATION, CURRENT, LOCKED, UPDATING
+from infrakit.stack.layout import BEGUN, CONFIGURATION, CURRENT, LOCKED, UPDATING
 from infrakit.stack.wire.doors import Door
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, needs_engine, shell_archive
+from tests.runtime.engine import FOR_EVER, engine, needs_engine, shell_archive
 from tests.runtime.test_start import Local
 from tests.system import fake_registry
 from tests.system.fake_registry import reset
@@ -45,14 +45,13 @@ apps:
   chat: {{image: {at}/team/chat:stable, health: image}}
 """
 )
-UNITS = Path("/etc/systemd/system")
-WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-WELL = f": >/tmp/ready; {WAIT}"
+WELL = f": >/tmp/ready; {FOR_EVER}"
 DIES = "rm -f /data/pages; echo 'broken' >/data/other; sleep 1; echo 'cannot migrate' >&2; exit 3"
 FALLS = ": >/tmp/ready; echo 'broken' >/data/pages; sleep 4; exit 4"
 CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**9, "Timeout": 30 * 10**9, "Retries": 3}
 IN_ITS_PLACES = """
 mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift || exit
+mkdir -p units && mount --bind units /etc/systemd/system || exit
 [ ! -e systemctl ] || mount --bind systemctl "$(command -v systemctl)" || exit
 exec "$@"
 """
@@ -254,18 +253,13 @@ def by_itself(host):
     stand_in, said = host.folder / "systemctl", host.folder / "systemctl.said"
     stand_in.write_text(f"#!/bin/sh\necho $* >>{said}\n")
     stand_in.chmod(0o755)
-    try:
-        for key, value in (("automatic", "all"), ("window", "00:00"), ("minimum_age", "0h")):
-            done = host.infrakit("set", "-f", CONFIGURATION, f"updates.{key}", value)
-            assert done.returncode == 0, done.stderr
-        done = host.infrakit("up", "--yes")
+    for key, value in (("automatic", "all"), ("window", "00:00"), ("minimum_age", "0h")):
+        done = host.infrakit("set", "-f", CONFIGURATION, f"updates.{key}", value)
         assert done.returncode == 0, done.stderr
-        assert "enable infrakit-update.timer" in said.read_text().splitlines()
-        assert (UNITS / "infrakit-update.service").exists()
-        yield
-    finally:
-        for path in UNITS.glob("infrakit-*"):
-            path.unlink()
+    done = host.infrakit("up", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "enable infrakit-update.timer" in said.read_text().splitlines()
+    assert (host.folder / "units/infrakit-update.service").exists()
 
 
 def test_by_itself_what_went_back_is_not_tried_again_until_there_is_another(host, registry, by_itself):
@@ -285,12 +279,9 @@ def test_by_itself_what_went_back_is_not_tried_again_until_there_is_another(host
 
 
 def killed(host, when, *words: str) -> None:
-    """Begin an update, and kill it as soon as something is so."""
+    """Begin that, and kill it as soon as something is so."""
     running = subprocess.Popen(
-        host.words("update", "--yes", "--watch", "60", *words),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        host.words(*words, "--yes"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
         while not when():
@@ -326,11 +317,12 @@ def watched(host) -> bool:
 )
 def test_an_update_that_was_killed_goes_on_or_back(host, registry, when, way):
     publish(registry, "wiki", FALLS if way == "bad" else WELL, tag="1.1.0")
-    killed(host, lambda: when(host), "wiki")
+    killed(host, lambda: when(host), "update", "--watch", "60", "wiki")
     assert host.infrakit("up", "--yes").returncode == 2
     other = host.infrakit("update", "--yes", "chat")
     assert other.returncode == 2 and "an update of wiki was broken off, and chat is another" in other.stderr
-    done = host.infrakit("update", "--yes", "--watch", "6", *(["--back"] if way == "back" else []))
+    again = ["update", "--yes", "--watch", "6"]
+    done = host.infrakit(*{"on": ["resume"], "bad": again, "back": [*again, "--back"]}[way])
     assert "an update of wiki was broken off; going " in done.stderr
     assert not os.path.exists(UPDATING)
     if way == "on":
@@ -340,3 +332,18 @@ def test_an_update_that_was_killed_goes_on_or_back(host, registry, when, way):
     else:
         assert done.returncode == (0 if way == "back" else 1), done.stderr
         assert host.state() == host.before and host.aside() == []
+
+
+def test_a_change_that_was_killed_is_finished(host):
+    done = host.infrakit("set", "-f", CONFIGURATION, "apps.wiki.environment.COLOUR", "blue")
+    assert done.returncode == 0, done.stderr
+    killed(host, lambda: host.found().get("wiki") != host.before[3]["wiki"], "up")
+    assert os.path.exists(BEGUN) and os.readlink(CURRENT) == host.before[4]
+    done = host.infrakit("resume")
+    assert done.returncode == 0 and "going on with: infrakit up -f /etc/infrakit/infrakit.yaml" in done.stderr, done
+    assert host.left_to_do() == [] and os.readlink(CURRENT) != host.before[4] and not os.path.exists(BEGUN)
+    assert host.infrakit("resume").stdout == "nothing was broken off\n"
+    Path(BEGUN).write_text('["uninstall", "--purge"]')
+    refused = host.infrakit("resume")
+    assert refused.returncode == 1 and "was written by another InfraKit, or damaged" in refused.stderr
+    assert host.infrakit("down", "--yes").returncode == 0 and not os.path.exists(BEGUN)
