@@ -104,7 +104,7 @@ class Before(NamedTuple):
         if line.startswith(" "):  # a link of the network
             return f"link {line.strip()}" in goes.things or line.startswith(" br-") and self._has_networks()
         if ".service " in line or ".socket " in line:
-            return any(path.endswith(f"/{_first(line)}") for path in self.owned)
+            return any(path.endswith(f"/{_first(line)}") for path in self.owned | goes.paths)
         if line == "forwarding 1":
             return goes.forwarding
         return _first(line) in goes.packages or line.partition(":")[0] in goes.groups
