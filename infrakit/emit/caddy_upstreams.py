@@ -8,6 +8,9 @@ DOOR_HEADER = "X-InfraKit-Door"
 FLEET_DOMAIN = "fleet.infrakit.internal"
 FIRST_HOP = 8101
 CLIENT = Live("{client_ip}")
+STARTS_ANEW_S = 15
+"""How long a request may wait for somebody to take it. Caddy reading another file would lose requests by itself (seen
+with 2.11.7), so this is no matter of updates alone."""
 FROM = (Directive(("header_up", "X-Forwarded-For", CLIENT), None), Directive(("header_up", "X-Real-IP", CLIENT), None))
 """The client's address, and no hop before or after it: who takes the last one that he does not trust, as Authentik
 does, would take a tunnel for everybody."""
@@ -115,7 +118,10 @@ def authority_file(route: Route) -> str:
 
 
 def target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, ...]:
-    """What holds for every backend of a door."""
+    """What holds for every backend of a door. Where there is one alone, who comes while it starts anew waits for it;
+    else another one answers."""
+    if len(route.upstreams) == 1:
+        more = (*more, directive("lb_try_duration", f"{STARTS_ANEW_S}s"))
     if not route.stream:
         return (*FROM, *more)
     return (*FROM, *more, directive("flush_interval", "-1"), directive("stream_close_delay", "5m"))

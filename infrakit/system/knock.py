@@ -12,9 +12,11 @@ from infrakit.machine import Answer, Met
 from infrakit.system.certificates import DOMAIN
 
 AT_ONCE = 32
+PATIENCE_S = 20
+"""Longer than Caddy waits for a backend (emit/caddy_upstreams.py): then it says so."""
 
 
-def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = 10) -> Answer:
+def knock(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = PATIENCE_S) -> Answer:
     """What `meet` was answered."""
     return meet(hostname, port, address, path, timeout_s).answer
 
@@ -25,7 +27,7 @@ def meet_all(doors: Sequence[tuple[str, int, str, str]]) -> list[Met]:
         return list(pool.map(lambda door: meet(*door), doors))
 
 
-def meet(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = 10) -> Met:
+def meet(hostname: str, port: int, address: str, path: str = "/", timeout_s: float = PATIENCE_S) -> Met:
     """GET `path` at `address`:`port` as `hostname`. Who signed the certificate does not matter here: it is our own
     machine."""
     shown = ""
@@ -71,7 +73,7 @@ def knock_at_fleet(doors: Sequence[tuple[str, str]], folder: str) -> list[str]:
         return list(pool.map(lambda door: _met(door[0], door[1], folder), doors))
 
 
-def _met(host: str, dial: str, folder: str, timeout_s: float = 10) -> str:
+def _met(host: str, dial: str, folder: str, timeout_s: float = PATIENCE_S) -> str:
     """Meet another host's Caddy, `dial` as host:port, by the certificates in `folder`, as our own does; what is wrong,
     "" where each believes the other. No door is named, so it hangs up then."""
     address, _, port = dial.rpartition(":")

@@ -1,11 +1,15 @@
 """A stack in use: secrets get new values, and images move by themselves, by systemd's real timer."""
 
+import json
 import re
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.bed import needs_bed
+from tests.e2e.bed import needs_bed, publish
+from tests.e2e.bed.images import Recipe, caddy
 
 pytestmark = [pytest.mark.slow, needs_bed, pytest.mark.on("trixie")]
 
@@ -109,3 +113,39 @@ def test_what_a_power_cut_breaks_off_goes_on_at_boot(installed):
     assert installed.infrakit("status").code == 0
     done = installed.infrakit("unset", "-f", FILE, "apps.wiki.environment")
     assert done.code == 0 and installed.infrakit("up", "--yes").code == 0, done.err
+
+
+APP = '  page: {image: "ghcr.io/team/page:1.0.0", port: 3000, public: true, memory: 128m}\n'
+
+
+def page() -> Recipe:
+    """A real server, which ends what it has begun when it is stopped."""
+    words = ["caddy", "respond", "--listen", ":3000", "--body", "a page"]
+    return Recipe({"Cmd": words}, {}, {"/usr/bin/caddy": caddy()})
+
+
+def test_an_update_of_what_keeps_no_data_fails_no_request(installed):
+    """Fifty a second, through Caddy."""
+    publish("ghcr.io/team/page:1.0.0", made=page())
+    installed.host.run(f"cp {FILE} /root/before.yaml; cp /etc/infrakit/infrakit.lock /root/before.lock")
+    installed.host.run(f"cat >>{FILE}", feed=APP.encode())
+    for words in (("lock", "-f", FILE), ("up", "--yes")):
+        done = installed.infrakit(*words)
+        assert done.code == 0, done.out + done.err
+    publish("ghcr.io/team/page:1.1.0", made=page())
+    installed.host.put("/root/load.py", Path(__file__).with_name("load.py").read_bytes())
+    load = ["docker", "exec", installed.host.name, "python3", "/root/load.py", "page.home.example.org", "/run/enough"]
+    with subprocess.Popen(load, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            done = installed.infrakit("update", "page", "--yes", "--watch", "2")
+        finally:
+            installed.host.run("touch /run/enough")
+        found = json.loads(running.communicate(timeout=300)[0])
+    assert done.code == 0, done.out + done.err
+    assert 'team/page:1.1.0"' in installed.host.run(f"cat {FILE}").out
+    assert found["failed"] == [] and found["asked"] > 50, found
+    print(found)
+    installed.host.run(f"cp /root/before.yaml {FILE}; cp /root/before.lock /etc/infrakit/infrakit.lock")
+    done = installed.infrakit("up", "--yes")
+    assert done.code == 0, done.out + done.err
+    installed.host.run("rm /run/enough /root/load.py /root/before.*")

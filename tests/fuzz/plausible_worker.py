@@ -151,6 +151,7 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
     """Doors of other hosts: the core dials an address at which exactly that host's Caddy answers for that door."""
     found: list[str] = []
     at: dict[str, tuple[Deployment, Host]] = {}
+    behind: dict[str, dict[str, set[str]]] = {}
     for each, host in hosts:
         for name, _, address, published, target in host.ports():
             if name == "caddy" and each.door.fleet_port == target:
@@ -169,9 +170,11 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
                 found.append(f"{each.host}: {dial.door}: no host answers at {dial.address}")
                 continue
             other, tree = at[dial.address]
-            behind = judges.adapted(tree.files["caddy/Caddyfile"])
+            if dial.address not in behind:
+                config = judges.adapted(tree.files["caddy/Caddyfile"])
+                behind[dial.address] = caddy_of.fleet_doors(config, f":{other.door.fleet_port}")
             (service,) = {route.service for route in other.routes if route.hostname == dial.door} or {""}
-            inside = caddy_of.fleet_doors(behind, f":{other.door.fleet_port}").get(dial.door, set())
+            inside = behind[dial.address].get(dial.door, set())
             if dial.door == AGENT[0] and inside == {AGENT[1]}:
                 continue
             if not service or not inside or inside - _leads(file, service):
