@@ -1,5 +1,7 @@
 """infrakit down: stop the stack of this host, and keep its data."""
 
+import os
+
 import click
 
 from infrakit.cli import here
@@ -18,4 +20,5 @@ from infrakit.system.machine import Machine
 def command(file: str | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     project = compiled(here.running(file)).fleet.name
     ours = all_here(Machine()).get(project, Belongings(project))
-    return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json, again=("down", "--yes"))
+    again = ("down", *(("-f", os.path.abspath(file)) if file else ()), "--yes")
+    return carry_out(plan_down(ours), yes=yes, dry_run=dry_run, as_json=as_json, again=again)

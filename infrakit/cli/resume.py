@@ -1,6 +1,7 @@
 """infrakit resume: go on with what was broken off without a word: its process was killed, or the power went."""
 
 import json
+from contextlib import suppress
 
 import click
 
@@ -12,7 +13,7 @@ from infrakit.stack.layout import BEGUN
 from infrakit.system.machine import Machine
 
 MOST_BYTES = 1 << 16
-FINISH = ("up", "rollback", "drift", "down")
+FINISH = (["up"], ["rollback"], ["drift"], ["down"])
 
 
 @click.command(
@@ -38,12 +39,9 @@ def _begun(machine: Machine) -> list[str]:
     content = machine.read(BEGUN, MOST_BYTES)
     if content is None:
         return []
-    try:
+    found = None
+    with suppress(ValueError):
         found = json.loads(content)
-    except ValueError:
-        found = None
-    if not found or not isinstance(found, list) or not all(isinstance(word, str) for word in found):
-        found = [""]
-    if found[0] not in FINISH:
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found) or found[:1] not in FINISH:
         raise InfraKitError(f"{BEGUN} was written by another InfraKit, or damaged", "sudo infrakit up")
     return found

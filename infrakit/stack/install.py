@@ -2,12 +2,9 @@
 it."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
-from infrakit.plan import Action, Plan, Remove, Step, file_step
-from infrakit.plan.model import Tell
+from infrakit.plan import Answers, Plan, Run, Step, file_step
 from infrakit.stack.bundle import Source
 from infrakit.stack.layout import BEGUN, PROGRAM, ROTATING, UNITS, UPDATING
 from infrakit.stack.secrets import Given
@@ -17,7 +14,6 @@ COMPLETION = "/usr/share/bash-completion/completions/infrakit"
 
 
 UNIT = "infrakit-resume.service"
-AT_BOOT = f"{UNITS}/multi-user.target.wants/{UNIT}"
 RESUME = f"""\
 # Made by InfraKit.
 [Unit]
@@ -68,39 +64,11 @@ def program_steps(program: bytes, completion: bytes) -> tuple[Step, ...]:
         file_step(f"file {path}", path, path, content, mode)
         for path, content, mode in (*ours, (COMPLETION, completion, 0o644))
     )
-    boot = Step("at boot", "what was cut goes on at boot", (Leads(AT_BOOT, unit),), (Point(AT_BOOT, unit),))
+    enable, disable = (("systemctl", word, UNIT) for word in ("enable", "disable"))
+    boot = Step(
+        "at boot",
+        "what was cut goes on at boot",
+        (Answers(("systemctl", "is-enabled", "--quiet", UNIT)),),
+        (Run(enable, 120, f"see: systemctl status {UNIT}", (disable,)),),
+    )
     return (*files, *([boot] if program else []))
-
-
-class Leads(NamedTuple):
-    """A link leads somewhere."""
-
-    path: str
-    target: str
-
-    def holds(self, machine: Machine) -> bool:
-        return bool(machine.target(self.path) == self.target)
-
-    def text(self) -> str:
-        return f"{self.path} leads to {self.target}"
-
-
-class Point(NamedTuple):
-    """Let it. systemd reads that when it starts."""
-
-    path: str
-    target: str
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        machine.make_folder(self._folder(), 0o755)
-        machine.point(self.path, self.target)
-
-    def inverse(self, machine: Machine) -> tuple[Action, ...]:
-        folder = () if machine.exists(self._folder()) else (Remove(self._folder()),)
-        return (*folder, Remove(self.path))
-
-    def _folder(self) -> str:
-        return self.path.rpartition("/")[0]
-
-    def text(self) -> str:
-        return f"let {self.path} lead to {self.target}"

@@ -18,6 +18,7 @@ OF_A_NETWORK = re.compile(r"\b(br-[0-9a-f]{12}|172\.30\.[0-9.]+/\d+)\b")
 OF_DOCKER = re.compile(rf":FORWARD DROP|DOCKER|\bdocker0\b|{OF_A_NETWORK.pattern}")
 OF_THE_UNITS = re.compile(r"/etc/(rc\d\.d|systemd/system/\w+(-\w+)*\.target\.wants)/")
 """What a package's script makes when it enables its service."""
+AT_BOOT = "/etc/systemd/system/multi-user.target.wants"
 WRITTEN_ANEW = ("/etc/group", "/etc/gshadow", "/var/lib/infrakit/undo.jsonl")
 OF_NO_PROJECT = {"network bridge", "network host", "network none"}
 """They go with the engine."""
@@ -48,8 +49,9 @@ def named(planned: str) -> Named:
         return set(re.findall(rf"^(?:\+ |    ){pattern}", planned, re.MULTILINE))
 
     listed = re.search(r"^\+ purge ([^,\n]+)", planned, re.MULTILINE)
+    enabled = {f"{AT_BOOT}/{unit}" for unit in all_of(r"run systemctl disable (\S+)$")}
     return Named(
-        all_of(r"(?:run rm -f|remove) (/\S+)$"),
+        enabled | all_of(r"(?:run rm -f|remove) (/\S+)$"),
         all_of(r"remove (/\S+) and all in it$"),
         set(listed[1].split()) if listed else set(),
         all_of(r"remove the ((?:container|network|volume|link) \S+|image [^\s,]+)(?:, unless a container.*)?$"),

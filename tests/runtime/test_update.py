@@ -281,7 +281,11 @@ def test_by_itself_what_went_back_is_not_tried_again_until_there_is_another(host
 def killed(host, when, *words: str) -> None:
     """Begin that, and kill it as soon as something is so."""
     running = subprocess.Popen(
-        host.words(*words, "--yes"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        host.words(*words, "--yes"),
+        cwd=host.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         while not when():
@@ -346,4 +350,11 @@ def test_a_change_that_was_killed_is_finished(host):
     Path(BEGUN).write_text('["uninstall", "--purge"]')
     refused = host.infrakit("resume")
     assert refused.returncode == 1 and "was written by another InfraKit, or damaged" in refused.stderr
-    assert host.infrakit("down", "--yes").returncode == 0 and not os.path.exists(BEGUN)
+    os.remove(BEGUN)
+    other = host.folder / "other.yaml"
+    other.write_text(Path(CONFIGURATION).read_text())
+    process = host.real.docker("inspect", "--format", "{{.State.Pid}}", "infrakit-wiki-1")
+    os.kill(int(process), signal.SIGSTOP)  # so its stop takes all of its grace
+    killed(host, lambda: os.path.exists(BEGUN), "down", "-f", "other.yaml")
+    assert json.loads(Path(BEGUN).read_text()) == ["down", "-f", str(other), "--yes"]
+    assert host.infrakit("resume").returncode == 0 and not os.path.exists(BEGUN) and host.found() == {}
