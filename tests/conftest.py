@@ -47,6 +47,14 @@ def infrakit(pyz, tmp_path):
     return run
 
 
+@pytest.fixture(scope="session")
+def machine_engine() -> None:
+    """This machine's engine answers, for verbs that ask it; whatever ran before."""
+    from tests.e2e.bed.engine import start_engine
+
+    start_engine()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """With several workers (build.sh): what shares a fixture that is dear shares a worker, and what takes long begins

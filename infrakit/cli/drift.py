@@ -14,6 +14,7 @@ from infrakit.stack.change.back import artifacts_of, current
 from infrakit.stack.change.differences import differences
 from infrakit.stack.change.drift import drift, plan_revert
 from infrakit.stack.change.reasons import World
+from infrakit.stack.change.update import none_under_way
 from infrakit.stack.generation import generation_id
 from infrakit.system.digest import hex_digest
 from infrakit.system.machine import Machine
@@ -33,6 +34,8 @@ limits, networks. Exit code 6 where something was."""
 def command(revert: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
     machine = Machine()
+    if revert and not dry_run:
+        none_under_way(machine)
     applied = current(machine)
     found = drift(machine, applied, hex_digest)
     if not revert:

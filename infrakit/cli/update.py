@@ -17,7 +17,7 @@ from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitErro
 from infrakit.host.checks import Finding
 from infrakit.host.checks.model import size
 from infrakit.plan import Interrupted, Plan, preview
-from infrakit.stack.change.applied import files_of, in_force
+from infrakit.stack.change.applied import files_of, in_force, none_newer
 from infrakit.stack.change.aside import Data, data_of, room
 from infrakit.stack.change.differences import Difference, differences
 from infrakit.stack.change.reasons import World
@@ -75,6 +75,7 @@ def command(
     host, going = Host(found, Machine()), _Going(Progress(as_json=as_json), watch_s, automatic)
     yes = yes or automatic
     with held(LOCK):
+        none_newer(host.machine)
         none_rotated(host.machine)
         under = read(host.machine)
         if under is None and back:

@@ -13,7 +13,10 @@ from infrakit.system import secrets
 from infrakit.system.redacted import GONE, cleaner
 from tests.cli.test_generation_verbs import PATH, SECOND, STATE, two
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees it")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root sees it"),
+    pytest.mark.usefixtures("machine_engine"),
+]
 __all__ = ["two"]
 
 FILE = f"version: 1\nname: {SECOND.name}\ndomain: home.example.org\ntls: {{mode: internal}}\npattern: monitoring\n"

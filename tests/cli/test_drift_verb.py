@@ -7,7 +7,10 @@ import pytest
 
 from tests.cli.test_generation_verbs import PATH, SECOND, two
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees it")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root sees it"),
+    pytest.mark.usefixtures("machine_engine"),
+]
 __all__ = ["two"]
 
 

@@ -1,4 +1,4 @@
-"""`generations`, `diff` and `rollback` on the command line, on a machine with two generations and no engine asked."""
+"""`generations`, `diff` and `rollback` on the command line, on a machine with two generations."""
 
 import json
 import os
@@ -10,10 +10,14 @@ import pytest
 from infrakit.emit import emit
 from infrakit.stack.change import applied
 from infrakit.stack.generation import generation_id
+from infrakit.stack.layout import CONFIGURATION
 from infrakit.system.digest import hex_digest
 from tests.emit.examples import hosts
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees them")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root sees them"),
+    pytest.mark.usefixtures("machine_engine"),
+]
 STATE = Path("/var/lib/infrakit")
 FIRST = hosts()["monitoring-watch"]
 SERVICE = FIRST.services[0]
@@ -106,3 +110,26 @@ def test_where_nothing_was_in_force_there_is_nothing_to_go_back_to(infrakit):
     done = infrakit("rollback")
     assert done.returncode == 2 and "no generation is in force" in done.stderr
     assert infrakit("generations").stdout == ""
+
+
+@pytest.fixture
+def installed():
+    Path(CONFIGURATION).parent.mkdir(exist_ok=True)
+    Path(CONFIGURATION).write_text("version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n")
+    yield
+    Path(CONFIGURATION).unlink()
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    "verb", ["up", "apply kept", "install", "update", "rollback", "drift --revert", "secrets rotate --all"]
+)
+def test_an_older_infrakit_changes_nothing_of_what_a_newer_one_put_in_force(infrakit, two, verb):
+    """Whatever else the newer one writes there; who only looks may look."""
+    kept = infrakit("plan", "--out", "kept")
+    assert kept.returncode == 0, kept.stderr
+    record = json.loads((two / applied.FILE).read_text()) | {"program": "0.10.0", "format": 2, "deployment": []}
+    (two / applied.FILE).write_text(json.dumps(record))
+    done = infrakit(*verb.split(), "--yes")
+    assert done.returncode == 2 and "InfraKit 0.10.0 put in force what runs here, and this is 0.1.0" in done.stderr
+    assert infrakit("up", "--dry-run").returncode == 6

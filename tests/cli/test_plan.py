@@ -82,7 +82,7 @@ def test_a_file_that_is_wrong_is_as_wrong_as_for_up(infrakit, tmp_path):
 
 
 @pytest.fixture
-def kept(infrakit, tmp_path):
+def kept(machine_engine, infrakit, tmp_path):
     """A plan that was kept, of a file with a lock's place beside it, on a machine with one secret."""
     (tmp_path / "infrakit.yaml").write_text(TEXT)
     secret = Path("/var/lib/infrakit/hosts/infrakit/secrets/authentik_secret_key")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit import VERSION, model
-from infrakit.errors import InfraKitError
+from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
 from infrakit.stack import layout
@@ -80,6 +80,23 @@ def in_force(machine: Machine) -> Applied | None:
     """The one that `current` leads to, where it can be read."""
     name = machine.target(layout.CURRENT).rpartition("/")[2]
     return readable(machine, name) if name else None
+
+
+def none_newer(machine: Machine) -> None:
+    """UsageProblem where what is in force was put there by a newer InfraKit than this: its catalogue may have newer
+    images, whose data an older one does not open."""
+    content = machine.read(f"{layout.CURRENT}/{FILE}", MOST_BYTES)
+    try:
+        program = str(json.loads(content)["program"]) if content else ""
+    except (ValueError, KeyError, TypeError):
+        return
+    if _numbers(program) > _numbers(VERSION):
+        what = f"InfraKit {program} put in force what runs here, and this is {VERSION}"
+        raise UsageProblem(what, f"use InfraKit {program} or a newer one: {layout.PROGRAM}")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdecimal()]
 
 
 def _plain(value: Any) -> Any:

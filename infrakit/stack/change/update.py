@@ -76,7 +76,9 @@ def read(machine: Machine) -> Under | None:
 
 
 def none_under_way(machine: Machine) -> None:
-    """UsageProblem where one is: whoever changed the stack now would change half of it."""
+    """UsageProblem where one is: whoever changed the stack now would change half of it. And where a newer InfraKit
+    did."""
+    applied.none_newer(machine)
     none_rotated(machine)
     under = read(machine)
     if under:
