@@ -52,6 +52,8 @@ class Cuts(Machine):
         self.counted(super().remove, *arguments)
 
     def run(self, words, *, feed=None, **how):
+        if "version" in words:
+            return Done(0, "28.2.2", "")
         if "sh" in words:
             answers = ["yes" if verifier(line) == self.server else "no" for line in feed.splitlines()]
             return Done(0, "\n".join(answers), "")

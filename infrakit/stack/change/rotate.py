@@ -11,10 +11,11 @@ from typing import NamedTuple
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import SECRETS_DIRECTORY, Artifact, Container, Deployment, SecretSpec, network_of
-from infrakit.plan import Interrupted, Plan, Probe, Step, StepFailed
+from infrakit.plan import Interrupted, Plan, Probe, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import layout
 from infrakit.stack.change.update import BACK, FORWARD, Digest, TakenBack
+from infrakit.stack.change.way_back import take_back
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.generation import folder_of, generation_id
 from infrakit.stack.inside import container_name
@@ -200,14 +201,14 @@ def _take_back(
     under: Under, host: str, plan: Callable[[Under], Plan], machine: Machine, run: Callable[[Plan], int]
 ) -> None:
     under = under._replace(way=BACK)
-    _note(machine, under)
-    try:
-        run(plan(under))
-    except Interrupted:
-        raise
-    except InfraKitError as error:
-        what = f"{under.text()}: it did not go well, nor did the way back: {error.message}"
-        raise StepFailed(what, "mend it, then: sudo infrakit secrets rotate --back") from None
+    take_back(
+        f"{under.text()}: it did not go well",
+        "secrets rotate",
+        machine,
+        lambda: _note(machine, under),
+        lambda: plan(under),
+        run,
+    )
     _forget(under, host, machine)
 
 

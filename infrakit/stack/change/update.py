@@ -11,13 +11,14 @@ from typing import NamedTuple
 from infrakit.errors import EXIT_FAILED, InfraKitError, MachineUnfit, UsageProblem
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment, Service
-from infrakit.plan import Gone, Interrupted, Plan, Remove, Step, StepFailed, file_step
+from infrakit.plan import Gone, Interrupted, Plan, Remove, Step, file_step
 from infrakit.plan.model import Event, Tell
 from infrakit.stack import layout
 from infrakit.stack.answers import silent
 from infrakit.stack.change import applied
 from infrakit.stack.change.aside import brought_back, data_of, forget, place, put_aside
 from infrakit.stack.change.back import artifacts_of, plan_back
+from infrakit.stack.change.way_back import take_back
 from infrakit.stack.installed import Replace
 from infrakit.stack.services import Wanted, is_well
 from infrakit.stack.up import plan_up, wanted_of
@@ -192,14 +193,14 @@ def _volumes(machine: Machine, under: Under) -> tuple[str, ...]:
 
 
 def _take_back(under: Under, machine: Machine, digest: Digest, run: Callable[[Plan], int]) -> None:
-    _note(machine, under._replace(way=BACK))
-    try:
-        run(plan_taken_back(under, machine, digest))
-    except Interrupted:
-        raise
-    except InfraKitError as error:
-        what = f"{', '.join(under.services)} did not go well, nor did the way back: {error.message}"
-        raise StepFailed(what, "mend it, then: sudo infrakit update --back") from None
+    take_back(
+        f"{', '.join(under.services)} did not go well",
+        "update",
+        machine,
+        lambda: _note(machine, under._replace(way=BACK)),
+        lambda: plan_taken_back(under, machine, digest),
+        run,
+    )
     machine.remove_tree(place(machine, under.generation))
     machine.remove(layout.UPDATING)
 
