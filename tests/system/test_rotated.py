@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from infrakit.errors import MachineUnfit
 from infrakit.machine import Done
 from infrakit.plan import Interrupted, Plan, Step, StepFailed, run
 from infrakit.stack import layout
@@ -27,12 +28,13 @@ class Cut(BaseException):
 
 class Cuts(Machine):
     """`server`: what its role takes; `runs_with`: what the reader began with. Cut at the change of a number, before it
-    or after."""
+    or after. `silent`: how often the engine does not answer yet; `is_full`: no note can be written over another."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder, self.server, self.runs_with = folder, verifier(b"old"), (b"old", b"old")
         self.left, self.late, self.bad = -1, False, ()
+        self.silent, self.is_full = 0, False
 
     def counted(self, change, *arguments, **how):
         self.left -= 1
@@ -42,8 +44,10 @@ class Cuts(Machine):
         if self.left == 0:
             raise Cut
 
-    def write(self, *arguments, **how):
-        self.counted(super().write, *arguments, **how)
+    def write(self, path, *arguments, **how):
+        if self.is_full and self.exists(path):
+            raise MachineUnfit("no space left on device")
+        self.counted(super().write, path, *arguments, **how)
 
     def keep_secret(self, *arguments, **how):
         self.counted(super().keep_secret, *arguments, **how)
@@ -53,7 +57,8 @@ class Cuts(Machine):
 
     def run(self, words, *, feed=None, **how):
         if "version" in words:
-            return Done(0, "28.2.2", "")
+            self.silent -= 1
+            return Done(int(self.silent >= 0), "", "")
         if "sh" in words:
             answers = ["yes" if verifier(line) == self.server else "no" for line in feed.splitlines()]
             return Done(0, "\n".join(answers), "")
@@ -172,6 +177,13 @@ def test_where_a_reader_does_not_get_well_all_go_back_also_when_that_is_cut(mach
         assert found[:3] == all_of(b"old")[:3] and not (under and found != all_of(b"old")), number
         number += 1
     assert number > 15 and state(machine) == all_of(b"old")
+
+
+def test_a_full_disk_and_an_engine_that_starts_anew_do_not_stop_the_way_back(machine):
+    machine.bad, machine.is_full, machine.silent = (b"new", b"new"), True, 2
+    with pytest.raises(TakenBack):
+        rotate(machine, NOW, b"new", b"new")
+    assert machine.silent < 0 and state(machine) == all_of(b"old")
 
 
 def test_who_says_stop_leaves_it_for_a_later_run(machine):

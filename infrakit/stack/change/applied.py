@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit import VERSION, model
+from infrakit.catalog.versions import version
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
@@ -90,13 +91,9 @@ def none_newer(machine: Machine) -> None:
         program = str(json.loads(content)["program"]) if content else ""
     except (ValueError, KeyError, TypeError):
         return
-    if _numbers(program) > _numbers(VERSION):
+    if version(program) > version(VERSION):
         what = f"InfraKit {program} put in force what runs here, and this is {VERSION}"
         raise UsageProblem(what, f"use InfraKit {program} or a newer one: {layout.PROGRAM}")
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".") if part.isdecimal()]
 
 
 def _plain(value: Any) -> Any:

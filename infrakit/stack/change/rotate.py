@@ -6,6 +6,7 @@ Both values lie beside the secret until all who read it are well with one of the
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
@@ -213,7 +214,8 @@ def _take_back(
 
 
 def _forget(under: Under, host: str, machine: Machine) -> None:
-    _note(machine, under._replace(way=DONE))
+    with suppress(MachineUnfit):  # on a full disk: it says so to a run after a cut in what follows
+        _note(machine, under._replace(way=DONE))
     for item in under.secrets:
         machine.remove(fresh_path(host, item.name))
         machine.remove(former_path(host, item.name))
