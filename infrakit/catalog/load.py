@@ -20,6 +20,7 @@ from infrakit.catalog.model import (
     FileBlueprint,
     FileUse,
     HostPath,
+    Lines,
     OidcBlueprint,
     OptionBlueprint,
     PortBlueprint,
@@ -165,6 +166,7 @@ def _container(name: str, tree: Tree) -> ContainerBlueprint:
         minimum_version=_floors(take("minimum_version", ())),
         advisory=take("advisory", ""),
         seen=take("seen", ""),
+        lines=_lines(take("lines")),
         update=take("update", "never"),
         entrypoint=_words(take("entrypoint")),
         command=_words(take("command")),
@@ -206,6 +208,10 @@ def _volume_use(tree: Tree) -> VolumeUse:
 
 def _floors(floors: str | Sequence[str]) -> tuple[str, ...]:
     return (floors,) if isinstance(floors, str) else tuple(floors)
+
+
+def _lines(tree: Tree | None) -> Lines | None:
+    return Lines(tree["numbers"], tuple(tree.get("through", ())), tree.get("how", "")) if tree else None
 
 
 def _words(words: list[str] | None) -> tuple[str, ...] | None:

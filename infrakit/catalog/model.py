@@ -100,9 +100,20 @@ class DockerBlueprint(NamedTuple):
     allow: tuple[str, ...]
 
 
+class Lines(NamedTuple):
+    """Versions of an image whose data has one form: those that begin with the same `numbers` numbers. `through`: data
+    of an older line gets to a newer one through each between them, here with its last patch; () where no newer line
+    opens it by itself, and `how` says what does."""
+
+    numbers: int
+    through: tuple[str, ...]
+    how: str
+
+
 class ContainerBlueprint(NamedTuple):
     """`entrypoint` and `command` are None where the image's own is kept; `needs` pairs a container with healthy or
-    completed. `minimum_version`: the floor of each line of the image. `shared`: volumes of infrakit.yaml, which
+    completed. `minimum_version`: the floor of each line of the image; `lines`: None where any version opens the data of
+    any before it. `shared`: volumes of infrakit.yaml, which
     only its own apps mount."""
 
     name: str
@@ -111,6 +122,7 @@ class ContainerBlueprint(NamedTuple):
     minimum_version: tuple[str, ...]
     advisory: str
     seen: str
+    lines: Lines | None
     update: str
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...] | None

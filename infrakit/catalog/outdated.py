@@ -4,7 +4,7 @@ of versions, of what a fleet runs by what registries say."""
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infrakit.catalog.model import Catalog
+from infrakit.catalog.model import Catalog, Lines
 from infrakit.catalog.versions import below_floor, by_repository, newest, repository_of, tag_of, version
 from infrakit.lock import short
 
@@ -65,7 +65,8 @@ def standing(
     known: Mapping[str, tuple[str, ...]],
 ) -> list[Pin]:
     """Those of a fleet: full name -> containers; `locked`: name -> the index that the lock has; `heard` by name."""
-    return [_newer(_heard(pin, locked, heard), known) for pin in _of(images, catalog)]
+    lines = {name: item.lines for name, item in by_repository(catalog).items()}
+    return [_newer(_heard(pin, locked, heard, lines.get(pin.image)), known) for pin in _of(images, catalog)]
 
 
 def name_of(pin: Pin) -> str:
@@ -86,9 +87,9 @@ def _newer(pin: Pin, known: Mapping[str, tuple[str, ...]]) -> Pin:
     return pin._replace(newer=tuple(above)) if pin.image in known else pin
 
 
-def _heard(pin: Pin, locked: Mapping[str, str], heard: Mapping[str, Heard]) -> Pin:
+def _heard(pin: Pin, locked: Mapping[str, str], heard: Mapping[str, Heard], lines: Lines | None) -> Pin:
     digest, said = locked.get(name_of(pin), ""), heard.get(name_of(pin), Heard())
-    newer = newest(pin.tag, said.tags)
+    newer = newest(pin.tag, said.tags, lines)
     return pin._replace(
         newer=(newer.same,) if newer.same else (),
         major=newer.other,

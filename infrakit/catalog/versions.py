@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from infrakit.catalog.model import Catalog, ContainerBlueprint
+from infrakit.catalog.model import Catalog, ContainerBlueprint, Lines
 
 Version = tuple[int, ...]
 FIRST_YEAR = 1990
@@ -24,9 +24,13 @@ def tag_of(image: str) -> str:
 
 
 def by_repository(catalog: Catalog) -> dict[str, ContainerBlueprint]:
-    """What the catalogue knows of each image; of two containers of the same one that which has a floor."""
+    """What the catalogue knows of each image; of two containers of the same one that which has a floor,
+    and lines."""
     items = [item for blueprint in catalog.blueprints.values() for item in blueprint.containers]
-    return {repository_of(item.image): item for item in sorted(items, key=lambda item: bool(item.minimum_version))}
+    return {
+        repository_of(item.image): item
+        for item in sorted(items, key=lambda item: (bool(item.minimum_version), bool(item.lines)))
+    }
 
 
 def repository_of(image: str) -> str:
@@ -57,7 +61,7 @@ class Newer(NamedTuple):
     other: str = ""
 
 
-def newest(tag: str, tags: Iterable[str]) -> Newer:
+def newest(tag: str, tags: Iterable[str], lines: Lines | None = None) -> Newer:
     """Of those that are written like `tag`: as many numbers, with the same words around them (v, -alpine)."""
     form = _form(tag)
     same, other, highest, overall = "", "", _numbers(tag), _numbers(tag)
@@ -67,9 +71,9 @@ def newest(tag: str, tags: Iterable[str]) -> Newer:
         if _form(item) != form:
             continue
         numbers = _numbers(item)
-        if _line(item) == _line(tag) and numbers > highest:
+        if line(item, lines) == line(tag, lines) and numbers > highest:
             same, highest = item, numbers
-        elif _line(item) > _line(tag) and numbers > overall:
+        elif line(item, lines) > line(tag, lines) and numbers > overall:
             other, overall = item, numbers
     return Newer(same, other)
 
@@ -83,8 +87,10 @@ def _numbers(tag: str) -> Version:
     return tuple(map(int, re.findall("[0-9]+", tag)))
 
 
-def _line(tag: str) -> Version:
-    """The first number. Before 1.0, and where it is a year, the second one too: Authentik goes from release to release,
-    2026.5 to 2026.8, and skips none."""
+def line(tag: str, lines: Lines | None) -> Version:
+    """As many numbers as the image's lines have. Of what nobody knows the first one; before 1.0, and where it is a
+    year, the second one too."""
     found = version(tag)
-    return found[: 1 if 0 < found[0] < FIRST_YEAR else 2]
+    if lines is None:
+        return found[: 1 if 0 < found[0] < FIRST_YEAR else 2]
+    return found[: lines.numbers]

@@ -18,6 +18,8 @@ from infrakit.model import Deployment
 from infrakit.plan import Step
 from infrakit.plan.actions import state_of
 from infrakit.stack import installed, moves
+from infrakit.stack.change import lines
+from infrakit.stack.change.applied import in_force
 from infrakit.stack.layout import CONFIGURATION, HOSTS, INSTALLED, LOCKED
 from infrakit.system import secrets
 from infrakit.system.certificates import FLEET_KINDS
@@ -181,6 +183,7 @@ def findings(
         what = f"this machine is {architecture}, and {deployment.host} in the file is {deployment.architecture}"
         remedy = f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME"
         found.append(Finding("other-architecture", "error", what, remedy))
+    found += lines.judge(_in_force(), deployment)
     if deployment.core not in ("", deployment.host) and _is_apart(deployment):
         what = f"this machine has no certificate of the fleet: no door of {deployment.core} would lead here"
         remedy = f"on {deployment.core}: sudo infrakit secrets export --for {deployment.host}; it says what comes then"
@@ -190,6 +193,11 @@ def findings(
         remedy = _set_it(names[0], file, deployment.host)
         found.append(Finding("secret-missing", "error", f"missing secret: {', '.join(names)}", remedy))
     return found
+
+
+def _in_force() -> Deployment | None:
+    applied = None if os.geteuid() else in_force(Machine())
+    return applied.deployment if applied else None
 
 
 def _set_it(name: str, file: source.Source, host: str) -> str:

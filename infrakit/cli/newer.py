@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from infrakit.catalog.versions import newest, tag_of
+from infrakit.catalog import load_catalog
+from infrakit.catalog.versions import by_repository, newest, tag_of
 from infrakit.cli import here, source
 from infrakit.cli.lock import Wanted, wanted_of
 from infrakit.cli.talk import say
@@ -123,12 +124,14 @@ def moves_of(now: Made, files: Files, services: Sequence[str], silent: list[str]
         say(NO_LOCK)
     announcement(meant, mirror, say)
     moves = []
+    catalog = by_repository(load_catalog())
     places = {name: _named_at(files, name, owners[name]) for name in meant}
     for name, heard in hear(meant, mirror, say, only=[name for name in meant if places[name]]).items():
         if heard.problem:
             silent.append(name)
             say(f"{name}: {heard.problem}")
-        newer, other = newest(tag_of(name), heard.tags)
+        item = catalog.get(untagged(name))
+        newer, other = newest(tag_of(name), heard.tags, item.lines if item else None)
         if other:
             say(f"{name} is not moved to {other}, which is of a later line: infrakit.yaml has to name it")
         locked = lock.images.get(name) if lock else None

@@ -5,12 +5,13 @@ import click
 from infrakit.cli import here
 from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.plan import as_object, show_changes
-from infrakit.cli.preflight import refuse
+from infrakit.cli.preflight import ACCEPT, accepted, refuse
 from infrakit.cli.talk import result, result_json
 from infrakit.errors import UsageProblem
 from infrakit.host.checks import Finding
 from infrakit.plan import preview
 from infrakit.stack import moves
+from infrakit.stack.change import lines
 from infrakit.stack.change.applied import in_force
 from infrakit.stack.change.back import artifacts_of, before, current, numbered, plan_back
 from infrakit.stack.change.differences import differences
@@ -28,10 +29,11 @@ DATA = "data does not go back: what newer versions made of it stays as they left
 the one that was whole. Images that are gone are fetched. Data does not go back. See: infrakit generations."""
 )
 @click.argument("number", metavar="[N]", type=int, required=False)
+@ACCEPT
 @here.YES
 @here.DRY_RUN
 @here.CHANGE_JSON
-def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
+def command(number: int | None, accept: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
     machine = Machine()
     none_under_way(machine)
@@ -44,10 +46,11 @@ def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
     artifacts = artifacts_of(machine, target, hex_digest)
     seen = moves.look(machine, host, [host.host])
     findings = moves.judge(seen, host, [host.host])
+    findings += lines.judge(now.deployment, host)
     for name in here.missing(host, seen):
         remedy = f"sudo infrakit secrets set {name}"
         findings.append(Finding("secret-missing", "error", f"missing secret: {name}", remedy))
-    refuse(findings)
+    refuse(accepted(findings, accept))
     plan = plan_back(target, artifacts, hex_digest)
 
     def shown() -> int:
@@ -65,7 +68,7 @@ def command(number: int | None, yes: bool, dry_run: bool, as_json: bool) -> int:
         if taken and not as_json:
             result(f"{CONFIGURATION} stays as it is: `infrakit plan` says what `infrakit up` would bring back")
 
-    again = ("rollback", str(target.number), "--yes")
+    again = ("rollback", str(target.number), *(word for code in accept for word in ("--accept", code)), "--yes")
     return carry_out(
         plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=again, after=told, shown=shown
     )

@@ -121,6 +121,36 @@ def installed():
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("verb", ["up", "plan", "install", "preflight", "rollback 1"])
+def test_a_release_that_does_not_open_the_data_is_refused(infrakit, verb):
+    """By each verb that would start it; nothing is done."""
+
+    def of(tag: str):
+        services = (
+            item._replace(
+                containers=tuple(
+                    part._replace(image=f"ghcr.io/goauthentik/server:{tag}") if "goauthentik" in part.image else part
+                    for part in item.containers
+                )
+            )
+            for item in FIRST.services
+        )
+        return FIRST._replace(services=tuple(services))
+
+    try:
+        put(of("2025.12.4"), 1)
+        last = put(of("2026.2.3"), 2)
+        done = infrakit(*verb.split())
+        said = done.stdout + done.stderr
+        assert done.returncode == 3 and "authentik ran ghcr.io/goauthentik/server:2026.2.3, and 20" in said
+        assert "[other-line]" in said or "stay with 2026.2.3" in said
+        assert os.readlink(STATE / "current") == f"generations/{last.name}"
+    finally:
+        shutil.rmtree(STATE / "generations")
+        (STATE / "current").unlink()
+
+
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(
     "verb", ["up", "apply kept", "install", "update", "rollback", "drift --revert", "secrets rotate --all"]
 )

@@ -47,6 +47,7 @@ OWN = {
             "minimum_version": "1",
             "advisory": "CVE-1: a hole",
             "seen": "2026-11-28",
+            "lines": {"numbers": 1, "through": ["1.9"], "how": "By hand."},
             "update": "never",
             "entrypoint": ["/bin/own"],
             "command": ["serve", "${option.level}"],

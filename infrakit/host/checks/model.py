@@ -8,7 +8,7 @@ GIBIBYTE = 1 << 30
 ERROR, WARNING, NOTE = "error", "warning", "note"
 ACCEPTABLE = (
     *("address-missing", "clock-ahead", "disk-short", "distribution-unknown", "distribution-untested"),
-    *("file-edited", "fleet-apart", "memory-far-short", "volume-in-use"),
+    *("file-edited", "fleet-apart", "memory-far-short", "other-line", "volume-in-use"),
 )
 """Errors that a person may know better than we: what comes of it is in the plan, or is at worst a failed step, which
 running again mends."""
