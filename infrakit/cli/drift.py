@@ -2,6 +2,7 @@
 
 import click
 
+from infrakit.cli.adopt import adopt
 from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.plan import as_object, show_changes
 from infrakit.cli.planning import prepared
@@ -28,16 +29,21 @@ NO_BUNDLE = {"bundle": None, "bundle_key": None, "allow_unsigned": False, "allow
 limits, networks. Exit code 6 where something was."""
 )
 @click.option("--revert", is_flag=True, help="Take it back, as `up` would; containers that it needs are made anew.")
+@click.option("--adopt", "adopts", is_flag=True, help="Write limits that were changed into infrakit.yaml.")
 @click.option("--yes", is_flag=True, help="With --revert: do not ask.")
-@click.option("--dry-run", is_flag=True, help="With --revert: change nothing; print the plan.")
+@click.option("--dry-run", is_flag=True, help="With --revert or --adopt: change nothing; print what would be.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result, or what happens, as JSON.")
-def command(revert: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
+def command(revert: bool, adopts: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
     need_root()
+    if revert and adopts:
+        raise UsageProblem("--revert and --adopt are two ways out of it", "leave one out")
     machine = Machine()
-    if revert and not dry_run:
+    if (revert or adopts) and not dry_run:
         none_under_way(machine)
     applied = current(machine)
     found = drift(machine, applied, hex_digest)
+    if adopts:
+        return adopt(applied.deployment, found, dry_run=dry_run, as_json=as_json)
     if not revert:
         if as_json:
             rows = [item._asdict() for item in found]

@@ -21,7 +21,9 @@ def test_a_file_that_was_edited_is_named(infrakit, two):
     assert done.returncode == 6 and f"~ file {place}: was changed\n" in done.stdout, done
     found = json.loads(infrakit("drift", "--json").stdout)
     assert (found["version"], found["generation"]) == (1, 2)
-    assert {"kind": "file", "name": str(place), "what": "was changed", "anew": []} in found["drift"]
+    assert {"kind": "file", "name": str(place), "what": "was changed", "anew": [], "limit": "", "now": ""} in found[
+        "drift"
+    ]
     gone = {item["name"] for item in found["drift"] if item["what"] == "is gone" and item["kind"] == "container"}
     assert gone == {item.name for service in SECOND.services for item in service.containers}
 
@@ -45,3 +47,8 @@ def test_a_way_back_is_shown_first(infrakit, two):
 def test_where_nothing_is_in_force_nothing_can_have_drifted(infrakit):
     done = infrakit("drift")
     assert done.returncode == 2 and "no generation is in force" in done.stderr
+
+
+def test_two_ways_out_are_one_too_many(infrakit, two):
+    done = infrakit("drift", "--adopt", "--revert")
+    assert done.returncode == 2 and "--revert and --adopt are two ways out of it" in done.stderr

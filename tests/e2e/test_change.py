@@ -121,6 +121,27 @@ def test_what_a_power_cut_breaks_off_goes_on_at_boot(installed):
     assert done.code == 0 and installed.infrakit("up", "--yes").code == 0, done.err
 
 
+def test_a_limit_that_was_changed_by_hand_is_adopted(installed):
+    """As far as infrakit.yaml has a word for it; the rest is said."""
+    host = installed.host
+    host.run(f"cp {FILE} /root/before.yaml")
+    host.run("docker update --memory 600m --memory-swap 600m homelab-wiki-1")
+    host.run("docker update --cpu-shares 7 homelab-glances-1")
+    done = installed.infrakit("drift", "--adopt", "--dry-run")
+    assert done.code == 6 and "memory: 600m" in done.out, done.out + done.err
+    assert host.run(f"cmp {FILE} /root/before.yaml").code == 0
+    done = installed.infrakit("drift", "--adopt")
+    assert done.code == 0 and f"{FILE}: apps.wiki.memory is 600m\n" in done.out, done.out + done.err
+    assert "limit glances: others: " in done.out and "has no word for it" in done.out
+    assert installed.infrakit("up", "--yes").code == 0
+    left = installed.infrakit("drift").out.splitlines()
+    assert len(left) == 1 and "glances" in left[0], left
+    assert installed.infrakit("drift", "--revert", "--yes").code == 0
+    assert installed.infrakit("drift").code == 0
+    host.run(f"mv /root/before.yaml {FILE}")
+    assert installed.infrakit("up", "--yes").code == 0
+
+
 APP = '  page: {image: "ghcr.io/team/page:1.0.0", port: 3000, public: true, memory: 128m}\n'
 
 

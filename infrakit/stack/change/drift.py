@@ -29,12 +29,14 @@ ADDED = "was added"
 
 class Drift(NamedTuple):
     """One thing. kind: "file", "setting", "secret", "container", "limit" or "network"; `anew`: containers that have to
-    be made anew for it, where nothing else would see to that."""
+    be made anew for it, where nothing else would see to that. `limit`: which one it is, and what it is `now`."""
 
     kind: str
     name: str
     what: str
     anew: tuple[str, ...] = ()
+    limit: str = ""
+    now: str = ""
 
 
 def drift(machine: Machine, applied: Applied, digest: Digest) -> tuple[Drift, ...]:
@@ -119,20 +121,31 @@ def _containers(machine: Machine, applied: Applied, there: dict[str, Running]) -
         yield Drift("container", name, "is none of ours, and stays")
 
 
+def limits_of(container: Container) -> dict[str, str]:
+    """Name -> value, as it should be."""
+    return {
+        "memory": size(container.memory_bytes),
+        "cpus": f"{float(container.cpus or 0):g}",
+        "pids": str(container.pids),
+        "restart": "no" if container.one_shot else "unless-stopped",
+        "others": "",
+    }
+
+
 def _limits(found: Limits, container: Container) -> Iterator[Drift]:
     """A limit of 0 is one that the kernel does not know, and the engine left out."""
-    name, restart = container.name, "no" if container.one_shot else "unless-stopped"
-    cpus = float(container.cpus or 0)
-    said = (
-        ("memory", size(max(0, found.memory_bytes)), size(container.memory_bytes), found.memory_bytes),
-        ("cpus", f"{found.nano_cpus / 1e9:g}", f"{cpus:g}", found.nano_cpus),
-        ("pids", str(found.pids), str(container.pids), found.pids),
-        ("restart", found.restart, restart, 1),
-        ("others", found.others, "", 1),
-    )
-    for limit, now, was, known in said:
+    name = container.name
+    running = {
+        "memory": (size(max(0, found.memory_bytes)), found.memory_bytes),
+        "cpus": (f"{found.nano_cpus / 1e9:g}", found.nano_cpus),
+        "pids": (str(found.pids), found.pids),
+        "restart": (found.restart, 1),
+        "others": (found.others, 1),
+    }
+    for limit, was in limits_of(container).items():
+        now, known = running[limit]
         if known and now != was:
-            yield Drift("limit", name, f"{limit}: {now or 'none'}, was {was or 'none'}", (name,))
+            yield Drift("limit", name, f"{limit}: {now or 'none'}, was {was or 'none'}", (name,), limit, now)
 
 
 def _networks(machine: Machine, applied: Applied, there: dict[str, Running]) -> Iterator[Drift]:

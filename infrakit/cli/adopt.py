@@ -1,0 +1,80 @@
+"""Limits that somebody changed by hand -> infrakit.yaml, where it has a word for them."""
+
+from collections.abc import Sequence
+
+from infrakit import resources
+from infrakit.cli import here
+from infrakit.cli.adding import loaded
+from infrakit.cli.report import unified
+from infrakit.cli.talk import result, result_json, result_text
+from infrakit.composed.edit import assigned
+from infrakit.config import parse
+from infrakit.config.keys import located
+from infrakit.config.reader import MAXIMUM_BYTES
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, UsageProblem
+from infrakit.model import Container, Deployment
+from infrakit.stack.change.drift import Drift, limits_of
+from infrakit.stack.layout import CONFIGURATION
+from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
+
+VERSION = 1
+
+
+def adopt(deployment: Deployment, found: Sequence[Drift], *, dry_run: bool, as_json: bool) -> int:
+    """The exit code. What the file has no word for is said, and stays as it is. `deployment`: what is in force."""
+    only_ours(CONFIGURATION)
+    before = content = read_input(CONFIGURATION, MAXIMUM_BYTES)
+    taken, left = [], []
+    for item in found:
+        edited = _edited(content, deployment, item)
+        if edited is None:
+            left.append(item)
+        else:
+            key, content = edited
+            taken.append((key, item))
+    if content != before and not dry_run:
+        if read_input(CONFIGURATION, MAXIMUM_BYTES) != before:
+            raise InfraKitError(f"{CONFIGURATION} was changed in the meantime", "run it again")
+        with plain_errors("write"):
+            replace_alike(CONFIGURATION, content)
+    if as_json:
+        adopted = [{"key": key, "value": item.now} for key, item in taken]
+        rows = [item._asdict() for item in left]
+        result_json({"version": VERSION, "file": CONFIGURATION, "adopted": adopted, "left": rows})
+        return EXIT_DIFFERENCES if taken and dry_run else EXIT_OK
+    if dry_run:
+        result_text(unified(CONFIGURATION, before, content) if taken else "")
+    else:
+        for key, item in taken:
+            result(f"{CONFIGURATION}: {key} is {item.now}")
+    for item in left:
+        result(f"~ {item.kind} {item.name}: {item.what}; {CONFIGURATION} has no word for it")
+    if taken and not dry_run:
+        result("that is the file's from the next sudo infrakit up on, which makes these containers anew")
+    if not taken and not left:
+        result("nothing was changed by hand")
+    return EXIT_DIFFERENCES if taken and dry_run else EXIT_OK
+
+
+def _edited(content: bytes, deployment: Deployment, item: Drift) -> tuple[str, bytes] | None:
+    """The key, and the file with it, that comes to what runs; None where no word of the file does."""
+    if not item.limit or not item.now:
+        return None
+    service = next(
+        (service for service in deployment.services if any(one.name == item.name for one in service.containers)), None
+    )
+    for part in ("apps", "services") if service else ():
+        key = f"{part}.{service.name}.{item.limit}" if service else ""
+        try:
+            path, schema = located(resources.schema("infrakit"), key, parse(content, CONFIGURATION).root)
+            after = assigned(content, CONFIGURATION, path, schema, item.now).content
+            made = here.named(loaded(after, CONFIGURATION), deployment.host)
+        except (ConfigurationInvalid, UsageProblem):
+            continue
+        if any(limits_of(one).get(item.limit) == item.now for one in _containers(made) if one.name == item.name):
+            return key, after
+    return None
+
+
+def _containers(deployment: Deployment) -> list[Container]:
+    return [item for service in deployment.services for item in service.containers]
