@@ -490,12 +490,14 @@ class Relay(NamedTuple):
 
 
 class Updates(NamedTuple):
-    """What moves by itself: `automatic` is stateless or all; `window` as emit/window.py reads it."""
+    """What moves by itself: `automatic` is stateless or all; `window` as emit/window.py reads it; `excepted`: services
+    that do not."""
 
     automatic: str
     window: str
     minimum_age_s: int
     origin: Origin
+    excepted: tuple[str, ...] = ()
 
 
 class Deployment(NamedTuple):

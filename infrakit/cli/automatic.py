@@ -53,11 +53,12 @@ def chosen(
 
 def _candidate(host: Host, now: Made, files: Files, group: Sequence[Move], ask: Ask) -> Candidate:
     then = after(host, files, group, ask)
-    data = data_of(now.deployment, touched(now.deployment, host.made(then).deployment))
+    services = touched(now.deployment, host.made(then).deployment)
+    data = data_of(now.deployment, services)
     catalog = by_repository(load_catalog())
     known = ((move, catalog.get(repository_of(move.name))) for move in group)
     mended = any(item and mends(move.name, move.new, item.minimum_version) for move, item in known)
-    return Candidate(images_of(files, then), (*data.volumes, *data.left), mended)
+    return Candidate(images_of(files, then), services, (*data.volumes, *data.left), mended)
 
 
 def remember(host: Host, under: Under) -> None:

@@ -275,7 +275,8 @@ def _updates(document: str, values: dict[str, Any]) -> Updates | None:
     automatic = values.get("automatic", "none")
     age_s = seconds(values.get("minimum_age", "3d"))
     origin = Origin(document, ("updates",), "updates")
-    return None if automatic == "none" else Updates(automatic, values.get("window", "03:00"), age_s, origin)
+    excepted = tuple(values.get("except", ()))
+    return None if automatic == "none" else Updates(automatic, values.get("window", "03:00"), age_s, origin, excepted)
 
 
 def _network(values: dict[str, Any]) -> NetworkConfig:

@@ -46,7 +46,12 @@ def services(deployment: Deployment) -> Section:
 
 
 def _by_themselves(updates: Updates) -> Table:
-    words = (MOVES[updates.automatic], updates.window, f"{updates.minimum_age_s // 3600} h after it was first seen")
+    but = f", but {', '.join(updates.excepted)}" if updates.excepted else ""
+    words = (
+        f"{MOVES[updates.automatic]}{but}",
+        updates.window,
+        f"{updates.minimum_age_s // 3600} h after it was first seen",
+    )
     moves = row(updates.origin, *map(Word, words))
     return Table("Moves to newer images by itself", ("What", "When", "Which"), (moves,), updates.origin)
 

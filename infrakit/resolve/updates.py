@@ -1,6 +1,8 @@
 """Whether Watchtower is there: only where a tag that it watches can move. It is root on its host."""
 
-from infrakit.catalog.model import ContainerBlueprint
+from infrakit.catalog.model import Catalog, ContainerBlueprint
+from infrakit.config.model import Config
+from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.lock import full_name
 from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
@@ -9,6 +11,19 @@ from infrakit.resolve.world import UPDATER, HostDraft, Locate, Placed, World
 
 NUMBERS = 3
 """How many a whole version has: v10.10.0. With fewer, a tag names a line, and moves along it."""
+
+
+def excepted_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Whoever is excepted is an app or a service: a name that is nobody's would except nobody."""
+    known = {*catalog.blueprints, *(app.name for app in config.apps)}
+    found = []
+    for number, name in enumerate(config.updates.excepted if config.updates else ()):
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"did you mean {close}?" if close else "name an app of the file, or a service of the catalogue"
+            what = f"updates.except: there is no service {name}"
+            found.append(Problem(locate(("updates", "except", number)), what, "unknown-service", hint))
+    return found
 
 
 def leave_out_updater(world: World) -> World:

@@ -278,6 +278,18 @@ def test_by_itself_what_went_back_is_not_tried_again_until_there_is_another(host
     assert done.returncode == 0 and host.found()["wiki"][::2] == ("wiki:1.1.0", "healthy"), done.stderr
 
 
+def test_by_itself_who_is_excepted_moves_only_where_he_is_named(host, registry, by_itself):
+    assert host.infrakit("set", "-f", CONFIGURATION, "updates.except", "[chat]").returncode == 0
+    assert host.infrakit("up", "--yes").returncode == 0
+    publish(registry, "chat", f"{WELL} # newer", tag="stable")
+    before = host.found()
+    done = host.infrakit("update", "--automatic", "--watch", "2")
+    assert done.returncode == 0 and "chat:stable is left: updates.except names chat\n" in done.stderr, done.stderr
+    assert host.found() == before
+    done = host.infrakit("update", "chat", "--yes", "--watch", "2")
+    assert done.returncode == 0 and host.found()["chat"][1] != before["chat"][1], done.stderr
+
+
 def killed(host, when, *words: str) -> None:
     """Begin that, and kill it as soon as something is so."""
     running = subprocess.Popen(

@@ -22,7 +22,7 @@ NEW = "docker.io/library/web:1@sha256:new"
 
 
 def updates(automatic="stateless", days=3):
-    return Updates(automatic, "03:00", days * DAY_S, ORIGIN)
+    return Updates(automatic, "03:00", days * DAY_S, ORIGIN, ("chat",))
 
 
 def sight(age_s, back=False):
@@ -33,10 +33,10 @@ def sight(age_s, back=False):
     ("said", "candidate", "sights"),
     [
         (updates(), Candidate((NEW,)), sight(3 * DAY_S)),
-        (updates("all"), Candidate((NEW,), ("home_wiki",)), sight(30 * DAY_S)),
+        (updates("all"), Candidate((NEW,), ("wiki",), ("home_wiki",)), sight(30 * DAY_S)),
         (updates(days=0), Candidate((NEW,)), sight(0)),
         (updates(), Candidate((NEW,), mends=True), sight(0)),
-        (updates("all"), Candidate((NEW,), ("home_wiki",), mends=True), sight(0)),
+        (updates("all"), Candidate((NEW,), ("wiki",), ("home_wiki",), mends=True), sight(0)),
         (updates(), Candidate((NEW, "old")), {**sight(3 * DAY_S), "old": Sight(0.0)}),
     ],
 )
@@ -47,10 +47,16 @@ def test_what_may_move_is_taken(said, candidate, sights):
 @pytest.mark.parametrize(
     ("said", "candidate", "sights", "why"),
     [
-        (updates(), Candidate((NEW,), ("home_wiki",)), sight(9 * DAY_S), "keeps data, or needs who does: home_wiki"),
-        (updates(), Candidate((NEW,), ("home_wiki",), mends=True), sight(9 * DAY_S), "keeps data"),
+        (
+            updates(),
+            Candidate((NEW,), ("wiki",), ("home_wiki",)),
+            sight(9 * DAY_S),
+            "keeps data, or needs who does: home_wiki",
+        ),
+        (updates(), Candidate((NEW,), ("wiki",), ("home_wiki",), mends=True), sight(9 * DAY_S), "keeps data"),
         (updates(), Candidate((NEW,)), sight(9 * DAY_S, back=True), "taken back before"),
         (updates(), Candidate((NEW,), mends=True), sight(9 * DAY_S, back=True), "taken back before"),
+        (updates(), Candidate((NEW,), ("wiki", "chat"), mends=True), sight(9 * DAY_S), "updates.except names chat"),
         (updates("all"), Candidate((NEW,)), sight(5 * HOUR_S), "first seen 5 h ago, and has to be there for 3 days"),
         (updates(), Candidate((NEW,)), sight(3 * DAY_S - 1), "first seen 3 days ago"),
         (updates(), Candidate((NEW, "old")), {**sight(0), "old": Sight(0.0)}, "first seen 0 h ago"),

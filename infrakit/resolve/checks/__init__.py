@@ -65,6 +65,10 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         from infrakit.resolve.checks.shared_network import networks_of_apps
 
         found += networks_of_apps(config, catalog, locate)
+    if config.updates and config.updates.excepted:
+        from infrakit.resolve.updates import excepted_known
+
+        found += excepted_known(config, catalog, locate)
     texts = [value for app in config.apps for _, value in app.environment]
     texts += [value for service in config.services for _, value in service.environment]
     texts += [value for app in config.apps for _, value in app.labels]

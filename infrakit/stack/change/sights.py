@@ -28,16 +28,20 @@ class Sight(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """Images that would move at once, name@digest each. `data`: what they may change, () where nothing; `mends`: a hole
-    that the catalogue knows of is in what runs, and not in them."""
+    """Images that would move at once, name@digest each, and whose they are. `data`: what they may change, () where
+    nothing; `mends`: a hole that the catalogue knows of is in what runs, and not in them."""
 
     images: tuple[str, ...]
+    services: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     mends: bool = False
 
 
 def left(updates: Updates, candidate: Candidate, sights: Mapping[str, Sight], now_s: float) -> str:
     """Why it is left alone, "" where it may be taken."""
+    excepted = [name for name in candidate.services if name in updates.excepted]
+    if excepted:
+        return f"updates.except names {', '.join(excepted)}"
     if updates.automatic == "stateless" and candidate.data:
         return f"it keeps data, or needs who does: {', '.join(candidate.data)}"
     if any(sights[image].taken_back for image in candidate.images if image in sights):
