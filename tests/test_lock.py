@@ -346,6 +346,11 @@ def test_an_image_that_the_lock_lacks_is_an_error_where_it_is_named():
     with pytest.raises(ConfigurationInvalid) as refused:
         compiled(lock, app)
     assert str(refused.value.problems[0].position).startswith("infrakit.yaml:6:")
+    for more in (b"", b'images: {mirror: "registry.example.org"}\n'):
+        named = FILE + b"services: {glances: {image: 'docker.io/nicolargo/glances:4.5.9'}}\n" + more
+        with pytest.raises(ConfigurationInvalid) as refused:
+            compiled(lock, named)
+        assert {str(problem.position) for problem in refused.value.problems} == {"infrakit.yaml:6:29"}
 
 
 def test_a_mirror_changes_the_names_and_not_the_lock():

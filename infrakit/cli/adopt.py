@@ -24,6 +24,7 @@ def adopt(deployment: Deployment, found: Sequence[Drift], *, dry_run: bool, as_j
     """The exit code. What the file has no word for is said, and stays as it is. `deployment`: what is in force."""
     only_ours(CONFIGURATION)
     before = content = read_input(CONFIGURATION, MAXIMUM_BYTES)
+    loaded(before, CONFIGURATION)  # so that what is wrong with it is said, and not that it has no word
     taken, left = [], []
     for item in found:
         edited = _edited(content, deployment, item)
@@ -42,9 +43,9 @@ def adopt(deployment: Deployment, found: Sequence[Drift], *, dry_run: bool, as_j
         rows = [item._asdict() for item in left]
         result_json({"version": VERSION, "file": CONFIGURATION, "adopted": adopted, "left": rows})
         return EXIT_DIFFERENCES if taken and dry_run else EXIT_OK
-    if dry_run:
-        result_text(unified(CONFIGURATION, before, content) if taken else "")
-    else:
+    if dry_run and taken:
+        result_text(unified(CONFIGURATION, before, content))
+    elif not dry_run:
         for key, item in taken:
             result(f"{CONFIGURATION}: {key} is {item.now}")
     for item in left:

@@ -11,6 +11,8 @@ from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
 from infrakit.resolve.world import HostDraft, Placed, World
 
 LABEL = "labels.io.infrakit.image"
+UNMIRRORED = "image, unmirrored"
+"""Where the name that a mirror was put before is said, beside where the mirror is."""
 
 
 def said_image(placed: Placed, spec: ContainerBlueprint) -> str:
@@ -66,6 +68,8 @@ def unlocked(world: World, locate: Callable[[Origin], Position]) -> list[Problem
     """Images that a lock should pin, and does not."""
     if world.lock is None:
         return []
+    document = world.config.document
+    hint = f"infrakit lock{f' -f {document}' if '/' in document else ''} adds what is missing"
     found: dict[str, Problem] = {}
     for host in world.hosts:
         for container in (
@@ -76,24 +80,17 @@ def unlocked(world: World, locate: Callable[[Origin], Position]) -> list[Problem
                 locked_name(container.image, world.config.mirror),
             )
             what = f"{world.lock.document} has no image for {architecture} of {name}"
-            found.setdefault(
-                what,
-                Problem(
-                    locate(named_by(container, world.config.mirror)),
-                    what,
-                    "image-not-locked",
-                    "infrakit lock adds what is missing",
-                ),
-            )
+            position = locate(named_by(container, world.config.mirror))
+            found.setdefault(what, Problem(position, what, "image-not-locked", hint))
     return list(found.values())
 
 
 def named_by(container: Container, mirror: str) -> Origin:
-    """What says which image it is. Of a mirrored one that is the mirror; asked for is what stands where the container
-    does, or near it."""
+    """What says which image it is. Of a mirrored one that is the mirror; asked for is what said its name, or stands
+    where the container does, or near it."""
     if mirror:
         origin = container.origins[""]
-        return origin._replace(path=(*origin.path, "image"))
+        return container.origins.get(UNMIRRORED) or origin._replace(path=(*origin.path, "image"))
     return container.origins.get("image") or container.origins[""]
 
 
@@ -105,9 +102,9 @@ def mirror_images(world: World) -> World:
     origin = world.origin(("images", "mirror"), "images")
 
     def mirrored(host: HostDraft, container: Container) -> Container:
-        return container._replace(
-            image=mirrored_name(container.image, mirror), origins={**container.origins, "image": origin}
-        )
+        before = container.origins.get("image")
+        origins = {**container.origins, "image": origin, **({UNMIRRORED: before} if before else {})}
+        return container._replace(image=mirrored_name(container.image, mirror), origins=origins)
 
     return _each(world, mirrored)
 

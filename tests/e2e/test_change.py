@@ -127,6 +127,10 @@ def test_a_limit_that_was_changed_by_hand_is_adopted(installed):
     host.run(f"cp {FILE} /root/before.yaml")
     host.run("docker update --memory 600m --memory-swap 600m homelab-wiki-1")
     host.run("docker update --cpu-shares 7 homelab-glances-1")
+    host.run(f"echo 'patern: full' >>{FILE}")
+    done = installed.infrakit("drift", "--adopt")
+    assert done.code == 2 and "did you mean pattern?" in done.err and "no word" not in done.out, done.out + done.err
+    host.run(f"cp /root/before.yaml {FILE}")
     done = installed.infrakit("drift", "--adopt", "--dry-run")
     assert done.code == 6 and "memory: 600m" in done.out, done.out + done.err
     assert host.run(f"cmp {FILE} /root/before.yaml").code == 0
