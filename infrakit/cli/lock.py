@@ -85,7 +85,7 @@ def command(
         )
     found = source.find(file, None)
     compiled = source.compiled(found._replace(lock=None))
-    say_problems(compiled.warnings)
+    say_problems([item for item in compiled.warnings if item.code != "moved-unlocked"])  # which this verb mends
     wanted, upgraded = wanted_of(compiled), _upgraded(compiled, upgrade)
     everything = upgrade == EVERYTHING
     before = _before(found, everything=everything) or Lock({}, lock_beside(found.name))

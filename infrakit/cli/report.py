@@ -147,7 +147,7 @@ def unified(path: str, before: bytes | None, after: bytes | None) -> str:
     """A unified diff. Compiled files hold no secrets, only their names."""
     import difflib
 
-    path = printable(path)
+    path = printable(path).lstrip("/")
     old = (before or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
     new = (after or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
     lines = difflib.unified_diff(

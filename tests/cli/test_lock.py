@@ -123,6 +123,14 @@ def test_a_question_whether_tags_have_moved_downloads_nothing(infrakit, place, r
     assert {method for method, path, _ in registry.heard if path.startswith("/v2/")} == {"HEAD"}
 
 
+def test_what_only_a_lock_mends_is_not_said_while_one_is_made(infrakit, place, registry):
+    file = place / "infrakit.yaml"
+    file.write_text(file.read_text() + "updates: {automatic: all}\n")
+    assert "moved-unlocked" in infrakit("compile").stderr
+    done = infrakit("lock")
+    assert done.returncode == 0 and "moved-unlocked" not in done.stderr, done.stderr
+
+
 def test_a_service_that_is_new_in_the_file_is_missing_until_lock_adds_it(infrakit, place, registry):
     infrakit("lock")
     before = parse((place / "infrakit.lock").read_bytes(), "infrakit.lock")

@@ -132,7 +132,7 @@ def test_a_limit_that_was_changed_by_hand_is_adopted(installed):
     assert done.code == 2 and "did you mean pattern?" in done.err and "no word" not in done.out, done.out + done.err
     host.run(f"cp /root/before.yaml {FILE}")
     done = installed.infrakit("drift", "--adopt", "--dry-run")
-    assert done.code == 6 and "memory: 600m" in done.out, done.out + done.err
+    assert done.code == 6 and f"+++ b{FILE}\n" in done.out and "memory: 600m" in done.out, done.out + done.err
     assert host.run(f"cmp {FILE} /root/before.yaml").code == 0
     done = installed.infrakit("drift", "--adopt")
     assert done.code == 0 and f"{FILE}: apps.wiki.memory is 600m\n" in done.out, done.out + done.err
