@@ -24,7 +24,7 @@ from infrakit.composed.words import Converted
 from infrakit.config.reader import MAXIMUM_BYTES
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, Problem, UsageProblem
 from infrakit.policy.containers import is_pinned
-from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
+from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike, replace_as_read
 
 ANSWERS = ("domain", "pattern", "tls", "admin")
 
@@ -189,12 +189,12 @@ def _has_errors(content: bytes, file: str) -> bool:
 def _write(file: str, before: bytes | None, after: bytes, store: Store | None, values: dict[str, bytes]) -> None:
     made = import_secrets.keep(store, values) if store is not None else []
     try:
-        if before is not None and _current(file) != before:
-            raise InfraKitError(f"{file} was changed in the meantime", "run it again")
-        with plain_errors("write"):
-            if before is None:
+        if before is not None:
+            replace_as_read(file, before, after)
+        else:
+            with plain_errors("write"):
                 init.put_schema(file)
-            replace_alike(file, after)
+                replace_alike(file, after)
     except InfraKitError:
         if store is not None:
             import_secrets.take_back(store, made)

@@ -11,11 +11,12 @@ from infrakit.composed.edit import assigned
 from infrakit.config import parse
 from infrakit.config.keys import located
 from infrakit.config.reader import MAXIMUM_BYTES
-from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, InfraKitError, UsageProblem
-from infrakit.model import Container, Deployment
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, UsageProblem
+from infrakit.model import Deployment
+from infrakit.policy.broken import containers
 from infrakit.stack.change.drift import Drift, limits_of
 from infrakit.stack.layout import CONFIGURATION
-from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
+from infrakit.system.files import only_ours, read_input, replace_as_read
 
 VERSION = 1
 
@@ -34,10 +35,7 @@ def adopt(deployment: Deployment, found: Sequence[Drift], *, dry_run: bool, as_j
             key, content = edited
             taken.append((key, item))
     if content != before and not dry_run:
-        if read_input(CONFIGURATION, MAXIMUM_BYTES) != before:
-            raise InfraKitError(f"{CONFIGURATION} was changed in the meantime", "run it again")
-        with plain_errors("write"):
-            replace_alike(CONFIGURATION, content)
+        replace_as_read(CONFIGURATION, before, content)
     if as_json:
         adopted = [{"key": key, "value": item.now} for key, item in taken]
         rows = [item._asdict() for item in left]
@@ -61,21 +59,15 @@ def _edited(content: bytes, deployment: Deployment, item: Drift) -> tuple[str, b
     """The key, and the file with it, that comes to what runs; None where no word of the file does."""
     if not item.limit or not item.now:
         return None
-    service = next(
-        (service for service in deployment.services if any(one.name == item.name for one in service.containers)), None
-    )
-    for part in ("apps", "services") if service else ():
-        key = f"{part}.{service.name}.{item.limit}" if service else ""
-        try:
-            path, schema = located(resources.schema("infrakit"), key, parse(content, CONFIGURATION).root)
-            after = assigned(content, CONFIGURATION, path, schema, item.now).content
-            made = here.named(loaded(after, CONFIGURATION), deployment.host)
-        except (ConfigurationInvalid, UsageProblem):
-            continue
-        if any(limits_of(one).get(item.limit) == item.now for one in _containers(made) if one.name == item.name):
-            return key, after
-    return None
-
-
-def _containers(deployment: Deployment) -> list[Container]:
-    return [item for service in deployment.services for item in service.containers]
+    service = next((service for service, one in containers(deployment) if one.name == item.name), None)
+    if service is None:
+        return None
+    key = f"{'services' if service.kind == 'catalogue' else 'apps'}.{service.name}.{item.limit}"
+    try:
+        path, schema = located(resources.schema("infrakit"), key, parse(content, CONFIGURATION).root)
+        after = assigned(content, CONFIGURATION, path, schema, item.now).content
+        made = here.named(loaded(after, CONFIGURATION), deployment.host)
+    except (ConfigurationInvalid, UsageProblem):
+        return None
+    now = [limits_of(one)[item.limit] for _, one in containers(made) if one.name == item.name]
+    return (key, after) if now == [item.now] else None

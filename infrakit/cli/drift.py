@@ -2,7 +2,6 @@
 
 import click
 
-from infrakit.cli.adopt import adopt
 from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.plan import as_object, show_changes
 from infrakit.cli.planning import prepared
@@ -43,6 +42,8 @@ def command(revert: bool, adopts: bool, yes: bool, dry_run: bool, as_json: bool)
     applied = current(machine)
     found = drift(machine, applied, hex_digest)
     if adopts:
+        from infrakit.cli.adopt import adopt
+
         return adopt(applied.deployment, found, dry_run=dry_run, as_json=as_json)
     if not revert:
         if as_json:

@@ -9,9 +9,9 @@ from infrakit.cli.adding import loaded
 from infrakit.cli.talk import result, result_json
 from infrakit.composed.removal import placed, without
 from infrakit.config.reader import MAXIMUM_BYTES
-from infrakit.errors import ConfigurationInvalid, InfraKitError, UsageProblem
+from infrakit.errors import ConfigurationInvalid, UsageProblem
 from infrakit.model import Deployment
-from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
+from infrakit.system.files import only_ours, read_input, replace_as_read
 
 
 @click.command(
@@ -29,10 +29,7 @@ def command(app: str, file: str, as_json: bool) -> None:
     before = read_input(file, MAXIMUM_BYTES)
     after = without(before, file, app)
     stays = _stays(before, after, file)
-    if read_input(file, MAXIMUM_BYTES) != before:
-        raise InfraKitError(f"{file} was changed in the meantime", "run it again")
-    with plain_errors("write"):
-        replace_alike(file, after)
+    replace_as_read(file, before, after)
     if as_json:
         result_json({"version": 1, "file": file, "app": app, **stays})
         return

@@ -20,16 +20,8 @@ from infrakit.config.check import SECRET_WORDS
 from infrakit.config.document import Path
 from infrakit.config.keys import Schema, located
 from infrakit.config.reader import MAXIMUM_BYTES
-from infrakit.errors import (
-    EXIT_DIFFERENCES,
-    EXIT_OK,
-    ConfigurationInvalid,
-    InfraKitError,
-    Problem,
-    UsageProblem,
-    shortened,
-)
-from infrakit.system.files import only_ours, plain_errors, read_input, replace_alike
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, ConfigurationInvalid, Problem, UsageProblem, shortened
+from infrakit.system.files import only_ours, read_input, replace_as_read
 
 VERSION = 1
 OPTIONS = (
@@ -74,10 +66,7 @@ def edit(key: str, asked: Asked, change: Edit) -> int:
     changed = edited.content != before
     left = _judged(before, edited.content, file) if changed else []
     if changed and not asked.dry_run:
-        if read_input(file, MAXIMUM_BYTES) != before:
-            raise InfraKitError(f"{file} was changed in the meantime", "run it again")
-        with plain_errors("write"):
-            replace_alike(file, edited.content)
+        replace_as_read(file, before, edited.content)
     _tell(key, asked, before, edited, left)
     return EXIT_DIFFERENCES if changed and asked.dry_run else EXIT_OK
 

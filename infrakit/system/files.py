@@ -161,6 +161,15 @@ def replace_alike(path: str, content: bytes) -> None:
         os.chown(place, owner, group)
 
 
+def replace_as_read(path: str, before: bytes, after: bytes) -> None:
+    """`after` in the place of `before`, as it was read. InfraKitError where somebody else has changed it since."""
+    only_ours(path)
+    if read_input(path) != before:
+        raise InfraKitError(f"{path} was changed in the meantime", "run it again")
+    with plain_errors("write"):
+        replace_alike(path, after)
+
+
 def flush_names(folder: str) -> None:
     """Have what was made, renamed or removed in a folder on the disk."""
     descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

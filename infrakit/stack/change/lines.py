@@ -8,14 +8,15 @@ from infrakit.catalog.versions import by_repository, line, tag_of, version
 from infrakit.host.checks import Finding
 from infrakit.lock import full_name, untagged
 from infrakit.model import Container, Deployment
+from infrakit.policy.broken import containers
 
 
 def judge(before: Deployment | None, after: Deployment) -> list[Finding]:
     """`before`: what is in force. The catalogue is read only where something moved."""
-    old = {item.name: item for _, item in _containers(before)} if before else {}
+    old = {item.name: item for _, item in containers(before)} if before else {}
     moved = [
-        (service, old[item.name], item)
-        for service, item in _containers(after)
+        (service.name, old[item.name], item)
+        for service, item in containers(after)
         if item.name in old and tag_of(item.image) != tag_of(old[item.name].image)
     ]
     known = by_repository(load_catalog()) if moved else {}
@@ -27,10 +28,6 @@ def judge(before: Deployment | None, after: Deployment) -> list[Finding]:
             for finding in _leap(service, name, tag_of(was.image), tag_of(item.image), lines):
                 found.setdefault((service, name), finding)
     return list(found.values())
-
-
-def _containers(deployment: Deployment) -> Iterator[tuple[str, Container]]:
-    return ((service.name, item) for service in deployment.services for item in service.containers)
 
 
 def _is_of(image: str, name: str) -> bool:
