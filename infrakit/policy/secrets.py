@@ -1,7 +1,7 @@
 """Secrets are files: what a value of the environment or of a command is, judged by its name and by itself."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from infrakit.model import Container, Deployment
 from infrakit.policy.broken import Broken, containers, origin_of
@@ -38,10 +38,26 @@ PREFIXES = (
 GitLab, Slack, Stripe, AWS, age, Tailscale, Vault, Docker, SendGrid), JSON web tokens and HTTP's own credentials."""
 WORD_HINTS = (
     *("pass", "pwd", "_pw", "-pw", "secret", "token", "key", "auth", "credential", "salt", "seed", "cookie", "license"),
-    *("hook", "claim", "@", *(prefix.strip().lower() for prefix in PREFIXES)),
+    *(
+        "mysql",
+        "mariadb",
+        "redis-cli",
+        "valkey-cli",
+        "curl",
+        "hook",
+        "claim",
+        "@",
+        *(prefix.strip().lower() for prefix in PREFIXES),
+    ),
 )
+SHORT = {
+    **dict.fromkeys(("mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-admin", "mariadb-dump"), "-p"),
+    **{"redis-cli": "-a", "valkey-cli": "-a", "curl": "-u"},
+}
+"""Programs whose option of one letter is a password's: of curl NAME:PASSWORD."""
+PLACES = {"entrypoint": "entry point", "health": "health check"}
 SHORTEST_DRAWN = 16
-A_SECRET = "a secret"
+A_SECRET, IN_ADDRESS, AMONG = "a secret", "a password in an address", "a secret among its words"
 
 _SAYS_NOTHING = (
     r"true|false|yes|no|on|off|none|null|nil|default|auto|(en|dis)abled?|[0-9]{1,3}"
@@ -52,6 +68,7 @@ _NAMED_FILE = ("/run/secrets/", "file:///run/secrets/")
 _PLACEHOLDER = r"[$]\{?\w+\}?|[<{%].*[>}%]|[*]+|x{3,}|"
 _USERINFO = r"://(\S*)@"
 _SCHEMELESS = r"(?!(?:mailto|acct|sips?|xmpp):)[\w.%+-]+:(?!//)([^\s@]+)@(?!sha256:)[\w\[(]"
+_JSON = r'"([A-Za-z_][\w.-]*)"\s*:\s*"([^"\n]*)"'
 _ASSIGNED = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key)\s*=\s*([^\s;&,\"']+)"
 
 
@@ -69,18 +86,25 @@ def secrets_as_files(deployment: Deployment) -> list[Broken]:
             if not kind or key in container.not_secret:
                 continue
             owner = "services" if service.kind == "catalogue" else "apps"
-            instead = f"list it under secrets, and give {key}_FILE its path: /run/secrets/NAME"
             where = field.partition(".")[0]
-            if where != "environment":
+            a_file = f"{key}_FILE: /run/secrets/NAME"
+            if any(one.startswith("file:///run/secrets/") for _, one in container.environment):
+                a_file = f"{key}: file:///run/secrets/NAME"
+            if where == "labels":
+                instead = "remove it: whoever may ask Docker reads labels"
+            elif where != "environment":
                 instead = "give the program the path of a file: /run/secrets/NAME"
-            elif kind != A_SECRET:
+            elif service.kind == "app":
+                instead = "list it under secrets, or user_secrets where only you have it, and write ${secret.NAME} in "
+                instead += f"the value; better, where the program reads a file: {a_file}"
+            elif kind == A_SECRET:
+                instead = f"list it under secrets, or user_secrets where only you have it, and write {a_file}"
+            else:
                 instead = "say its parts one by one, and the secret as a file: /run/secrets/NAME"
-            if where == "environment" and service.kind == "app":
-                instead += "; where it reads no such file, write ${secret.NAME} in the value"
             found.append(
                 Broken(
                     origin_of(container, field),
-                    f"{container.name}: {key} holds {kind} in the {where}",
+                    f"{container.name}: {key} holds {kind} in the {PLACES.get(where, where)}",
                     "secret-in-environment",
                     f"{instead}; or, where it is none, {owner}.{service.name}.not_secret: [{key}]",
                 )
@@ -89,24 +113,40 @@ def secrets_as_files(deployment: Deployment) -> list[Broken]:
 
 
 def named_words(container: Container) -> Iterator[tuple[str, str, str]]:
-    """Words of the entry point and the command: where each stands, its name and its value.
+    """Words of the entry point, the command and the health check, and labels: where each stands, its name and value.
 
-    A name is the option's (--admin-password=x, --admin-password x: admin_password) or the variable's that a script
-    sets, else the field's. What a script reads first ($X, $(cat FILE)) is no value.
+    A name is the option's (--admin-password=x, --admin-password x: admin_password; one letter only of known programs)
+    or the variable's that a script sets, else the field's. What a script reads first ($X, $(cat FILE)) is no value.
     """
-    for field, words in (("entrypoint", container.entrypoint), ("command", container.command)):
-        option = ""
-        for number, word in enumerate(words or ()):
-            for part in word.split() if _may_hold(word) or option else ():
-                name, equals, value = part.strip("\"';").partition("=")
-                option, before = "", option
-                if "://" in name or not equals and not part.startswith("-"):
-                    name, value = before or field, part.strip("\"';")
-                elif not equals:
-                    option = _as_name(name, field)
-                    continue
-                if not value.startswith(("$", "`", '"$', "'$")):
-                    yield f"{field}.{number}", _as_name(name, field), value
+    test = container.health.test if container.health is not None else ()
+    for field, words in (("entrypoint", container.entrypoint), ("command", container.command), ("health", test)):
+        for number, name, value in named_in(field, words or ()):
+            yield f"{field}.{number}", name, value
+    for key, value in container.labels:
+        yield f"labels.{key}", _as_name(key, "labels"), value
+
+
+def named_in(field: str, words: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """The same of one field: the number of the word, the name, the value."""
+    option = flag = ""
+    for number, word in enumerate(words):
+        for part in word.split() if option or flag or _may_hold(word) else ():
+            part = part.strip("\"';")
+            flag = SHORT.get(part.rpartition("/")[2], flag)
+            name, equals, value = part.partition("=")
+            option, before = "", option
+            if flag and part.startswith(flag) and not part.startswith("--"):
+                name, value = "password", part.removeprefix(flag)
+                option = "" if value else name
+            elif "://" in name or not equals and not part.startswith("-"):
+                name, value = before or field, part
+            elif not equals:
+                option = _as_name(name, field)
+                continue
+            if flag and name == "password":
+                value = value.partition(":")[2] or value
+            if not value.startswith(("$", "`", '"$', "'$")):
+                yield number, _as_name(name, field), value
 
 
 def _as_name(text: str, field: str) -> str:
@@ -125,7 +165,7 @@ def what_is_secret(key: str, value: str) -> str:
     """What is secret in an environment value, in words; "" where nothing is. The value itself stays out of it."""
     if not value or value.startswith(_NAMED_FILE):
         return ""
-    name = key.upper().rstrip("0123456789_")
+    name = key.upper().replace(".", "_").replace("-", "_").rstrip("0123456789_")
     name = name[:-1] if name.endswith(("KEYS", "TOKENS", "SECRETS", "PASSWORDS")) else name
     plain = f"_{name}".endswith(PASSWORDS)
     if (plain or name.endswith((*NAMES, *HINTS))) and not name.endswith(OPEN) and _is_secret(name, value, plain):
@@ -134,9 +174,11 @@ def what_is_secret(key: str, value: str) -> str:
     if told and len(value) > SHORTEST_DRAWN or "PRIVATE KEY-----" in value:
         return A_SECRET
     if "@" in value and ":" in value and (_has_userinfo(value) or _is_word(re.match(_SCHEMELESS, value))):
-        return "a password in an address"
+        return IN_ADDRESS
     if _may_assign(value) and any(_is_word(match) for match in re.finditer(_ASSIGNED, value, re.IGNORECASE)):
-        return "a secret among its words"
+        return AMONG
+    if '":' in value and any(what_is_secret(*pair) for pair in re.findall(_JSON, value)):
+        return AMONG
     return ""
 
 

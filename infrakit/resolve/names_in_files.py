@@ -3,14 +3,20 @@
 import re
 from collections.abc import Callable, Iterator
 
-_LINE = r"""^[\s"'-]*([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(.*?)[\s,;]*$"""
+_NAME = r"([A-Za-z_][\w.-]*)"
+_FORMS = (
+    rf"""^[ \t"'-]*(?:export[ \t]+)?{_NAME}["']?[ \t]*[:=][ \t]*(.*?)[ \t,;]*$""",
+    rf"""["']{_NAME}["'][ \t]*:[ \t]*["']([^"'\n]*)["']""",
+    rf"<{_NAME}>([^<>\n]*)</\1>",
+    # Two words are a sentence more often than a setting: this one is no word.
+    rf"^[ \t]*{_NAME}[ \t]+([^\s=:]*[^\sA-Za-z=:.,!?-][^\s=:]*)[ \t]*$",
+)
+"""`name = value`, `name: value` on a line; of JSON, of XML, anywhere in one; `name value`, as of Redis."""
 
 
 def assigned(content: str) -> Iterator[tuple[str, str]]:
-    """What lines of a configuration file name, with its value: `name = value`, `name: value`, in most forms there
-    are."""
-    for match in re.finditer(_LINE, content, re.MULTILINE):
-        yield _pair(match)
+    """What a configuration file names, with its value, in most forms there are."""
+    yield from dict.fromkeys(_pair(match) for form in _FORMS for match in re.finditer(form, content, re.MULTILINE))
 
 
 def with_values(content: str, value_of: Callable[[str, str], str]) -> str:
@@ -18,13 +24,15 @@ def with_values(content: str, value_of: Callable[[str, str], str]) -> str:
 
     def said(match: "re.Match[str]") -> str:
         name, value = _pair(match)
-        new = value_of(name, value) if value else ""
+        new = value_of(name, value) if value and "${secret." not in value else ""
         if not new:
             return match[0]
         start = match.start(2) - match.start()
         return match[0][:start] + match[0][start:].replace(value, new, 1)
 
-    return re.sub(_LINE, said, content, flags=re.MULTILINE)
+    for form in _FORMS:
+        content = re.sub(form, said, content, flags=re.MULTILINE)
+    return content
 
 
 def _pair(match: "re.Match[str]") -> tuple[str, str]:
