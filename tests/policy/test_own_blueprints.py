@@ -20,6 +20,8 @@ from infrakit.resolve.own import own_blueprints
 from infrakit.stack.groups import names_of
 
 DIGEST = "a" * 64
+OIDC = "oidc: {redirects: [/callback]}"
+FILES = "files: [{file: a.conf, path: /etc/a.conf}]"
 SECOND = f"""  NAME:
     image: docker.io/example/own:1@sha256:{DIGEST}
     architectures: [amd64, arm64, armhf]
@@ -145,7 +147,7 @@ DANGERS = [
     ("root_user", {"user": "000:1000"}),
     ("runtime", {"line": "privileges: {runtime: other}"}),
     ("security_opt", {"line": "privileges: {security_opt: [seccomp=unconfined]}"}),
-    ("sysctls", {"line": "privileges: {sysctls: {kernel.x: '1'}}"}),
+    ("sysctls", {"line": "privileges: {sysctls: {net.x: '1'}}"}),
     ("unpinned_image", {"image": "docker.io/example/own:1"}),
     ("unpinned_image", {"image": "docker.io/example/own:1@sha256:short"}),
     ("userns", {"line": "privileges: {userns: host}"}),
@@ -311,7 +313,8 @@ def test_who_signs_in_by_itself_waits_for_authentik_without_a_grant():
 
 def test_a_blueprint_reaches_authentik_by_oidc_or_by_a_grant():
     assert codes(own("reaches: [authentik]")) == {"not-granted"}
-    assert codes(own("reaches: [authentik]", "oidc: {redirects: [/]}")) == set()
+    route = "route: {container: own, port: 80, sign_in: application}"
+    assert codes(own("reaches: [authentik]", "oidc: {redirects: [/]}", route=route)) == set()
 
 
 @pytest.mark.parametrize("door", ["door", "link", "signin"])
@@ -340,6 +343,32 @@ def test_what_has_power_over_the_host_is_not_switched_on_by_the_way(hidden):
     assert set(problems()) == {"not-granted ./o.yaml:7:11"}
     assert problems(keys=b", requires") == []
     assert problems(f"services: {{{hidden}: {{enabled: true}}}}\n".encode()) == [], "the user's own word"
+
+
+SAML = ", saml: {acs: /acs, audience: x}"
+
+
+@pytest.mark.parametrize(
+    ("top", "signs_in", "keys", "code"),
+    [
+        (OIDC, "application", SAML, "two-ways-to-sign-in"),
+        ("", "forward_auth", SAML, "two-ways-to-sign-in"),
+        (OIDC, "application", ", public: true", "no-effect"),
+        (OIDC, "application", "", ""),
+        ("", "application", SAML, ""),
+    ],
+)
+def test_one_of_all_signs_people_in(top, signs_in, keys, code):
+    route = f"route: {{container: own, port: 80, sign_in: {signs_in}}}"
+    blueprint = own(top=top, route=route)
+    found = codes(blueprint, keys)
+    assert code in found if code else found == set(), found
+
+
+def test_an_address_is_nothing_to_reach_and_no_container_is_none():
+    keys = ", grants: [reach]}\n  there: {address: 'http://192.168.1.9'"
+    assert codes(own("reaches: [there]"), keys) == {"unknown-need"}
+    assert "empty-list" in codes(re.sub(r"containers:.*", "containers: {}", own(), flags=re.DOTALL))
 
 
 def test_what_has_no_power_may_be_required():
@@ -376,6 +405,21 @@ def test_what_the_operator_grants_may_be_reached():
         ("unknown-reference", {"line": "command: ['${']"}),
         ("no-sign-in", {"route": "route: {container: own, port: 80, sign_in: application}"}),
         ("unknown-secret", {"top": "oidc: {secret: portainer_client_secret, redirects: [/]}"}),
+        ("two-ways-to-sign-in", {"top": OIDC}),
+        ("no-door", {"top": OIDC, "route": ""}),
+        ("no-effect", {"top": "requires: [cloudflared]"}),
+        ("no-effect", {"top": "requires: [socket-proxy]"}),
+        ("unknown-group", {"route": "route: {container: own, port: 80, allow: [famly]}"}),
+        ("same-path", {"line": "volumes: [{volume: a, path: /x}, {volume: b, path: /x/}]"}),
+        ("same-path", {"line": "tmpfs: [/x], volumes: [{volume: a, path: /x}]".replace("], v", "]\n    v")}),
+        ("mount", {"line": "tmpfs: [/]"}),
+        ("mount", {"line": "volumes: [{volume: a, path: /run/secrets/x}]"}),
+        ("mount", {"line": "volumes: [{volume: a, path: /proc/x}]"}),
+        ("capability", {"line": "capabilities: [FOO]"}),
+        ("sysctl", {"line": "privileges: {sysctls: {kernel.core_pattern: x}}"}),
+        ("device", {"line": "privileges: {devices: ['/dev/../etc/shadow:/x']}"}),
+        ("ulimit", {"line": "settings: {ulimits: {nofile: '100:10'}}"}),
+        ("secret-in-file", {"top": "files: {a.conf: {content: 'password = Hunter2secret'}}", "line": FILES}),
     ],
 )
 def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):

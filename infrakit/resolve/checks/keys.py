@@ -3,7 +3,7 @@ otherwise."""
 
 from collections.abc import Callable, Iterator
 
-from infrakit.catalog.model import Catalog
+from infrakit.catalog.model import Catalog, ContainerBlueprint
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
@@ -16,6 +16,7 @@ from infrakit.resolve.world import Locate
 Wrong = tuple[Path, str, str, str]
 """(path below the app, what is wrong, code, what to do)."""
 
+LONGEST_STOP_S = 86_400
 IN_NAMESPACE = ("net.", "fs.mqueue.", "kernel.msg", "kernel.sem", "kernel.shm")
 """moby, opts and runc's validator: other settings are the host's."""
 OURS = ("dev", "proc", "sys", "tmp")
@@ -39,13 +40,33 @@ def keys_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     ]
 
 
+def ports_past_doors(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
+    """Where a port that is published is a door's, it leads past sign-in. With headers that say who comes, whoever takes
+    that way says it himself."""
+    found = []
+    for app in config.apps:
+        inside = [app, *(other for other in config.apps if other.network == app.name)] if app.ports else []
+        doors = [(other, door) for other in inside for door in other.doors if door.port and door.sign_in == "portal"]
+        for place, item in enumerate(app.ports):
+            first, last = item.inside
+            for other, door in doors:
+                if door.public or other.oidc or other.saml or item.protocol != "tcp" or not first <= door.port <= last:
+                    continue
+                what = f"apps.{app.name}.ports: {item.text} leads to the page of {other.name}, past sign-in"
+                hint = "remove it: its door leads there; or write public: true, where everybody may"
+                severity = "error" if door.identity else "warning"
+                where = locate((*app.path, "ports", place))
+                found.append(Problem(where, what, "past-door", hint, severity))
+    return found
+
+
 def _mounts(app: AppConfig) -> Iterator[Wrong]:
     taken = {"/" + "/".join(parts_of(path)): "data keeps" for path in app.data}
     for place, item in enumerate(app.mounts):
         inside, path = parts_of(item.path), ("mounts", place)
         if ".." in inside or not item.is_volume and ".." in parts_of(item.host):
             yield path, f"mounts: {item.host}:{item.path} leads upwards", "mount", "write both paths without .."
-        elif not inside or inside == ["run", "secrets"] or len(inside) == 1 and inside[0] in OURS:
+        elif not inside or is_secrets(inside) or inside[0] == "proc" or len(inside) == 1 and inside[0] in OURS:
             hint = "choose a folder of the app's own, for instance /data"
             yield path, f"mounts: {item.path} is no place of the app's", "mount", hint
         elif item.path in taken:
@@ -54,13 +75,19 @@ def _mounts(app: AppConfig) -> Iterator[Wrong]:
         taken.setdefault(item.path, f"{item.host} is mounted at")
 
 
-def _devices(app: AppConfig) -> Iterator[Wrong]:
+def of_the_kernel(container: AppConfig | ContainerBlueprint) -> Iterator[Wrong]:
+    """What Linux, or the engine, would not have; of an app's keys, and of a blueprint's container."""
+    for check in (_devices, _capabilities, _sysctls, _ulimits):
+        yield from check(container)
+
+
+def _devices(app: AppConfig | ContainerBlueprint) -> Iterator[Wrong]:
     for place, text in enumerate(dict(app.privileges).get("devices", ())):
         if ".." in (part for path in text.split(":") for part in parts_of(path)):
             yield ("devices", place), f"devices: {text} leads upwards", "device", "write the paths without .."
 
 
-def _capabilities(app: AppConfig) -> Iterator[Wrong]:
+def _capabilities(app: AppConfig | ContainerBlueprint) -> Iterator[Wrong]:
     for place, name in enumerate(app.capabilities):
         if name not in KERNELS:
             meant = name.removeprefix("CAP_")
@@ -76,9 +103,10 @@ def _files(app: AppConfig) -> Iterator[Wrong]:
     for file, _ in app.files:
         inside, path = parts_of(file), ("files", file)
         above = next((other for other in paths if file.startswith(f"{other}/")), "")
+        below = next((other for other in taken if other.startswith(f"{file}/")), "")
         if {".", ".."} & set(file.split("/")):
             yield path, f"files.{file} leads elsewhere", "path", "write the path without . and .."
-        elif inside[0] in ("dev", "proc", "sys") or inside[:2] == ["run", "secrets"] or file == "/tmp":
+        elif inside[0] in ("dev", "proc", "sys") or is_secrets(inside) or file == "/tmp":
             hint = "choose a path of the app's own, for instance /etc/app.ini"
             yield path, f"files.{file} is no place of the app's", "path", hint
         elif file in taken or above:
@@ -86,6 +114,14 @@ def _files(app: AppConfig) -> Iterator[Wrong]:
                 f"files.{file} is what {taken[file]} already" if file in taken else f"files.{file}: {above} is a file"
             )
             yield path, what, "same-path", "keep one of the two"
+        elif below:
+            what = f"files.{file} is a file, and {below}, which {taken[below]}, lies in it"
+            yield path, what, "same-path", "choose another path for one of the two"
+
+
+def is_secrets(inside: list[str]) -> bool:
+    """Whether a path of a container is where its secrets lie, or below."""
+    return inside[:2] == ["run", "secrets"]
 
 
 def _ports(app: AppConfig) -> Iterator[Wrong]:
@@ -100,9 +136,15 @@ def _ports(app: AppConfig) -> Iterator[Wrong]:
         elif _length(item.published) > MOST_PORTS:
             hint = "publish fewer: each costs the engine a process, and a start of minutes"
             yield path, f"ports: {item.text} is more than {MOST_PORTS} ports", "port", hint
-        elif item.address and address_of(item.address) is None:
-            what = f"ports: {item.address} is not an address"
+        elif item.address and not _of_a_machine(item.address):
+            what = f"ports: {item.address} is not the address of a machine"
             yield path, what, "address", "for instance 192.168.1.5:53:53/udp"
+
+
+def _of_a_machine(text: str) -> bool:
+    """Whether a machine may have it, written in the one way there is."""
+    found = address_of(text)
+    return found is not None and not found.is_multicast and not (found.version == 6 and found.ipv4_mapped)
 
 
 def _serves(app: AppConfig) -> Iterator[Wrong]:
@@ -125,11 +167,24 @@ def _health(app: AppConfig) -> Iterator[Wrong]:
         yield ("health",), "health: CMD-SHELL takes one line", "health", "write it as one text, or write CMD"
 
 
+def _stops(app: AppConfig) -> Iterator[Wrong]:
+    if app.stop_grace_s > LONGEST_STOP_S:
+        yield ("stop_grace",), "stop_grace: it would be waited for longer than a day", "duration", "write 30s or 2m"
+
+
 def _once(app: AppConfig) -> Iterator[Wrong]:
     said = (("port", app.port), ("ports", app.ports), ("health", app.health), ("update", app.update == "automatic"))
     for key, value in said if app.once else ():
         if value:
             yield (key,), f"{key}: it has ended when somebody could ask it", "once", f"remove {key}, or once"
+
+
+def _update(app: AppConfig) -> Iterator[Wrong]:
+    keeps = [*app.data, *(item.path for item in app.mounts if not item.read_only)]
+    if app.update == "automatic" and keeps:
+        what = f"update: it keeps {keeps[0]}, and a newer version may change that for good"
+        hint = "remove it; updates: {automatic: all} moves it, too, and knows a way back"
+        yield ("update",), what, "automatic-update", hint
 
 
 def _sizes(app: AppConfig) -> Iterator[Wrong]:
@@ -143,7 +198,7 @@ def _addresses(app: AppConfig) -> Iterator[Wrong]:
         yield (key, place), f"{key}: {text} is not an address", "address", "for instance 192.168.1.1"
 
 
-def _sysctls(app: AppConfig) -> Iterator[Wrong]:
+def _sysctls(app: AppConfig | ContainerBlueprint) -> Iterator[Wrong]:
     privileges = dict(app.privileges)
     for name in privileges.get("sysctls", ()):
         path = ("sysctls", name)
@@ -153,6 +208,14 @@ def _sysctls(app: AppConfig) -> Iterator[Wrong]:
         elif "ipc" in privileges and not name.startswith("net."):
             what = f"sysctls.{name}: with ipc: host it is the host's"
             yield path, what, "sysctl", "remove it, or ipc"
+
+
+def _ulimits(app: AppConfig | ContainerBlueprint) -> Iterator[Wrong]:
+    for name, limit in dict(app.settings).get("ulimits", {}).items():
+        soft, _, hard = str(limit).partition(":")
+        if hard and -1 < int(hard) < int(soft):
+            what = f"ulimits.{name}: {soft} is above {hard}, which is the most that it may become"
+            yield ("ulimits", name), what, "ulimit", f'write "{hard}:{soft}"'
 
 
 def _powers(app: AppConfig) -> Iterator[Wrong]:
@@ -173,16 +236,16 @@ def _labels(app: AppConfig) -> Iterator[Wrong]:
 
 CHECKS: tuple[Callable[[AppConfig], Iterator[Wrong]], ...] = (
     _mounts,
-    _devices,
-    _capabilities,
+    of_the_kernel,
     _files,
     _ports,
+    _stops,
     _serves,
     _health,
     _once,
+    _update,
     _sizes,
     _addresses,
-    _sysctls,
     _powers,
     _labels,
 )

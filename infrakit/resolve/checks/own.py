@@ -13,7 +13,6 @@ from infrakit.errors import Problem
 from infrakit.model import Origin
 from infrakit.resolve.addresses import address_of, no_addresses
 from infrakit.resolve.checks.apps import OWN_NAMES
-from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
 from infrakit.resolve.checks.secrets import of_apps, of_catalogue
 from infrakit.resolve.containers import final_volume, readers
 from infrakit.resolve.networks import SUFFIX
@@ -33,18 +32,33 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
         blueprint = blueprints.get(app.name)
         if blueprint is None or not app.blueprint:
             continue
+        from infrakit.resolve.checks.own_containers import containers_made
+        from infrakit.resolve.checks.own_doors import people_known, required_apart, said_beside, signs_in_once
+        from infrakit.resolve.checks.texts import secrets_held
+
         for path, what, code, hint in (
             *_names(blueprint, taken),
             *_secrets(blueprint, secrets),
             *_parts(app, blueprint, catalog),
             *_order(blueprint),
-            *_limits(blueprint),
             *_references(blueprint, _with_pages(catalog, blueprints)),
             *_unread(blueprint),
             *_in_the_hosts_network(blueprint),
             *_addresses(blueprint),
+            *containers_made(blueprint, {app.name for app in config.apps if app.address}),
+            *signs_in_once(blueprint),
+            *required_apart(config, blueprint),
+            *people_known(config, blueprint),
+            *(
+                (("files", file.name), f"files.{file.name}: {what}", "secret-in-file", hint)
+                for file in blueprint.files
+                for what, hint in secrets_held(app, file.content)
+            ),
         ):
             found.append(Problem(locate.origin(Origin(blueprint.document, path, "checks")), what, code, hint))
+        for key, what, code, hint in said_beside(app, blueprint):
+            place = locate((*app.path, key), key=True)
+            found.append(Problem(place, f"apps.{app.name}.{key}: {what}", code, hint))
         said = [key for key in ("allow", "public", "saml") if config.said.has((*app.path, key))]
         for key in said if blueprint.route is None else ():
             what = f"apps.{app.name}.{key}: the blueprint has no page"
@@ -218,14 +232,6 @@ def _addresses(blueprint: Blueprint) -> Iterator[Misfit]:
         for path, text in wrong:
             what = f"{item.name}: {'.'.join(map(str, path[:2]))}: {text} is not an address"
             yield ("containers", item.name, *path), what, "address", "for instance 192.168.1.1"
-
-
-def _limits(blueprint: Blueprint) -> Iterator[Misfit]:
-    for item in blueprint.containers:
-        for key, wrong in (("memory", 0 < item.memory_bytes < LEAST_MEMORY), ("cpus", few_cpus(item.cpus))):
-            if wrong:
-                what = f"{item.name}: {key}: Docker takes no less than {LEAST[key]}"
-                yield ("containers", item.name, key), what, "limit-low", "write more, or leave the key out"
 
 
 def _references(blueprint: Blueprint, services: Set[str]) -> Iterator[Misfit]:
