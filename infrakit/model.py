@@ -317,7 +317,7 @@ class Pass(NamedTuple):
     @property
     def is_everywhere(self) -> bool:
         """Whether it lets everybody reach every page, by some methods or by all."""
-        return not self.sources and (not self.paths or "/*" in self.paths)
+        return not self.sources and (not self.paths or any("*" in path and not path.strip("*/") for path in self.paths))
 
 
 class Route(NamedTuple):

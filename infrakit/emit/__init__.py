@@ -36,10 +36,12 @@ EMITTERS: tuple[Emitter, ...] = (*CONFIGURATIONS, compose, environment_file, sec
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
-    """All artifacts, by path."""
+    """All artifacts, by path; two of one path are a fault of what let them in (checks/apps.py FOLDERS)."""
     read = tuple(artifact for emitter in CONFIGURATIONS for artifact in emitter.emit(deployment))
     rest = tuple(artifact for emitter in EMITTERS[-4:] for artifact in emitter.emit(deployment))
-    return tuple(sorted(read + compose.emit(deployment, read) + rest))
+    made = tuple(sorted(read + compose.emit(deployment, read) + rest))
+    assert len({artifact.path for artifact in made}) == len(made), "two artifacts of one path"
+    return made
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:

@@ -13,10 +13,12 @@ SENT = Live("{uri}")
 """The path and the query as they stand in the request (Go, net/url: RequestURI)."""
 
 AMBIGUOUS = (
-    "^[^?]*(//|/[.][.]?(/|[?]|$)|[;#\\\\]|%(2[eEfF35]|5[cC]|3[bBfF]|[01][0-9a-fA-F]|7[fF]|[cC][01]|[eE]0%[89]|[fF]0%8))"
+    "^[^?]*(//|/[.][.]?(/|[?]|$)|[;#\\\\]|[^!-~]|%(2[eEfF35]|5[cC]|3[bBfF]|[01][0-9a-fA-F]|7[fF]"
+    "|[cC][01]|[eE]0%[89]|[eE][fF]%[bB][cC]|[fF](0%8|[89a-fA-F])))"
 )
 """Paths that two programs may read as two: empty steps, steps upwards, parameters of steps, and what stands for one of
-these once or twice decoded (also by overlong UTF-8). Whoever writes one is asked to sign in."""
+these once or twice decoded (also by overlong UTF-8, by what is none, and by forms of full width). Whoever writes one is
+asked to sign in."""
 
 OVERRIDES = ("*method-override*", "x-http-method")
 """Headers by which some programs take one method for another."""

@@ -3,7 +3,7 @@
 HEAD = """version: 1
 domain: home.example.org
 pattern: full
-network: {pool: 172.16.0.0/12}
+network: {pool: 10.16.0.0/12}
 access:
   administrators: [alice]
   groups: {family: [bob, carol]}

@@ -82,6 +82,11 @@ GET /api/x;/../admin
 GET /api/%3b/x
 GET /api/%c0%ae%c0%ae/admin
 GET /api/%e0%80%ae/admin
+GET /api/%f8%80%80%80%ae/x
+GET /api/%fc%80%80%80%80%ae/x
+GET /api/%ff/x
+GET /api/%ef%bc%8e%ef%bc%8e/admin
+GET /api/%EF%BC%8Fadmin
 GET /api/%00
 GET /api/%0d%0aX:1
 GET /api/x%3f/../admin

@@ -20,7 +20,7 @@ from infrakit.resolve.checks.apps import (
     saml_or_oidc,
 )
 from infrakit.resolve.checks.hosts import hosts_distinct, one_core
-from infrakit.resolve.checks.keys import keys_of_apps
+from infrakit.resolve.checks.keys import keys_of_apps, ports_past_doors
 from infrakit.resolve.checks.limits import limits_real
 from infrakit.resolve.checks.machines import architectures, memory_fits
 from infrakit.resolve.checks.names import hostnames, slugs
@@ -33,7 +33,7 @@ from infrakit.resolve.checks.network import (
     proxies_named,
 )
 from infrakit.resolve.checks.own import own_fits
-from infrakit.resolve.checks.ports import ports_apart
+from infrakit.resolve.checks.ports import of_tls, ports_apart
 from infrakit.resolve.checks.secrets import called_plain, secrets_apart
 from infrakit.resolve.checks.services import (
     images_of_apps,
@@ -75,7 +75,7 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     texts += [
         word for app in config.apps for words in (app.command, app.entrypoint, app.health) for word in words or ()
     ]
-    if any(app.files for app in config.apps) or any("${" in text for text in texts):
+    if any(app.files for app in config.apps) or any("$" in text or "/run/secrets/" in text for text in texts):
         from infrakit.resolve.checks.texts import no_secret_in_files, texts_known
 
         found += texts_known(config, catalog, locate) + no_secret_in_files(config, catalog, locate)
@@ -126,6 +126,7 @@ CHECKS = (
     saml_or_oidc,
     needs_known,
     said_by_few,
+    ports_past_doors,
     secrets_apart,
     hosts_distinct,
     one_core,
@@ -153,6 +154,7 @@ DECIDED = (
     addresses_for_docker,
     addresses_dialled,
     ports_apart,
+    of_tls,
     shared_apart,
     room,
     architectures,

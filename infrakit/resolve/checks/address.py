@@ -6,6 +6,7 @@ from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import Problem
 from infrakit.resolve.addresses import address_of, is_host
+from infrakit.resolve.checks.ports import PLAIN
 from infrakit.resolve.world import Locate
 
 COUNT = ("address", "title", "hosts", "saml", *(key for key in KEYS if key != "scheme"))
@@ -54,6 +55,8 @@ def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
         return f"{host} is out of reach for Caddy, which speaks IPv4", "write its IPv4 address, or a name that has one"
     if not 1 <= door.port <= 65535:
         return f"{door.port} is no port", example
+    if door.scheme == "https" and door.port == PLAIN:
+        return f"{PLAIN} is plain HTTP's, and Caddy speaks no TLS to it", "write http://, or the port with TLS"
     address = address_of(host)
     if address is None:
         own |= {f"{door.subdomain or app.name}.{config.domain}"}

@@ -19,7 +19,7 @@ OWN_NAMES = ("localhost", "ip6-allnodes", "ip6-allrouters", "ip6-localhost", "ip
 KEPT_EMPTY = ("dev", "proc", "sys", "tmp")
 """Folders of a container that a volume would hide."""
 
-FOLDERS = ("secrets", "services")
+FOLDERS = ("secrets", "services", "systemd")
 """Folders of the output that are not a service's."""
 
 
@@ -130,11 +130,10 @@ def data_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem
                 )
             elif volume in taken:
                 what = f"apps.{app.name}.data: {path} would have the same volume as another path"
-                found.append(
-                    Problem(
-                        locate(place), what, "same-volume", "keep the folder above both", related=locate(taken[volume])
-                    )
-                )
+                other = app.data[int(taken[volume][-1])]
+                same = parts == [part for part in other.split("/") if part]
+                hint = "remove one of the two: they are one folder" if same else "keep the folder above both"
+                found.append(Problem(locate(place), what, "same-volume", hint, related=locate(taken[volume])))
             taken.setdefault(volume, place)
     return found
 

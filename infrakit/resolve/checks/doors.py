@@ -8,6 +8,7 @@ from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config, DoorConfig, Path
 from infrakit.errors import Problem
 from infrakit.resolve.addresses import ends_in_number
+from infrakit.resolve.checks.ports import PLAIN
 from infrakit.resolve.checks.tls import PRIVATE_NAMES
 from infrakit.resolve.world import Locate
 
@@ -54,6 +55,8 @@ def _names(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
 
 
 def _way_in(app: AppConfig, door: DoorConfig) -> Iterator[Wrong]:
+    if door.scheme == "https" and door.port == PLAIN:
+        yield "port", f"{PLAIN} is plain HTTP's, and Caddy speaks no TLS to it", "scheme-port", "name the port with TLS"
     if door.scheme == "http":
         for key in ("certificate", "certificate_name"):
             yield key, "over plain http there is no certificate", "no-effect", "add scheme: https, or remove it"

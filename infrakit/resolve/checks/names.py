@@ -3,7 +3,7 @@
 Names of containers, volumes and secrets are apart by the rules of policy/, and by checks/own.py with a place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from infrakit.config.model import HostConfig, Path
@@ -54,8 +54,23 @@ def hostnames(world: World, locate: Locate) -> list[Problem]:
             other = next((item for item in ranges if _is_one_of(door.hostname, item)), door)
         if other.owner != door.owner:
             what = f"{door.owner}: {door.shown} is the address of {other.owner}"
-            found.append(_clash(what, "same-hostname", "give one of them another subdomain", door, other, locate))
-    return found
+            hint = "give one of them another subdomain, or domain"
+            found.append(_clash(what, "same-hostname", hint, door, other, locate))
+    return found + _led_back(world, {door.shown: door.owner for door in doors}, locate)
+
+
+def _led_back(world: World, owners: Mapping[str, str], locate: Locate) -> list[Problem]:
+    """An address that is the name of another door: Caddy would ask itself, and the sign-in the sign-in. Its own name
+    is told already (checks/address.py)."""
+    return [
+        Problem(
+            locate((*app.path, "address")), f"apps.{app.name}.address: {what}", "address", "name the machine itself"
+        )
+        for app in world.config.apps
+        for address in [app.doors[0].address if app.doors else ""]
+        if address in owners and owners[address] != f"apps.{app.name}"
+        for what in [f"{address} is the address of {owners[address]}: Caddy would lead to itself"]
+    ]
 
 
 def _too_long(door: Doorway, locate: Locate) -> list[Problem]:

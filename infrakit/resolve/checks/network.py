@@ -11,15 +11,29 @@ NARROWEST_TRUST = 8
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 
+OF_THE_ENGINE = "172.17.0.0/16"
+"""Docker's own bridge (docs.docker.com/engine/daemon: bip), where nobody told it another range."""
+
+
 def pool_private(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Addresses of the internet's, or of this machine's own, cannot be given to containers as well."""
     base, length = _range(config.network.pool)
     for private in PRIVATE:
         start, bits = _range(private)
         if length >= bits and base >> (32 - bits) == start >> (32 - bits):
-            return []
+            return _beside_the_engine(config, locate)
     what = f"network.pool: {config.network.pool} is not a private range"
     return [Problem(locate(("network", "pool")), what, "pool-public", f"choose a part of {' or '.join(PRIVATE[:3])}")]
+
+
+def _beside_the_engine(config: Config, locate: Locate) -> list[Problem]:
+    (base, length), (start, bits) = _range(config.network.pool), _range(OF_THE_ENGINE)
+    shift = 32 - min(length, bits)
+    if base >> shift != start >> shift:
+        return []
+    what = f"network.pool: {config.network.pool} overlaps {OF_THE_ENGINE}, where Docker has its own network"
+    hint = "choose another, for instance 10.213.0.0/16"
+    return [Problem(locate(("network", "pool")), what, "subnet-overlap", hint)]
 
 
 def addresses_real(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -66,8 +80,16 @@ def _wrong(text: str, *, ours: bool) -> str:
 
 
 def addresses_for_docker(world: World, locate: Locate) -> list[Problem]:
-    """Where a host's door is published at its address, that is no name: Docker would open every address."""
+    """Where a host's door is published at its address, that is no name: Docker would open every address. And it is
+    published at no address of another host."""
     found = []
+    others = {host.address: host for host in world.hosts if host.address}
+    for number, address in enumerate(world.config.network.bind):
+        other = others.get(address)
+        if other is not None and any(address in host.door.addresses for host in world.hosts if host is not other):
+            what = f"network.bind: {address} is the address of {other.shown}, and not where Caddy runs"
+            place = locate(("network", "bind", number))
+            found.append(Problem(place, what, "address", "write an address of that machine's"))
     for host in world.hosts:
         if host.config is not None and host.address in host.door.addresses and address_of(host.address) is None:
             what = f"hosts.{host.shown}.address: {host.address} is a name, and Docker publishes ports at addresses only"
@@ -128,6 +150,7 @@ def proxies_named(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         return [Problem(locate(said), what, "proxy-unused", "take it away, or choose another tls.mode")]
     from ipaddress import ip_network
 
+    pool = ip_network(config.network.pool, strict=False)
     found, unseen = [], []
     for number, proxy in enumerate(config.network.trusted_proxies):
         what = ""
@@ -135,6 +158,8 @@ def proxies_named(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
             network = ip_network(proxy)
             if network.prefixlen < NARROWEST_TRUST:
                 what = "is too wide a range: everybody in it could say that he comes from any address"
+            elif network.overlaps(pool):
+                what = f"overlaps {config.network.pool}, and whomever Docker relays seems to come from there"
             elif network.version == 6:
                 unseen.append(number)
         except ValueError:

@@ -7,10 +7,14 @@ from infrakit.config.check import dotted
 from infrakit.config.model import Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Pass
+from infrakit.resolve.checks.network import NARROWEST_TRUST
 from infrakit.resolve.world import Locate
 
 Wrong = tuple[Path, str, str, str]
 """(path below the pass, what is wrong, code, what to do)."""
+
+READ_AND_WRITE = {"GET", "POST"}
+"""With these, whatever a page does can be done."""
 
 
 def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -27,7 +31,7 @@ def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
 def _said(item: Pass) -> Iterator[Wrong]:
     if not (item.paths or item.sources or item.methods):
         yield (), ": it says nothing but why", "pass", "add path, from or method"
-    elif item.is_everywhere and not item.methods:
+    elif item.is_everywhere and (not item.methods or set(item.methods) >= READ_AND_WRITE):
         hint = "say so, public: true; or sign_in: own, where the app has a login of its own; or name a narrower path"
         yield (), ": everybody would reach this door without sign-in", "pass", hint
 
@@ -54,8 +58,9 @@ def _sources(config: Config, item: Pass) -> Iterator[Wrong]:
         if network.version == 6:
             what = f".from: {text}: Docker hands on what comes by IPv6 under an address of its own"
             yield place, what, "no-effect", "name the IPv4 range of the same people"
-        elif network.prefixlen == 0:
-            yield place, f".from: {text} is everybody", "pass", "leave from out, or name a range of your own"
+        elif network.prefixlen < NARROWEST_TRUST:
+            what = f".from: {text} is {'everybody' if network.prefixlen == 0 else 'much of the internet'}"
+            yield place, what, "pass", "leave from out, or name a range of your own"
         elif network.overlaps(pool):
             what = f".from: {text} overlaps {config.network.pool}, and whomever Docker relays seems to come from there"
             yield place, what, "pass", "name a narrower range, or choose another network.pool"

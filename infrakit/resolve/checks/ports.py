@@ -12,6 +12,8 @@ WEB = ("http_port", "https_port")
 LOOPBACK = 8085
 """Where Caddy answers its health check; from FIRST_HOP on it leads to other hosts (both emit/caddyfile.py)."""
 FIRST_HOP = 8101
+PLAIN = 80
+"""Caddy refuses its whole file for https there (modules/caddyhttp/reverseproxy/addresses.go)."""
 
 
 class Claim(NamedTuple):
@@ -66,6 +68,17 @@ def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
 def _of_caddy(door: Door) -> list[tuple[str, int]]:
     ports = [(key, getattr(door, key)) for key in (*WEB, "tunnel_port", "fleet_port")]
     return [(key, port) for key, port in ports if port]
+
+
+def of_tls(world: World, locate: Locate) -> list[Problem]:
+    """Where Caddy speaks TLS it has another port than plain HTTP's, which means that to it."""
+    network = world.config.network
+    keys = [key for key in ("https_port", "fleet_port") if getattr(network, key) == PLAIN]
+    what = f"{PLAIN} is plain HTTP's, and Caddy speaks no TLS there"
+    return [
+        Problem(locate(("network", key)), f"network.{key}: {what}", "scheme-port", "choose another port")
+        for key in keys
+    ]
 
 
 def _unused(world: World) -> list[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """network of an app -> Problems: whose network it has, and what an app says in vain that has none of its own."""
 
+import itertools
 from collections.abc import Iterator
 
 from infrakit.catalog.model import Catalog
@@ -56,6 +57,10 @@ def _of_another(config: Config, app: AppConfig, apps: dict[str, AppConfig]) -> I
         hint = f"name an app of keys that has a network of its own{'' if other.blueprint else f': {other.network}'}"
         yield "network", f"{other.name} {said}", "shared-network", hint
         return
+    if other.address or other.once:
+        said = "is an address, and no container" if other.address else "has ended when this one would join it"
+        yield "network", f"{other.name} {said}", "shared-network", "name an app that runs here all the while"
+        return
     if {name for name, _ in app.hosts} != {name for name, _ in other.hosts}:
         hint = "write the same hosts for both"
         yield "network", f"{other.name} runs on another host", "shared-network", hint
@@ -63,10 +68,23 @@ def _of_another(config: Config, app: AppConfig, apps: dict[str, AppConfig]) -> I
         if _says(config, app, key):
             hint = f"write it at apps.{other.name}"
             yield key, f"the network is that of {other.name}, and so is this", "shared-network", hint
-    for port in sorted({door.port for door in app.doors} & {door.port for door in other.doors} - {0}):
-        what = f"{port} is a port of {other.name}, whose network it is in"
-        yield "port" if len(app.doors) == 1 else "doors", what, "same-port", "let one of the two listen at another"
+    yield from _same_ports(app, other, apps)
     yield from _sysctls(app, f"write it at apps.{other.name}")
+
+
+def _same_ports(app: AppConfig, other: AppConfig, apps: dict[str, AppConfig]) -> Iterator[Wrong]:
+    """Who is in one network has ports of his own there: whoever came first would answer for the other one."""
+    before = [*itertools.takewhile(lambda one: one is not app, apps.values())]
+    beside = [other, *(one for one in before if one.network == other.name and not one.blueprint)]
+    for one in beside:
+        for port in sorted(_listens(app) & _listens(one)):
+            what = f"{port} is a port of {one.name}, whose network it is in"
+            key = "serves" if port in app.serves else "port" if len(app.doors) == 1 else "doors"
+            yield key, what, "same-port", "let one of the two listen at another"
+
+
+def _listens(app: AppConfig) -> set[int]:
+    return {door.port for door in app.doors} - {0} | set(app.serves)
 
 
 def _sysctls(app: AppConfig, hint: str) -> Iterator[Wrong]:

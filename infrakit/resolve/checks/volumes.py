@@ -32,6 +32,10 @@ def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
             what = f"volumes.{volume.name}.external: the volume is of an NFS server already"
             here, other = (locate((*volume.path, key), key=True) for key in ("external", "nfs"))
             found.append(Problem(here, what, "two-kinds", "keep one of the two", related=other))
+        if volume.external in ("true", "false"):
+            what, path = f"volumes.{volume.name}.external: {volume.external} is no name", (*volume.path, "external")
+            hint = "write what Docker calls the volume: docker volume ls; or leave external out"
+            found.append(Problem(locate(path), what, "external", hint))
         if volume.name not in mounted:
             what, hint = f"volumes.{volume.name}: no app mounts it", f"add mounts: [{volume.name}:/data] to one"
             found.append(Problem(locate(volume.path, key=True), what, "no-effect", hint, "warning"))
