@@ -38,7 +38,7 @@ def compile_file(
             return report.finish_check(plans, show_diff=diff, as_json=as_json)
         os.makedirs(output, exist_ok=True)
         with locked(output):
-            departed = _departed(compiled.fleet, output)
+            departed, others = _apart(compiled.fleet, output)
             folders = _write_trees(plans, output, report)
             carried = _carried(folders, departed, alone=bool(host)) if departed and not no_secrets else []
             _settle_secrets(folders, report, mint=not no_secrets)
@@ -48,6 +48,14 @@ def compile_file(
                 from infrakit.cli.data import lines_of
 
                 report.lines += lines_of(compiled.fleet.name, report.described, carried)
+            if report.minted and any(old for old, _ in report.described.values()):
+                from infrakit.cli.data import secret_lines
+
+                report.lines += secret_lines(folders, report.minted, report.described)
+            if others and any(not old for old, _ in report.described.values()):
+                from infrakit.cli.data import lines_of_others
+
+                report.lines += lines_of_others(others)
             if report.changed:
                 sync(output)
             stamp.write(output, found, example, report)
@@ -138,14 +146,16 @@ def _plans(
         raise UsageProblem(f"there is no host {host} in the file")
 
 
-def _departed(fleet: Fleet, output: str) -> list[str]:
-    """Folders of hosts that have left the file, of this project only."""
+def _apart(fleet: Fleet, output: str) -> tuple[list[str], dict[str, str]]:
+    """Folders of hosts that have left the file, and folder -> project of those of another one."""
     names = fleet.deployments.names()
     with os.scandir(output) as entries:
         others = sorted(item.name for item in entries if item.is_dir(follow_symlinks=False) and item.name not in names)
     folders = [os.path.join(output, name) for name in others]
     manifests = [(folder, tree.read_manifest(folder)) for folder in folders]
-    return [folder for folder, old in manifests if old.get("infrakit") == 1 and old.get("project") == fleet.name]
+    projects = {folder: str(old.get("project", "")) for folder, old in manifests if old.get("infrakit") == 1}
+    departed = [folder for folder, project in projects.items() if project == fleet.name]
+    return departed, {folder: project for folder, project in projects.items() if project not in ("", fleet.name)}
 
 
 def _settle_secrets(folders: list[tuple[Deployment, str]], report: Report, *, mint: bool) -> None:

@@ -3,8 +3,12 @@
 A module of its own, since most compiles have nothing of it.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from infrakit.model import Deployment
 
 
 def lines_of(
@@ -37,7 +41,49 @@ def lines_of(
         for host, left, name in carried
         if former.get(host) != left
     ]
-    return lines + _volume_lines(project, volumes, former)
+    before = {host: str(old.get("project", project)) for host, (old, _) in described.items()}
+    return lines + _volume_lines(project, before, volumes, former)
+
+
+def secret_lines(
+    folders: list[tuple[Deployment, str]], minted: list[tuple[str, str]], described: Mapping[str, tuple[Any, Any]]
+) -> list[tuple[str, str]]:
+    """(host, line) where secrets were made while others lie there that nobody reads any more: by another name, or on
+    another host, what was made with one does not open."""
+    lines = []
+    places = {deployment.host: os.path.join(folder, "secrets") for deployment, folder in folders}
+    unread = {
+        deployment.host: _names(places[deployment.host]) - {spec.name for spec in deployment.secrets}
+        for deployment, _ in folders
+        if minted
+    }
+    for deployment, _ in folders:
+        new = [name for host, name in minted if host == deployment.host]
+        if not new or not described.get(deployment.host, ({}, {}))[0]:
+            continue
+        place, left = places[deployment.host], sorted(unread[deployment.host])
+        if left:
+            words = f"new, and nobody reads {', '.join(left)} any more, with which data may have been made"
+            lines.append((deployment.host, f"! secret {', '.join(new)}: {words}; the same again: copy it, in {place}"))
+        for name, other in ((name, other) for name in new for other in unread if name in unread[other]):
+            words = f"new here; what was made on {other} opens with its own: copy {places[other]}/{name}, too"
+            lines.append((deployment.host, f"! secret {name}: {words}"))
+    return lines
+
+
+def _names(place: str) -> set[str]:
+    """Of the secrets in a folder, apart from what is made for one host alone."""
+    names = os.listdir(place) if os.path.isdir(place) else []
+    return {name for name in names if re.fullmatch("[a-z][a-z0-9_]*", name) and not name.startswith("fleet_")}
+
+
+def lines_of_others(others: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(host, line) for each folder of another project: what this one was called before, maybe."""
+    words = "and stays; `name: {}` goes on with its secrets and volumes"
+    return [
+        (os.path.basename(folder), f"! host {folder}: of project {project}, {words.format(project)}")
+        for folder, project in others.items()
+    ]
 
 
 def _volumes_of(facts: Any) -> frozenset[str]:
@@ -50,10 +96,13 @@ def _volumes_of(facts: Any) -> frozenset[str]:
 
 
 def _volume_lines(
-    project: str, volumes: Mapping[str, tuple[frozenset[str], frozenset[str]]], former: Mapping[str, str]
+    project: str,
+    projects: Mapping[str, str],
+    volumes: Mapping[str, tuple[frozenset[str], frozenset[str]]],
+    former: Mapping[str, str],
 ) -> list[tuple[str, str]]:
     """(host, line) for each volume that a host reads no more, or reads now. `volumes`: of each host before, and after;
-    `former`: what a host was called before."""
+    `projects`: the one that each was of; `former`: what a host was called before."""
     hosts = {name: both for name, both in volumes.items() if name not in former.values()}
     for name, earlier in former.items():
         if name in hosts:
@@ -62,7 +111,8 @@ def _volume_lines(
     lines = []
     for host, (before, after) in hosts.items():
         for volume in sorted(before - after):
-            lines.append((host, f"- volume {volume}: its data stays, as {project}_{volume}, until you remove it"))
+            name = f"{projects.get(host, project)}_{volume}"
+            lines.append((host, f"- volume {volume}: its data stays, as {name}, until you remove it"))
         for volume in sorted(after - before):
             if volume in kept:
                 words = f"the data of {kept[volume]} is here only where it is the same machine"

@@ -100,7 +100,11 @@ class Report:
             return
         say_problems(self.warnings)
         several = len({*self.hosts, *(host for host, _ in self.lines)}) > 1
-        for host, line in self.lines[:MOST_LINES]:
+        # What happens to data is said whatever is cut off.
+        lines = (
+            self.lines if len(self.lines) <= MOST_LINES else sorted(self.lines, key=lambda one: not _of_data(one[1]))
+        )
+        for host, line in lines[:MOST_LINES]:
             result(f"{host}: {line}" if several else line)
         if len(self.lines) > MOST_LINES:
             result(f"and {len(self.lines) - MOST_LINES} more")
@@ -141,6 +145,13 @@ class Report:
             for line in self.talk():
                 say(line)
         return EXIT_DIFFERENCES if differs else EXIT_OK
+
+
+def _of_data(line: str) -> bool:
+    """Whether a line of cli/data.py, or a host that left, is it."""
+    return (
+        line.startswith("!") and not line.startswith("! grant ") or line[2:].startswith(("volume ", "secret ", "host "))
+    )
 
 
 def unified(path: str, before: bytes | None, after: bytes | None) -> str:

@@ -13,10 +13,11 @@ from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.machine import Machine
-from infrakit.model import LOGS_PAIR, Deployment, SecretSpec
+from infrakit.model import LOGS_PAIR, Container, Deployment, SecretSpec, Service
 from infrakit.plan import Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import belongings
+from infrakit.stack.change import applied
 from infrakit.stack.down import listed
 from infrakit.stack.generation import in_force_folder
 from infrakit.stack.layout import HOSTS, secrets_folder
@@ -29,16 +30,17 @@ MOST_BYTES = 1 << 16
 class Seen(NamedTuple):
     """project, host: of the tree in force, "" where none is. `former`: the host whose secrets this one takes along.
 
-    `missing`: what only we can make, and neither host has. `compiled`: service -> its Compose file in the tree in
-    force. `volumes`: those of this project; `left`: containers and volumes of `project`, where that is another one.
-    `carried`: names of the former host's secrets. `strangers`: containers of a project of this name that are not ours.
+    `missing`: what only we can make, and neither host has. `read`: service -> the secrets that it reads, as the tree in
+    force has it; {} where nobody knows. `volumes`: those of this project; `left`: containers and volumes of `project`,
+    where that is another one. `carried`: names of the former host's secrets. `strangers`: containers of a project of
+    this name that are not ours.
     """
 
     project: str = ""
     host: str = ""
     former: str = ""
     missing: tuple[SecretSpec, ...] = ()
-    compiled: Mapping[str, str] = {}
+    read: Mapping[str, frozenset[str]] = {}
     volumes: frozenset[str] = frozenset()
     left: tuple[str, ...] = ()
     carried: frozenset[str] = frozenset()
@@ -66,14 +68,13 @@ def _seen(machine: Machine, deployment: Deployment, former: str) -> Seen:
     there = along.union(_names(machine, deployment.host))
     missing = tuple(spec for spec in deployment.secrets if spec.kind == "password" and spec.name not in there)
     other = project not in ("", deployment.name)
-    tree = in_force_folder(machine)
-    files = {service.name: f"{tree}/services/{service.name}.yaml" for service in deployment.services if missing}
+    before = applied.in_force(machine) if missing else None
     return Seen(
         project,
         host,
         former,
         missing,
-        {name: (machine.read(path) or b"").decode("utf-8", "replace") for name, path in files.items()},
+        {service.name: _read_by(*service.containers) for service in before.deployment.services} if before else {},
         _volumes(machine, deployment.name) if missing else frozenset(),
         tuple(name for kind in ("container", "volume") for name in listed(machine, kind, project)) if other else (),
         along,
@@ -136,41 +137,51 @@ def judge(seen: Seen, deployment: Deployment, hosts: Collection[str]) -> list[Fi
         what = f"this machine is {seen.host}: its data and secrets are here, and the file still has {seen.host}"
         remedy = f"--host {seen.host}; to make it {deployment.host} and begin anew: infrakit uninstall --purge first"
         found.append(Finding("other-host", "error", what, remedy))
-    for spec, volume in shut(seen, deployment):
+    for spec, volume, instead in shut(seen, deployment):
+        folder = f"{secrets_folder(deployment.host)}/secrets"
+        if instead:
+            what = f"{volume} was made with {', '.join(instead)}: the new secret {spec.name} would not open it"
+            same, other = f"cp -p {folder}/{instead[0]} {folder}/{spec.name}", f"infrakit secrets set {spec.name}"
+            remedy = f"the same again, under the new name: {same}; another one: {other}"
+            found.append(Finding("secret-renamed", "error", what, remedy))
+            continue
         what = f"the secret {spec.name} is gone, and {volume} was made with it: a new one would not open it"
-        remedy = (
-            f"put it back: {secrets_folder(deployment.host)}/secrets/{spec.name}; or, where the data may go: "
-            f"docker volume rm {volume}"
-        )
+        remedy = f"put it back: {folder}/{spec.name}; or, where the data may go: docker volume rm {volume}"
         found.append(Finding("secret-lost", "error", what, remedy))
     return found
 
 
-def shut(seen: Seen, deployment: Deployment) -> list[tuple[SecretSpec, str]]:
-    """Secrets that are missing, each with a volume of a container that reads it; not those that the service has only
-    now begun to read."""
+def shut(seen: Seen, deployment: Deployment) -> list[tuple[SecretSpec, str, list[str]]]:
+    """(secret that is missing, volume of a container that reads it, what its service read instead until now), without
+    those that a service has only now begun to read."""
     missing = {spec.name: spec for spec in seen.missing}
-    found: dict[str, tuple[SecretSpec, str]] = {}
+    found: dict[str, tuple[SecretSpec, str, list[str]]] = {}
     for service, secret, volume in _opens(deployment):
-        if secret in missing and volume in seen.volumes and not _begins(seen, service, secret):
-            found.setdefault(secret, (missing[secret], volume))
+        if secret not in missing or volume not in seen.volumes:
+            continue
+        before = seen.read.get(service.name, frozenset({secret}))
+        instead = [] if secret in before else sorted(before - _read_by(*service.containers))
+        if secret in before or instead:
+            found.setdefault(secret, (missing[secret], volume, instead))
     return list(found.values())
 
 
-def _opens(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
+def _opens(deployment: Deployment) -> Iterator[tuple[Service, str, str]]:
     """(service, secret, volume as Docker calls it) of each container that has both."""
     for service in deployment.services:
         for container in service.containers:
             for mount in container.mounts:
                 if mount.kind in ("volume", "shared"):
                     volume = docker_volume(deployment.name, mount.source, deployment.volumes)
-                    yield from ((service.name, secret.name, volume) for secret in container.secrets)
+                    yield from ((service, secret, volume) for secret in sorted(_read_by(container)))
 
 
-def _begins(seen: Seen, service: str, secret: str) -> bool:
-    """Whether the service ran before, without this secret."""
-    text = seen.compiled.get(service, "")
-    return bool(text) and not re.search(rf"^ *- source: {re.escape(secret)}$", text, re.MULTILINE)
+def _read_by(*containers: Container) -> frozenset[str]:
+    """The names of the secrets that they read: as files of their own, in the environment, or in another file."""
+    texts = [text for item in containers for _, text in item.secret_environment]
+    texts += [file.text for item in containers for file in item.secret_files]
+    mounted = {mount.name for item in containers for mount in item.secrets}
+    return frozenset(mounted | {name for text in texts for _, name in text if name})
 
 
 class Refuse(NamedTuple):

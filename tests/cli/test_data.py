@@ -117,7 +117,31 @@ MOVES = {
         ONE.replace("version: 1\n", "version: 1\nname: first\n"),
         ONE.replace("version: 1\n", "version: 1\nname: second\n"),
         {},
-        [],
+        ["build/first: of project first, and stays; `name: first` goes on with its secrets and volumes"],
+    ),
+    "the project gets a name": (
+        ONE,
+        ONE.replace("version: 1\n", "version: 1\nname: second\n"),
+        {},
+        ["build/infrakit: of project infrakit, and stays"],
+    ),
+    "the project of a named host is renamed, and its app": (
+        several(f"pi: {CORE}", "pi"),
+        several(f"pi: {CORE}", "pi", head=f"{HEAD}name: second\n").replace("  wiki:", "  blog:"),
+        {},
+        ["- volume wiki-data: its data stays, as infrakit_wiki-data"],
+    ),
+    "a secret is renamed": (
+        ONE,
+        ONE.replace("wiki_db", "notes_db"),
+        {"infrakit": "infrakit"},
+        ["! secret notes_db: new, and nobody reads wiki_db any more, with which data may have been made"],
+    ),
+    "what happens to data is said among much else": (
+        ONE,
+        HEAD + "pattern: full\napps:\n" + "".join(f"  a{n}: {{image: x/y:1, port: 80}}\n" for n in range(60)),
+        {},
+        ["- volume wiki-data: its data stays", "more"],
     ),
     "the project of named hosts is renamed": (
         TWO,

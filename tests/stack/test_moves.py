@@ -112,7 +112,7 @@ def test_a_secret_that_is_gone_is_not_made_again_beside_its_data(machine):
     seen = look(machine, host, {"infrakit"})
     assert [spec.name for spec in seen.missing] == ["wiki_db"] and shut(seen, host) == []
     there = seen._replace(volumes=frozenset({"infrakit_wiki-data", "infrakit_blog-data"}))
-    assert [(spec.name, volume) for spec, volume in shut(there, host)] == [("wiki_db", "infrakit_wiki-data")]
+    assert [(spec.name, volume) for spec, volume, _ in shut(there, host)] == [("wiki_db", "infrakit_wiki-data")]
     (finding,) = judge(there, host, {"infrakit"})
     assert finding.code == "secret-lost" and f"{HOSTS}/infrakit/secrets/wiki_db" in finding.remedy
     # A machine that lost all that we kept, and still has the volumes.
@@ -120,11 +120,43 @@ def test_a_secret_that_is_gone_is_not_made_again_beside_its_data(machine):
     assert [finding.code for finding in judge(bare, host, {"infrakit"})] == ["secret-lost"]
 
 
-def test_a_service_may_begin_to_read_a_secret(machine):
-    bring_up(machine, host_of(ONE.replace("secrets: [wiki_db], ", "")))
-    host = host_of(ONE)
+WAYS = (
+    "secrets: [wiki_db], ",
+    "environment: {A: '${secret.wiki_db}', B: '${secret.old}'}, ",
+    "files: {/etc/x: 'a = ${secret.wiki_db}'}, ",
+)
+"""How a service reads a secret of its own, or of another one that made it."""
+MINTS = "\n  mint: {image: 'x/y:1', secrets: [wiki_db, old]}\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_however_it_is_read_what_it_made_is_not_met_by_a_new_one(machine, way):
+    host = host_of(ONE.replace(WAYS[0], way) + MINTS)
+    bring_up(machine, host)
+    os.unlink(f"{HOSTS}/infrakit/secrets/wiki_db")
     seen = look(machine, host, {"infrakit"})._replace(volumes=frozenset({"infrakit_wiki-data"}))
-    assert [spec.name for spec in seen.missing] == ["wiki_db"] and judge(seen, host, {"infrakit"}) == []
+    assert [finding.code for finding in judge(seen, host, {"infrakit"})] == ["secret-lost"]
+
+
+@pytest.mark.parametrize("way", WAYS[:2])
+def test_a_secret_by_a_new_name_does_not_meet_what_the_old_one_made(machine, way):
+    host = host_of(ONE.replace(WAYS[0], way) + MINTS)
+    bring_up(machine, host_of((ONE.replace(WAYS[0], way) + MINTS).replace("wiki_db", "notes_db")))
+    seen = look(machine, host, {"infrakit"})._replace(volumes=frozenset({"infrakit_wiki-data"}))
+    (finding,) = judge(seen, host, {"infrakit"})
+    assert finding.code == "secret-renamed" and "made with notes_db" in finding.what
+    assert f"secrets/notes_db {HOSTS}/infrakit/secrets/wiki_db;" in finding.remedy
+    machine.keep_secret(f"{HOSTS}/infrakit", "wiki_db", b"as it was", 2)
+    assert judge(look(machine, host, {"infrakit"})._replace(volumes=seen.volumes), host, {"infrakit"}) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_service_may_begin_to_read_a_secret(machine, way):
+    before = "environment: {B: '${secret.old}'}, " if "old" in way else ""
+    bring_up(machine, host_of(ONE.replace(WAYS[0], before) + (MINTS.replace("wiki_db, ", "") if before else "")))
+    host = host_of(ONE.replace(WAYS[0], way) + MINTS)
+    seen = look(machine, host, {"infrakit"})._replace(volumes=frozenset({"infrakit_wiki-data"}))
+    assert "wiki_db" in {spec.name for spec in seen.missing} and judge(seen, host, {"infrakit"}) == []
 
 
 def test_another_project_or_another_host_of_the_file_is_refused():

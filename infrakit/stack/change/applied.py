@@ -55,6 +55,8 @@ def read(machine: Machine, name: str) -> Applied | None:
         found = json.loads(content)
         files = {str(path): (int(mode), str(digest)) for path, (mode, digest) in found["files"].items()}
         deployment = _value(found["deployment"])
+        if not isinstance(deployment, Deployment):
+            raise TypeError
         labels = {str(container): str(label) for container, label in found["labels"].items()}
         number, program, changed = int(found["number"]), str(found["program"]), tuple(map(str, found["changed"]))
     except (ValueError, KeyError, TypeError, AttributeError):
