@@ -51,6 +51,7 @@ class Said(NamedTuple):
 @click.option("--allow", multiple=True, metavar="WHO", help="A group or user who may open it; several times for more.")
 @click.option("--data", multiple=True, metavar="PATH", help="A folder in it that is kept; several times for more.")
 @click.option("--internet", is_flag=True, help="It may reach the internet.")
+@click.option("--from", "place", default="", metavar="PLACE", help="Of a template: where its catalogue is.")
 @to_a_file
 def command(
     target: Target,
@@ -60,9 +61,12 @@ def command(
     allow: tuple[str, ...],
     data: tuple[str, ...],
     internet: bool,
+    place: str,
 ) -> int:
     if image.partition(":")[0] in templates.SOURCES and "/" not in image:
-        return templates.add_to(target, image, "", ())
+        return templates.add_to(target, image, place, ())
+    if place:
+        raise UsageProblem("--from: it says where the catalogue of a template is", "for instance coolify:wikijs")
     parse_reference(image)
     wrong = [path for path in data if not FOLDER.fullmatch(path)]
     if wrong:

@@ -160,7 +160,7 @@ def _secrets(gathered: Gathered, before: bytes, target: Target) -> Store | None:
     others = [name for name, value in sorted(gathered.values.items()) if store.has_other(name, value)]
     if others:
         what = f"{store.host} has other secrets of these names already: {', '.join(others)}"
-        raise UsageProblem(what, "import with --prefix NAME, or remove those that nobody needs")
+        raise UsageProblem(what, "add it with --prefix NAME, or remove those that nobody needs")
     return store
 
 

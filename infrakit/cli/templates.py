@@ -56,25 +56,29 @@ class Source(NamedTuple):
     metavar="NAME=FILE",
     help="The same for a secret, which is kept on this host: from a file, or - for standard input.",
 )
+@click.option("--prefix", default="", metavar="NAME", help="Put NAME- before the names of apps and volumes.")
 @to_a_file
 def add_template(
-    target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = ()
+    target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = (), prefix: str = ""
 ) -> int:
     """Add a template of another catalogue (coolify, dokploy) to infrakit.yaml, and say what became of every key.
 
     Its passwords are minted on this host. What is dangerous in it stands in comments.
     """
-    return add_to(target, template, place, answers, files)
+    return add_to(target, template, place, answers, files, prefix)
 
 
-def add_to(target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = ()) -> int:
+def add_to(
+    target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = (), prefix: str = ""
+) -> int:
     """A template by SOURCE:NAME into a file; the exit code. `files`: of secrets, as NAME=FILE."""
     kind, sign, name = template.partition(":")
     if not sign or kind not in SOURCES or not NAME.fullmatch(name):
         raise UsageProblem(f"{template} is not SOURCE:NAME", f"SOURCE is one of: {', '.join(SOURCES)}")
     source = SOURCES[kind]
     said, given = _answers(answers), _given(files)
-    found = added(source.one(place or source.usual, name), taken_of(target), int(time.time()), said, sorted(given))
+    one, taken = source.one(place or source.usual, name), taken_of(target)
+    found = added(one, taken, int(time.time()), said, sorted(given), prefix)
     if found.found is None:
         raise ConfigurationInvalid(found.problems)
     whole = fitted(hidden(found.found), resources.schema("infrakit"))

@@ -95,7 +95,7 @@ def _refused(document: Document, source: bytes, section: Section) -> Iterator[Pr
         for key, _ in found.value:
             if key.value in section.names:
                 what = f"{section.key}.{key.value} is there already"
-                hint = "delete or rename one of the two, or import with --prefix NAME"
+                hint = "delete or rename one of the two, or add it with --prefix NAME"
                 yield Problem(document.at(key), what, "import-name", hint, related=section.names[key.value])
     if not _takes_lines(found, source):
         hint = f"write {section.key}: and below it each of its entries on lines of its own, without braces"

@@ -9,6 +9,7 @@ from infrakit.composed.doors import PROXY, PROXY_VARIABLES, instead_of
 from infrakit.composed.model import Resource, Service, Variable
 from infrakit.composed.words import DIFFERENT, DROPPED, REFUSED, TAKEN, literal, secret_in
 from infrakit.composed.work import SECRETS, Work
+from infrakit.policy.secrets import named_in
 
 MOVED = "with the names that others have here"
 HIDDEN = "a secret stands in it: let the app read it from a file or its environment"
@@ -18,7 +19,7 @@ def words(work: Work, service: Service) -> None:
     """What runs in it and as whom, and its labels."""
     for key in ("command", "entrypoint"):
         found: tuple[str, ...] | None = getattr(service, key)
-        if found and any(secret_in(name, value) for name, value in _named(key, found)):
+        if found and hides(key, found):
             work.say(key, REFUSED, HIDDEN)
         elif found:
             meant = [work.meant("", word) for word in found]
@@ -35,15 +36,10 @@ def words(work: Work, service: Service) -> None:
     _labels(work, service)
 
 
-def _named(key: str, words: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Each word by the option it belongs to: `--password=x`, `--password x`."""
-    found, before = [], key
-    for word in words:
-        option, sign, value = word.partition("=")
-        name = option.lstrip("-").replace("-", "_") if word.startswith("-") else ""
-        found += [(key, word), (name if sign and name else before, value if sign and name else word)]
-        before = key if sign or not name else name
-    return found
+def hides(key: str, words: tuple[str, ...]) -> bool:
+    """Whether a secret stands in a command, or in a health check."""
+    named = [(name, value) for _, name, value in named_in(key, words)]
+    return any(secret_in(name, value) for name, value in [*((key, word) for word in words), *named])
 
 
 def _labels(work: Work, service: Service) -> None:

@@ -1,8 +1,9 @@
 """What a service may do and use -> an app's devices, capabilities and limits; whatever is dangerous is withheld."""
 
+from infrakit.composed.app_inside import hides
 from infrakit.composed.model import Health, Service
 from infrakit.composed.scalars import written
-from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, secret_in, size
+from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, size
 from infrakit.composed.work import Work
 from infrakit.policy.red import STRONG_GROUPS, is_red
 
@@ -110,7 +111,7 @@ def health(work: Work, service: Service) -> None:
     test = [work.meant("", word) for word in health.test]
     if health.disabled or health.test[:1] == ("NONE",):
         work.set("health", "none", "healthcheck")
-    elif any(secret_in("test", word) for word in health.test):
+    elif hides("health", health.test):
         work.say("healthcheck", REFUSED, "a secret stands in it: let it read a file")
     elif health.test:
         work.set("health", test, "healthcheck")

@@ -78,7 +78,8 @@ def _mount(work: Work, mount: Mount, mounts: list[str], data: list[str]) -> None
             return
         name = _volume(work, mount, found)
         if name:
-            mounts.append(f"{name}:{mount.target}{end}")
+            options = found.driver_opts.get("o", "") if found is not None else ""
+            mounts.append(f"{name}:{mount.target}{':ro' if 'ro' in options.split(',') else end}")
             there = next(iter(work.volumes[name].values()))
             work.say(key, DIFFERENT, f"mounts: {mounts[-1]}, where {name} is {there} as before", mount.at)
     elif mount.kind == "bind":
@@ -194,7 +195,11 @@ def _said(work: Work, mount: Mount, found: Resource) -> dict[str, object] | None
     address = re.search(r"(?:^|,)addr=([^,]+)", options)
     device = found.driver_opts.get("device", "").removeprefix(":")
     if kind.startswith("nfs") and address is not None and device.startswith("/"):
-        more = [each for each in options.split(",") if each and not each.startswith(("addr=", "rw", "nfsvers=4"))]
+        more = [
+            each
+            for each in options.split(",")
+            if each and not each.startswith(("addr=", "nfsvers=4")) and each not in ("ro", "rw")
+        ]
         if more:
             said = f"options of NFS that there is no key for: {', '.join(more)}"
             work.say(f"volumes.{mount.target}.driver_opts", REFUSED, said, mount.at)

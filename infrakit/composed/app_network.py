@@ -65,12 +65,17 @@ def _is_in(port: Port, other: Port) -> bool:
 
 def _door(work: Work, service: Service, found: Door) -> None:
     work.app["port"] = found.port
-    first, dot, _ = found.hostname.partition(".")
-    label = first if LABEL.fullmatch(first) and found.hostname.count(".") > 1 else ""
+    hostname = next(iter(found.hostnames), "")
+    first = hostname.partition(".")[0]
+    label = first if LABEL.fullmatch(first) and hostname.count(".") > 1 else ""
     if label:
         work.app["subdomain"] = label
     said = f"port {found.port}, behind sign-in" + (f", at {label} below your domain" if label else "")
-    said += f"; domain: {found.hostname} keeps its whole name" if dot else ""
+    names = [name for name in found.hostnames if "." in name]
+    if len(names) > 1:
+        said += f"; domain: [{', '.join(names)}] keeps the whole names"
+    elif names:
+        said += f"; domain: {names[0]} keeps its whole name"
     if found.https:
         work.app["scheme"], work.app["certificate"] = "https", "any"
         said += "; it speaks TLS, and its certificate is not checked"
@@ -126,7 +131,12 @@ def _needs(work: Work, service: Service, other: str) -> None:
             work.say(key, DIFFERENT, "needs", each.at)
         elif "depends_on" in service.places:
             work.say(key, DROPPED, "an app waits for the one whose network it is in", each.at)
-    if needs:
-        work.app["needs"] = needs
+    texts = [(each.name, each.value or "") for each in service.environment]
+    texts += [("", word) for word in (*(service.command or ()), *(service.entrypoint or ()))]
+    met = [name for name in work.meets(texts) if name != work.names.get(other)]
+    if met:
+        work.say("needs", DIFFERENT, f"needs: {', '.join(met)}, whom its values lead to", service.at)
+    if needs or met:
+        work.app["needs"] = [*needs, *met]
     if service.links:
         work.say("links", DIFFERENT, "needs")

@@ -14,7 +14,7 @@ from infrakit.errors import Position
 TRAEFIK_PORT = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.port")
 TRAEFIK_SCHEME = re.compile(r"traefik\.http\.services\.[^.]+\.loadbalancer\.server\.scheme")
 TRAEFIK_RULE = re.compile(r"traefik\.http\.routers\.[^.]+\.rule")
-HOST = re.compile(r"Host\(\s*[`\"']([^`\"']+)")
+HOSTS = re.compile(r"Host\(([^()]*)\)")
 UPSTREAM = re.compile(r"\{\{\s*upstreams(?:\s+(https?\b)?\s*([0-9]{1,5})?)?\s*\}\}")
 PROXY = "InfraKit's own Caddy serves the app"
 INSTEAD_LABELS = {
@@ -53,10 +53,10 @@ SERVED = {
 
 
 class Door(NamedTuple):
-    """`hostname` "": under the app's name. `at`: what it was told by."""
+    """`hostnames` (): under the app's name. `at`: what it was told by."""
 
     port: int
-    hostname: str
+    hostnames: tuple[str, ...]
     at: Position
     https: bool = False
 
@@ -75,13 +75,14 @@ def told_by(service: Service) -> str:
 
 def door(service: Service) -> Door | None:
     """The door of a service; None where nothing says that it has one."""
-    port, hostname, at, https = 0, "", service.at, False
+    port, hostnames, at, https = 0, list[str](), service.at, False
     for label in service.labels:
         value = label.value or ""
-        found = HOST.search(value) if TRAEFIK_RULE.fullmatch(label.name) else None
+        rules = HOSTS.findall(value) if TRAEFIK_RULE.fullmatch(label.name) else ()
         upstream = UPSTREAM.fullmatch(value) if label.name.startswith("caddy") else None
-        if found is not None:
-            hostname, at = found[1], label.at
+        if rules:
+            hostnames += re.findall("[`\"']([^`\"']+)[`\"']", ",".join(rules))
+            at = label.at
         elif TRAEFIK_PORT.fullmatch(label.name) and value.isdigit():
             port, at = int(value), label.at
         elif upstream is not None:
@@ -90,10 +91,12 @@ def door(service: Service) -> Door | None:
         elif TRAEFIK_SCHEME.fullmatch(label.name):
             https = value == "https"
         elif re.fullmatch(r"caddy(_[0-9]+)?", label.name):
-            hostname, at = value.split(" ")[0].partition("://")[2] or value.split(" ")[0], label.at
+            hostnames += [word.partition("://")[2] or word for word in re.split("[, ]+", value) if word]
+            at = label.at
     for variable in service.environment:
         if variable.name == "VIRTUAL_HOST" and variable.value:
-            hostname, at = variable.value.split(",")[0], variable.at
+            hostnames += [word for word in re.split("[, ]+", variable.value) if word]
+            at = variable.at
         elif variable.name == "VIRTUAL_PORT" and (variable.value or "").isdigit():
             port, at = int(variable.value or ""), variable.at
     listed = {each.target: each.at for each in service.ports if each.protocol == "tcp"}
@@ -103,10 +106,10 @@ def door(service: Service) -> Door | None:
         likely = [each for each in HTTPS if each in listed]
     if not port and likely:
         https = https or likely[0] in HTTPS
-        port, at = likely[0], at if hostname else listed[likely[0]]
-    if not port and hostname:
+        port, at = likely[0], at if hostnames else listed[likely[0]]
+    if not port and hostnames:
         port = exposed[0] if exposed else 80
-    return Door(port, hostname, at, https) if port else None
+    return Door(port, tuple(dict.fromkeys(hostnames)), at, https) if port else None
 
 
 def served(service: Service) -> list[int]:

@@ -55,9 +55,9 @@ class Names:
     def of(self, thing: str, wanted: str = "") -> str:
         """The name of `thing`, as much like `wanted` as can be."""
         if thing not in self.found:
-            name = self._usual(wanted or thing)
+            name = self.usual(wanted or thing)
             if name in self._others:
-                name = self._usual(f"{self.project}{self.sign}{name}")
+                name = self.usual(f"{self.project}{self.sign}{name}")
             number, free = 2, name
             while free in self._taken:
                 end = f"{self.sign}{number}"
@@ -66,15 +66,15 @@ class Names:
             self.found[thing] = free
         return self.found[thing]
 
-    def _usual(self, wanted: str) -> str:
+    def usual(self, wanted: str) -> str:
         """Small letters and digits, a letter first."""
         name = re.sub(r"[^a-z0-9]+", self.sign, wanted.lower()).strip(self.sign)
         name = name if name[:1].isalpha() else f"app{self.sign}{name}".rstrip(self.sign)
         return name[: self.longest].rstrip(self.sign)
 
 
-def called(services: Iterable[Service], apps: Mapping[str, str]) -> dict[str, str]:
-    """What a service could be reached by, where its app is called otherwise -> the app's name."""
+def reached(services: Iterable[Service], apps: Mapping[str, str]) -> dict[str, str]:
+    """What a service could be reached by -> its app's name."""
     own: dict[str, str] = {}
     others: dict[str, str] = {}
     for service in services:
@@ -87,7 +87,7 @@ def called(services: Iterable[Service], apps: Mapping[str, str]) -> dict[str, st
             name, _, alias = link.partition(":")
             if alias and name in apps:
                 others.setdefault(alias, apps[name])
-    return {name: app for name, app in {**others, **own}.items() if name != app}
+    return {**others, **own}
 
 
 def pointed(key: str, value: str, moved: Mapping[str, str]) -> str:
@@ -96,8 +96,20 @@ def pointed(key: str, value: str, moved: Mapping[str, str]) -> str:
         return value
     if value in moved and HOSTED.search(key.upper()):
         return moved[value]
-    names = "|".join(map(re.escape, sorted(moved, key=len, reverse=True)))
-    behind = (
-        rf"(?<=//)({names})(?=[:/?#,]|$)|(?<=@)({names})(?=[:/?#,]|$)|(?<![\w.@/-])({names})(?=:[0-9]{{1,5}}(?![\w.]))"
+    return re.sub(_behind(moved), lambda found: moved[found[0]], value)
+
+
+def mentioned(key: str, value: str, known: Mapping[str, str]) -> set[str]:
+    """The apps to which a value leads, by any of the names that they can be reached by."""
+    if value in known and HOSTED.search(key.upper()):
+        return {known[value]}
+    return {known[found[0]] for found in re.finditer(_behind(known), value)} if known else set()
+
+
+def _behind(names: Iterable[str]) -> str:
+    """Where a name of a machine stands in a value: in an address, or before a port."""
+    any_of = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return (
+        rf"(?<=//)({any_of})(?=[:/?#,]|$)|(?<=@)({any_of})(?=[:/?#,]|$)"
+        rf"|(?<![\w.@/-])({any_of})(?=:[0-9]{{1,5}}(?![\w.]))"
     )
-    return re.sub(behind, lambda found: moved[found[0]], value)

@@ -1,10 +1,10 @@
 """What becomes of a project while it is said in the words of apps: lines, secrets, and a row for everything."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from infrakit.composed.doors import Door
 from infrakit.composed.model import Project, Service
-from infrakit.composed.names import LONGEST_APP, LONGEST_SECRET, Names, Taken, called, pointed
+from infrakit.composed.names import LONGEST_APP, LONGEST_SECRET, Names, Taken, mentioned, pointed, reached
 from infrakit.composed.words import DIFFERENT, TAKEN, WITHHELD, Row
 from infrakit.errors import Position
 
@@ -30,8 +30,16 @@ class Work:
         self.leads_to = leads_to
         self.folder = folder.rstrip("/") + "/"
         apps = Names(project.name, taken.apps, LONGEST_APP)
-        self.names = {each.name: apps.of(each.name, f"{prefix}-{each.name}" if prefix else "") for each in services}
-        self.moved = called(services, self.names)
+        # Who has a name that an app can have keeps it: values speak of it.
+        for each in sorted(services, key=lambda one: apps.usual(one.name) != one.name):
+            apps.of(each.name, f"{prefix}-{each.name}" if prefix else "")
+        self.names = {each.name: apps.of(each.name) for each in services}
+        self.reached = reached(services, self.names)
+        self.moved = {name: app for name, app in self.reached.items() if name != app}
+        self.waits = {
+            self.names[each.name]: {self.names[one.service] for one in each.depends_on if one.service in self.names}
+            for each in services
+        }
         self.volume_names = Names(project.name, taken.volumes, LONGEST_APP)
         self.secret_names = Names(project.name, taken.secrets, LONGEST_SECRET, "_")
         self.prefix = prefix
@@ -70,6 +78,24 @@ class Work:
         for path, name in self.paths.items():
             value = value.replace(path, name) if value.endswith(path) or f"{path} " in value else value
         return pointed(key, value, self.moved)
+
+    def meets(self, texts: Iterable[tuple[str, str]]) -> list[str]:
+        """Apps that its values lead to, and that do not wait for it: it finds whom it needs, and no other."""
+        own = self.names[self.service.name]
+        found = {app for key, value in texts for app in mentioned(key, value, self.reached)} - {own} - self.waits[own]
+        met = sorted(app for app in found if not self._waits(app, own))
+        self.waits[own] |= set(met)
+        return met
+
+    def _waits(self, app: str, other: str) -> bool:
+        """Whether `app` waits for `other`, if by way of more."""
+        waiting, seen = [app], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting += self.waits.get(name, ())
+        return other in seen
 
     def say(self, key: str, outcome: str, said: str = "", at: Position | None = None) -> None:
         """One row, at `at` or where the key stands."""

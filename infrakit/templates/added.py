@@ -32,10 +32,15 @@ class Added(NamedTuple):
 
 
 def added(
-    template: Template, taken: Taken, now_s: int = 0, answers: Mapping[str, str] = {}, given: Sequence[str] = ()
+    template: Template,
+    taken: Taken,
+    now_s: int = 0,
+    answers: Mapping[str, str] = {},
+    given: Sequence[str] = (),
+    prefix: str = "",
 ) -> Added:
     """`now_s`: seconds since 1970; `answers`: values of variables that the template leaves open; `given`: names of
-    others, whose values are secrets that a person has."""
+    others, whose values are secrets that a person has; `prefix`: before the names of apps and volumes."""
     words = {f"ikg{number:04}x": Mark(GIVEN, name) for number, name in enumerate(given)}
     template = template._replace(marks={**template.marks, **words})
     answers = {**answers, **{mark.name: word for word, mark in words.items()}}
@@ -62,7 +67,7 @@ def added(
     if read_.project is None:
         return Added(None, {}, read_.problems)
     project = _without_strangers(read_.project)
-    finish = _Finish(template, settled(project, contents, template.marks), tuple(doors), now_s)
+    finish = _Finish(template, settled(project, contents, template.marks), tuple(doors), now_s, prefix)
     return Added(finish.whole(taken), finish.minted, read_.problems)
 
 
@@ -88,8 +93,10 @@ def _inside(service: Service) -> Service:
 
 
 class _Finish:
-    def __init__(self, template: Template, ready: Settled, doors: tuple[TemplateDoor, ...], now_s: int) -> None:
-        self.template, self.ready, self.now_s = template, ready, now_s
+    def __init__(
+        self, template: Template, ready: Settled, doors: tuple[TemplateDoor, ...], now_s: int, prefix: str
+    ) -> None:
+        self.template, self.ready, self.now_s, self.prefix = template, ready, now_s, prefix
         self.mark = pattern(template.marks)
         self.apps: dict[str, str] = {}
         self.secrets: dict[Mark, str] = {}
@@ -114,8 +121,8 @@ class _Finish:
         first: dict[str, Door] = {}
         for door in self.doors:
             if door.port:
-                first.setdefault(door.service, Door(door.port, "", self.at))
-        found = converted(self.ready.project, FOLDER, taken, known=first)
+                first.setdefault(door.service, Door(door.port, (), self.at))
+        found = converted(self.ready.project, FOLDER, taken, self.prefix, known=first)
         self.apps = {service: app for app, service in found.services.items()}
         self.doors = tuple(
             door._replace(service=self.apps[door.service]) for door in self.doors if door.service in self.apps
@@ -203,7 +210,7 @@ class _Finish:
     def secret(self, app: str, mark: Mark) -> str:
         """The name of what is minted; two that the template calls alike are two."""
         if mark not in self.secrets:
-            name = _secret_name(self.template.summary.name, mark.name)
+            name = _secret_name(self.prefix or self.template.summary.name, mark.name)
             self.secrets[mark] = f"{name}_{mark.kind}" if name in self.minted else name
             signs = next((one for one in self.template.marks.values() if one.name == mark.of and not one.of), None)
             self.minted[self.secrets[mark]] = mark._replace(

@@ -71,7 +71,7 @@ def test_apps_are_added_to_the_file_and_secrets_are_kept_apart(infrakit, stack, 
 
 def test_a_file_that_is_not_there_begins_as_init_writes_it(infrakit, stack, tmp_path):
     wrong = infrakit("import", "stack", "-o", "kept", feed="")
-    assert wrong.returncode == 2 and "domain is not said" in wrong.stderr
+    assert wrong.returncode == 2 and "--domain is not said" in wrong.stderr
     assert not (tmp_path / "kept").exists()
 
     done = infrakit("import", "stack", "-o", "kept", *FIRST)

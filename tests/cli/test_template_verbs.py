@@ -121,6 +121,17 @@ def test_the_same_template_twice_gets_names_of_its_own_or_is_refused(infrakit, p
     assert infrakit(*words).returncode == 0
     done = infrakit(*words)
     assert done.returncode == 2 and "has other secrets of these names already: cards_key" in done.stderr
+    assert "--prefix NAME" in done.stderr
+    done = infrakit(*words, "--prefix", "more")
+    assert done.returncode == 0 and "  more-cards:" in (place / "infrakit.yaml").read_text(), done.stderr
+    assert infrakit("compile", "-o", "build").returncode == 0
+
+
+def test_add_takes_a_template_from_a_file_too(infrakit, place):
+    done = infrakit("add", "coolify:cards", "--from", "coolify.json", "-o", "build")
+    assert done.returncode == 0 and "  cards:" in (place / "infrakit.yaml").read_text(), done.stderr
+    done = infrakit("add", "x/y:1", "--from", "coolify.json")
+    assert done.returncode == 2 and "--from: it says where the catalogue of a template is" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -252,21 +252,25 @@ def test_no_secret_is_in_any_line(keys):
     assert "correct-horse" not in shown and "ghp_" not in shown
 
 
+RULE = "Host(`a.example.org`) && PathPrefix(`/x`) || Host(`b.example.org`, `c`)"
+
+
 @pytest.mark.parametrize(
     "keys, expected",
     [
-        ("    ports: ['8443:443', '8080:80']\n", (80, "")),
+        ("    ports: ['8443:443', '8080:80']\n", (80, ())),
         ("    ports: ['2222:22']\n", None),
-        ("    ports: ['1234:4321']\n", (4321, "")),
+        ("    ports: ['1234:4321']\n", (4321, ())),
         ("    ports: ['53:53/udp']\n", None),
-        ("    labels: {caddy: x.example.org, caddy.reverse_proxy: '{{upstreams 8080}}'}\n", (8080, "x.example.org")),
-        ("    labels: {traefik.http.services.a.loadbalancer.server.port: 99}\n", (99, "")),
-        ("    ports: ['8443:443']\n", (443, "")),
-        ("    ports: ['9443:9443', '8000:8000']\n", (8000, "")),
+        ("    labels: {caddy: x.example.org, caddy.reverse_proxy: '{{upstreams 8080}}'}\n", (8080, ("x.example.org",))),
+        ("    labels: {traefik.http.services.a.loadbalancer.server.port: 99}\n", (99, ())),
+        ("    ports: ['8443:443']\n", (443, ())),
+        ("    ports: ['9443:9443', '8000:8000']\n", (8000, ())),
         ("    ports: ['993:993', '25565:25565', '1883:1883']\n", None),
-        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams https 9443}}'}\n", (9443, "x.y.z")),
-        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams}}'}\n", (80, "x.y.z")),
-        ("    environment: {VIRTUAL_HOST: 'a.example.org,b', VIRTUAL_PORT: 81}\n", (81, "a.example.org")),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams https 9443}}'}\n", (9443, ("x.y.z",))),
+        ("    labels: {caddy: x.y.z, caddy.reverse_proxy: '{{upstreams}}'}\n", (80, ("x.y.z",))),
+        ("    environment: {VIRTUAL_HOST: 'a.example.org,b', VIRTUAL_PORT: 81}\n", (81, ("a.example.org", "b"))),
+        (f"    labels: {{traefik.http.routers.x.rule: '{RULE}'}}\n", (80, ("a.example.org", "b.example.org", "c"))),
     ],
 )
 def test_a_door_is_found_by_what_is_said_of_it(keys, expected):
@@ -340,6 +344,45 @@ def test_apps_have_names_of_their_own():
     text = "services:\n  My_App: {image: a}\n  my.app: {image: b}\n  9: {image: c}\n"
 
     assert list(converted(of(text), "/project").apps) == ["my-app", "my-app-2", "app-9"]
+
+
+def test_who_can_keep_his_name_keeps_it():
+    text = "services:\n  my_app: {image: a, environment: {DB_HOST: my-app}}\n  my-app: {image: b}\n"
+    found = converted(of(text), "/project")
+
+    assert {service: app for app, service in found.services.items()} == {"my_app": "my-app-2", "my-app": "my-app"}
+    assert found.apps["my-app-2"]["environment"] == {"DB_HOST": "my-app"}
+    assert found.apps["my-app-2"]["needs"] == ["my-app"] and "needs" not in found.apps["my-app"]
+
+
+def test_whom_values_lead_to_is_needed_and_nobody_waits_for_himself():
+    text = """
+services:
+  web: {image: a, environment: {DB_HOST: db, CACHE: "redis://cache:6379/0", SELF: "http://web:80", NAME: db}}
+  db: {image: b, environment: {WEB_URL: "http://web:80"}}
+  cache: {image: c, command: [serve, --peer, "db:5432"]}
+  lone: {image: d, environment: {NAME: db}}
+"""
+    found = converted(of(text), "/project")
+
+    needs = {name: app.get("needs") for name, app in found.apps.items()}
+    assert needs == {"web": ["cache", "db"], "db": None, "cache": ["db"], "lone": None}
+
+
+def test_a_health_check_with_a_password_and_a_share_that_is_read_only():
+    text = """
+services:
+  a:
+    image: e/a
+    volumes: ["films:/films"]
+    healthcheck: {test: [CMD-SHELL, "curl -u admin:correct-horse9 localhost"]}
+volumes:
+  films: {driver_opts: {type: nfs, o: "addr=192.168.1.5,ro", device: ":/films"}}
+"""
+    found = converted(of(text), "/project")
+
+    assert "health" not in found.apps["a"] and "correct-horse9" not in lines(found) + table(found)
+    assert found.apps["a"]["mounts"] == ["films:/films:ro"]
 
 
 DISK = "/srv/disk:/five"

@@ -28,7 +28,7 @@ def of(keys, base=ONE):
 @pytest.mark.parametrize(
     "keys, gone",
     [
-        (f"    healthcheck: {{test: [CMD, redis-cli, -a, {HUSH}, ping]}}\n", "health"),
+        (f"    healthcheck: {{test: [CMD, redis-cli, -a, {HUSH}, ping]}}\n", "healthcheck"),
         (f"    command: redis-server --save 60 1 -a {HUSH}\n", "command"),
         (f"    entrypoint: [/bin/serve, 'x:{HUSH}']\n", "entrypoint"),
         (f"    labels: {{keep: me, note: 'x {HUSH} y'}}\n", "labels.note"),
