@@ -8,9 +8,9 @@ import click
 
 from infrakit import resources
 from infrakit.cli.questions import QUESTIONS
-from infrakit.cli.talk import result, result_json, say
+from infrakit.cli.talk import problem_json, result, result_json, say, say_problems
 from infrakit.config.sample import sample
-from infrakit.errors import UsageProblem
+from infrakit.errors import ConfigurationInvalid, Problem, UsageProblem
 from infrakit.system.files import plain_errors, replace
 
 SCHEMA = os.path.join(".infrakit", "infrakit.schema.json")
@@ -32,15 +32,29 @@ def command(
     with plain_errors("write"):
         schema = put_schema(file)
         replace(file, source)
+    missing = _missing(source, file)
     if as_json:
-        result_json({"file": file, "schema": schema})
-    else:
-        result(f"wrote {file}: look it over, then infrakit compile")
+        result_json({"file": file, "schema": schema, "problems": [problem_json(item) for item in missing]})
+        return
+    say_problems(missing)
+    then = "mend that, look it over, then infrakit compile" if missing else "look it over, then infrakit compile"
+    result(f"wrote {file}: {then}")
+
+
+def _missing(source: bytes, file: str) -> tuple[Problem, ...]:
+    """What the answers alone do not say."""
+    from infrakit.compiler import load
+
+    try:
+        load(source, file, lambda name: b"")
+    except ConfigurationInvalid as error:
+        return error.problems
+    return ()
 
 
 def first(said: Mapping[str, str | None], file: str) -> bytes:
     """A commented file; what is not said is asked for."""
-    answers = {key: said[key] or _ask(*question) for key, question in QUESTIONS.items()}
+    answers = {key: said[key] or _ask(key, *question) for key, question in QUESTIONS.items()}
     return sample(answers, os.path.basename(file))
 
 
@@ -52,11 +66,11 @@ def put_schema(file: str) -> str:
     return path
 
 
-def _ask(what: str, default: str, about: str) -> str:
+def _ask(flag: str, what: str, default: str, about: str) -> str:
     """Ask on a terminal; elsewhere a flag has to say it."""
     if not sys.stdin.isatty():
         raise UsageProblem(
-            f"{what.partition(' (')[0]} is not said",
+            f"--{flag} is not said: {what}",
             "infrakit init --domain home.example.org --pattern full --tls acme --admin alice",
         )
     say("")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from infrakit.config.document import Document, Node, Path
+from infrakit.config.document import NO_BREAK, NO_BREAKS, Document, Node, Path
 from infrakit.config.nearest import MOST_LIKENED, nearest, nearest_or_all
 from infrakit.errors import Problem
 
@@ -112,6 +112,9 @@ class _Checker:
     def _object(self, node: Node, schema: Schema, path: Path) -> dict[str, Any] | None:
         known = schema.get("properties", {})
         extra = schema.get("additionalProperties", False)
+        if len(node.value) < schema.get("minProperties", 0):
+            self.say(node, path, "an empty mapping", "empty-list", _example(schema))
+            return None
         pattern = schema.get("propertyNames", {}).get("pattern")
         if extra is False:
             self._correct(node, schema, path)
@@ -162,6 +165,7 @@ class _Checker:
             near = known if unknown <= MOST_LIKENED else ()
             close = nearest(name, near)
             hint = f"did you mean {close}?" if close else nearest_or_all(name, near, dotted(path))
+            hint = NO_BREAKS if NO_BREAK in name else hint
             renamed = bool(close) and close not in there
             self.say(key, (*path, name), "there is no such key", "unknown-key", hint, understood=renamed)
             if renamed:
@@ -234,7 +238,7 @@ class _Checker:
         if "enum" in schema and text not in schema["enum"]:
             close = nearest(text, schema["enum"])
             hint = schema.get("x-values", {}).get(text) or (
-                f"did you mean {close}?" if close else f"one of: {', '.join(schema['enum'])}"
+                f"did you mean {close}?" if close else schema.get("x-hint") or f"one of: {', '.join(schema['enum'])}"
             )
             what = f"{self._shown(node, path)} is not known here"
             self.say(node, path, what, "unknown-value", hint, understood=bool(close))
@@ -306,12 +310,16 @@ def _example(schema: Schema) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value on one line, as YAML."""
+    """A value on one line, as YAML, which a person may paste."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
+    if isinstance(value, str) and (not value or set("{}[],#&*!|>%@`\"'\n") & set(value) or ": " in value):
+        import json
+
+        return json.dumps(value, ensure_ascii=False)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:

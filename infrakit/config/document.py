@@ -5,6 +5,8 @@ from typing import Any
 from infrakit.errors import Position
 
 Path = tuple[str | int, ...]
+NO_BREAK = "\u00a0"
+NO_BREAKS = "a no-break space (U+00A0) indents nothing, and is no space to YAML: write plain ones"
 
 
 class Node:

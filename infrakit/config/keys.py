@@ -124,6 +124,9 @@ def _below(schema: Schema, step: str, walked: list[str]) -> Schema:
     where = ".".join(walked) or "infrakit.yaml"
     close = nearest(step, known)
     hint = f"did you mean {close}?" if close else f"known there: {', '.join(sorted(known)) or 'nothing'}"
+    deeper = [name for name, _ in all_keys(schema) if name.endswith(f".{step}")] if not walked else []
+    if deeper:
+        hint = f"did you mean {' or '.join(deeper[:3]).replace(MAPPED, 'NAME')}?"
     raise UsageProblem(f"there is no key {step} in {where}", hint)
 
 

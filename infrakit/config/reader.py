@@ -7,7 +7,7 @@ Source of the limits: what a YAML loader was seen to do with such files (alias b
 
 from typing import Any
 
-from infrakit.config.document import Document, Node
+from infrakit.config.document import NO_BREAK, NO_BREAKS, Document, Node
 from infrakit.config.events import engine
 from infrakit.errors import ConfigurationInvalid, Position, Problem
 
@@ -108,7 +108,16 @@ class Composer:
             mark, opened = error.problem_mark or error.context_mark, None
             if error.context_mark and any(word in (error.context or "") for word in BRACKETED):
                 opened = self._position(error.context_mark)
-            self.refuse(mark, what, "yaml-syntax", "check quotes, colons and indentation", opened)
+            hint = "check quotes, colons and indentation"
+            if error.context_mark and "simple key" in (error.context or ""):
+                mark, what, hint = (
+                    error.context_mark,
+                    "there is no value here",
+                    "write KEY: VALUE, with a space between",
+                )
+            elif NO_BREAK in text:
+                hint = NO_BREAKS
+            self.refuse(mark, what, "yaml-syntax", hint, opened)
         except errors.YAMLError as error:
             self.refuse(None, _plain(str(error)), "yaml-syntax", "")
         except (
@@ -224,7 +233,7 @@ class Composer:
                         Position(self.name, key.line, key.column),
                         f"the key {key.value} stands twice",
                         "duplicate-key",
-                        "keep one of the two",
+                        "rename one of the two, or remove it",
                         related=Position(self.name, first.line, first.column),
                     )
                 )

@@ -64,7 +64,7 @@ def _first(deployment: Deployment) -> Section:
             if asks_docker_directly(container, service.socket_proxies)
         ]
     rows += [
-        row(spec.origin, Word("to do"), Word(f"infrakit secrets set {spec.name}", code=True))
+        row(spec.origin, Word("to do, unless done"), Word(f"infrakit secrets set {spec.name}", code=True))
         for spec in deployment.secrets
         if spec.kind == "user"
     ]

@@ -27,8 +27,17 @@ def services(deployment: Deployment) -> Section:
     """The section of the review."""
     columns = ("Container", "Image", "At most", "User", "Mounts", "Powers")
     updated = any(service.name == "watchtower" for service in deployment.services)
+    out = {network.name for network in deployment.networks if not network.internal and network.masquerade}
     tables = tuple(
-        Table(service.title, columns, tuple(_container(item, updated) for item in service.containers), service.origin)
+        Table(
+            service.title,
+            columns,
+            tuple(
+                _container(item, updated, shut_in=service.kind == "app" and _is_shut_in(item, out))
+                for item in service.containers
+            ),
+            service.origin,
+        )
         for service in deployment.services
         if service.containers
     )
@@ -56,7 +65,11 @@ def _by_themselves(updates: Updates) -> Table:
     return Table("Moves to newer images by itself", ("What", "When", "Which"), (moves,), updates.origin)
 
 
-def _container(container: Container, updated: bool) -> Row:
+def _is_shut_in(container: Container, ways_out: set[str]) -> bool:
+    return not ways_out.intersection(container.networks) and "network" not in dict(container.privileges)
+
+
+def _container(container: Container, updated: bool, *, shut_in: bool) -> Row:
     origins = container.origins
     memory = Word(f"{container.memory_bytes // MEBIBYTE} MiB") if container.memory_bytes else Word("no limit", True)
     user = container.user or "the image's own"
@@ -69,7 +82,7 @@ def _container(container: Container, updated: bool) -> Row:
             Cell((memory,), of(origins, "memory")),
             Cell((Word(user), *([Word("root inside")] if root else [])), of(origins, "user")),
             Cell(tuple(_mount(item) for item in container.mounts) or (Word("none"),), of(origins, "mounts")),
-            Cell(_beyond(container)),
+            Cell(_beyond(container, shut_in)),
         ),
         origins[""],
     )
@@ -100,9 +113,10 @@ def _power(text: str, is_one: bool, capability: str, detail: str) -> Word:
     return Word(text, red, amber=is_one and not red)
 
 
-def _beyond(container: Container) -> tuple[Word, ...]:
+def _beyond(container: Container, shut_in: bool) -> tuple[Word, ...]:
     base = set(BASE_CAPABILITIES) <= set(container.capabilities)
-    words = [Word("starts as root, and may become somebody else")] if base else []
+    words = [Word("reaches no internet, unless internet: true")] if shut_in else []
+    words += [Word("starts as root, and may become somebody else")] if base else []
     words += [
         _power(f"capability {name}", True, "cap_add", name)
         for name in container.capabilities

@@ -49,15 +49,22 @@ def test_init_writes_a_file_that_compiles_and_overwrites_nothing(infrakit, tmp_p
     assert (tmp_path / "infrakit.yaml").read_text() == text
 
 
+def test_init_says_at_once_what_would_not_compile(infrakit):
+    done = infrakit("init", "--domain", "home.lan", "--pattern", "full", "--tls", "acme", "--admin", "alice")
+    assert done.returncode == 0 and "[tls-domain]" in done.stderr and "mend that" in done.stdout
+
+
 def test_init_without_a_terminal_wants_flags(infrakit):
     done = infrakit("init", feed="")
-    assert done.returncode == 2 and "domain is not said" in done.stderr
+    assert done.returncode == 2 and "--domain is not said" in done.stderr
 
 
 def test_explain_a_key(infrakit):
     assert "Most memory" in infrakit("explain", "services.glances.memory").stdout
     wrong = infrakit("explain", "services.glances.memroy")
     assert wrong.returncode == 2 and "did you mean memory?" in wrong.stderr
+    deeper = infrakit("explain", "port")
+    assert deeper.returncode == 2 and "did you mean apps.NAME.port or apps.NAME.doors.NAME.port?" in deeper.stderr
 
 
 @pytest.mark.parametrize(

@@ -298,7 +298,7 @@ def test_a_grant_is_said_first_and_in_red_words():
 def test_a_secret_that_only_the_user_has_comes_with_its_command():
     spec = SecretSpec("tunnel_token", "user", 0, False, "Token of the tunnel.", ("cloudflared",), FULL.origin)
     text = markdown(FULL._replace(secrets=(spec,)))
-    assert r"| to do | infrakit secrets set tunnel\_token |" in text
+    assert r"| to do, unless done | infrakit secrets set tunnel\_token |" in text
     assert (
         r"| tunnel\_token | cloudflared | **only you have it: infrakit secrets set tunnel\_token** | Token of "
         r"the tunnel. |"

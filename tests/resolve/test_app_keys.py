@@ -13,7 +13,8 @@ BASE = "version: 1\ndomain: home.example.org\npattern: full\ntimezone: Europe/Be
 ALL = """  wiki:
     image: ghcr.io/example/wiki:1
     port: 80
-    mounts: [/srv/photos:/data, "/srv/my music/:/music:ro"]
+    mounts: [/srv/photos:/data, "/srv/my music/:/music:ro", "/mnt/Filme & Spiele/Büro (1):/films:ro"]
+    environment: {discovery.type: single-node, X-Y: z}
     entrypoint: [/tini, --, "${x}"]
     working_dir: /app
     groups: [44, 993]
@@ -33,7 +34,7 @@ ALL = """  wiki:
     init: true
     stop_grace: 2m
     labels: {org.example.team: home}
-    update: automatic
+  moves: {image: "x/y:1", port: 80, update: automatic}
 """
 
 
@@ -48,11 +49,14 @@ def container(text: str, name: str = "wiki"):
 @needs_compose
 def test_compose_is_told_all_of_it(tmp_path):
     deployment = host(ALL)
-    found = project(write(tmp_path, emit.emit(deployment), deployment))["services"]["wiki"]
+    services = project(write(tmp_path, emit.emit(deployment), deployment))["services"]
+    found, moves = services["wiki"], services["moves"]
     assert [(item["source"], item["target"], item.get("read_only", False)) for item in found["volumes"]] == [
         ("/srv/photos", "/data", False),
+        ("/mnt/Filme & Spiele/Büro (1)", "/films", True),
         ("/srv/my music", "/music", True),
     ]
+    assert found["environment"]["discovery.type"] == "single-node" and found["environment"]["X-Y"] == "z"
     assert found["entrypoint"] == ["/tini", "--", "${x}"] and found["working_dir"] == "/app"
     assert found["group_add"] == ["44", "993"] and found["pid"] == "host" and found["dns"] == ["192.168.1.1"]
     assert "NET_ADMIN" in found["cap_add"] and "CHOWN" in found["cap_add"] and found["cap_drop"] == ["ALL"]
@@ -75,7 +79,8 @@ def test_compose_is_told_all_of_it(tmp_path):
     assert found["deploy"]["resources"]["limits"]["pids"] == 200 and found["init"] is True
     assert found["ulimits"] == {"nofile": {"soft": 1024, "hard": 65536}, "nproc": 100}
     assert found["stop_grace_period"] == "2m0s" and found["labels"]["org.example.team"] == "home"
-    assert found["labels"]["com.centurylinklabs.watchtower.enable"] == "true"
+    label = "com.centurylinklabs.watchtower.enable"
+    assert [item["labels"][label] for item in (found, moves)] == ["false", "true"]
 
 
 def test_what_is_written_is_granted_and_shown_in_red_or_amber_at_its_line():
@@ -86,6 +91,7 @@ def test_what_is_written_is_granted_and_shown_in_red_or_amber_at_its_line():
     assert {key: grant.red for key, grant in said.items()} == {
         ("host_path", "/srv/photos"): False,
         ("host_path", "/srv/my music:ro"): False,
+        ("host_path", "/mnt/Filme & Spiele/Büro (1):ro"): False,
         ("cap_add", "NET_ADMIN"): False,
         ("devices", "devices: /dev/dri"): False,
         ("devices", "devices: /dev/ttyUSB0:/dev/ttyACM0:rw"): False,
@@ -100,6 +106,7 @@ def test_what_is_written_is_granted_and_shown_in_red_or_amber_at_its_line():
     assert said["ports", "port 51820"].origin.path == ("apps", "wiki", "ports")
     assert any("ports:" in line for line in lines)
     review = next(item.content.decode() for item in emit.emit(deployment) if item.path == "REVIEW.md")
+    assert "reaches no internet" in review
     assert "| **granted: pid** | wiki, pid: host |" in review and "| wiki | *devices* |" in review
     assert "granted: devices" not in review
 
