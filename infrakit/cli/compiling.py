@@ -1,7 +1,7 @@
 """infrakit.yaml -> one tree per host, written only where something changes."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from infrakit.changes import compare, facts_of
@@ -44,18 +44,12 @@ def compile_file(
             _settle_secrets(folders, report, mint=not no_secrets)
             if not host:
                 _take_away(departed, output, force, report)
-            if departed or _data_moves(report.described, compiled.fleet.name):
-                from infrakit.cli.data import lines_of
+            if departed or others or _data_moves(report, compiled.fleet.name):
+                from infrakit.cli.data import lines_of, lines_of_others, secret_lines
 
-                report.lines += lines_of(compiled.fleet.name, report.described, carried)
-            if report.minted and any(old for old, _ in report.described.values()):
-                from infrakit.cli.data import secret_lines
-
-                report.lines += secret_lines(folders, report.minted, report.described)
-            if others and any(not old for old, _ in report.described.values()):
-                from infrakit.cli.data import lines_of_others
-
-                report.lines += lines_of_others(others)
+                report.data += lines_of(compiled.fleet.name, report.described, carried)
+                report.data += secret_lines(folders, report.minted, report.described)
+                report.data += lines_of_others(others, report.described)
             if report.changed:
                 sync(output)
             stamp.write(output, found, example, report)
@@ -90,11 +84,14 @@ def _carried(folders: list[tuple[Deployment, str]], departed: list[str], *, alon
     return carry_secrets(folders, departed, alone=alone)
 
 
-def _data_moves(described: Mapping[str, tuple[Any, Any]], project: str) -> bool:
-    """Whether there is a word to say about volumes."""
+def _data_moves(report: Report, project: str) -> bool:
+    """Whether there may be a word to say about volumes, or about secrets."""
     return any(
-        old and (old.get("project") != project or (old.get("facts") or {}).get("mounts") != facts["mounts"])
-        for old, facts in described.values()
+        old
+        and (
+            report.minted or old.get("project") != project or (old.get("facts") or {}).get("mounts") != facts["mounts"]
+        )
+        for old, facts in report.described.values()
     )
 
 

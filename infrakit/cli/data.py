@@ -55,7 +55,6 @@ def secret_lines(
     unread = {
         deployment.host: _names(places[deployment.host]) - {spec.name for spec in deployment.secrets}
         for deployment, _ in folders
-        if minted
     }
     for deployment, _ in folders:
         new = [name for host, name in minted if host == deployment.host]
@@ -77,8 +76,10 @@ def _names(place: str) -> set[str]:
     return {name for name in names if re.fullmatch("[a-z][a-z0-9_]*", name) and not name.startswith("fleet_")}
 
 
-def lines_of_others(others: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(host, line) for each folder of another project: what this one was called before, maybe."""
+def lines_of_others(others: Mapping[str, str], described: Mapping[str, tuple[Any, Any]]) -> list[tuple[str, str]]:
+    """(host, line) for each folder of another project beside a new host: what that was called before, maybe."""
+    if all(old for old, _ in described.values()):
+        return []
     words = "and stays; `name: {}` goes on with its secrets and volumes"
     return [
         (os.path.basename(folder), f"! host {folder}: of project {project}, {words.format(project)}")

@@ -24,7 +24,8 @@ class Report:
         self.hosts: list[str] = []
         self.counts = {"added": 0, "changed": 0, "removed": 0}
         self.files = 0
-        self.lines: list[tuple[str, str]] = []
+        self.lines: list[tuple[str, str]] = []  # of which the first are said
+        self.data: list[tuple[str, str]] = []  # which are said, all of them
         self.described: dict[str, tuple[Any, Any]] = {}
         self.edited: list[str] = []
         self.notes: list[str] = []
@@ -51,7 +52,7 @@ class Report:
     def departed(self, host: str, plan: TreePlan, before: Any) -> None:
         """The tree of a host that has left the file."""
         self._count(plan)
-        self.lines.append((host, f"- host {host}"))
+        self.data.append((host, f"- host {host}"))
         self.described[host] = before, None
         self.left.append(plan.folder)
 
@@ -99,15 +100,10 @@ class Report:
             result_json(self.as_json())
             return
         say_problems(self.warnings)
-        several = len({*self.hosts, *(host for host, _ in self.lines)}) > 1
-        # What happens to data is said whatever is cut off.
-        lines = (
-            self.lines if len(self.lines) <= MOST_LINES else sorted(self.lines, key=lambda one: not _of_data(one[1]))
-        )
-        for host, line in lines[:MOST_LINES]:
-            result(f"{host}: {line}" if several else line)
-        if len(self.lines) > MOST_LINES:
-            result(f"and {len(self.lines) - MOST_LINES} more")
+        several = len({*self.hosts, *(host for host, _ in (*self.lines, *self.data))}) > 1
+        cut = [("", f"and {len(self.lines) - MOST_LINES} more")] if len(self.lines) > MOST_LINES else []
+        for host, line in (*self.lines[:MOST_LINES], *cut, *self.data):
+            result(f"{host}: {line}" if several and host else line)
         if self.minted:
             result(f"minted {len(self.minted)} secret{'' if len(self.minted) == 1 else 's'}")
         result(self.summary())
@@ -121,7 +117,7 @@ class Report:
             "hosts": self.hosts,
             "files": self.files,
             **self.counts,
-            "changes": [{"host": host, "change": line} for host, line in self.lines],
+            "changes": [{"host": host, "change": line} for host, line in (*self.lines, *self.data)],
             "edited": self.edited,
             "minted": [{"host": host, "name": name} for host, name in self.minted],
             "missing": [{"host": state.host, "name": state.name} for state in self.missing()],
@@ -145,13 +141,6 @@ class Report:
             for line in self.talk():
                 say(line)
         return EXIT_DIFFERENCES if differs else EXIT_OK
-
-
-def _of_data(line: str) -> bool:
-    """Whether a line of cli/data.py, or a host that left, is it."""
-    return (
-        line.startswith("!") and not line.startswith("! grant ") or line[2:].startswith(("volume ", "secret ", "host "))
-    )
 
 
 def unified(path: str, before: bytes | None, after: bytes | None) -> str:

@@ -122,11 +122,9 @@ def _below(schema: Schema, step: str, walked: list[str]) -> Schema:
     if isinstance(extra, dict) and step:
         return extra
     where = ".".join(walked) or "infrakit.yaml"
-    close = nearest(step, known)
+    deeper = [name.replace(MAPPED, "NAME") for name, _ in all_keys(schema) if name.endswith(f".{step}")]
+    close = " or ".join(deeper[:3]) if deeper and not walked else nearest(step, known)
     hint = f"did you mean {close}?" if close else f"known there: {', '.join(sorted(known)) or 'nothing'}"
-    deeper = [name for name, _ in all_keys(schema) if name.endswith(f".{step}")] if not walked else []
-    if deeper:
-        hint = f"did you mean {' or '.join(deeper[:3]).replace(MAPPED, 'NAME')}?"
     raise UsageProblem(f"there is no key {step} in {where}", hint)
 
 

@@ -110,11 +110,8 @@ class Composer:
                 opened = self._position(error.context_mark)
             hint = "check quotes, colons and indentation"
             if error.context_mark and "simple key" in (error.context or ""):
-                mark, what, hint = (
-                    error.context_mark,
-                    "there is no value here",
-                    "write KEY: VALUE, with a space between",
-                )
+                mark, what = error.context_mark, "there is no value here"
+                hint = "write KEY: VALUE, with a space between"
             elif NO_BREAK in text:
                 hint = NO_BREAKS
             self.refuse(mark, what, "yaml-syntax", hint, opened)

@@ -13,7 +13,7 @@ from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.machine import Machine
-from infrakit.model import LOGS_PAIR, Container, Deployment, SecretSpec, Service
+from infrakit.model import LOGS_PAIR, Deployment, SecretSpec
 from infrakit.plan import Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.stack import belongings
@@ -74,7 +74,7 @@ def _seen(machine: Machine, deployment: Deployment, former: str) -> Seen:
         host,
         former,
         missing,
-        {service.name: _read_by(*service.containers) for service in before.deployment.services} if before else {},
+        _read(before.deployment) if before else {},
         _volumes(machine, deployment.name) if missing else frozenset(),
         tuple(name for kind in ("container", "volume") for name in listed(machine, kind, project)) if other else (),
         along,
@@ -154,34 +154,39 @@ def judge(seen: Seen, deployment: Deployment, hosts: Collection[str]) -> list[Fi
 def shut(seen: Seen, deployment: Deployment) -> list[tuple[SecretSpec, str, list[str]]]:
     """(secret that is missing, volume of a container that reads it, what its service read instead until now), without
     those that a service has only now begun to read."""
-    missing = {spec.name: spec for spec in seen.missing}
+    missing, now = {spec.name: spec for spec in seen.missing}, _read(deployment)
     found: dict[str, tuple[SecretSpec, str, list[str]]] = {}
     for service, secret, volume in _opens(deployment):
         if secret not in missing or volume not in seen.volumes:
             continue
-        before = seen.read.get(service.name, frozenset({secret}))
-        instead = [] if secret in before else sorted(before - _read_by(*service.containers))
+        before = seen.read.get(service, frozenset({secret}))
+        instead = [] if secret in before else sorted(before - now[service])
         if secret in before or instead:
             found.setdefault(secret, (missing[secret], volume, instead))
     return list(found.values())
 
 
-def _opens(deployment: Deployment) -> Iterator[tuple[Service, str, str]]:
+def _opens(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
     """(service, secret, volume as Docker calls it) of each container that has both."""
     for service in deployment.services:
         for container in service.containers:
+            secrets = [spec.name for spec in deployment.secrets if container.name in spec.required_by]
             for mount in container.mounts:
                 if mount.kind in ("volume", "shared"):
                     volume = docker_volume(deployment.name, mount.source, deployment.volumes)
-                    yield from ((service, secret, volume) for secret in sorted(_read_by(container)))
+                    yield from ((service.name, secret, volume) for secret in secrets)
 
 
-def _read_by(*containers: Container) -> frozenset[str]:
-    """The names of the secrets that they read: as files of their own, in the environment, or in another file."""
-    texts = [text for item in containers for _, text in item.secret_environment]
-    texts += [file.text for item in containers for file in item.secret_files]
-    mounted = {mount.name for item in containers for mount in item.secrets}
-    return frozenset(mounted | {name for text in texts for _, name in text if name})
+def _read(deployment: Deployment) -> dict[str, frozenset[str]]:
+    """Service -> the secrets that its containers read, in whichever way."""
+    return {
+        service.name: frozenset(
+            spec.name
+            for spec in deployment.secrets
+            if not {item.name for item in service.containers}.isdisjoint(spec.required_by)
+        )
+        for service in deployment.services
+    }
 
 
 class Refuse(NamedTuple):
