@@ -13,7 +13,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.catalog.show import describe, text_of
 from infrakit.config import check_schema, parse
 from infrakit.model import POWER_READS, POWER_ROOT
-from infrakit.resolve.checks.own import unknown_references
+from infrakit.resolve.checks.own_texts import unknown_references
 from infrakit.resolve.patterns import PROFILES
 
 SCHEMA = resources.schema("blueprint")

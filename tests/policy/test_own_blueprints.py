@@ -389,6 +389,8 @@ def test_a_name_that_begins_like_a_service_opens_no_volume_of_it():
 
 def test_what_the_operator_grants_may_be_reached():
     assert codes(own("reaches: [glances]"), ", grants: [reach]") == set()
+    asks = "reaches: [glances]\n    environment: {A: '${inside.glances}', B: '${inside.own}'}"
+    assert codes(own(asks), ", grants: [reach]") == set()
 
 
 @pytest.mark.parametrize(
@@ -409,6 +411,8 @@ def test_what_the_operator_grants_may_be_reached():
         ("no-door", {"top": OIDC, "route": ""}),
         ("no-effect", {"top": "requires: [cloudflared]"}),
         ("no-effect", {"top": "requires: [socket-proxy]"}),
+        ("unmet-need", {"top": "requires: [guacamole]"}),
+        ("unknown-reference", {"line": "environment: {A: '${inside.dozzle}'}"}),
         ("unknown-group", {"route": "route: {container: own, port: 80, allow: [famly]}"}),
         ("same-path", {"line": "volumes: [{volume: a, path: /x}, {volume: b, path: /x/}]"}),
         ("same-path", {"line": "tmpfs: [/x], volumes: [{volume: a, path: /x}]".replace("], v", "]\n    v")}),
@@ -425,6 +429,7 @@ def test_what_the_operator_grants_may_be_reached():
 def test_a_slip_in_a_blueprint_is_named_with_its_place(code, changes):
     text = own(**changes).encode()
     source = b"version: 1\ndomain: home.example.org\npattern: full\napps: {own: {blueprint: ./own.yaml}}\n"
+    source += b"services: {guacamole: {enabled: false}}\n"
     document = parse(source, "infrakit.yaml")
     assert check_schema(document, resources.schema("infrakit")) == []
     config = bind(document)

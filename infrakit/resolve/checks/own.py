@@ -4,17 +4,16 @@ things.
 Comfort with a place for each mistake: the rules of policy/ hold without it.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 
 from infrakit.catalog.model import Blueprint, Catalog
-from infrakit.catalog.references import is_known, references
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
 from infrakit.resolve.addresses import address_of, no_addresses
 from infrakit.resolve.checks.apps import OWN_NAMES
 from infrakit.resolve.checks.secrets import of_apps, of_catalogue
-from infrakit.resolve.containers import final_volume, readers
+from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.world import Locate
 
@@ -34,6 +33,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             continue
         from infrakit.resolve.checks.own_containers import containers_made
         from infrakit.resolve.checks.own_doors import people_known, required_apart, said_beside, signs_in_once
+        from infrakit.resolve.checks.own_texts import referred, unread, with_pages
         from infrakit.resolve.checks.texts import secrets_held
 
         for path, what, code, hint in (
@@ -41,8 +41,8 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *_secrets(blueprint, secrets),
             *_parts(app, blueprint, catalog),
             *_order(blueprint),
-            *_references(blueprint, _with_pages(catalog, blueprints)),
-            *_unread(blueprint),
+            *referred(blueprint, with_pages(catalog, blueprints)),
+            *unread(blueprint),
             *_in_the_hosts_network(blueprint),
             *_addresses(blueprint),
             *containers_made(blueprint, {app.name for app in config.apps if app.address}),
@@ -232,72 +232,3 @@ def _addresses(blueprint: Blueprint) -> Iterator[Misfit]:
         for path, text in wrong:
             what = f"{item.name}: {'.'.join(map(str, path[:2]))}: {text} is not an address"
             yield ("containers", item.name, *path), what, "address", "for instance 192.168.1.1"
-
-
-def _references(blueprint: Blueprint, services: Set[str]) -> Iterator[Misfit]:
-    """`services`: whose addresses can be referred to, since they have a page."""
-    objects = {
-        "option": {option.name for option in blueprint.options},
-        "secret": {spec.name for spec in blueprint.secrets},
-        **dict.fromkeys(("url", "hostname", "inside"), services),
-    }
-    for path, text in _texts(blueprint):
-        for name in references(text):
-            family, dot, rest = name.partition(".")
-            if not is_known(name) or dot and rest not in objects.get(family, {rest}):
-                what = f"{'.'.join(map(str, path))}: there is no ${{{name}}}"
-                yield path, what, "unknown-reference", "write $${ for a plain ${"
-
-
-def _unread(blueprint: Blueprint) -> Iterator[Misfit]:
-    """What a text leads to is there for who reads it: the file of a secret, at one path, or the socket proxy."""
-    for file in blueprint.files:
-        if not readers(blueprint, file.name):
-            what = f"files.{file.name}: no container reads it"
-            yield ("files", file.name), what, "unknown-file", "list it under files of one"
-    for path, text in _texts(blueprint):
-        own = path[0] == "containers"
-        who = (
-            [item for item in blueprint.containers if item.name == path[1]] if own else readers(blueprint, str(path[1]))
-        )
-        for name in references(text):
-            kind, _, rest = name.partition(".")
-            seen = {next((use for use in item.secrets if use.name == rest), None) for item in who}
-            hint = f"list {rest} under secrets of {' and '.join(item.name for item in who)}, with one target"
-            if name == "docker_host" and any(item.docker is None or item.docker.transport != "tcp" for item in who):
-                seen, hint = {None}, "add docker, with transport tcp"
-            elif kind != "secret":
-                continue
-            if seen and (None in seen or len(seen) > 1):
-                what = f"{'.'.join(map(str, path))}: ${{{name}}} leads to nothing there"
-                yield path, what, "unknown-reference", hint
-
-
-def _with_pages(catalog: Catalog, blueprints: Mapping[str, Blueprint]) -> set[str]:
-    known = {**catalog.blueprints, **blueprints}
-    names = {name for name, blueprint in known.items() if blueprint.route is not None}
-    return names | {f"{name}.{route.door}" for name in names for route in known[name].routes if route.door}
-
-
-def unknown_references(catalog: Catalog) -> list[str]:
-    """What the catalogue's own blueprints refer to and nobody has, for a test: on some host it would be found late."""
-    services = _with_pages(catalog, {})
-    return [
-        f"{blueprint.document}: {what}"
-        for blueprint in catalog.blueprints.values()
-        for _, what, _, _ in (*_references(blueprint, services), *_unread(blueprint))
-    ]
-
-
-def _texts(blueprint: Blueprint) -> Iterator[tuple[Path, str]]:
-    """Every text of a blueprint in which references are replaced."""
-    for item in blueprint.containers:
-        base = ("containers", item.name)
-        yield from (((*base, "environment", key), value) for key, value in item.environment)
-        for field, words in (("command", item.command), ("entrypoint", item.entrypoint)):
-            yield from (((*base, field, number), word) for number, word in enumerate(words or ()))
-        yield from (
-            ((*base, "health", "test", number), word)
-            for number, word in enumerate(item.health.test if item.health else ())
-        )
-    yield from ((("files", item.name, "content"), item.content) for item in blueprint.files)

@@ -38,15 +38,18 @@ def said_beside(app: AppConfig, blueprint: Blueprint) -> Iterator[tuple[str, str
 
 
 def required_apart(config: Config, blueprint: Blueprint) -> Iterator[Misfit]:
-    """What comes with something else, or by the file alone, is nothing to require."""
+    """What comes with something else, or by the file alone, is nothing to require; nor what the file switches off."""
+    off = {service.name for service in config.services if service.enabled is False}
     for name in blueprint.requires:
-        what = ""
+        what = f"services.{name}.enabled says false" if name in off else ""
+        hint = "remove one of the two"
         if name == PROXY_TEMPLATE:
             what, hint = "it comes beside each container that asks Docker", "remove it, and list its calls under docker"
         elif name == TUNNEL and config.tls.mode != "tunnel":
             what, hint = f"with mode {config.tls.mode} nobody comes by a tunnel", "remove it; tls.mode is the user's"
         if what:
-            yield ("requires",), f"requires: {name}: {what}", "no-effect", hint
+            code = "unmet-need" if name in off else "no-effect"
+            yield ("requires",), f"requires: {name}: {what}", code, hint
 
 
 def people_known(config: Config, blueprint: Blueprint) -> Iterator[Misfit]:
