@@ -15,6 +15,7 @@ from infrakit.composed.words import (
     DROPPED,
     PRIVATE,
     REFUSED,
+    SOCKET,
     WAYS,
     inner,
     literal,
@@ -29,7 +30,6 @@ from infrakit.resolve.names_in_files import with_values
 
 WRITTEN = re.compile(r"\$\{secret\.\w+\}")
 ASSIGNED = re.compile(r"^[\s\"'-]*([\w.-]+)[\"']?[ \t]*[:=][ \t]*(.+)$", re.MULTILINE)
-SOCKET = "whoever has Docker's socket is root on the host; a blueprint may get some of its calls"
 KNOWN_OPTIONS = {"create_host_path", "size", "nocopy"}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from infrakit.composed.words import Converted
+from infrakit.composed.words import SOCKET, Converted
 from infrakit.emit.yaml_text import to_yaml
 
 LISTED = ("mounts", "devices", "groups")
@@ -26,16 +26,21 @@ def app_lines(found: Converted, comments: Mapping[str, str] = {}) -> list[str]:
             first, *rest = _indented({key: value}, "    ")
             written += [f"{first}  # {comments[key]}" if key in comments else first, *rest]
             if isinstance(value, list):
-                written += [f"    #  - {_one(more)}  # grants: {meaning}" for more, meaning in _of(withheld, key)]
+                written += [f"    #  - {_one(more)}  # {_why(meaning)}" for more, meaning in _of(withheld, key)]
         for key in dict.fromkeys(key for key, _, _ in withheld if key not in app):
             several = _of(withheld, key)
             if key in LISTED:
                 written.append(f"    # {key}:")
-                written += [f"    #  - {_one(value)}  # grants: {meaning}" for value, meaning in several]
+                written += [f"    #  - {_one(value)}  # {_why(meaning)}" for value, meaning in several]
             else:
                 value, meaning = several[0]
-                written.append(f"    # {key}: {_one(value)}  # grants: {meaning}")
+                written.append(f"    # {key}: {_one(value)}  # {_why(meaning)}")
     return written
+
+
+def _why(meaning: str) -> str:
+    """What a comment withholds: Docker's socket no key of an app gives (policy/sockets.py)."""
+    return f"{'refused' if SOCKET in meaning else 'grants'}: {meaning}"
 
 
 def volume_lines(found: Converted) -> list[str]:

@@ -53,6 +53,8 @@ WAYS = {
     "user": "write its number and its group's: 1000:1000",
     "deploy": "of it only limits of memory, processors and processes have a key",
 }
+SOCKET = "whoever has Docker's socket is root on the host; a blueprint may get some of its calls"
+"""Why it is withheld, and no grant gives it."""
 
 
 class Row(NamedTuple):

@@ -62,7 +62,7 @@ def test_apps_are_added_to_the_file_and_secrets_are_kept_apart(infrakit, stack, 
     text = file.read_text()
     assert text.startswith(FILE.removesuffix("# the end\n")) and "# the end\napps:\n" in text
     assert "  notes:\n    image: example/notes:2\n    port: 8080\n" in text
-    assert "    #  - /var/run/docker.sock:/var/run/docker.sock  # grants: whoever has" in text
+    assert "    #  - /var/run/docker.sock:/var/run/docker.sock  # refused: whoever has" in text
     assert kept(tmp_path / "kept") == SECRETS
     assert "hush" not in text + done.stdout + done.stderr
     assert "stack/compose.yaml:5:13" in done.stdout and "infrakit.yaml: 2 apps, " in done.stdout

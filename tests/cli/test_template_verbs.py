@@ -51,7 +51,8 @@ def test_a_template_becomes_lines_secrets_and_a_table(infrakit, place):
     text = (place / "infrakit.yaml").read_text()
     assert text.startswith(FILE) and '      KEY: "${secret.cards_key}"\n' in text and "    port: 3000\n" in text
     assert (
-        "    #  - /var/run/docker.sock:/var/run/docker.sock  # grants:" in text and "    data:\n      - /kept\n" in text
+        "    #  - /var/run/docker.sock:/var/run/docker.sock  # refused:" in text
+        and "    data:\n      - /kept\n" in text
     )
     (kept,) = (place / "build").glob("*/secrets/cards_key")
     secret = kept.read_text()
