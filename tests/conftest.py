@@ -10,6 +10,7 @@ import pytest
 
 from tests import own_places, runs
 from tests.runtime import left
+from tests.warm import Warm
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,12 +35,21 @@ def pyz() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def warm(pyz) -> Warm:
+    """For all tests of this process."""
+    return Warm(pyz)
+
+
 @pytest.fixture
-def infrakit(pyz, tmp_path):
-    """Run the zipapp in an empty folder, as a user would: infrakit("compile", ...) -> CompletedProcess."""
+def infrakit(pyz, tmp_path, warm):
+    """Run the zipapp in an empty folder, as a user would: infrakit("compile", ...) -> CompletedProcess. From cold only
+    where another interpreter, or one told otherwise, is asked for."""
 
     def run(*words, python=sys.executable, cwd=tmp_path, feed=None, env=None, timeout=60):
         clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", **(env or {})}
+        if python == sys.executable and not any(key.startswith(("PYTHON", "LC_", "LANG")) for key in env or ()):
+            return warm.run(words, cwd, clean, feed, timeout)
         return subprocess.run(
             [python, str(pyz), *words], cwd=cwd, env=clean, input=feed, capture_output=True, text=True, timeout=timeout
         )
