@@ -217,4 +217,9 @@ class Machine(Protocol):
         feed: bytes | None = None,
         timeout_s: float = 60,
         environment: dict[str, str] | None = None,
+        fed_from: str = "",
+        into: str = "",
+        heard: Callable[[str], None] | None = None,
     ) -> Done: ...
+
+    def afterwards(self, words: Sequence[str]) -> AbstractContextManager[None]: ...

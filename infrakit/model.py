@@ -432,7 +432,7 @@ class SecretSpec(NamedTuple):
     kind: "password" (minted), "user" (only the user has it), "fleet_ca", "fleet_certificate" (a pair made by openssl),
     "fleet_logs" (a pair that is its own authority), "authorities" (certificates to trust, which are no secret, and
     differ from host to host). form: of a password "" (`length` letters and digits), "hex" or "base64" (of `length`
-    bytes), or "uuid".
+    bytes), "uuid" or "words".
     `shared` values are the same on every host of the fleet. `required_by` names containers. `owner`: the service that
     declares it, "" where the compiler itself does. rotate: what a new value means: "restart" (who reads it reads it at
     his start), "client" (that, where a container is told where it is; else a person typed it in), "role" (a database
@@ -500,6 +500,36 @@ class Updates(NamedTuple):
     excepted: tuple[str, ...] = ()
 
 
+class Dump(NamedTuple):
+    """What the own tools of the database in `container` write down of it. kind: "postgresql" or "mariadb"."""
+
+    container: str
+    kind: str
+
+
+class BackupPart(NamedTuple):
+    """What is backed up at one instant: `volumes`, as Docker calls them, and databases. `stops`: containers that stand
+    still meanwhile, who would else write in the midst of it. `name`: of a service, or of a shared volume."""
+
+    name: str
+    volumes: tuple[str, ...]
+    dumps: tuple[Dump, ...]
+    stops: tuple[str, ...]
+    origin: Origin
+
+
+class Backup(NamedTuple):
+    """`to`: a folder, or another machine as restic names it; `daily`: when, by the host's clock; `keep`: (daily,
+    weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it."""
+
+    to: str
+    daily: str
+    keep: tuple[tuple[str, int], ...]
+    parts: tuple[BackupPart, ...]
+    left: tuple[tuple[str, str], ...]
+    origin: Origin
+
+
 class Deployment(NamedTuple):
     """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
 
@@ -531,6 +561,7 @@ class Deployment(NamedTuple):
     volumes: tuple[SharedVolume, ...] = ()
     relays: tuple[Relay, ...] = ()
     updates: Updates | None = None
+    backup: Backup | None = None
 
 
 if TYPE_CHECKING:

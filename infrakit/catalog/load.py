@@ -99,7 +99,7 @@ def blueprint_from(tree: Tree, document: str) -> Blueprint:
 
 def _backup(tree: Tree) -> Backup:
     databases = tuple(BackupDatabase(item["container"], item["name"]) for item in tree.get("databases", ()))
-    return Backup(tuple(tree.get("volumes", ())), databases, tree.get("note", ""))
+    return Backup(tuple(tree.get("volumes", ())), databases, tree.get("note", ""), tree.get("live", False))
 
 
 def _option(name: str, tree: Tree) -> OptionBlueprint:

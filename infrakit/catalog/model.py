@@ -30,11 +30,13 @@ class BackupDatabase(NamedTuple):
 
 
 class Backup(NamedTuple):
-    """What must be saved to get the service back. `volumes` are named as in `volumes:` of the containers."""
+    """What must be saved to get the service back. `volumes` are named as in `volumes:` of the containers. `live`: their
+    files are whole at any instant."""
 
     volumes: tuple[str, ...] = ()
     databases: tuple[BackupDatabase, ...] = ()
     note: str = ""
+    live: bool = False
 
 
 class OptionBlueprint(NamedTuple):

@@ -8,12 +8,14 @@ import click
 from infrakit.cli import rotate, update
 from infrakit.cli.carry import need_root
 from infrakit.cli.talk import result, say
+from infrakit.emit.timer import STOPPED
 from infrakit.errors import EXIT_OK, InfraKitError
-from infrakit.stack.layout import BEGUN
+from infrakit.stack.layout import BEGUN, LOCK
+from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 
 MOST_BYTES = 1 << 16
-FINISH = (["up"], ["rollback"], ["drift"], ["down"])
+FINISH = (["up"], ["rollback"], ["drift"], ["down"], ["restore"])
 
 
 @click.command(
@@ -22,8 +24,9 @@ rotation of secrets. What failed, or was told to stop, it leaves alone. A unit o
 )
 def command() -> int:
     need_root()
-    found = [rotate.go_on(), update.go_on()]
-    words = _begun(Machine())
+    machine = Machine()
+    found = [_start(machine), rotate.go_on(), update.go_on()]
+    words = _begun(machine)
     if words:
         from infrakit.cli.program import run
 
@@ -32,6 +35,18 @@ def command() -> int:
     if not any(found):
         result("nothing was broken off")
     return EXIT_OK
+
+
+def _start(machine: Machine) -> bool:
+    """Who was stopped for a backup that was broken off; whether anybody was."""
+    if not machine.exists(STOPPED):
+        return False
+    from infrakit.stack.backup.take import StartStopped, stopped
+
+    with held(LOCK):
+        say(f"a backup was broken off; starting {', '.join(stopped(machine))}")
+        StartStopped().do(machine, lambda event: None)
+    return True
 
 
 def _begun(machine: Machine) -> list[str]:

@@ -8,6 +8,7 @@ from infrakit.config.doors import doors_of
 from infrakit.config.model import (
     AccessConfig,
     AppConfig,
+    BackupConfig,
     Config,
     GroupConfig,
     HostConfig,
@@ -32,6 +33,7 @@ PRIVILEGES = ("devices", "extra_hosts", "gpus", "ipc", "pid", "privileged", "sys
 SETTINGS = ("dns", "groups", "hostname", "init", "ulimits")
 """Keys of an app that are keys of `privileges` and of `settings` of a blueprint's container."""
 APP_PIDS = 1000
+KEPT = {"daily": 7, "weekly": 4, "monthly": 6}
 DEFAULT_SCOPES = ("openid", "email", "profile")
 
 
@@ -57,6 +59,7 @@ def bind(document: Document) -> Config:
         mirror=images.get("mirror", ""),
         ignored=tuple(_ignored(index, item) for index, item in enumerate(values.get("doctor", {}).get("ignore", ()))),
         updates=_updates(document.name, values.get("updates", {})),
+        backup=_backup(values["backup"]) if "backup" in values else None,
         said=Said(path for path, _ in leaves(document.root)),
     )
     if any("[" in host.address for host in config.hosts):
@@ -277,6 +280,11 @@ def _updates(document: str, values: dict[str, Any]) -> Updates | None:
     origin = Origin(document, ("updates",), "updates")
     excepted = tuple(values.get("except", ()))
     return None if automatic == "none" else Updates(automatic, values.get("window", "03:00"), age_s, origin, excepted)
+
+
+def _backup(values: dict[str, Any]) -> BackupConfig:
+    keep = tuple(values.get("keep", KEPT).items())
+    return BackupConfig(values["to"], values.get("daily", "02:00"), keep, tuple(values.get("without", ())), ("backup",))
 
 
 def _network(values: dict[str, Any]) -> NetworkConfig:

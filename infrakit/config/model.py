@@ -305,6 +305,16 @@ class Said(dict[Path, bool]):
         return path in self or bool(self.below(path))
 
 
+class BackupConfig(NamedTuple):
+    """`without`: apps, services and shared volumes whose data is left out."""
+
+    to: str
+    daily: str
+    keep: tuple[tuple[str, int], ...]
+    without: tuple[str, ...]
+    path: Path
+
+
 class Config(NamedTuple):
     """The whole file. `patterns`/`profiles` are those of the top level; `hosts` is () for one unnamed host."""
 
@@ -325,4 +335,5 @@ class Config(NamedTuple):
     mirror: str
     ignored: tuple[IgnoreConfig, ...]
     updates: Updates | None
+    backup: BackupConfig | None
     said: Said

@@ -22,6 +22,7 @@ def sections(deployment: Deployment) -> tuple[Section, ...]:
         _grants(deployment),
         _networks(deployment),
         *_shared_volumes(deployment),
+        *_backups(deployment),
         _secrets(deployment),
         people(deployment),
     )
@@ -105,6 +106,14 @@ def _shared_volumes(deployment: Deployment) -> list[Section]:
     from infrakit.emit.review_volumes import shared_volumes
 
     return [shared_volumes(deployment)]
+
+
+def _backups(deployment: Deployment) -> list[Section]:
+    if deployment.backup is None:
+        return []
+    from infrakit.emit.review_backup import backups
+
+    return [backups(deployment, deployment.backup)]
 
 
 def _docker(deployment: Deployment) -> Section:

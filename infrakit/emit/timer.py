@@ -1,37 +1,42 @@
-"""Deployment -> systemd/infrakit-update.timer and .service: images that move by themselves, in their window.
+"""Deployment -> systemd/infrakit-update.timer and .service, images that move by themselves, in their window; and the
+same of infrakit-backup.
 
-The unit may write wherever Docker keeps its data, which is anywhere; of the machine itself it changes nothing.
+The units may write wherever Docker keeps its data, and backups go, which is anywhere; of the machine itself they change
+nothing.
 """
+
+from collections.abc import Iterator
 
 from infrakit.model import Artifact, Deployment, Origin
 
 PASS = "emit.timer"
 FOLDER = "systemd"
-TIMER, SERVICE = "infrakit-update.timer", "infrakit-update.service"
+UPDATES, BACKUPS = "infrakit-update", "infrakit-backup"
+STOPPED = "/var/lib/infrakit/stopped.json"
+"""There while containers stand still for a backup (stack/layout.py)."""
 MOST_DELAY_S = 300
 HEADING = "# Compiled by InfraKit: change infrakit.yaml, not this file."
 
 # No ProtectHome, and no more of ProtectSystem: Docker's folder may be anywhere, and data is copied beside it. No
 # RestrictSUIDSGID: what is copied may have such files. A copy keeps a service waiting, so its I/O is not idle.
 # 75: another run holds the lock; the next one finds what this would have found.
-UPDATE = f"""{HEADING}
+SERVICE = f"""{HEADING}
 [Unit]
-Description=InfraKit: newer images, each with a way back
+Description={{title}}
 Wants=network-online.target
 After=network-online.target docker.service
 
 [Service]
 Type=oneshot
 Environment=HOME=/root
-ExecStart=/usr/bin/python3 /usr/local/bin/infrakit update --automatic
-SuccessExitStatus=75
+ExecStart=/usr/bin/python3 /usr/local/bin/infrakit {{words}}
+{{more}}SuccessExitStatus=75
 KillMode=mixed
 TimeoutStopSec=900
 Nice=10
 IOSchedulingPriority=7
 UMask=0077
 ProtectSystem=full
-ReadWritePaths=/etc/infrakit
 PrivateTmp=yes
 NoNewPrivileges=yes
 ProtectClock=yes
@@ -49,28 +54,40 @@ SystemCallArchitectures=native
 
 
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
-    if deployment.updates is None:
-        return ()
-    units = ((SERVICE, UPDATE), (TIMER, _timer(deployment.updates.window)))
-    return tuple(Artifact(f"{FOLDER}/{name}", text.encode()) for name, text in units)
+    return tuple(Artifact(f"{FOLDER}/{name}", text.encode()) for name, text, _ in _units(deployment))
 
 
 def trace(deployment: Deployment, path: str) -> dict[str, Origin]:
     """Line number -> Origin."""
-    assert deployment.updates is not None, "else there is no such file"
-    origin = deployment.updates.origin._replace(decided_by=PASS)
-    lines = next(item.content for item in emit(deployment) if item.path == path).count(b"\n")
-    return {str(number): origin for number in range(1, lines + 1)}
+    text, origin = next((text, origin) for name, text, origin in _units(deployment) if path == f"{FOLDER}/{name}")
+    return {str(number): origin._replace(decided_by=PASS) for number in range(1, text.count("\n") + 1)}
 
 
-def _timer(text: str) -> str:
+def _units(deployment: Deployment) -> Iterator[tuple[str, str, Origin]]:
+    """Name, text, and why it is there."""
+    updates, backup = deployment.updates, deployment.backup
+    if updates is not None:
+        title = "InfraKit: newer images, each with a way back"
+        service = SERVICE.format(title=title, words="update --automatic", more="ReadWritePaths=/etc/infrakit\n")
+        yield f"{UPDATES}.service", service, updates.origin
+        yield f"{UPDATES}.timer", _timer("when images move by themselves", updates.window), updates.origin
+    if backup is not None:
+        # Whoever was stopped for it is started again, also where the run itself was killed.
+        again = f"/bin/sh -c 'test ! -e {STOPPED} || exec /usr/bin/python3 /usr/local/bin/infrakit resume'"
+        more = f"ExecStopPost={again}\n"
+        service = SERVICE.format(title="InfraKit: a backup of this machine", words="backup now", more=more)
+        yield f"{BACKUPS}.service", service, backup.origin
+        yield f"{BACKUPS}.timer", _timer("when a backup is made", backup.daily), backup.origin
+
+
+def _timer(title: str, text: str) -> str:
     from infrakit.emit.window import window_of
 
     window = window_of(text)
     begin = f"{window.begin // 60:02}:{window.begin % 60:02}:00"
     return f"""{HEADING}
 [Unit]
-Description=InfraKit: when images move by themselves
+Description=InfraKit: {title}
 
 [Timer]
 OnCalendar={" ".join([*window.named, "*-*-*", begin])}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from infrakit.config.model import HostConfig
-from infrakit.model import Deployment, Fleet, Grant, SharedVolume, Tls
+from infrakit.model import Backup, Deployment, Fleet, Grant, SharedVolume, Tls
 from infrakit.policy.doors import written_at
 from infrakit.policy.grants import written
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
@@ -120,7 +120,16 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         volumes=_volumes(world, host),
         relays=host.relays,
         updates=config.updates,
+        backup=_backup(world, host),
     )
+
+
+def _backup(world: World, host: HostDraft) -> Backup | None:
+    if world.config.backup is None:
+        return None
+    from infrakit.resolve.backups import backup_of
+
+    return backup_of(world.config.backup, world, host, _volumes(world, host))
 
 
 def _volumes(world: World, host: HostDraft) -> tuple[SharedVolume, ...]:

@@ -1,5 +1,7 @@
 """Whether Watchtower is there: only where a tag that it watches can move. It is root on its host."""
 
+from collections.abc import Iterable
+
 from infrakit.catalog.model import Catalog, ContainerBlueprint
 from infrakit.config.model import Config
 from infrakit.config.nearest import nearest
@@ -15,14 +17,24 @@ NUMBERS = 3
 
 def excepted_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Whoever is excepted is an app or a service: a name that is nobody's would except nobody."""
-    known = {*catalog.blueprints, *(app.name for app in config.apps)}
+    names = config.updates.excepted if config.updates else ()
+    return services_named(names, ("updates", "except"), services_of(config, catalog), locate)
+
+
+def services_of(config: Config, catalog: Catalog) -> set[str]:
+    """What a list of the file may name: apps, and services of the catalogue."""
+    return {*catalog.blueprints, *(app.name for app in config.apps)}
+
+
+def services_named(names: Iterable[str], path: tuple[str, ...], known: set[str], locate: Locate) -> list[Problem]:
+    """Of the list at `path`, those that are nobody's."""
     found = []
-    for number, name in enumerate(config.updates.excepted if config.updates else ()):
+    for number, name in enumerate(names):
         if name not in known:
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else "name an app of the file, or a service of the catalogue"
-            what = f"updates.except: there is no service {name}"
-            found.append(Problem(locate(("updates", "except", number)), what, "unknown-service", hint))
+            what = f"{'.'.join(path)}: there is no service {name}"
+            found.append(Problem(locate((*path, number)), what, "unknown-service", hint))
     return found
 
 

@@ -13,7 +13,7 @@ from infrakit.stack import offline
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.change.aside import ForgetAll, NoneAside
 from infrakit.stack.services import LABEL
-from infrakit.stack.timer import no_timer
+from infrakit.stack.timer import no_timers
 from infrakit.stack.watch import Watch
 
 STOP_S = 600
@@ -106,7 +106,7 @@ def plan_down(ours: Belongings) -> Plan:
     return Plan(
         f"take {ours.project} down",
         (
-            no_timer(),
+            *no_timers(),
             Step("containers", "no containers", (NoneLeft("container", ours),), (RemoveAll("container", ours),)),
             Step("networks", "no networks", (NoneLeft("network", ours),), (RemoveAll("network", ours),)),
         ),
@@ -115,10 +115,10 @@ def plan_down(ours: Belongings) -> Plan:
 
 def plan_purge(ours: Belongings) -> tuple[Step, ...]:
     """The data too."""
-    timer, containers, networks = plan_down(ours).steps
+    *timers, containers, networks = plan_down(ours).steps
     containers = containers._replace(actions=(RemoveAll("container", ours, unnamed_volumes=True),))
     return (
-        timer,
+        *timers,
         containers,
         networks,
         Step("volumes", "no volumes: the data goes", (NoneLeft("volume", ours),), (RemoveAll("volume", ours),)),

@@ -3,6 +3,7 @@ it."""
 
 from collections.abc import Callable, Sequence
 
+from infrakit.emit.timer import STOPPED
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Answers, Plan, Run, Step, file_step
 from infrakit.stack.bundle import Source
@@ -24,6 +25,7 @@ After=network-online.target docker.service
 ConditionPathExists=|{UPDATING}
 ConditionPathExists=|{ROTATING}
 ConditionPathExists=|{BEGUN}
+ConditionPathExists=|{STOPPED}
 
 [Service]
 Type=oneshot

@@ -27,6 +27,8 @@ SIGHTS = f"{STATE}/sights.json"
 UNITS = "/etc/systemd/system"
 ROTATING = f"{STATE}/rotating.json"
 """There while secrets are rotated (stack/change/rotate.py)."""
+RESTORING = f"{STATE}/restoring.json"
+"""There while data is half here and half there (stack/backup/back.py)."""
 KEPT_GENERATIONS = 10
 TRUST = "/etc/infrakit/allowed_signers"
 """Whose bundles are believed, as ssh-keygen reads it: pinned by the first install from a bundle."""

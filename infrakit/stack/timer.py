@@ -1,4 +1,4 @@
-"""What moves by itself -> the step that has systemd see to it; or the one that takes that away."""
+"""What moves, or is backed up, by itself -> the steps that have systemd see to it; or those that take that away."""
 
 from typing import NamedTuple
 
@@ -11,52 +11,80 @@ from infrakit.plan.model import Event, Tell
 from infrakit.plan.probes import UnitRuns
 from infrakit.stack.layout import PROGRAM, UNITS
 
-PATHS = tuple(f"{UNITS}/{name}" for name in (timer.TIMER, timer.SERVICE))
 RELOAD = ("systemctl", "daemon-reload")
+WHAT = {timer.UPDATES: ("timer", "updates"), timer.BACKUPS: ("backups", "backups")}
+"""Name of the units -> that of the step, and what happens by itself."""
 
 
-def timer_step(deployment: Deployment) -> Step:
+def timer_steps(deployment: Deployment) -> tuple[Step, ...]:
     """As the file says. Nothing of it is in the record of changes: down takes it away, and uninstall with that."""
-    if deployment.updates is None:
-        return no_timer()
-    files = tuple((f"{UNITS}/{item.path.rpartition('/')[2]}", item.content) for item in timer.emit(deployment))
-    probes: tuple[Probe, ...] = (*(FileIs(*file) for file in files), UnitRuns(timer.TIMER))
-    title = f"updates by themselves ({deployment.updates.automatic}): {deployment.updates.window}"
-    return Step("timer", title, probes, (SetTimer(files),))
+    titles = {}
+    if deployment.updates is not None:
+        titles[timer.UPDATES] = f"({deployment.updates.automatic}): {deployment.updates.window}"
+    if deployment.backup is not None:
+        titles[timer.BACKUPS] = f"to {deployment.backup.to}: {deployment.backup.daily}"
+    files = [(item.path.rpartition("/")[2], item.content) for item in timer.emit(deployment)]
+    return tuple(
+        _timer_step(
+            name, titles[name], tuple((f"{UNITS}/{file}", text) for file, text in files if file.startswith(name))
+        )
+        if name in titles
+        else _no_timer(name)
+        for name in WHAT
+    )
 
 
-def no_timer() -> Step:
-    """Nothing moves by itself."""
-    return Step("timer", "no updates by themselves", tuple(map(Gone, PATHS)), (NoTimer(),))
+def no_timers() -> tuple[Step, ...]:
+    """Nothing happens by itself."""
+    return tuple(map(_no_timer, WHAT))
+
+
+def _timer_step(name: str, how: str, files: tuple[tuple[str, bytes], ...]) -> Step:
+    step, what = WHAT[name]
+    probes: tuple[Probe, ...] = (*(FileIs(*file) for file in files), UnitRuns(f"{name}.timer"))
+    return Step(step, f"{what} by themselves {how}", probes, (SetTimer(f"{name}.timer", files),))
+
+
+def _no_timer(name: str) -> Step:
+    step, what = WHAT[name]
+    action = NoTimer(name)
+    return Step(step, f"no {what} by themselves", tuple(map(Gone, action.paths)), (action,))
 
 
 class SetTimer(NamedTuple):
     """Units of systemd, and its timer runs, now and from each boot on."""
 
+    timer: str
     files: tuple[tuple[str, bytes], ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
         for path, content in self.files:
             machine.write(path, content)
-        for words in (RELOAD, ("systemctl", "enable", timer.TIMER), ("systemctl", "restart", timer.TIMER)):
-            Run(words, 120, f"see: systemctl status {timer.TIMER}").do(machine, tell)
+        for words in (RELOAD, ("systemctl", "enable", self.timer), ("systemctl", "restart", self.timer)):
+            Run(words, 120, f"see: systemctl status {self.timer}").do(machine, tell)
         if not machine.exists(PROGRAM):
             tell(Event("note", "", f"it runs {PROGRAM}, which is not there: sudo python3 infrakit.pyz install"))
 
     def text(self) -> str:
-        return f"write {' and '.join(path for path, _ in self.files)}, and start {timer.TIMER}, now and at boot"
+        return f"write {' and '.join(path for path, _ in self.files)}, and start {self.timer}, now and at boot"
 
 
 class NoTimer(NamedTuple):
-    """The units go; an update that the service is about goes on to its end."""
+    """The units of this name go; what the service is about goes on to its end."""
+
+    name: str
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(f"{UNITS}/{self.name}.{kind}" for kind in ("timer", "service"))
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        machine.run(("systemctl", "disable", "--now", timer.TIMER))  # there may be the other file alone
-        for path in PATHS:
+        machine.run(("systemctl", "disable", "--now", f"{self.name}.timer"))  # there may be the other file alone
+        for path in self.paths:
             machine.remove(path)
         done = machine.run(RELOAD)
         if done.code:
             raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "run again")
 
     def text(self) -> str:
-        return f"stop {timer.TIMER}, and remove {' and '.join(PATHS)}"
+        return f"stop {self.name}.timer, and remove {' and '.join(self.paths)}"

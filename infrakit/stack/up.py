@@ -9,6 +9,7 @@ from infrakit.plan import Action, Plan, Probe, Step
 from infrakit.resolve.world import DOOR
 from infrakit.stack.answers import dials_of
 from infrakit.stack.authorities import authorities_step
+from infrakit.stack.backup.program import restic_steps
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
 from infrakit.stack.change.applied import files_of
@@ -24,7 +25,7 @@ from infrakit.stack.owners import owner_actions
 from infrakit.stack.readers import readers_step, reading
 from infrakit.stack.secrets import Given, Mint, SecretsThere, given_steps
 from infrakit.stack.services import NoOthers, RemoveOthers, Runs, Start, Wanted
-from infrakit.stack.timer import timer_step
+from infrakit.stack.timer import timer_steps
 from infrakit.stack.wire import WIRED, wired, wiring
 
 
@@ -50,6 +51,7 @@ def plan_up(
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
+            *restic_steps(deployment),
             *_images(deployment, bundle),
             *carried(deployment, former),
             *given_steps(deployment.host, given),
@@ -66,7 +68,7 @@ def plan_up(
             Step("in force", "in force", (InForce(name, host),), (PutInForce(name, deployment, files, labels, again),)),
             *forgotten(former),
             *wiring(deployment),
-            timer_step(deployment),
+            *timer_steps(deployment),
         ),
     )
 

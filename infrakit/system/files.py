@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from infrakit.errors import EXIT_LOCKED, InfraKitError, MachineUnfit, UsageProblem
 
@@ -126,6 +127,12 @@ def write_new(path: str, content: bytes, mode: int, *, flushed: bool = False) ->
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def only_for_us(path: str) -> IO[bytes]:
+    """A file that is written to piece by piece, 0600, in a folder that nobody else can look into."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    return open(os.open(path, _NEW, 0o600), "wb")
 
 
 def replace(path: str, content: bytes, mode: int = 0o644, *, flushed: bool = False) -> None:

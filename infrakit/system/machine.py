@@ -6,10 +6,10 @@ environment but what is named here, and a secret goes through `feed`, never thro
 
 import os
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
 
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Answer, Done, Engine, Met
@@ -323,7 +323,28 @@ class Machine:
         feed: bytes | None = None,
         timeout_s: float = 60,
         environment: dict[str, str] | None = None,
+        fed_from: str = "",
+        into: str = "",
+        heard: Callable[[str], None] | None = None,
     ) -> Done:
-        """Run a program and wait for it, `timeout_s` at most; never raises for how it ended (system/process.py)."""
+        """Run a program and wait for it, `timeout_s` at most; never raises for how it ended (system/process.py). It
+        reads `feed`, or a file; what it writes is returned, or goes `into` a file that is ours alone, or is `heard`
+        line by line, by another thread."""
         way = self.proxies if words[0] == "apt-get" else {}
-        return process.run(words, feed or b"", timeout_s, {**ENVIRONMENT, **way, **(environment or {})}, self.stop)
+        whole = {**ENVIRONMENT, **way, **(environment or {})}
+        with ExitStack() as stack:
+            fed: bytes | IO[bytes] = feed or b""
+            out: IO[bytes] | None = None
+            if fed_from:
+                stack.enter_context(files.plain_errors("read"))
+                fed = stack.enter_context(open(fed_from, "rb"))
+            if heard is not None:
+                out = stack.enter_context(process.listening(heard))
+            elif into:
+                stack.enter_context(files.plain_errors("write"))
+                out = stack.enter_context(files.only_for_us(into))
+            return process.run(words, fed, timeout_s, whole, self.stop, out)
+
+    def afterwards(self, words: Sequence[str]) -> AbstractContextManager[None]:
+        """Run a program when this is left, also by a kill of this process (system/process.py)."""
+        return process.afterwards(words, ENVIRONMENT)

@@ -15,6 +15,9 @@ from infrakit.system.files import flush_names
 
 FOLDER = "secrets"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aiou"
+PROQUINT = ((12, CONSONANTS), (10, VOWELS), (6, CONSONANTS), (4, VOWELS), (0, CONSONANTS))
+"""How far from the right the bits of each letter are."""
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -110,7 +113,7 @@ def store(folder: str, name: str, value: bytes) -> None:
 
 def fresh(form: str, length: int) -> bytes:
     """A new value: `length` letters and digits; of form hex or base64, of that many random bytes; or a uuid (RFC 9562,
-    version 4)."""
+    version 4); or `length` bytes as words that can be written down and read out."""
     if form == "hex":
         return os.urandom(length).hex().encode()
     if form == "base64":
@@ -121,7 +124,14 @@ def fresh(form: str, length: int) -> bytes:
         from uuid import UUID
 
         return str(UUID(bytes=os.urandom(16), version=4)).encode()
+    if form == "words":
+        return "-".join(map(word, memoryview(os.urandom(length)).cast("H"))).encode()
     return password(length)
+
+
+def word(number: int) -> str:
+    """Sixteen bits as a word of five letters that can be said (proquints, arXiv:0901.4016)."""
+    return "".join(letters[number >> shift & len(letters) - 1] for shift, letters in PROQUINT)
 
 
 def password(length: int) -> bytes:

@@ -10,7 +10,7 @@ from infrakit.compiler import load
 from infrakit.emit import emit, timer, trace
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down
-from infrakit.stack.timer import NoTimer, SetTimer, timer_step
+from infrakit.stack.timer import NoTimer, SetTimer, timer_steps
 
 TEXT = "version: 1\ndomain: home.example.org\npattern: monitoring\n"
 WATCHED = "services: {watchtower: {enabled: true}, dozzle: {image: 'docker.io/amir20/dozzle:v10'}}\n"
@@ -20,6 +20,10 @@ DONE = SimpleNamespace(code=0, out="", err="")
 def host(line=""):
     (found,) = load((TEXT + line).encode(), "infrakit.yaml", lambda _: b"").fleet.deployments
     return found
+
+
+def timer_of(found):
+    return timer_steps(found)[0]
 
 
 def said(window):
@@ -43,10 +47,11 @@ def test_a_window_is_what_systemd_reads(window, calendar, delay_s):
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
-    paths = [tmp_path / item.path.rpartition("/")[2] for item in timer.emit(said("Sat,Sun 03:00-05:00"))]
-    for path, item in zip(paths, timer.emit(said("Sat,Sun 03:00-05:00"))):
-        path.write_bytes(item.content)
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *paths], capture_output=True, text=True)
+    both = "updates: {automatic: stateless, window: 'Sat,Sun 03:00-05:00'}\nbackup: {to: /mnt/backups}\n"
+    units = {tmp_path / item.path.rpartition("/")[2]: item.content for item in timer.emit(host(both))}
+    for path, content in units.items():
+        path.write_bytes(content)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -102,10 +107,10 @@ def holds(step, machine):
 
 def test_the_timer_is_set_anew_where_its_window_is_another_and_goes_with_the_key_or_the_stack():
     machine, told = Systemd(files={}, on=set(), asked=[]), []
-    none = timer_step(host())
+    none = timer_of(host())
     assert holds(none, machine)
     for window in ("03:00", "04:00"):
-        step = timer_step(said(window))
+        step = timer_of(said(window))
         assert not holds(step, machine) and isinstance(step.actions[0], SetTimer)
         step.actions[0].do(machine, told.append)
         assert holds(step, machine) and window in machine.files["/etc/systemd/system/infrakit-update.timer"][0].decode()

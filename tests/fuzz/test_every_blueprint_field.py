@@ -28,7 +28,12 @@ OWN = {
     "profiles": ["observability"],
     "requires": ["glances"],
     "source": "the test",
-    "backup": {"volumes": ["data"], "databases": [{"container": "own-db", "name": "own"}], "note": "Both."},
+    "backup": {
+        "volumes": ["data"],
+        "databases": [{"container": "own-db", "name": "own"}],
+        "note": "Both.",
+        "live": True,
+    },
     "options": {"level": {"type": "string", "default": "a", "enum": ["a", "b"], "description": "How.", "example": "b"}},
     "secrets": {
         "own_token": {

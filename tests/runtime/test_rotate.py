@@ -81,7 +81,8 @@ def postgres_layer() -> tuple[bytes, str]:
     the engine makes fewer copies. And its number."""
     program = Path(shutil.which("initdb")).resolve()
     major = program.parents[1]
-    binaries = [str(major / "bin" / name) for name in ("postgres", "initdb", "psql", "pg_isready")]
+    names = ("postgres", "initdb", "psql", "pg_isready", "pg_dumpall", "pg_dump")
+    binaries = [str(major / "bin" / name) for name in names]
     trees = (*(str(major / "lib" / name) for name in LIBRARIES), f"/usr/share/postgresql/{major.name}")
     users = "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\n"
     files = (("etc/passwd", users), ("etc/group", "postgres:x:70:\n"), ("server.sh", SERVER), ("reader.sh", READER))

@@ -52,6 +52,7 @@ CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**
 IN_ITS_PLACES = """
 mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift || exit
 mkdir -p units && mount --bind units /etc/systemd/system || exit
+[ ! -e mnt ] || mount --bind mnt /mnt || exit
 [ ! -e systemctl ] || mount --bind systemctl "$(command -v systemctl)" || exit
 exec "$@"
 """

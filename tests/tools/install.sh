@@ -75,7 +75,7 @@ install_compose() {
     has_compose
 }
 
-install_packages docker.io yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
+install_packages docker.io restic yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
     chromium chromium-driver libnss3-tools qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
 install_compose
 install_haproxy

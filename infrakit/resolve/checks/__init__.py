@@ -69,6 +69,10 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         from infrakit.resolve.updates import excepted_known
 
         found += excepted_known(config, catalog, locate)
+    if config.backup:
+        from infrakit.resolve.checks.backup import backup_sound
+
+        found += backup_sound(config, catalog, locate)
     texts = [value for app in config.apps for _, value in app.environment]
     texts += [value for service in config.services for _, value in service.environment]
     texts += [value for app in config.apps for _, value in app.labels]

@@ -15,7 +15,8 @@ from infrakit.plan import Step
 from infrakit.plan.model import Event, Tell
 from infrakit.stack.generation import folder_of
 
-FOLDER = "infrakit-aside"
+FOLDER, RESTORED = "infrakit-aside", "infrakit-restore"
+"""The second: of a restore (stack/backup/back.py)."""
 MARK = ".whole"
 LONGEST_COPY_S = 6 * 3600
 LONGEST_STOP_S = 900
@@ -104,12 +105,13 @@ def forget(machine: Machine, volumes: Sequence[str], kept: str = "") -> None:
             machine.remove_tree(folder)
 
 
-def _wherever(machine: Machine) -> str:
-    """The same where the engine is gone already."""
+def _wherever(machine: Machine) -> tuple[str, ...]:
+    """Where data is put aside, before updates and by a restore; also where the engine is gone already."""
     try:
-        return place(machine)
+        folder = machine.engine.folder()
     except InfraKitError:
-        return f"/var/lib/docker/{FOLDER}"
+        folder = "/var/lib/docker"
+    return f"{folder}/{FOLDER}", f"{folder}/{RESTORED}"
 
 
 def _volume(machine: Machine, name: str) -> str:
@@ -133,7 +135,7 @@ class NoneAside(NamedTuple):
     """No data is put aside, of any generation."""
 
     def holds(self, machine: Machine) -> bool:
-        return not machine.exists(_wherever(machine))
+        return not any(map(machine.exists, _wherever(machine)))
 
     def text(self) -> str:
         return "no data is put aside"
@@ -143,7 +145,8 @@ class ForgetAll(NamedTuple):
     """All that was put aside goes."""
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        machine.remove_tree(_wherever(machine))
+        for folder in _wherever(machine):
+            machine.remove_tree(folder)
 
     def text(self) -> str:
         return "remove what was put aside of it before updates"
@@ -159,7 +162,7 @@ class Stop(NamedTuple):
         found = machine.engine.containers(self.project)
         running = [item.name for item in found if item.service in self.names and item.state != "exited"]
         if running:
-            _run(machine, ("docker", "stop", *running), LONGEST_STOP_S)
+            work(machine, ("docker", "stop", *running), LONGEST_STOP_S)
 
     def text(self) -> str:
         return f"stop {', '.join(self.names)}"
@@ -180,7 +183,7 @@ class Copy(NamedTuple):
             if machine.exists(_volume(machine, name)):
                 tell(Event("progress", "", f"copying {name}"))
                 words = ("cp", "-aT", "--reflink=auto", _volume(machine, name), f"{folder}/{name}")
-                _run(machine, words, LONGEST_COPY_S)
+                work(machine, words, LONGEST_COPY_S)
         machine.flush(folder)
         machine.write(f"{folder}/{MARK}", b"")
 
@@ -200,8 +203,8 @@ class BringBack(NamedTuple):
             aside, volume = f"{folder}/{name}", _volume(machine, name)
             if machine.exists(aside):
                 if machine.exists(volume):
-                    _run(machine, ("mv", "-T", volume, f"{folder}/.bad-{name}"), LONGEST_COPY_S)
-                _run(machine, ("mv", "-T", aside, volume), LONGEST_COPY_S)
+                    work(machine, ("mv", "-T", volume, f"{folder}/.bad-{name}"), LONGEST_COPY_S)
+                work(machine, ("mv", "-T", aside, volume), LONGEST_COPY_S)
         machine.flush(folder)
         machine.remove(f"{folder}/{MARK}")
         machine.remove_tree(folder)
@@ -210,7 +213,8 @@ class BringBack(NamedTuple):
         return f"put {', '.join(self.volumes)} back"
 
 
-def _run(machine: Machine, words: tuple[str, ...], timeout_s: int) -> None:
+def work(machine: Machine, words: tuple[str, ...], timeout_s: int) -> None:
+    """Run a program; MachineUnfit, in its own last words, where it fails."""
     done = machine.run(words, timeout_s=timeout_s)
     if done.code:
         said = (done.err or done.out).strip().splitlines() or [f"exit code {done.code}"]

@@ -20,7 +20,7 @@ from infrakit.stack.late import late_addresses
 from infrakit.stack.layout import secrets_folder
 from infrakit.stack.networks import as_drawn
 from infrakit.stack.services import LABEL, compose, is_well
-from infrakit.stack.timer import timer_step
+from infrakit.stack.timer import timer_steps
 from infrakit.stack.up import wanted_of
 from infrakit.stack.watch import LONGEST_START_S
 
@@ -90,7 +90,7 @@ def _settings(machine: Machine, applied: Applied) -> Iterator[Drift]:
     host = applied.deployment
     states = machine.secret_states(secrets_folder(host.host), host.host, host.secrets)
     yield from (Drift("secret", item.name, "is gone") for item in states if item.state in ("not minted", "missing"))
-    for step in (*environment_steps(host), *late_addresses(host), timer_step(host)):
+    for step in (*environment_steps(host), *late_addresses(host), *timer_steps(host)):
         if not all(probe.holds(machine) for probe in step.done_when):
             yield Drift("setting", step.title, "was changed")
 

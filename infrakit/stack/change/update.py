@@ -81,6 +81,7 @@ def none_under_way(machine: Machine) -> None:
     did."""
     applied.none_newer(machine)
     none_rotated(machine)
+    none_restored(machine)
     under = read(machine)
     if under:
         what = f"an update of {', '.join(under.services)} was broken off"
@@ -92,6 +93,12 @@ def none_rotated(machine: Machine) -> None:
     if machine.exists(layout.ROTATING):
         what = "a rotation of secrets was broken off"
         raise UsageProblem(what, "sudo infrakit secrets rotate goes on with it; with --back it takes it back")
+
+
+def none_restored(machine: Machine) -> None:
+    """UsageProblem where data is half here and half there (stack/backup/back.py)."""
+    if machine.exists(layout.RESTORING):
+        raise UsageProblem("a restore was broken off: data is half as it was", "sudo infrakit restore goes on with it")
 
 
 def none_other(names: Collection[str], under: Collection[str], what: str, verb: str) -> None:

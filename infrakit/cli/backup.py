@@ -1,0 +1,139 @@
+"""infrakit backup: copies of what this machine keeps, made by restic."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from infrakit.cli import here
+from infrakit.cli.carry import carried, need_root, show
+from infrakit.cli.progress import Progress
+from infrakit.cli.talk import result, result_json
+from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
+from infrakit.model import Backup, Deployment
+from infrakit.plan import Interrupted, Plan
+from infrakit.stack.backup.repository import Repository, repository_of, restic
+from infrakit.stack.backup.take import HOST, TAG, plans, so_far
+from infrakit.stack.change.applied import in_force
+from infrakit.stack.change.update import none_restored
+from infrakit.stack.layout import CONFIGURATION, LOCK
+from infrakit.system.lock import held
+from infrakit.system.machine import Machine
+
+VERSION = 1
+PLACES = 8
+"""Letters of a snapshot's name that are shown, as restic does."""
+
+
+@click.group(name="backup", help="Copies of all that this machine keeps, made by restic: now, list.")
+def command() -> None:
+    pass
+
+
+class Incomplete(InfraKitError):
+    """Some parts are not in the set; the others are."""
+
+    exit_code = EXIT_FAILED
+
+
+@command.command(
+    help="""Back this machine up, to where infrakit.yaml says: databases are written down by their own tools, and who
+writes to files stands still for the moment that their last changes take. A timer of systemd calls it each day."""
+)
+@here.DRY_RUN
+@click.option("--json", "as_json", is_flag=True, help="Print the plan, or what happens, as JSON.")
+def now(dry_run: bool, as_json: bool) -> int:
+    need_root()
+    machine = Machine()
+    deployment, _ = meant(machine)
+    if dry_run:
+        first, parts, last = plans(deployment, _number())
+        steps = [step for plan in (first, *parts, last) for step in plan.steps]
+        show(Plan(first.title, tuple(steps)), machine, as_json=as_json)
+        return EXIT_DIFFERENCES
+    with held(LOCK):
+        none_restored(machine)
+        take(machine, deployment, Progress(as_json=as_json))
+    return EXIT_OK
+
+
+def _number() -> str:
+    """Of a set that is begun now."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def take(machine: Machine, deployment: Deployment, progress: Progress, *, forgets: bool = True) -> None:
+    """Make a backup. Incomplete where parts of it did not go well. `forgets`: old ones go."""
+    first, parts, last = plans(deployment, _number())
+    carried(first, machine, progress, recorded=False)
+    failed = _each(parts, machine, progress)
+    last = last if forgets else last._replace(steps=last.steps[:1])
+    carried(last, machine, progress, recorded=False)
+    if failed:
+        raise Incomplete("; ".join(error.message for error in failed), failed[0].hint)
+    if not progress.as_json:
+        found = so_far(machine)
+        count = sum(part.get("bytes", 0) for part in found["parts"].values())
+        result(f"backup {found['set']}: {len(parts)} parts, {count / 1e6:.1f} MB")
+
+
+def _each(parts: Sequence[Plan], machine: Machine, progress: Progress) -> list[InfraKitError]:
+    """One that does not go well keeps no other from being taken."""
+    failed = []
+    for plan in parts:
+        try:
+            carried(plan, machine, progress, recorded=False)
+        except Interrupted:
+            raise
+        except InfraKitError as error:
+            failed.append(error)
+    return failed
+
+
+@command.command(name="list", help="List the backups of this machine, the newest last.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def list_backups(as_json: bool) -> None:
+    need_root()
+    machine = Machine()
+    deployment, backup = meant(machine)
+    rows = sets_of(machine, repository_of(backup, deployment.host))
+    if as_json:
+        result_json({"version": VERSION, "to": backup.to, "backups": rows})
+        return
+    for row in rows:
+        result(f"{row['set']}  {row['snapshot']}  {', '.join(row['parts']) or 'nothing but InfraKit itself'}")
+    if not rows:
+        result(f"no backup in {backup.to} yet: sudo infrakit backup now")
+
+
+def sets_of(machine: Machine, repository: Repository) -> list[dict[str, Any]]:
+    """set, snapshot (of the host), parts (name -> snapshot) of each, the newest last."""
+    every = restic(machine, repository, "snapshots", "--host", repository.host, "--tag", TAG)
+    return [_row(item, every) for item in every if HOST in item["tags"]]
+
+
+def _row(item: dict[str, Any], every: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    number = next(tag for tag in item["tags"] if tag.startswith("set="))
+    parts = {_named(other["tags"]): str(other["id"])[:PLACES] for other in every if number in other["tags"]}
+    parts.pop("", None)
+    return {
+        "set": number.removeprefix("set="),
+        "snapshot": str(item["id"])[:PLACES],
+        "parts": dict(sorted(parts.items())),
+    }
+
+
+def _named(tags: Sequence[str]) -> str:
+    return next((tag.removeprefix("part=") for tag in tags if tag.startswith("part=")), "")
+
+
+def meant(machine: Machine) -> tuple[Deployment, Backup]:
+    """What is in force, and where its backups go."""
+    applied = in_force(machine)
+    if applied is None:
+        raise UsageProblem("nothing is in force on this machine", "sudo infrakit up")
+    if applied.deployment.backup is None:
+        what = f"{CONFIGURATION} does not say where backups go, or did not when it came into force"
+        raise UsageProblem(what, "write backup: {to: /mnt/usb/backups} into it, then: sudo infrakit up")
+    return applied.deployment, applied.deployment.backup

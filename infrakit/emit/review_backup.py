@@ -1,0 +1,30 @@
+"""Deployment -> the section of the review about its backups: what is in them, and what is not."""
+
+from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, row
+from infrakit.model import Backup, BackupPart, Deployment
+
+HOW = {"postgresql": "written down by pg_dumpall", "mariadb": "written down by mariadb-dump"}
+
+
+def backups(deployment: Deployment, backup: Backup) -> Section:
+    """Of one host, whose file says where they go."""
+    every = ", ".join(f"{count} {kind}" for kind, count in backup.keep if count) or "the newest alone"
+    where = row(backup.origin, Word(backup.to, code=True), Word(f"each day, {backup.daily}"), Word(every))
+    what = ("InfraKit", "this file, its lock, blueprints, secrets, and the tree in force", "copied while they run")
+    parts = [row(backup.origin, *map(Word, what)), *map(_part, backup.parts)]
+    left = tuple(row(backup.origin, Word(name, amber=True), Word(why)) for name, why in backup.left)
+    tables = [
+        Table("", ("To", "When", "Kept"), (where,), backup.origin),
+        Table("In each", ("Of", "What", "How"), tuple(parts), backup.origin),
+        *([Table("In none", ("What", "Whose"), left, backup.origin)] if left else []),
+    ]
+    intro = "Encrypted with the secret backup_key: keep a copy of it elsewhere, for without it nobody opens them."
+    return Section("Backups", intro, tuple(tables), "")
+
+
+def _part(part: BackupPart) -> Row:
+    copied = f"copied while {', '.join(part.stops)} is stopped" if part.stops else "copied while it runs"
+    volumes = [(Word(f"volume {name}"), Word(copied)) for name in part.volumes]
+    dumps = [(Word(f"database of {item.container}"), Word(HOW[item.kind])) for item in part.dumps]
+    what, how = zip(*dumps, *volumes)
+    return Row((Cell((Word(part.name),)), Cell(tuple(what)), Cell(tuple(how))), part.origin)

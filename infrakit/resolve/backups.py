@@ -1,0 +1,98 @@
+"""What of a host is backed up, by which means, and who stands still meanwhile.
+
+Everything that its containers keep in a volume, also what is added tomorrow: what is left out stands in the file. A
+database is written down by its own tools, since its files are whole at no instant.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from infrakit.config.model import BackupConfig
+from infrakit.model import Backup, BackupPart, Container, Dump, Mount, SecretSpec, SharedVolume, network_of
+from infrakit.resolve.world import HostDraft, World
+
+KEY = "backup_key"
+KEY_BYTES = 16
+DATABASES = {"/var/lib/postgresql": "postgresql", "/var/lib/mysql": "mariadb"}
+"""Where the official images, and what is made of them, keep their files (docker-library: postgres, mariadb, mysql)."""
+PASS = "backups"
+SHARED = "volumes/"
+"""How the part of a volume begins that apps share: a service may be called like it."""
+
+
+def key_of(world: World) -> list[SecretSpec]:
+    """What the backups are shut with."""
+    if world.config.backup is None:
+        return []
+    what, stays = (
+        "what the backups of this host are shut with: without it nobody opens them",
+        "no: they are shut with it",
+    )
+    origin = world.origin(world.config.backup.path, PASS)
+    return [SecretSpec(KEY, "password", KEY_BYTES, False, what, (), origin, "", "words", stays)]
+
+
+def backup_of(config: BackupConfig, world: World, host: HostDraft, shared: Iterable[SharedVolume]) -> Backup:
+    """Of one host: a part for each service that keeps something, and for each volume that apps share."""
+    ours = [volume for volume in shared if not volume.server]
+    parts = [*_of_services(host), *(_of_shared(volume, host) for volume in ours)]
+    kept = tuple(part for part in parts if part.name.removeprefix(SHARED) not in config.without)
+    left = [*_elsewhere(host, shared), *((part.name, "left out") for part in parts if part not in kept)]
+    origin = world.origin(config.path, PASS)
+    return Backup(f"{config.to}/{host.name}", config.daily, config.keep, kept, tuple(dict.fromkeys(left)), origin)
+
+
+def _of_services(host: HostDraft) -> Iterator[BackupPart]:
+    runs_on = {placed.name for placed in host.placed if placed.blueprint.backup.live}
+    for service in host.services:
+        dumps = tuple(Dump(item.name, kind) for item in service.containers if (kind := database_of(item)))
+        files = [(item, mount) for item in service.containers for mount in item.mounts if _is_copied(item, mount)]
+        volumes = tuple(dict.fromkeys(mount.source for _, mount in files))
+        if volumes or dumps:
+            stops = () if service.name in runs_on else _writers(files, host)
+            yield BackupPart(service.name, volumes, dumps, stops, service.origin._replace(decided_by=PASS))
+
+
+def _of_shared(volume: SharedVolume, host: HostDraft) -> BackupPart:
+    files = [
+        (item, mount)
+        for service in host.services
+        for item in service.containers
+        for mount in item.mounts
+        if mount.kind == "shared" and mount.source == volume.name
+    ]
+    return BackupPart(f"{SHARED}{volume.name}", (volume.name,), (), _writers(files, host), volume.origin)
+
+
+def _writers(files: Iterable[tuple[Container, Mount]], host: HostDraft) -> tuple[str, ...]:
+    """And who is in the network of one, which is another when he starts again: after him."""
+    found = [item.name for item, mount in files if not mount.read_only and not item.one_shot]
+    every = [item for service in host.services for item in service.containers]
+    for name in found:
+        found += [item.name for item in every if network_of(item.privileges) == name and item.name not in found]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_copied(container: Container, mount: Mount) -> bool:
+    """A volume, but for one that holds a database which is written down."""
+    return mount.kind == "volume" and not (database_of(container) and holds_database(mount))
+
+
+def database_of(container: Container) -> str:
+    """Of which kind its server is, "" where it is none."""
+    return next((kind for mount in container.mounts if not mount.read_only and (kind := holds_database(mount))), "")
+
+
+def holds_database(mount: Mount) -> str:
+    """Of which kind the database is whose files are there, "" where there is none."""
+    return next((kind for path, kind in DATABASES.items() if f"{mount.path}/".startswith(f"{path}/")), "")
+
+
+def _elsewhere(host: HostDraft, shared: Iterable[SharedVolume]) -> Iterator[tuple[str, str]]:
+    """(folder, who writes to it) where nothing of ours is: they may be anything, and of any size."""
+    servers = {volume.name: f"{volume.server}:{volume.path}" for volume in shared if volume.server}
+    for service in host.services:
+        for item in service.containers:
+            for mount in item.mounts:
+                place = mount.source if mount.kind == "host" else servers.get(mount.source, "")
+                if place and not mount.read_only and not holds_database(mount):
+                    yield place, item.name

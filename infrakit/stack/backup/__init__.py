@@ -1,0 +1,1 @@
+"""Copies of what a host keeps, by restic and the databases' own tools."""

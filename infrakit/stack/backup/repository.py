@@ -1,0 +1,156 @@
+"""Where backups are: restic's repository, and what restic says about it in words for us."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Done, Machine
+from infrakit.model import Backup
+from infrakit.plan.model import Event, Tell
+from infrakit.resolve.backups import KEY
+from infrakit.stack.layout import CACHE, STATE, secrets_folder
+
+FOLDER = f"{STATE}/backup"
+KNOWN = f"{FOLDER}/known.json"
+"""Which repositories there were: one that is gone is not made anew, for its disk may not be there."""
+LONGEST_S = 7 * 24 * 3600
+ASK_S = 600
+NONE_THERE = ("unable to open config", "does not exist", "no such file or directory")
+MOST_BYTES = 1 << 20
+STATUS = '{"message_type":"status"'
+QUIET = {"RESTIC_PROGRESS_FPS": "2"}
+
+
+class Repository(NamedTuple):
+    """Of one host."""
+
+    to: str
+    host: str
+
+    @property
+    def folder(self) -> str:
+        """The folder of this machine that the folder of each host is in; "" where it is on another machine."""
+        return self.to.rpartition("/")[0] if self.to.startswith("/") else ""
+
+
+def repository_of(backup: Backup, host: str) -> Repository:
+    """Where the backups of a host are."""
+    return Repository(backup.to, host)
+
+
+def restic(
+    machine: Machine, repository: Repository, *words: str, timeout_s: float = ASK_S, tell: Tell | None = None
+) -> list[dict[str, Any]]:
+    """What restic says in JSON, its progress told. MachineUnfit, in its own last words, where it fails."""
+    key = f"{secrets_folder(repository.host)}/secrets/{KEY}"
+    whole = ("restic", "--repo", repository.to, "--password-file", key, "--cache-dir", f"{CACHE}/restic", "--json")
+    lines: list[str] = []
+
+    def heard(line: str) -> None:
+        if not line.startswith(STATUS):
+            lines.append(line)
+        elif tell:
+            tell(_progress(line))
+
+    done = machine.run((*whole, *words), timeout_s=timeout_s, environment=QUIET, heard=heard)
+    if done.code:
+        raise _unfit(done, repository)
+    return list(_values("".join(lines)))
+
+
+def _progress(line: str) -> Event:
+    try:
+        item = json.loads(line)
+    except ValueError:
+        item = {}
+    return Event("progress", "", "", 0.0, item.get("bytes_done", 0), item.get("total_bytes", 0))
+
+
+def _values(text: str) -> Iterator[dict[str, Any]]:
+    """JSON objects one after the other, or in lists; restic lays some out over several lines."""
+    decoder = json.JSONDecoder()
+    text = text.strip()
+    while text:
+        try:
+            found, end = decoder.raw_decode(text)
+        except ValueError:
+            return
+        yield from found if isinstance(found, list) else [found]
+        text = text[end:].lstrip()
+
+
+def _unfit(done: Done, repository: Repository) -> MachineUnfit:
+    said = [line.strip() for line in done.err.splitlines() if line.strip()]
+    plain = [line for line in said if "atal:" in line] or said or [f"exit code {done.code}"]
+    words = done.err.lower()
+    if done.code == 127:
+        return MachineUnfit("restic is not on this machine", "sudo infrakit up installs it")
+    if "wrong password" in words:
+        return MachineUnfit(f"{repository.to} is shut with another key", f"is {KEY} the one that it was made with?")
+    if "no space left" in words:
+        return MachineUnfit(f"{repository.to}: no space left", "make room there, or keep fewer: backup.keep")
+    return MachineUnfit(f"{repository.to}: {plain[0].removeprefix('Fatal: ')}", "see whether it can be reached")
+
+
+def number(machine: Machine, repository: Repository) -> str:
+    """The repository's own; "" where there is none."""
+    try:
+        return str(restic(machine, repository, "cat", "config")[0]["id"])
+    except MachineUnfit as error:
+        if any(words in error.message for words in NONE_THERE):
+            return ""
+        raise
+
+
+class Ready(NamedTuple):
+    """The repository is there, and is the one that it was."""
+
+    repository: Repository
+
+    def holds(self, machine: Machine) -> bool:
+        found = number(machine, self.repository)
+        return bool(found) and known(machine).get(self.repository.to, found) == found
+
+    def text(self) -> str:
+        return f"{self.repository.to} is there"
+
+
+class Begin(NamedTuple):
+    """Make it, where none ever was."""
+
+    repository: Repository
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        folder, place = self.repository.folder, self.repository.to
+        if folder and not machine.exists(folder):
+            what = f"{folder} is not there"
+            raise MachineUnfit(what, f"is its disk plugged in? else make it, once: sudo mkdir -p {folder}")
+        before = known(machine)
+        found = number(machine, self.repository)
+        if place in before and before[place] != found:
+            what = f"{place} is another one than before" if found else f"{place} is not there any more"
+            remedy = f"is its disk plugged in? where it is gone for good: sudo rm {KNOWN}"
+            raise MachineUnfit(what, remedy)
+        if not found:
+            restic(machine, self.repository, "init")
+            found = number(machine, self.repository)
+        machine.make_folder(FOLDER, 0o700)
+        machine.write(KNOWN, json.dumps({**before, place: found}, sort_keys=True).encode(), 0o600)
+
+    def text(self) -> str:
+        return f"make {self.repository.to}, where none ever was"
+
+
+def known(machine: Machine) -> dict[str, str]:
+    """Place -> number of the repository that was there."""
+    content = machine.read(KNOWN, MOST_BYTES)
+    try:
+        return {str(place): str(found) for place, found in json.loads(content or b"{}").items()}
+    except (ValueError, AttributeError):
+        raise InfraKitError(f"{KNOWN} is damaged", f"sudo rm {KNOWN}") from None
+
+
+def tagged(*tags: str) -> Sequence[str]:
+    """Words of restic for tags."""
+    return tuple(word for tag in tags for word in ("--tag", tag))

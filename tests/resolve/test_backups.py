@@ -1,0 +1,92 @@
+"""What of a host is backed up, how, and who stands still meanwhile."""
+
+import pytest
+
+from infrakit.catalog import load_catalog
+from infrakit.compiler import load
+from infrakit.emit import emit
+from infrakit.model import Dump
+from infrakit.resolve.backups import KEY
+
+TEXT = """\
+version: 1
+domain: home.example.org
+pattern: full
+tls: {mode: internal}
+backup: {to: /mnt/usb/backups, without: [dozzle, films]}
+volumes: {films: {}, music: {}, far: {nfs: "192.168.1.5:/far"}}
+apps:
+  shop: {image: "ghcr.io/team/shop:1.2", port: 80, data: [/data], mounts: ["music:/music", "/srv/x:/x", "far:/far"]}
+  reads: {image: "ghcr.io/team/reads:1.2", port: 80, mounts: ["music:/music:ro", "films:/films", "/srv/y:/y:ro"]}
+  vpn: {image: "ghcr.io/team/vpn:1.2", data: [/config], internet: true}
+  loads: {image: "ghcr.io/team/loads:1.2", port: 80, network: vpn}
+  db: {image: "ghcr.io/team/db:17.12", data: [/var/lib/mysql, /backups]}
+  old: {image: "ghcr.io/team/old:16.16", mounts: ["/srv/pg:/var/lib/postgresql/data"]}
+"""
+
+
+def hosts(text):
+    return list(load(text.encode(), "infrakit.yaml", lambda _: b"").fleet.deployments)
+
+
+@pytest.fixture(scope="module")
+def host():
+    (found,) = hosts(TEXT)
+    return found
+
+
+def parts(host):
+    return {part.name: part for part in host.backup.parts}
+
+
+def test_each_part_has_its_volumes_and_databases_and_who_writes_to_them_stops(host):
+    found = parts(host)
+    assert {name: (part.volumes, part.dumps, part.stops) for name, part in found.items()} == {
+        "authentik": (
+            ("authentik-certs", "authentik-data", "authentik-media"),
+            (Dump("authentik-database", "postgresql"),),
+            (),
+        ),
+        "caddy": (("caddy-config", "caddy-data"), (), ()),
+        "db": (("db-backups",), (Dump("db", "mariadb"),), ("db",)),
+        "guacamole": (("guacamole-schema",), (Dump("guacamole-database", "postgresql"),), ()),
+        "old": ((), (Dump("old", "postgresql"),), ()),
+        "portainer": (("portainer-data",), (), ("portainer",)),
+        "shop": (("shop-data",), (), ("shop",)),
+        "vpn": (("vpn-config",), (), ("vpn", "loads")),
+        "volumes/music": (("music",), (), ("shop",)),
+    }
+    left = [("192.168.1.5:/far", "shop"), ("/srv/x", "shop"), ("dozzle", "left out"), ("volumes/films", "left out")]
+    assert sorted(host.backup.left) == sorted(left)
+
+
+def test_the_catalogue_says_the_same_of_its_databases_and_forgets_no_volume():
+    for name, blueprint in load_catalog().blueprints.items():
+        text = f"version: 1\ndomain: home.example.org\npattern: full\nbackup: {{to: /b}}\nservices: {{{name}: {{}}}}\n"
+        (host,) = hosts(text)
+        if name not in parts(host):
+            continue
+        part = parts(host)[name]
+        assert {item.container for item in part.dumps} == {item.container for item in blueprint.backup.databases}
+        assert set(part.volumes) >= {f"{name}-{volume}" for volume in blueprint.backup.volumes}
+        assert not part.stops or not blueprint.backup.live
+
+
+def test_the_key_is_minted_and_no_container_reads_it(host):
+    (key,) = [spec for spec in host.secrets if spec.name == KEY]
+    assert (key.kind, key.form, key.required_by) == ("password", "words", ())
+    tree = {item.path: item.content for item in emit(host)}
+    assert KEY.encode() not in b"".join(text for path, text in tree.items() if path.endswith(".yaml"))
+
+
+def test_each_host_has_a_folder_and_a_timer_of_its_own_and_without_the_key_there_is_nothing():
+    text = TEXT.replace("pattern: full\n", "hosts: {core: {pattern: full}, shed: {pattern: monitoring}}\n")
+    text = text.partition("volumes:")[0].replace(", films]", "]")
+    assert [host.backup.to for host in hosts(text)] == ["/mnt/usb/backups/core", "/mnt/usb/backups/shed"]
+    for host in hosts(text):
+        assert {"systemd/infrakit-backup.service", "systemd/infrakit-backup.timer"} <= {
+            item.path for item in emit(host)
+        }
+    (host,) = hosts(TEXT.replace("backup: {to: /mnt/usb/backups, without: [dozzle, films]}\n", ""))
+    assert host.backup is None and KEY not in {spec.name for spec in host.secrets}
+    assert not [item.path for item in emit(host) if item.path.startswith("systemd/")]
