@@ -27,8 +27,11 @@ def words(work: Work, service: Service) -> None:
             if tuple(meant) != found:
                 work.say(f"{key}.names", DIFFERENT, MOVED)
     for key in ("working_dir", "init", "hostname"):
-        if getattr(service, key):
-            work.set(key, getattr(service, key), key)
+        said = getattr(service, key)
+        if key == "hostname" and work.is_another(said):
+            work.say(key, REFUSED, "a container is called so here: who looks for it could find this one")
+        elif said:
+            work.set(key, said, key)
     if re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", service.user):
         work.set("user", service.user, "user")
     if not service.read_only:

@@ -34,6 +34,7 @@ class Work:
         for each in sorted(services, key=lambda one: apps.usual(one.name) != one.name):
             apps.of(each.name, f"{prefix}-{each.name}" if prefix else "")
         self.names = {each.name: apps.of(each.name) for each in services}
+        self.known_names = taken.apps | {*self.names.values()}
         self.reached = reached(services, self.names)
         self.moved = {name: app for name, app in self.reached.items() if name != app}
         self.waits = {
@@ -68,6 +69,10 @@ class Work:
             for path in {grant.target or SECRETS + grant.source, SECRETS + grant.source}:
                 if path != SECRETS + name:
                     self.paths[path if path.startswith("/") else SECRETS + path] = SECRETS + name
+
+    def is_another(self, hostname: str) -> bool:
+        """Whether Docker's DNS would find somebody else by it, too."""
+        return hostname.lower() in self.known_names - {self.names[self.service.name]}
 
     def granted(self, source: str) -> str:
         """The name of a secret of the project's."""

@@ -95,6 +95,19 @@ def shared_apart(world: World, locate: Locate) -> list[Problem]:
     return volumes_apart(world, locate)
 
 
+def names_apart(world: World, locate: Locate) -> list[Problem]:
+    """Of names by which containers are found, where any is more than that of an app among our own."""
+    hosts = [host for host in world.hosts if host.address[:1].isalpha() and "." not in host.address]
+    items = [
+        item for host in world.hosts for placed in host.placed if placed.app for item in placed.blueprint.containers
+    ]
+    if not hosts and not any(item.settings or item.name.endswith("-1") for item in items):
+        return []
+    from infrakit.resolve.checks.found import found_apart
+
+    return found_apart(world, locate)
+
+
 def doors_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """What doors say beyond a port and people. Most files say nothing of it: for them its checks are not loaded."""
     words = {"address", "doors", *DOOR_KEYS} - {"allow", "public", "subdomain"}
@@ -160,6 +173,7 @@ DECIDED = (
     ports_apart,
     of_tls,
     shared_apart,
+    names_apart,
     room,
     architectures,
     memory_fits,
