@@ -97,11 +97,13 @@ def signed_in(deployment: Deployment) -> list[Broken]:
 def _nobody_asks(deployment: Deployment) -> list[Broken]:
     """One for each app, whose line it is; one for the services of the catalogue, which come together."""
     ours = {service.name for service in deployment.services if service.kind == "catalogue"}
+    # What is wrong there is no fault of somebody's blueprint, but of the file that names it.
+    lines = {service.name: service.origin for service in deployment.services if service.kind == "blueprint"}
     asking = [route for route in deployment.routes if route.sign_in in ("forward_auth", "application")]
     together = [route for route in asking if route.service in ours]
     return [
         Broken(
-            group[0].origins[""],
+            lines.get(group[0].service, group[0].origins[""]),
             f"{', '.join(route.hostname for route in group)} ha{'ve' if group[1:] else 's'} nobody to ask who comes",
             "no-sign-in",
             "add the profile identity, or public: true where everybody may come in",

@@ -84,6 +84,14 @@ def url_of(world: World, hostname: str) -> str:
     return f"https://{hostname}" if plain else f"https://{hostname}:{port}"
 
 
+def signs_in_by(opening: Opening) -> str:
+    """As in Route, on the host of the door itself."""
+    said, spec = opening.said, opening.spec
+    if isinstance(said, DoorConfig):
+        return "public" if said.opens_to_all else "own" if said.sign_in == "own" else spec.sign_in
+    return "public" if said is not None and said.public and spec.sign_in == "forward_auth" else spec.sign_in
+
+
 def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
     """(routes of this host's own Caddy, routes that the core's Caddy must have for this host)."""
     here, at_core = [], []
@@ -102,8 +110,8 @@ def _routes_of(world: World, host: HostDraft) -> tuple[tuple[Route, ...], tuple[
 def _route(world: World, placed: Placed, opening: Opening) -> Route:
     spec, door = opening.spec, opening.door
     allow, allow_origin = _allow(world, placed, opening)
-    public = door.opens_to_all if door is not None else opening.said is not None and opening.said.public
-    own = door is not None and door.sign_in == "own"
+    signs_in = signs_in_by(opening)
+    public, own = signs_in == "public", signs_in == "own"
     base = Origin(placed.blueprint.document, ("route",), "routes")
     if placed.app is not None and not placed.app.blueprint:
         base = world.origin(door.path if door is not None else placed.app.path, "routes")
@@ -119,7 +127,7 @@ def _route(world: World, placed: Placed, opening: Opening) -> Route:
         title=_title(placed, opening),
         hostname=opening.hostname,
         upstreams=(Upstream(f"{spec.container}:{spec.port}", elsewhere=spec.elsewhere),),
-        sign_in="public" if public else "own" if own else spec.sign_in,
+        sign_in=signs_in,
         allow=() if public or own or spec.sign_in == "provider" else allow,
         health_path=spec.health_path,
         identity_headers=spec.identity_headers and not public and not own,

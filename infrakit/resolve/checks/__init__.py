@@ -50,7 +50,7 @@ from infrakit.resolve.networks import room
 from infrakit.resolve.routes import agents_connect, balanced, unreachable
 from infrakit.resolve.selection import requires_apart, select_services, unmet_needs
 from infrakit.resolve.updates import moved_once
-from infrakit.resolve.world import Locate, World
+from infrakit.resolve.world import DOOR, SIGN_IN, Locate, World
 
 
 def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -84,6 +84,15 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
 
         found += texts_known(config, catalog, locate) + no_secret_in_files(config, catalog, locate)
     return found
+
+
+def off_in_vain(world: World, locate: Locate) -> list[Problem]:
+    """Of sign-in and Caddy, where they are switched off."""
+    if not any(service.enabled is False and service.name in (SIGN_IN, DOOR) for service in world.config.services):
+        return []
+    from infrakit.resolve.checks.switched_off import nobody_needs_it
+
+    return nobody_needs_it(world, locate)
 
 
 def shared_apart(world: World, locate: Locate) -> list[Problem]:
@@ -189,7 +198,8 @@ def run(
     found = [problem for check in CHECKS for problem in check(config, catalog, locate)]
     chosen = select_services(place_hosts(World(config, catalog, blueprints or {})))
     found += images_of_apps(config, catalog, blueprints or {}, locate)
-    return found + own_fits(config, catalog, blueprints or {}, locate) + hostnames(chosen, locate)
+    found += own_fits(config, catalog, blueprints or {}, locate) + hostnames(chosen, locate)
+    return found + off_in_vain(chosen, locate)
 
 
 def decided(world: World, locate: Locate) -> list[Problem]:

@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping
 
 from infrakit.catalog.model import Blueprint, Catalog, ContainerBlueprint, OptionBlueprint, RouteBlueprint
-from infrakit.config.model import Config, HostConfig, Path, ServiceConfig
+from infrakit.config.model import Config, Path, ServiceConfig
 from infrakit.config.nearest import nearest
 from infrakit.errors import Position, Problem
 from infrakit.model import Origin
 from infrakit.resolve.images import release_of, released_together
-from infrakit.resolve.patterns import profiles_of
 from infrakit.resolve.world import LOG_AGENT, LOGS, PROXY_TEMPLATE, TUNNEL, UPDATER, Locate, World
 
 IDLE = {
@@ -63,11 +62,6 @@ def services_known(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
         for key in _idle(service, route):
             what = f"services.{service.name}.{key}: {IDLE[key]}"
             found.append(Problem(locate((*service.path, key), key=True), what, "no-effect", "remove it"))
-        needing = _doors(config, catalog, asking=service.name == "authentik")
-        if service.enabled is False and service.name in ("authentik", "caddy") and needing:
-            what = f"services.{service.name}.enabled: {', '.join(needing)} need{'s' if len(needing) == 1 else ''} it"
-            hint = "leave it on, or switch them off" + (", or make them public" if service.name == "authentik" else "")
-            found.append(Problem(locate((*service.path, "enabled")), what, "needed", hint))
     return found
 
 
@@ -155,26 +149,6 @@ def _elsewhere(world: World, brought: set[str]) -> str:
     if any(host.has(name) for host in world.hosts for name in brought):
         return f"runs at {world.core}" if len(brought) == 1 else f"run at {world.core}"
     return "would run on the core"
-
-
-def _doors(config: Config, catalog: Catalog, *, asking: bool) -> list[str]:
-    """Names of what has a page on a host of the file; `asking`: and is not open to everybody."""
-    alone = len(config.hosts) < 2
-    hosts: tuple[Config | HostConfig, ...] = config.hosts or (config,)
-    profiles = {name for host in hosts for name in profiles_of(host.patterns, host.profiles, alone=alone)}
-    settings = {service.name: service for service in config.services}
-    found = [
-        name
-        for name, blueprint in catalog.blueprints.items()
-        for setting in [settings.get(name)]
-        if blueprint.route is not None
-        and name != "authentik"
-        and (profiles & set(blueprint.profiles) if setting is None or setting.enabled is None else setting.enabled)
-        and not (asking and setting is not None and setting.public)
-    ]
-    return found + [
-        app.name for app in config.apps if any(door.port and (door.is_asked or not asking) for door in app.doors)
-    ]
 
 
 def options_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
