@@ -9,7 +9,7 @@ from infrakit.config.nearest import nearest
 from infrakit.errors import Position, Problem
 from infrakit.model import Origin
 from infrakit.resolve.images import release_of, released_together
-from infrakit.resolve.world import LOG_AGENT, LOGS, PROXY_TEMPLATE, TUNNEL, UPDATER, Locate, World
+from infrakit.resolve.world import DOOR, LOG_AGENT, LOGS, PROXY_TEMPLATE, TUNNEL, UPDATER, HostDraft, Locate, World
 
 IDLE = {
     "allow": "everybody may sign in; what a user may open is said there",
@@ -116,7 +116,22 @@ def run_somewhere(world: World, locate: Locate) -> list[Problem]:
                 what = f"{'.'.join([*map(str, base), 'profiles'])}: {profile} brings nothing to {host.shown}"
                 hint = f"remove it: {', '.join(sorted(brought - off))} {_elsewhere(world, brought)}"
                 found.append(Problem(locate((*base, "profiles", number)), what, "runs-nowhere", hint))
+        if host.has(DOOR) and not (host.routes or host.relays or host.has(TUNNEL)):
+            found.append(_idle_door(world, host, locate))
     return found
+
+
+def _idle_door(world: World, host: HostDraft, locate: Locate) -> Problem:
+    """Caddy would open ports, and lead nowhere."""
+    profiles = (host.config or world.config).profiles
+    brought = world.catalog.blueprints[DOOR].profiles
+    number = next((number for number, profile in enumerate(profiles) if profile in brought), None)
+    cause = next(placed.cause for placed in host.placed if placed.name == DOOR)
+    base: Path = host.config.path if host.config is not None else ()
+    by_profile = number is not None and cause.path[:1] != ("services",)
+    place = locate((*base, "profiles", number or 0)) if by_profile else locate.origin(cause)
+    what = f"{host.shown}: Caddy would open its ports there, and there is no page that it could lead to"
+    return Problem(place, what, "no-effect", f"remove what brings it, or add an app with a port to {host.shown}")
 
 
 def _log_agent(world: World, where: Position) -> list[Problem]:
