@@ -17,14 +17,16 @@ def lines_of(
     """(host, line) of what happened. `described`: the manifest of each host from before, which anybody may have edited,
     and its facts now (changes.facts_of), None where it has left; `carried`: of system.carried.
 
-    The new host that took most of a departed one's secrets is that one by another name.
+    The new host that took most of a departed one's secrets is that one by another name; of several whose secrets it
+    took, it is the one that had most of them.
     """
     volumes = {host: (_volumes_of(old.get("facts")), _volumes_of(facts)) for host, (old, facts) in described.items()}
     former: dict[str, str] = {}
-    for left in dict.fromkeys(before for _, before, _ in carried):
+    given = [before for _, before, _ in carried]
+    for left in sorted(dict.fromkeys(given), key=given.count, reverse=True):
         takers = [host for host, before, _ in carried if before == left and not volumes.get(host, ((), ()))[0]]
         if takers:
-            former[max(dict.fromkeys(takers), key=takers.count)] = left
+            former.setdefault(max(dict.fromkeys(takers), key=takers.count), left)
     lines = [
         (
             host,
@@ -56,8 +58,9 @@ def secret_lines(
         deployment.host: _names(places[deployment.host]) - {spec.name for spec in deployment.secrets}
         for deployment, _ in folders
     }
+    clients = {item.oidc.secret for deployment, _ in folders for item in deployment.access.applications if item.oidc}
     for deployment, _ in folders:
-        new = [name for host, name in minted if host == deployment.host]
+        new = [name for host, name in minted if host == deployment.host and _opens_data(name) and name not in clients]
         if not new or not described.get(deployment.host, ({}, {}))[0]:
             continue
         place, left = places[deployment.host], sorted(unread[deployment.host])
@@ -71,9 +74,14 @@ def secret_lines(
 
 
 def _names(place: str) -> set[str]:
-    """Of the secrets in a folder, apart from what is made for one host alone."""
+    """Of the secrets in a folder that data may have been made with."""
     names = os.listdir(place) if os.path.isdir(place) else []
-    return {name for name in names if re.fullmatch("[a-z][a-z0-9_]*", name) and not name.startswith("fleet_")}
+    return {name for name in names if re.fullmatch("[a-z][a-z0-9_]*", name) and _opens_data(name)}
+
+
+def _opens_data(name: str) -> bool:
+    """Not what is made for one host alone, nor what an app signs in to Authentik with."""
+    return not (name.startswith("fleet_") or name.endswith("_client_secret"))
 
 
 def lines_of_others(others: Mapping[str, str], described: Mapping[str, tuple[Any, Any]]) -> list[tuple[str, str]]:
