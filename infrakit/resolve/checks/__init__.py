@@ -199,6 +199,10 @@ def run(
     chosen = select_services(place_hosts(World(config, catalog, blueprints or {})))
     found += images_of_apps(config, catalog, blueprints or {}, locate)
     found += own_fits(config, catalog, blueprints or {}, locate) + hostnames(chosen, locate)
+    if any(app.blueprint for app in config.apps):
+        from infrakit.resolve.checks.own_containers import reached_there
+
+        found += reached_there(chosen, locate)
     return found + off_in_vain(chosen, locate)
 
 

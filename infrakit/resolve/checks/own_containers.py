@@ -4,10 +4,13 @@ from collections.abc import Iterator, Set
 
 from infrakit.catalog.model import Blueprint, ContainerBlueprint
 from infrakit.config.model import Path
-from infrakit.model import SECRETS_DIRECTORY
+from infrakit.config.nearest import nearest
+from infrakit.errors import Problem
+from infrakit.model import SECRETS_DIRECTORY, Origin
 from infrakit.policy.red import parts_of
 from infrakit.resolve.checks.keys import is_secrets, of_the_kernel
 from infrakit.resolve.checks.limits import LEAST, LEAST_MEMORY, few_cpus
+from infrakit.resolve.world import SIGN_IN, HostDraft, Locate, Placed, World
 
 Misfit = tuple[Path, str, str, str]
 """Path below the container, what is wrong, its code, a hint."""
@@ -70,3 +73,31 @@ def _reached(container: ContainerBlueprint, away: Set[str]) -> Iterator[Misfit]:
     for name in sorted(away & set(container.reaches)):
         hint = "remove it, and write internet: true, so that it can reach that address"
         yield ("reaches",), f"reaches: {name} is an address, and no container", "unknown-need", hint
+
+
+def reached_there(world: World, locate: Locate) -> list[Problem]:
+    """Whom a container reaches runs on its own host: networks end there. A client of Authentik's finds it elsewhere,
+    too."""
+    found = {}
+    for host in world.hosts:
+        for placed in (placed for placed in host.placed if placed.kind == "blueprint"):
+            for item in placed.blueprint.containers:
+                for number, name in enumerate(item.reaches):
+                    if not (host.has(name) or name == SIGN_IN and placed.blueprint.oidc is not None):
+                        path = ("containers", item.name, "reaches", number)
+                        place = locate.origin(Origin(placed.blueprint.document, path, "checks"))
+                        what, code, hint = _unreached(world, host, placed, name)
+                        found[place, name] = Problem(place, f"{item.name}: reaches: {what}", code, hint)
+    return list(found.values())
+
+
+def _unreached(world: World, host: HostDraft, placed: Placed, name: str) -> tuple[str, str, str]:
+    known = sorted({*world.catalog.blueprints, *(app.name for app in world.config.apps)} - {placed.name})
+    other = next((other.shown for other in world.hosts if other.has(name)), "")
+    if name not in known:
+        close = nearest(name, known)
+        hint = f"did you mean {close}?" if close else "name a service of the catalogue, or an app; else remove it"
+        return f"there is no app or service {name}", "unknown-need", hint
+    where = f"runs on {other}" if other else "is off"
+    hint = f"put both on one host with apps.{placed.name}.hosts" if other else "switch it on, or remove it"
+    return f"{name} {where}, {placed.name} on {host.shown}", "unmet-need", hint
