@@ -10,7 +10,8 @@ from typing import NamedTuple
 from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
 from infrakit.model import LOGS_PAIR
-from infrakit.resolve.checks.apps import FOLDERS, OWN_NAMES, RESERVED
+from infrakit.resolve.checks.apps import FOLDERS, HOST_NETWORK, OWN_NAMES, RESERVED
+from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.secrets import CADDY_SECRETS
 
 FLEET_SECRETS = ("fleet_ca", "fleet_key", "fleet_certificate", *LOGS_PAIR)
@@ -31,7 +32,7 @@ class Taken(NamedTuple):
 def reserved(catalog: Catalog) -> frozenset[str]:
     """What no app can be called: the catalogue has it, or who else speaks of apps by name."""
     containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
-    return frozenset({*catalog.blueprints, *containers, *RESERVED, *FOLDERS, *OWN_NAMES})
+    return frozenset({*catalog.blueprints, *containers, *RESERVED, *FOLDERS, *OWN_NAMES, HOST_NETWORK, SUFFIX})
 
 
 def reserved_secrets(catalog: Catalog) -> frozenset[str]:

@@ -16,6 +16,9 @@ RESERVED = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
 OWN_NAMES = ("localhost", "ip6-allnodes", "ip6-allrouters", "ip6-localhost", "ip6-localnet", "ip6-loopback")
 """What every container takes for itself before it asks anybody: Docker writes these into its /etc/hosts."""
 
+HOST_NETWORK = "host"
+"""What network of an app says for the machine's own, where it could be an app."""
+
 KEPT_EMPTY = ("dev", "proc", "sys", "tmp")
 """Folders of a container that a volume would hide."""
 
@@ -40,6 +43,8 @@ def app_names(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
             what, hint = f"apps.{app.name}: a folder of the output has this name", "rename the app"
         elif app.name in OWN_NAMES:
             what, hint = f"apps.{app.name}: every container takes this name for itself", "rename the app"
+        elif app.name == HOST_NETWORK:
+            what, hint = f"apps.{app.name}: network: {app.name} is the machine's own network", "rename the app"
         elif app.name == SUFFIX:
             what, hint = f"apps.{app.name}: names of our networks end so", "rename the app"
         elif app.name in RESERVED:
