@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from infrakit.config.check import leaves
-from infrakit.config.document import Document, Path
+from infrakit.config.document import Document, Path, leaves
 from infrakit.config.doors import doors_of
 from infrakit.config.model import (
     AccessConfig,

@@ -5,7 +5,7 @@ The schema decides the type of every scalar: where a string is wanted, the text 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infrakit.config.document import NO_BREAK, NO_BREAKS, Document, Node, Path
@@ -94,7 +94,7 @@ class _Checker:
             resolved = self._resolved(alternative["$ref"]) if "$ref" in alternative else alternative
             kind = _kind(resolved)
             if kind == wanted or (wanted is None and kind not in ("object", "array")):
-                return self.value(node, resolved, path)
+                return self.value(node, _like(resolved, schema), path)
         return self._wrong_kind(node, schema, path)
 
     def _wrong_kind(self, node: Node, schema: Schema, path: Path) -> None:
@@ -115,6 +115,7 @@ class _Checker:
         if len(node.value) < schema.get("minProperties", 0):
             self.say(node, path, "an empty mapping", "empty-list", _example(schema))
             return None
+        extra = extra and _like(extra, schema)
         pattern = schema.get("propertyNames", {}).get("pattern")
         if extra is False:
             self._correct(node, schema, path)
@@ -173,11 +174,13 @@ class _Checker:
                 there.add(close)
 
     def _array(self, node: Node, schema: Schema, path: Path) -> list[Any]:
-        items = [self.value(child, schema.get("items", {}), (*path, index)) for index, child in enumerate(node.value)]
+        inner = _like(schema.get("items", {}), schema)
+        items = [self.value(child, inner, (*path, index)) for index, child in enumerate(node.value)]
         if len(items) < schema.get("minItems", 0):
             self.say(node, path, "an empty list", "empty-list", _example(schema))
         if len(items) > schema.get("maxItems", len(items)):
-            self.say(node, path, f"more than {schema['maxItems']} items", "too-many-items")
+            hint = schema.get("x-many") or f"leave out {len(items) - schema['maxItems']}"
+            self.say(node, path, f"more than {schema['maxItems']} items", "too-many-items", hint)
         if schema.get("uniqueItems"):
             seen: list[Any] = []
             for child, item in zip(node.value, items):
@@ -300,6 +303,12 @@ def dotted(path: Path) -> str:
     return text
 
 
+def _like(inner: Schema, around: Schema) -> Schema:
+    """What stands in a list, or in a mapping of any names, with an example: that of the whole, where it has none."""
+    alone = "pattern" not in inner or "examples" in inner or "x-hint" in inner or "examples" not in around
+    return inner if alone else {**inner, "examples": around["examples"][-1:]}
+
+
 def _example(schema: Schema) -> str:
     examples = schema.get("examples") or (
         [schema["default"]] if schema.get("default") not in (None, "", [], {}) else []
@@ -320,13 +329,3 @@ def _flow(value: Any) -> str:
 
         return json.dumps(value, ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """Every scalar below `node`, with its path."""
-    if node.kind == "scalar":
-        yield path, node
-        return
-    children = ((key.value, child) for key, child in node.value) if node.kind == "map" else enumerate(node.value)
-    for step, child in children:
-        yield from leaves(child, (*path, step))

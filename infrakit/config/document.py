@@ -1,5 +1,6 @@
 """A parsed file: nodes with places, before any schema gave them a type."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from infrakit.errors import Position
@@ -56,3 +57,13 @@ class Document:
             else:
                 raise KeyError(path)
         return self.at(label if key else node)
+
+
+def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """Every scalar below `node`, with its path."""
+    if node.kind == "scalar":
+        yield path, node
+        return
+    children = ((key.value, child) for key, child in node.value) if node.kind == "map" else enumerate(node.value)
+    for step, child in children:
+        yield from leaves(child, (*path, step))

@@ -83,3 +83,38 @@ def test_a_pattern_is_about_the_whole_text_for_our_checker_whatever_it_says():
     assert check_schema(parse(b'a: "b"', "x.yaml"), schema) == []
     for source in (b'a: "b\\n"', b"a: bb", b'"a\\n": b', b"aa: b"):
         assert check_schema(parse(source, "x.yaml"), schema), source
+
+
+@pytest.mark.parametrize("name", ["infrakit", "blueprint"])
+def test_whatever_has_a_form_says_how_it_may_be_written(name):
+    """As a hint, or by an example: its own, or that of the list or mapping that it stands in."""
+    unsaid = []
+
+    def look(schema, around, at):
+        shown = any(key in one for one in (schema, around) for key in ("x-hint", "examples"))
+        if "pattern" in schema and not shown:
+            unsaid.append(at)
+        for key in ("items", "additionalProperties"):
+            if isinstance(schema.get(key), dict):
+                look(schema[key], schema, f"{at}.{key}")
+        for key, inner in schema.get("properties", {}).items():
+            look(inner, {}, f"{at}.{key}")
+        for inner in schema.get("oneOf", ()):
+            look(inner, {**around, **schema}, at)
+
+    look(resources.schema(name), {}, name)
+    assert not unsaid
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("requires: [Dozzle!]", "for instance [authentik]"),
+        ("containers: {a: {docker: {allow: ['GET /{any}']}}}", "for instance [GET /_ping, "),
+        ("containers: {a: {settings: {ulimits: {nofile: much}}}}", "for instance {nofile: "),
+        ("containers: {a: {secrets: [A B]}}", "for instance wiki_token"),
+    ],
+)
+def test_who_writes_an_item_wrongly_sees_how_the_list_is_written(line, hint):
+    problems = check_schema(parse(f"name: a\nsource: b\n{line}\n".encode(), "a.yaml"), resources.schema("blueprint"))
+    assert [problem.hint.startswith(hint) for problem in problems if problem.code == "wrong-form"] == [True], problems

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from infrakit.compiler import load
 from infrakit.config import parse
-from infrakit.config.check import leaves as scalars
+from infrakit.config.document import leaves as scalars
 from infrakit.emit import emit, trace
 from infrakit.emit.yaml_text import leaves
 from infrakit.errors import ConfigurationInvalid
