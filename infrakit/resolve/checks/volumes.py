@@ -6,7 +6,7 @@ from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.resolve.addresses import is_host
 from infrakit.resolve.volumes import mounted_on
-from infrakit.resolve.world import Locate, World
+from infrakit.resolve.world import HostDraft, Locate, World
 
 
 def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -44,24 +44,14 @@ def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
 
 def volumes_apart(world: World, locate: Locate) -> list[Problem]:
     """A volume is no other one by another name, and the same one for all who mount it."""
-    found = {}
+    found: dict[str, Problem] = {}
     hosts: dict[str, list[str]] = {}
     for host in world.hosts:
-        own = {volume: service.name for service in host.services for volume in service.volumes}
         mounted = mounted_on(host)
         for volume in world.config.volumes:
-            if volume.name not in mounted:
-                continue
-            hosts.setdefault(volume.name, []).append(host.shown)
-            prefix = f"{world.config.name}_"
-            external = volume.external.removeprefix(prefix) if volume.external.startswith(prefix) else ""
-            name = external or volume.name if external or not volume.external else ""
-            others = {item.name: f"volumes.{item.name}" for item in world.config.volumes if not item.external}
-            other = own.get(name) or (others.get(external, "") if external else "")
-            if other:
-                what = f"volumes.{volume.name}: {prefix}{name} is a volume of {other}"
-                place = locate((*volume.path, "external") if external else volume.path, key=True)
-                found[volume.name] = Problem(place, what, "same-volume", "choose another name")
+            if volume.name in mounted:
+                hosts.setdefault(volume.name, []).append(host.shown)
+        found |= _owned(world, host, mounted, locate)
     for volume in world.config.volumes:
         where = hosts.get(volume.name, ())
         ranged = [host.shown for host in world.hosts if host.shown in where and host.config and host.config.width]
@@ -70,3 +60,25 @@ def volumes_apart(world: World, locate: Locate) -> list[Problem]:
             hint = "keep the apps that mount it on one host, or write nfs"
             found[volume.name] = Problem(locate(volume.path, key=True), what, "volume-apart", hint)
     return list(found.values())
+
+
+def _owned(world: World, host: HostDraft, mounted: set[str], locate: Locate) -> dict[str, Problem]:
+    """By name: those of a host that are a service's as well, or another one's. Compose has one of each name in a file,
+    and Docker one of each name."""
+    prefix, found = f"{world.config.name}_", {}
+    keys = {volume: service.name for service in host.services for volume in service.volumes}
+    taken = {f"{prefix}{name}": owner for name, owner in keys.items()}
+    plain = [item for item in world.config.volumes if not item.external and not item.nfs]
+    taken |= {f"{prefix}{item.name}": f"volumes.{item.name}" for item in plain if item.name not in keys}
+    for volume in world.config.volumes:
+        if volume.name not in mounted:
+            continue
+        path, other = volume.path, keys.get(volume.name, "")
+        name = volume.name if volume.external or volume.nfs else f"{prefix}{volume.name}"
+        if volume.external and taken.setdefault(volume.external, f"volumes.{volume.name}") != f"volumes.{volume.name}":
+            path, name, other = (*volume.path, "external"), volume.external, taken[volume.external]
+        if other:
+            what = f"volumes.{volume.name}: {name} is a volume of {other}"
+            hint = "mount that one in both" if other.startswith("volumes.") else "choose another name"
+            found[volume.name] = Problem(locate(path, key=True), what, "same-volume", hint)
+    return found
