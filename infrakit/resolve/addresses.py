@@ -51,8 +51,9 @@ def no_addresses(
 
 
 def canonical(text: str) -> str:
-    """The one way to write an address; a host name stays as it is."""
-    return str(address_of(text) or text) if ":" in text else text
+    """The one way to write an address, IPv4's where IPv6 only wraps it; a host name stays as it is."""
+    found = address_of(text) if ":" in text else None
+    return str(getattr(found, "ipv4_mapped", None) or found or text)
 
 
 def overlap(first: str, second: str) -> bool:
@@ -60,6 +61,7 @@ def overlap(first: str, second: str) -> bool:
 
     `::` takes IPv4 along, unless the kernel is told otherwise (ipv6(7), IPV6_V6ONLY).
     """
+    first, second = canonical(first), canonical(second)
     if first == second or {first, second} & {"", "::"}:
         return True
     return "0.0.0.0" in (first, second) and ":" not in first + second

@@ -21,6 +21,7 @@ from infrakit.model import (
     SecretMount,
     Service,
 )
+from infrakit.resolve.addresses import canonical
 from infrakit.resolve.apps import is_asked_outside, unfolded
 from infrakit.resolve.images import said_image
 from infrakit.resolve.references import References
@@ -273,7 +274,7 @@ def final_volume(service: str, volume: str) -> str:
 def _ports(host: HostDraft, placed: Placed, spec: ContainerBlueprint) -> tuple[PublishedPort, ...]:
     """What the host's door says for Caddy; what a granted blueprint says for others."""
     if placed.app is not None or placed.name != DOOR:
-        return tuple(PublishedPort(item.address, item.published, item.port, item.protocol) for item in spec.ports)
+        return tuple(PublishedPort(canonical(use.address), use.published, use.port, use.protocol) for use in spec.ports)
     door = host.door
     pairs = [(door.http_port, 80, "tcp"), (door.https_port, 443, "tcp"), (door.https_port, 443, "udp")]
     pairs += [(door.tunnel_port, door.tunnel_port, "tcp"), (door.fleet_port, door.fleet_port, "tcp")]
