@@ -21,9 +21,31 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
     from ipaddress import ip_address
 
     try:
-        return ip_address(text)
+        return None if "%" in text else ip_address(text)
     except ValueError:
         return None
+
+
+def no_machine(text: str) -> str:
+    """Why no machine has this address, "" where one may; IPv6 with a zone is nothing to Docker."""
+    found = address_of(text)
+    if found is None:
+        return "is not an address"
+    if found.version == 6 and found.ipv4_mapped:
+        return f"is {found.ipv4_mapped}: write that"
+    if found.is_multicast or found.version == 4 and (found.is_reserved or 0 < int(found) < 1 << 24):
+        return "is not the address of a machine"
+    if found.version == 6 and found.is_link_local:
+        return "counts on one network card only, and does not say on which"
+    return ""
+
+
+def lies_in(address: str, pool: str) -> bool:
+    """Whether it is one of the containers' range, which is IPv4."""
+    from ipaddress import ip_network
+
+    found = address_of(canonical(address))
+    return found is not None and found in ip_network(pool, strict=False)
 
 
 def ends_in_number(name: str) -> bool:

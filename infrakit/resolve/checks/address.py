@@ -5,7 +5,7 @@ from infrakit.config.check import dotted
 from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import address_of, is_host
+from infrakit.resolve.addresses import address_of, is_host, no_machine
 from infrakit.resolve.checks.ports import PLAIN
 from infrakit.resolve.world import Locate
 
@@ -72,7 +72,7 @@ def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
     if address.is_loopback or address.is_unspecified:
         hint = "write the machine's address in the network; of an app's container, the image and port"
         return f"{host} means Caddy's own container", hint
-    if address.is_multicast or address.is_reserved or address.is_link_local:
+    if no_machine(host) or address.is_link_local:
         return f"{host} is not the address of a machine", example
     ours = {*config.network.bind, *(item.address for item in config.hosts if len(config.hosts) == 1)}
     web = (config.network.http_port, config.network.https_port)

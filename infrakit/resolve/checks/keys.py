@@ -9,7 +9,7 @@ from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
 from infrakit.policy.grants import STEERING
 from infrakit.policy.red import parts_of
-from infrakit.resolve.addresses import address_of, no_addresses
+from infrakit.resolve.addresses import no_addresses, no_machine
 from infrakit.resolve.apps import MOST_PORTS
 from infrakit.resolve.world import Locate
 
@@ -136,15 +136,9 @@ def _ports(app: AppConfig) -> Iterator[Wrong]:
         elif _length(item.published) > MOST_PORTS:
             hint = "publish fewer: each costs the engine a process, and a start of minutes"
             yield path, f"ports: {item.text} is more than {MOST_PORTS} ports", "port", hint
-        elif item.address and not _of_a_machine(item.address):
-            what = f"ports: {item.address} is not the address of a machine"
+        elif item.address and no_machine(item.address):
+            what = f"ports: {item.address} {no_machine(item.address)}"
             yield path, what, "address", "for instance 192.168.1.5:53:53/udp"
-
-
-def _of_a_machine(text: str) -> bool:
-    """Whether a machine may have it, written in the one way there is."""
-    found = address_of(text)
-    return found is not None and not found.is_multicast and not (found.version == 6 and found.ipv4_mapped)
 
 
 def _serves(app: AppConfig) -> Iterator[Wrong]:

@@ -3,8 +3,8 @@
 from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config, Path
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import address_of, canonical, overlap
-from infrakit.resolve.world import Locate, World
+from infrakit.resolve.addresses import address_of, canonical, lies_in, no_machine, overlap
+from infrakit.resolve.world import DOOR, Locate, World
 
 NARROWEST_TRUST = 8
 """Cloudflare's own widest ranges are a /12 of IPv4 and a /29 of IPv6."""
@@ -67,25 +67,20 @@ def _places(config: Config) -> list[tuple[Path, str, str]]:
 def _wrong(text: str, *, ours: bool) -> str:
     """What is wrong with an address; `ours`: Caddy is to listen there, else the core is to dial it."""
     found = address_of(text)
-    if found is None:
-        # A host name holds no colon and is no number; Caddy dials it where nothing has to listen there.
-        return "" if not ours and ":" not in text and text[0].isalpha() else "is not an address"
-    if found.is_multicast or found.version == 4 and found.is_reserved:
-        return "is not the address of a machine"
-    if found.version == 6 and found.is_link_local:
-        return "counts on one network card only, and does not say on which"
-    if not ours and (found.is_unspecified or found.is_loopback):
+    if found is None and not ours and ":" not in text and text[0].isalpha():
+        return ""  # A host name holds no colon and is no number; Caddy dials it where nothing has to listen there.
+    if found is not None and not ours and (found.is_unspecified or found.is_loopback):
         return "means whoever says it, not another machine"
-    return ""
+    return no_machine(text)
 
 
 def addresses_for_docker(world: World, locate: Locate) -> list[Problem]:
     """Where a host's door is published at its address, that is no name: Docker would open every address. And it is
     published at no address of another host."""
-    found = []
-    others = {host.address: host for host in world.hosts if host.address}
+    found = _elsewhere(world, locate)
+    others = {canonical(host.address): host for host in world.hosts if host.address}
     for number, address in enumerate(world.config.network.bind):
-        other = others.get(address)
+        other, address = others.get(canonical(address)), canonical(address)
         if other is not None and any(address in host.door.addresses for host in world.hosts if host is not other):
             what = f"network.bind: {address} is the address of {other.shown}, and not where Caddy runs"
             place = locate(("network", "bind", number))
@@ -96,6 +91,25 @@ def addresses_for_docker(world: World, locate: Locate) -> list[Problem]:
             place = locate((*host.config.path, "address"))
             found.append(Problem(place, what, "address", "write its address, for instance 192.168.1.31"))
     return found
+
+
+def _elsewhere(world: World, locate: Locate) -> list[Problem]:
+    """Ports of containers at the address of another host than theirs."""
+    others = {canonical(host.address): host for host in world.hosts if host.address}
+    found: dict[str, Problem] = {}
+    for host in world.hosts:
+        for container in (item for service in host.services for item in service.containers if item.name != DOOR):
+            for place, port in enumerate(container.ports):
+                other = others.get(port.address, host)
+                if other is not host:
+                    base = container.origins[""]
+                    origin = container.origins.get(f"ports.{place}", base._replace(path=(*base.path, "ports", place)))
+                    what = (
+                        f"{container.name}: ports: {port.address} is the address of {other.shown}, not of {host.shown}"
+                    )
+                    hint = f"write an address of {host.shown}'s"
+                    found.setdefault(what, Problem(locate.origin(origin), what, "address", hint))
+    return list(found.values())
 
 
 def addresses_dialled(world: World, locate: Locate) -> list[Problem]:
@@ -120,11 +134,17 @@ def addresses_dialled(world: World, locate: Locate) -> list[Problem]:
 
 def pool_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """No machine of the user's has an address inside the range of the containers."""
-    base, length = _range(config.network.pool)
     found = []
-    for path, name, address in _places(config):
-        number = _number(address)
-        if number is not None and number >> (32 - length) == base >> (32 - length):
+    ports = [
+        ((*app.path, "ports", place), f"apps.{app.name}.ports", item.address)
+        for app in config.apps
+        for place, item in enumerate(app.ports)
+        if item.address
+    ]
+    servers = [(volume, volume.nfs.rpartition(":")[0].strip("[]")) for volume in config.volumes if volume.nfs]
+    shares = [((*item.path, "nfs"), f"volumes.{item.name}.nfs", server) for item, server in servers]
+    for path, name, address in (*_places(config), *ports, *shares):
+        if lies_in(address, config.network.pool):
             said = ("network", "pool")
             related = locate(said) if said in config.said else None
             what = f"{name}: {address} lies in {config.network.pool}, the containers' range"

@@ -10,7 +10,7 @@ from infrakit.catalog.model import Blueprint, Catalog
 from infrakit.config.model import AppConfig, Config, Path
 from infrakit.errors import Problem
 from infrakit.model import Origin
-from infrakit.resolve.addresses import address_of, no_addresses
+from infrakit.resolve.addresses import lies_in, no_addresses, no_machine
 from infrakit.resolve.checks.apps import OWN_NAMES
 from infrakit.resolve.checks.secrets import of_apps, of_catalogue
 from infrakit.resolve.containers import final_volume
@@ -44,7 +44,7 @@ def own_fits(config: Config, catalog: Catalog, blueprints: Mapping[str, Blueprin
             *referred(blueprint, with_pages(catalog, blueprints)),
             *unread(blueprint),
             *_in_the_hosts_network(blueprint),
-            *_addresses(blueprint),
+            *_addresses(blueprint, config.network.pool),
             *containers_made(blueprint, {app.name for app in config.apps if app.address}),
             *signs_in_once(blueprint),
             *required_apart(config, blueprint),
@@ -218,17 +218,17 @@ def _in_the_hosts_network(blueprint: Blueprint) -> Iterator[Misfit]:
                 yield ("containers", item.name, key), what, "host-network", hint
 
 
-def _addresses(blueprint: Blueprint) -> Iterator[Misfit]:
+def _addresses(blueprint: Blueprint, pool: str) -> Iterator[Misfit]:
     for item in blueprint.containers:
         wrong: list[tuple[Path, str]] = [
-            (("settings" if key == "dns" else "privileges", key, place), text)
+            (("settings" if key == "dns" else "privileges", key, place), f"{text} is not an address")
             for key, place, text in no_addresses(item.settings, item.privileges)
         ]
-        wrong += [
-            (("ports", place, "address"), port.address)
-            for place, port in enumerate(item.ports)
-            if port.address and address_of(port.address) is None
-        ]
+        for place, port in enumerate(item.ports):
+            why = no_machine(port.address) if port.address else ""
+            if port.address and lies_in(port.address, pool):
+                why = f"lies in {pool}, the containers' range"
+            wrong += [(("ports", place, "address"), f"{port.address} {why}")] if why else []
         for path, text in wrong:
-            what = f"{item.name}: {'.'.join(map(str, path[:2]))}: {text} is not an address"
+            what = f"{item.name}: {'.'.join(map(str, path[:2]))}: {text}"
             yield ("containers", item.name, *path), what, "address", "for instance 192.168.1.1"

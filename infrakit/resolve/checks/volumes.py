@@ -4,7 +4,7 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import is_host
+from infrakit.resolve.addresses import address_of, is_host, no_machine
 from infrakit.resolve.volumes import mounted_on
 from infrakit.resolve.world import HostDraft, Locate, World
 
@@ -25,7 +25,7 @@ def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                 found.append(Problem(locate((*app.path, "mounts", place)), what, "unknown-volume", hint))
     for volume in config.volumes:
         server = volume.nfs.rpartition(":")[0].strip("[]")
-        if volume.nfs and not is_host(server):
+        if volume.nfs and not _is_server(server):
             what, path = f"volumes.{volume.name}.nfs: {server} is not the address of a server", (*volume.path, "nfs")
             found.append(Problem(locate(path), what, "nfs", "for instance 192.168.1.5:/export/films"))
         if volume.nfs and volume.external:
@@ -40,6 +40,11 @@ def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
             what, hint = f"volumes.{volume.name}: no app mounts it", f"add mounts: [{volume.name}:/data] to one"
             found.append(Problem(locate(volume.path, key=True), what, "no-effect", hint, "warning"))
     return found
+
+
+def _is_server(text: str) -> bool:
+    found = address_of(text)
+    return is_host(text) if found is None else not (found.is_unspecified or no_machine(text))
 
 
 def volumes_apart(world: World, locate: Locate) -> list[Problem]:
