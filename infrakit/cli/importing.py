@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from infrakit import resources
+from infrakit.catalog import load_catalog
 from infrakit.cli import import_places, import_secrets
 from infrakit.cli.adding import Gathered, Target, add, apps_of, taken_of, to_a_file
 from infrakit.cli.import_places import Place
@@ -17,7 +18,7 @@ from infrakit.composed import read
 from infrakit.composed.apps import converted
 from infrakit.composed.fit import fitted
 from infrakit.composed.hidden import hidden
-from infrakit.composed.names import Taken
+from infrakit.composed.names import Taken, reserved_volumes
 from infrakit.composed.words import Converted
 from infrakit.errors import ConfigurationInvalid, Problem, UsageProblem
 
@@ -57,7 +58,7 @@ def command(target: Target, **said: Any) -> int:
 def _gathered(wanted: Wanted, target: Target) -> Gathered:
     """Every project read and converted. ConfigurationInvalid with all that is wrong with all of them."""
     # An app of the file that is called the same is a fault, and said with both places.
-    taken = taken_of(target)._replace(volumes=frozenset())
+    taken = taken_of(target)._replace(volumes=reserved_volumes(load_catalog()))
     taken = taken._replace(apps=taken.apps - apps_of(target))
     schema = resources.schema("infrakit")
     whole = Converted({}, {}, {}, {}, {}, ())
@@ -77,7 +78,13 @@ def _gathered(wanted: Wanted, target: Target) -> Gathered:
         problems += map(place.problem, said_of_secrets)
         values |= more
         whole = _joined(whole, _from_here(found, place))
-        taken = Taken(taken.apps | {*found.apps}, taken.volumes | {*found.volumes}, taken.secrets | {*more})
+        shared = tuple((str(said["external"]), name) for name, said in found.volumes.items() if "external" in said)
+        taken = Taken(
+            taken.apps | {*found.apps},
+            taken.volumes | {*found.volumes},
+            taken.secrets | {*more},
+            (*taken.shared, *shared),
+        )
         names[project.name] = sum("external" in each for each in found.volumes.values())
     if any(problem.severity == "error" for problem in problems):
         raise ConfigurationInvalid(problems)

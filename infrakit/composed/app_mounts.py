@@ -180,10 +180,10 @@ def _bound_folder(found: Resource | None) -> str:
 
 def _volume(work: Work, mount: Mount, found: Resource | None) -> str:
     said = _said(work, mount, found) if found is not None else None
-    if said is None:
+    if found is None or said is None:
         work.say(f"volumes.{mount.target}", REFUSED, "no volume of Docker's own, and no NFS", mount.at)
         return ""
-    name = work.volume_names.of(mount.source, f"{work.prefix}-{mount.source}" if work.prefix else "")
+    name = work.volume_names.of(found.name, f"{work.prefix}-{mount.source}" if work.prefix else mount.source)
     work.volumes[name] = said
     work.places[f"volumes.{name}"] = mount.at
     return name

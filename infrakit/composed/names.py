@@ -11,6 +11,7 @@ from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
 from infrakit.model import LOGS_PAIR
 from infrakit.resolve.checks.apps import FOLDERS, HOST_NETWORK, OWN_NAMES, RESERVED
+from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
 from infrakit.resolve.secrets import CADDY_SECRETS
 
@@ -22,17 +23,26 @@ HOSTED = re.compile(r"HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|BACKEND|
 
 
 class Taken(NamedTuple):
-    """Names that are not free: of apps (and of whatever an app cannot be called), of volumes, of secrets."""
+    """Names that are not free: of apps (and of whatever an app cannot be called), of volumes, of secrets. `shared`:
+    Docker's name of a volume that exists, and what it is called here."""
 
     apps: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    shared: tuple[tuple[str, str], ...] = ()
 
 
 def reserved(catalog: Catalog) -> frozenset[str]:
     """What no app can be called: the catalogue has it, or who else speaks of apps by name."""
     containers = {item.name for blueprint in catalog.blueprints.values() for item in blueprint.containers}
     return frozenset({*catalog.blueprints, *containers, *RESERVED, *FOLDERS, *OWN_NAMES, HOST_NETWORK, SUFFIX})
+
+
+def reserved_volumes(catalog: Catalog) -> frozenset[str]:
+    """Names of volumes that InfraKit's own services keep data and sockets in."""
+    each = [(owner.name, item) for owner in catalog.blueprints.values() for item in owner.containers]
+    kept = {final_volume(owner, use.volume) for owner, item in each for use in item.volumes}
+    return frozenset({*kept, *(f"{item.name}-socket" for _, item in each if item.docker)})
 
 
 def reserved_secrets(catalog: Catalog) -> frozenset[str]:

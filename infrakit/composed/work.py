@@ -42,6 +42,7 @@ class Work:
             for each in services
         }
         self.volume_names = Names(project.name, taken.volumes, LONGEST_APP)
+        self.volume_names.found.update(taken.shared)
         self.secret_names = Names(project.name, taken.secrets, LONGEST_SECRET, "_")
         self.prefix = prefix
         self.apps: dict[str, dict[str, object]] = {}

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infrakit.stack.layout import CONFIGURATION, HOSTS
 
@@ -193,6 +194,27 @@ def test_several_projects_that_have_the_same_names(infrakit, stack, file, tmp_pa
     found = json.loads(done.stdout)
     assert found["apps"] == ["db", "notes", "second-db", "second-notes"]
     assert found["secrets"] == ["notes_app_secret", "second_notes_app_secret", "second_token", "token"]
+
+
+def test_a_volume_is_nobody_elses_here_and_has_one_name_for_all_projects(infrakit, file, tmp_path):
+    volumes = "volumes: {portainer_data: , other: {name: films, external: true}, films: {external: true}}\n"
+    mounts = "volumes: ['portainer_data:/a', 'other:/b', 'films:/c']"
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        text = f"services: {{{name}: {{image: 'e/{name}:1', {mounts}}}}}\n{volumes}"
+        (tmp_path / name / "compose.yml").write_text(text)
+
+    done = infrakit("import", "one", "two")
+
+    assert done.returncode == 0, done.stderr
+    volumes = yaml.safe_load(file.read_text())["volumes"]
+    assert volumes == {
+        "one-portainer-data": {"external": "one_portainer_data"},
+        "other": {"external": "films"},
+        "two-portainer-data": {"external": "two_portainer_data"},
+    }
+    said = infrakit("validate")
+    assert "same-volume" not in said.stderr
 
 
 def test_files_are_found_as_compose_finds_them(infrakit, file, tmp_path):

@@ -19,7 +19,7 @@ from infrakit.composed import Asked, read
 from infrakit.composed.apps import converted
 from infrakit.composed.apps_text import lines, table
 from infrakit.composed.fit import fitted
-from infrakit.composed.names import Taken, reserved
+from infrakit.composed.names import Taken, reserved, reserved_volumes
 from infrakit.composed.service import KEYS
 from infrakit.composed.words import OUTCOMES, REFUSED, WITHHELD
 from infrakit.config import parse
@@ -63,7 +63,11 @@ def project_of(folder):
 
 
 def converted_of(folder):
-    return converted(project_of(folder), f"/srv/stacks/{folder.name}", Taken(reserved(load_catalog())))
+    return converted(
+        project_of(folder),
+        f"/srv/stacks/{folder.name}",
+        Taken(reserved(load_catalog()), reserved_volumes(load_catalog())),
+    )
 
 
 each = pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
