@@ -41,7 +41,6 @@ def wanted_of(
 ) -> Wanted:
     """What stays to be fetched is asked of the engine, where one runs. `own_repository`: packages come from where the
     user said."""
-    door = deployment.door
     containers = [container for service in deployment.services for container in service.containers]
     images = {container.image: container.pin for container in containers}
     elsewhere = {image: pin for image, pin in images.items() if image not in (brought.images if brought else ())}
@@ -51,11 +50,9 @@ def wanted_of(
         if not (facts.docker_running and ImageThere(image, deployment.architecture, pin).holds(machine))
     ]
     engine = 0 if facts.docker_version else ENGINE_BYTES
-    published = [port for container in containers for port in container.ports]
-    doors = [("tcp", port) for port in (door.http_port, door.https_port, door.tunnel_port, door.fleet_port) if port]
+    published = [(port.protocol, port.port, port.address) for container in containers for port in container.ports]
     return Wanted(
-        ports=tuple(dict.fromkeys((*doors, *[(port.protocol, port.port) for port in published]))),
-        everywhere=tuple((port.protocol, port.port) for port in published if not port.address),
+        ports=tuple(dict.fromkeys(published)),
         memory_bytes=sum(container.memory_bytes for container in containers),
         processors=tuple((item.name, item.cpus) for item in containers if item.cpus and float(item.cpus) > 1),
         disk_bytes=len(missing) * IMAGE_BYTES + engine + (brought.images_bytes if brought else 0),
@@ -63,7 +60,6 @@ def wanted_of(
         docker_brought=bool(brought and brought.packages_bytes),
         offline=brought is not None and not missing,
         subnets=tuple(network.subnet for network in deployment.networks if network.subnet),
-        addresses=door.addresses,
         build_time_s=MADE_S,
         mirrored=bool(own_repository or facts.docker_version)
         and not any(image.startswith(PUBLIC) for image in missing),

@@ -37,7 +37,7 @@ GIB = 1 << 30
 YEAR_S = 365 * 86_400
 IPV6 = json.dumps([{"addr_info": [{"local": "::1"}]}, {"addr_info": [{"local": "FD00:0::5"}]}])
 WEB = Wanted(
-    ports=(("tcp", 80), ("tcp", 443)),
+    ports=(("tcp", 80, ""), ("tcp", 443, "")),
     memory_bytes=3 * GIB,
     disk_bytes=6 * GIB,
     subnets=("10.213.0.0/24", "10.213.4.16/28"),
@@ -45,6 +45,11 @@ WEB = Wanted(
     names=("home.example.org",),
 )
 POOL = "10.213.4.0/24"
+
+
+def at(*addresses: str) -> Wanted:
+    """The same ports at these alone."""
+    return WEB._replace(ports=tuple((*port[:2], address) for address in addresses for port in WEB.ports))
 
 
 def reads(path: str, text: str | None) -> Recording:
@@ -117,7 +122,7 @@ V6_DEFAULT = '[{"dst":"default","gateway":"fe80::1","dev":"eth0","protocol":"ra"
 NGINX = 'tcp   LISTEN 0      511             [::]:80           [::]:*    users:(("nginx",pid=901,fd=5))\n'
 OPEN_DOCKER = 'tcp   LISTEN 0      4096               *:2375            *:*    users:(("dockerd",pid=812,fd=4))\n'
 EXEC_START = "systemctl show docker.service --property=ExecStart --value"
-DNS = Wanted(ports=(("udp", 53),))
+DNS = Wanted(ports=(("udp", 53, ""),))
 OFFLINE = Wanted(offline=True)
 
 
@@ -192,7 +197,7 @@ CASES = (
         words="docker",
     ),
     Case("in-container", "warning", says("systemd-detect-virt --container", "docker\n"), words="docker"),
-    Case("address-missing", "error", GOOD, WEB._replace(addresses=("192.0.2.7",)), "one of 127.0.0.1, 203.0.113.80"),
+    Case("address-missing", "error", GOOD, at("192.0.2.7"), "one of 127.0.0.1, 203.0.113.80"),
     Case(
         "in-wsl",
         "warning",
@@ -388,15 +393,15 @@ CASES = (
         "ipv6-unpublished",
         "error",
         reads(DAEMON, '{"userland-proxy": false}'),
-        WEB._replace(addresses=("203.0.113.80", "::1", "fd00::5")),
+        at("203.0.113.80", "::1", "fd00::5"),
         "published at ::1, fd00::5",
     ),
     Case(
         "address-missing",
         "error",
         says("ip -j -6 addr", IPV6),
-        WEB._replace(addresses=("203.0.113.80", "fd00::5", "fd00::6", "::1")),
-        "network.bind names fd00::6,",
+        at("203.0.113.80", "fd00::5", "fd00::6", "::1"),
+        "published at fd00::6,",
     ),
     Case("forwarding-left", "warning", reads(DAEMON, '{"ip-forward": false}'), words="sysctl net.ipv4.ip_forward"),
     Case(
@@ -558,13 +563,26 @@ def test_the_stub_is_in_the_way_of_port_53_only():
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.9"])
 def test_a_port_at_another_address_than_ours_is_free(address):
-    bound = WEB._replace(addresses=("127.0.0.1",))
+    bound = at("127.0.0.1")
     taken = NGINX.replace("[::]:80", f"{address}:80")
     assert taken != NGINX and ("ports-taken" in found(listens(taken), bound)) == (address == "127.0.0.1")
     published = says(DOCKER_PS, f"blog-web-1\t{address}:80->8080/tcp\tblog\t\n")
     assert ("ports-published" in found(published, bound)) == (address == "127.0.0.1")
-    everywhere = bound._replace(everywhere=(("tcp", 80),))
+    everywhere = bound._replace(ports=(*bound.ports, ("tcp", 80, "")))
     assert {"ports-taken"} <= set(found(listens(taken), everywhere))
+
+
+def test_a_port_of_an_apps_is_looked_for_at_its_own_address():
+    app, bound = ("tcp", 5399, "127.0.0.7"), at("127.0.0.9")
+    for wanted in (WEB._replace(ports=(*WEB.ports, app)), bound._replace(ports=(*bound.ports, app))):
+        for address in ("127.0.0.7", "127.0.0.1", "127.0.0.9"):
+            taken = NGINX.replace("[::]:80", f"{address}:5399")
+            assert ("ports-taken" in found(listens(taken), wanted)) == (address == "127.0.0.7")
+    missing = WEB._replace(ports=(*WEB.ports, ("tcp", 5399, "192.0.2.7")))
+    assert "192.0.2.7" in found(GOOD, missing)["address-missing"].what
+    for address in ("203.0.113.80", "", "127.0.0.53"):
+        asked = WEB._replace(ports=(*WEB.ports, ("udp", 53, address)))
+        assert ("dns-stub" in found(listens(texts.STUB), asked)) == (address != "203.0.113.80")
 
 
 def test_the_unit_that_holds_a_port_is_named():

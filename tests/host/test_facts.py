@@ -14,7 +14,7 @@ from tests.host import texts
 from tests.host.machines import DOCKER_NETWORKS, DOCKER_PS, FOLDER, MACHINES, ROUTES, SYSCTL, changed, load
 
 WANTED = Wanted(
-    (("tcp", 80), ("udp", 53)), 1 << 30, 1 << 30, "10.213.0.0/16", ("authentik",), 1.7e9, False, ("home.example.org",)
+    (("tcp", 80, ""), ("udp", 53, "")), 1 << 30, 1 << 30, ("10.213.0.0/16",), 1.7e9, names=("home.example.org",)
 )
 SAID = {
     "debian11-vps": {"distribution": "debian", "version": "11", "codename": "bullseye", "docker_origin": "none"},

@@ -28,14 +28,15 @@ HOSTS = hosts()
 FULL = HOSTS["full-homelab"]
 
 
-def test_ports_of_apps_are_asked_for_at_every_address_and_doors_where_they_are_bound():
+def test_ports_are_asked_for_where_each_is_published():
     text = b"version: 1\ndomain: home.example.org\npattern: full\nnetwork: {bind: [192.0.2.1]}\n"
     line = "ports: [{port: 53, protocol: udp}]"
-    app = b"apps: {own: {blueprint: ./own.yaml, grants: [ports]}}\n"
+    app = b"apps: {own: {blueprint: ./own.yaml, grants: [ports]}, a: {image: 'x/y:1', ports: ['192.0.2.2:54:53']}}\n"
     (host,) = load(text + app, "infrakit.yaml", lambda _: own(line).encode()).fleet.deployments
     wanted = asked_of_the_machine(host, SimpleNamespace(docker_running=False, docker_version=""), None)
-    assert wanted.everywhere == (("udp", 53),) and wanted.addresses == ("192.0.2.1",)
-    assert {("tcp", 80), ("tcp", 443), ("udp", 443), ("udp", 53)} == set(wanted.ports)
+    web = {(protocol, port, "192.0.2.1") for protocol, port in (("tcp", 80), ("tcp", 443), ("udp", 443))}
+    assert set(wanted.ports) == {*web, ("udp", 53, ""), ("tcp", 54, "192.0.2.2")}
+    assert set(wanted.addresses) == {"192.0.2.1", "192.0.2.2"}
 
 
 def test_memory_and_processors_are_asked_for_as_the_containers_may_use_them():

@@ -112,7 +112,7 @@ def bindings_narrowed(facts: Facts, wanted: Wanted) -> Finding | None:
     options = _setting(facts, "default-network-opts")
     bridge = options.get("bridge") if isinstance(options, dict) else None
     address = bridge.get("com.docker.network.bridge.host_binding_ipv4") if isinstance(bridge, dict) else None
-    if not isinstance(address, str) or address in ("", "0.0.0.0") or wanted.addresses or not wanted.ports:
+    if not isinstance(address, str) or address in ("", "0.0.0.0") or all(at for _, _, at in wanted.ports):
         return None
     what = f"Docker publishes ports at {address} alone where no address is named, and the file names none"
     remedy = f'name one: network.bind in infrakit.yaml; or remove "host_binding_ipv4" {MEND}'

@@ -18,34 +18,36 @@ FIXES = ("memory-cgroup", "clock", "dns-stub")
 class Wanted(NamedTuple):
     """What a deployment asks of the machine. Whatever is left out is not checked.
 
-    `ports`: (protocol, port) that are to be published; `everywhere`: those of them that are published at every address,
-    whatever `addresses` says. `memory_bytes`: the sum of all limits. `processors`: what may use more than one, and how
-    many. `volumes_missing`: volumes of somebody else's that are not there; `volumes_used`: those that a container of
-    somebody else's runs with: (volume, container, its Compose project); `groups_missing`: groups of the host.
-    `disk_bytes`: what is still to be fetched and unpacked; `root_bytes`: of it what packages take outside of Docker's
-    disk. `subnets`: of the containers' networks. `addresses`: that ports are published at. `build_time_s`: when this
-    InfraKit was made, the earliest that it can be now. `offline`: nothing is fetched; `mirrored`: what is fetched comes
-    from a place that the user named; `docker_brought`: a bundle has Docker's packages. `names`: hostnames of routes.
-    `project`: how names of its networks begin.
+    `ports`: (protocol, port, address) that are to be published, "" at every address. `memory_bytes`: the sum of all
+    limits. `processors`: what may use more than one, and how many. `volumes_missing`: volumes of somebody else's that
+    are not there; `volumes_used`: those that a container of somebody else's runs with: (volume, container, its Compose
+    project); `groups_missing`: groups of the host. `disk_bytes`: what is still to be fetched and unpacked;
+    `root_bytes`: of it what packages take outside of Docker's disk. `subnets`: of the containers' networks.
+    `build_time_s`: when this InfraKit was made, the earliest that it can be now. `offline`: nothing is fetched;
+    `mirrored`: what is fetched comes from a place that the user named; `docker_brought`: a bundle has Docker's
+    packages. `names`: hostnames of routes. `project`: how names of its networks begin.
     """
 
-    ports: tuple[tuple[str, int], ...] = ()
+    ports: tuple[tuple[str, int, str], ...] = ()
     memory_bytes: int = 0
     disk_bytes: int = 0
     subnets: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
     build_time_s: float = 0.0
     offline: bool = False
     mirrored: bool = False
     names: tuple[str, ...] = ()
     root_bytes: int = 0
     docker_brought: bool = False
-    everywhere: tuple[tuple[str, int], ...] = ()
     processors: tuple[tuple[str, str], ...] = ()
     project: str = ""
     volumes_missing: tuple[str, ...] = ()
     volumes_used: tuple[tuple[str, str, str], ...] = ()
     groups_missing: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """That ports are published at, each once."""
+        return tuple(dict.fromkeys(address for _, _, address in self.ports if address))
 
 
 class Finding(NamedTuple):

@@ -49,10 +49,9 @@ def address_missing(facts: Facts, wanted: Wanted) -> Finding | None:
     if not missing:
         return None
     own = listed((*facts.addresses, *(facts.ipv6_addresses or ())))
-    remedy = f"set network.bind in infrakit.yaml to one of {own}; see: ip addr"
-    return Finding(
-        "address-missing", ERROR, f"network.bind names {listed(missing)}, which is no address of this machine", remedy
-    )
+    remedy = f"in infrakit.yaml, set network.bind, or what ports of an app say, to one of {own}; see: ip addr"
+    what = f"ports are to be published at {listed(missing)}, which is no address of this machine"
+    return Finding("address-missing", ERROR, what, remedy)
 
 
 def no_way_out(facts: Facts, wanted: Wanted) -> Finding | None:

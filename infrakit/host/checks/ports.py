@@ -56,8 +56,8 @@ def ports_published(facts: Facts, wanted: Wanted) -> Finding | None:
 
 
 def dns_stub(facts: Facts, wanted: Wanted) -> Finding | None:
-    """Ubuntu's systemd-resolved listens at 127.0.0.53, and nobody else can then have port 53 on all addresses."""
-    if not facts.dns_stub or not {("tcp", 53), ("udp", 53)} & set(wanted.ports):
+    """Ubuntu's systemd-resolved listens at 127.0.0.53, and nobody else can then have port 53 there, or everywhere."""
+    if not facts.dns_stub or not any(port == 53 and at in (*EVERY, *STUBS) for _, port, at in wanted.ports):
         return None
     remedy = (
         "write [Resolve] and DNSStubListener=no to /etc/systemd/resolved.conf.d/no-stub.conf, point "
@@ -89,10 +89,9 @@ def engine_open(facts: Facts, wanted: Wanted) -> Finding | None:
 
 def _in_the_way(protocol: str, port: int, address: str, wanted: Wanted) -> bool:
     """Whether what has this port at `address` keeps us from publishing ours."""
-    if (protocol, port) not in wanted.ports:
-        return False
-    everywhere = not wanted.addresses or (protocol, port) in wanted.everywhere
-    return everywhere or address in EVERY or bool({address, *EVERY} & set(wanted.addresses))
+    return any(
+        ours[:2] == (protocol, port) and (address in EVERY or ours[2] in (address, *EVERY)) for ours in wanted.ports
+    )
 
 
 def _is_stub(listener: Listener) -> bool:
