@@ -67,7 +67,10 @@ def set_secret(name: str, host: str | None, file: str | None, output: str | None
     for deployment, place in _meant(host, file, output):
         users = {spec.name for spec in deployment.secrets if spec.kind == "user"}
         known |= users
-        places += [place] if name in users else []
+        # One that we make is the user's to say where it is gone, and what it made is still there (stack/moves.py).
+        made = {spec.name for spec in deployment.secrets if spec.kind == "password"}
+        lost = {each for each in made if not os.path.lexists(os.path.join(place, secrets.FOLDER, each))}
+        places += [place] if name in users | lost else []
     if not places:
         close = nearest(name, sorted(known))
         hint = f"did you mean {close}?" if close else f"to be set: {', '.join(sorted(known)) or 'none'}"

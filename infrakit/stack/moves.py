@@ -16,6 +16,7 @@ from infrakit.machine import Machine
 from infrakit.model import LOGS_PAIR, Deployment, SecretSpec
 from infrakit.plan import Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
+from infrakit.policy.red import is_red
 from infrakit.stack import belongings
 from infrakit.stack.change import applied
 from infrakit.stack.down import listed
@@ -31,7 +32,8 @@ class Seen(NamedTuple):
     """project, host: of the tree in force, "" where none is. `former`: the host whose secrets this one takes along.
 
     `missing`: what only we can make, and neither host has. `read`: service -> the secrets that it reads, as the tree in
-    force has it; {} where nobody knows. `volumes`: those of this project; `left`: containers and volumes of `project`,
+    force has it; {} where nobody knows. `volumes`: those of this project, and places of somebody else's (a volume as
+    Docker calls it, a folder of the host) that are not empty; `left`: containers and volumes of `project`,
     where that is another one. `carried`: names of the former host's secrets. `strangers`: containers of a project of
     this name that are not ours.
     """
@@ -75,7 +77,7 @@ def _seen(machine: Machine, deployment: Deployment, former: str) -> Seen:
         former,
         missing,
         _read(before.deployment) if before else {},
-        _volumes(machine, deployment.name) if missing else frozenset(),
+        _volumes(machine, deployment.name) | _filled(machine, deployment) if missing else frozenset(),
         tuple(name for kind in ("container", "volume") for name in listed(machine, kind, project)) if other else (),
         along,
         _strangers(machine, deployment.name),
@@ -96,6 +98,21 @@ def _volumes(machine: Machine, project: str) -> frozenset[str]:
         return frozenset(listed(machine, "volume", project))
     except InfraKitError:
         return frozenset()
+
+
+def _filled(machine: Machine, deployment: Deployment) -> frozenset[str]:
+    """Of the places that we did not make, and that readers of secrets write to: those that hold something."""
+    external = {volume.external for volume in deployment.volumes}
+    places = {place for _, _, place in _opens(deployment) if place.startswith("/") or place in external}
+    return frozenset(place for place in places if set(machine.listing(_folder(machine, place))) - {"lost+found"})
+
+
+def _folder(machine: Machine, place: str) -> str:
+    """Where Docker has the volume; "" where it has not, or does not answer: Refuse asks again."""
+    if place.startswith("/"):
+        return place
+    done = machine.run(("docker", "volume", "inspect", "--format", "{{.Mountpoint}}", place))
+    return "" if done.code else done.out.strip()
 
 
 def _former(machine: Machine, deployment: Deployment, hosts: Collection[str]) -> str:
@@ -147,6 +164,9 @@ def judge(seen: Seen, deployment: Deployment, hosts: Collection[str]) -> list[Fi
             continue
         what = f"the secret {spec.name} is gone, and {volume} was made with it: a new one would not open it"
         remedy = f"put it back: {folder}/{spec.name}; or, where the data may go: docker volume rm {volume}"
+        if volume.startswith("/") or volume in {item.external for item in deployment.volumes}:
+            what = f"{volume} holds data, and a new secret {spec.name} would not open what was made with another one"
+            remedy = f"say the one that opens it, or any, where none is asked for: infrakit secrets set {spec.name}"
         found.append(Finding("secret-lost", "error", what, remedy))
     return found
 
@@ -167,14 +187,18 @@ def shut(seen: Seen, deployment: Deployment) -> list[tuple[SecretSpec, str, list
 
 
 def _opens(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
-    """(service, secret, volume as Docker calls it) of each container that has both."""
+    """(service, secret, volume as Docker calls it or folder of the host's data) of each container that has both."""
     for service in deployment.services:
         for container in service.containers:
             secrets = [spec.name for spec in deployment.secrets if container.name in spec.required_by]
             for mount in container.mounts:
                 if mount.kind in ("volume", "shared"):
                     volume = docker_volume(deployment.name, mount.source, deployment.volumes)
-                    yield from ((service.name, secret, volume) for secret in secrets)
+                elif mount.kind == "host" and not mount.read_only and not is_red("host_path", mount.source):
+                    volume = mount.source
+                else:
+                    continue
+                yield from ((service.name, secret, volume) for secret in secrets)
 
 
 def _read(deployment: Deployment) -> dict[str, frozenset[str]]:

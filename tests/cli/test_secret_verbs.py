@@ -71,3 +71,11 @@ def test_before_the_file_is_installed_the_hint_works_too(infrakit, tmp_path):
     hint = infrakit("up", "--dry-run").stderr.rpartition("hint: sudo infrakit ")[2]
     assert infrakit(*hint.split(), feed="abc").returncode == 0
     assert "missing secret" not in infrakit("up", "--dry-run").stderr
+
+
+def test_a_secret_that_we_make_may_be_said_where_it_is_gone_and_not_where_it_is(infrakit, installed):
+    assert infrakit("secrets", "set", "authentik_database_password", feed="as it was").returncode == 0
+    assert Path(HOSTS, "infrakit/secrets/authentik_database_password").read_text() == "as it was"
+    again = infrakit("secrets", "set", "authentik_database_password", feed="another")
+    assert again.returncode == 2 and "there is no secret authentik_database_password to set" in again.stderr
+    assert Path(HOSTS, "infrakit/secrets/authentik_database_password").read_text() == "as it was"

@@ -1,6 +1,7 @@
 """What a machine holds of earlier runs, on the real file system (tests/own_places.py makes its places empty)."""
 
 import os
+import tempfile
 
 import pytest
 
@@ -12,7 +13,7 @@ from infrakit.stack.layout import CURRENT, GENERATIONS, HOSTS, STATE
 from infrakit.stack.moves import Seen, in_force, judge, look, shut
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
-from infrakit.system.machine import Machine
+from infrakit.system.machine import Done, Machine
 from infrakit.system.tree import remove_tree
 
 FILE = """\
@@ -157,6 +158,43 @@ def test_a_service_may_begin_to_read_a_secret(machine, way):
     host = host_of(ONE.replace(WAYS[0], way) + MINTS)
     seen = look(machine, host, {"infrakit"})._replace(volumes=frozenset({"infrakit_wiki-data"}))
     assert "wiki_db" in {spec.name for spec in seen.missing} and judge(seen, host, {"infrakit"}) == []
+
+
+ELSEWHERE = """\
+version: 1
+domain: home.example.org
+pattern: full
+volumes: {rows: {external: shop_rows}}
+apps: {wiki: {image: "x/y:1", secrets: [wiki_db], mounts: ["PLACE:/data"]}}
+"""
+
+
+class WithDocker(Machine):
+    """A stand-in for Docker's program, which has one volume."""
+
+    folder = ""
+
+    def run(self, words, **more):
+        return Done(0, f"{self.folder}\n", "") if words[-1] == "shop_rows" else super().run(words, **more)
+
+
+@pytest.mark.parametrize("place", ["rows", "FOLDER"])
+def test_data_in_a_place_of_somebody_elses_does_not_meet_a_new_secret(place):
+    machine = WithDocker()
+    with tempfile.TemporaryDirectory(dir="/srv") as folder:
+        machine.folder = folder
+        host = host_of(ELSEWHERE.replace("PLACE", place.replace("FOLDER", folder)))
+        os.mkdir(f"{folder}/lost+found")
+        assert judge(look(machine, host, {"infrakit"}), host, {"infrakit"}) == [], "it is empty"
+        os.mkdir(f"{folder}/base")
+        (finding,) = judge(look(machine, host, {"infrakit"}), host, {"infrakit"})
+        assert finding.code == "secret-lost" and "infrakit secrets set wiki_db" in finding.remedy
+        assert (folder if place == "FOLDER" else "shop_rows") in finding.what
+        reads = host_of(ELSEWHERE.replace("PLACE:/data", f"{folder}:/data:ro"))
+        assert judge(look(machine, reads, {"infrakit"}), reads, {"infrakit"}) == [], "it has made nothing there"
+        os.makedirs(f"{HOSTS}/infrakit")
+        machine.keep_secret(f"{HOSTS}/infrakit", "wiki_db", b"as it was", 1)
+        assert judge(look(machine, host, {"infrakit"}), host, {"infrakit"}) == []
 
 
 def test_another_project_or_another_host_of_the_file_is_refused():
