@@ -1,5 +1,6 @@
 """Whether Watchtower is there: only where a tag that it watches can move. It is root on its host."""
 
+import re
 from collections.abc import Iterable
 
 from infrakit.catalog.model import Catalog, ContainerBlueprint
@@ -11,8 +12,12 @@ from infrakit.resolve.fleet import DEFAULT_ARCHITECTURE
 from infrakit.resolve.images import said_image
 from infrakit.resolve.world import UPDATER, HostDraft, Locate, Placed, World
 
-NUMBERS = 3
-"""How many a whole version has: v10.10.0. With fewer, a tag names a line, and moves along it."""
+EXACT = (
+    r"([a-z]+[-._]?)?\d+(\.\d+){2,}|.*(?<!\d)20\d\d([-.]?)[01]\d\3[0-3]\d(?!\d)|(.*-)?(sha|git)-?[0-9a-f]{7,}|"
+    r"(?=.*\d)[0-9a-f]{7,40}$|(b|r|build-?)\d{3,}$"
+)
+"""How a tag begins that names one image: v10.10.0, version-1.2.3, RELEASE.2025-01-01T00-00-00Z, 20250101, sha-abcdef1,
+b1234. A version with fewer numbers names a line, and moves along it."""
 
 
 def excepted_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -82,5 +87,4 @@ def _changes(world: World, host: HostDraft, placed: Placed, spec: ContainerBluep
 def moves(image: str) -> bool:
     """Whether an image's name has no digest, and a tag that is no whole version: 16-alpine, v10, stable."""
     tag = image.rpartition("/")[2].partition(":")[2]
-    numbers = tag.removeprefix("v").partition("-")[0].split(".")
-    return "@" not in image and not (len(numbers) >= NUMBERS and all(map(str.isdigit, numbers)))
+    return "@" not in image and not re.match(EXACT, tag.lower())

@@ -13,6 +13,7 @@ from infrakit.emit.review_facts import headline
 from infrakit.errors import ConfigurationInvalid
 from infrakit.resolve.checks.names import is_host
 from infrakit.resolve.networks import _subnets
+from infrakit.resolve.updates import moves
 from tests.policy.test_own_blueprints import own
 
 FLEET = """version: 1
@@ -154,6 +155,21 @@ def test_watchtower_is_left_out_where_nothing_moves_that_it_watches(image):
     host = moving(image, ", guacamole: {image: 'guacamole/guacamole:1.7'}")
     assert "watchtower" not in names(host) and not [n for n in host.networks if "watchtower" in n.name]
     assert host.idle_updater.path == ("pattern",)
+
+
+WHOLE = (
+    "1.2.3 v1.2.3 v10.10.1-ls45 version-1.2.3 RELEASE.2025-01-01T00-00-00Z 2025.1.2 20250101 20250101-alpine b1234 "
+    "r4567 nightly-2025.01.31 sha-abcdef1 main-sha-abcdef1 git-0123abcd 1a2b3c4 2.7.0.1 build-812"
+)
+MOVING = (
+    "latest stable v1 16 16.4 16-alpine 10.1-alpine main nightly edge lts 2022-latest 2025.1 alpine3.20 3-alpine3.20.1 "
+    "b12 release facade focal-1.2 20250199x1 java21"
+)
+
+
+def test_a_tag_that_names_one_image_does_not_move():
+    assert [tag for tag in WHOLE.split() if moves(f"x/y:{tag}")] == []
+    assert [tag for tag in MOVING.split() if not moves(f"registry.example.org:5000/x/y:{tag}")] == []
 
 
 @pytest.mark.parametrize(
