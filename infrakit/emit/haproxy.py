@@ -33,6 +33,11 @@ PATIENCE = "1h"
 SILENT = "{ var(txn.silent) -m bool }"
 """The call is one whose answer may be silent."""
 
+NO = "-m str -i 0 no false none"
+STREAMS = {"logs": f"{{ urlp(follow) -m reg . }} !{{ urlp(follow) {NO} }}", "stats": f"!{{ urlp(stream) {NO} }}"}
+"""Last step of a path -> when it is a stream, as dockerd reads its query (moby, api/server/httputils/form.go:
+BoolValue). Where it is none, the client's time is as short as anybody's."""
+
 CONNECTIONS, RESERVED = 200, 20
 """The engine may give a container no more than 1024 open files. Those that are reserved are the health check's."""
 
@@ -105,7 +110,7 @@ def _frontend(proxy: SocketProxy, silent: list[DockerCall]) -> list[str]:
     lines.append("http-request deny deny_status 403 if { req.hdr(content-type) -m sub -i form }")
     if not any(call.path.endswith(UPGRADES) for call in proxy.calls):
         lines.append("http-request del-header Upgrade")
-    lines += [f"http-request set-var(txn.silent) bool(true) if {conditions[call]}" for call in silent]
+    lines += [f"http-request set-var(txn.silent) bool(true) if {_streams(call, conditions[call])}" for call in silent]
     if silent:
         lines.append(f"http-request set-timeout client {DAYS} if {SILENT}")
     lines += [f"http-request allow if {condition}" for condition in conditions.values()]
@@ -124,6 +129,10 @@ def _health() -> list[str]:
 def _backend(silent: bool) -> list[str]:
     lines = [f"http-request set-timeout {side} {DAYS} if {SILENT}" for side in ("server", "tunnel") if silent]
     return ["option http-no-delay", *lines, f"server engine unix@{DOCKER_SOCKET}"]
+
+
+def _streams(call: DockerCall, condition: str) -> str:
+    return f"{condition} {STREAMS.get(call.path.rpartition('/')[2], '')}".rstrip()
 
 
 def _condition(call: DockerCall) -> str:

@@ -3,6 +3,7 @@ tests/runtime/test_socket_proxy.py."""
 
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -11,6 +12,7 @@ from infrakit.emit import haproxy
 from tests.emit.deployments import deployment, everything, proxy, service
 from tests.runtime.engine import HAPROXY
 
+READER_CALLS = ("GET /containers/{id}/logs", "GET /containers/{id}/stats", "GET /events")
 WRITER_CALLS = ("POST /containers/create", "POST /exec/{id}/start", "DELETE /containers/{id}", "POST /images/create")
 
 
@@ -61,7 +63,9 @@ def test_a_call_that_is_no_plain_path_is_refused(call):
 
 @pytest.mark.skipif(shutil.which(HAPROXY) is None, reason="tests/tools/install.sh was not run")
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
-@pytest.mark.parametrize("calls", [(), ("GET /_ping",), WRITER_CALLS], ids=["none", "ping", "writer"])
+@pytest.mark.parametrize(
+    "calls", [(), ("GET /_ping",), WRITER_CALLS, READER_CALLS], ids=["none", "ping", "writer", "reader"]
+)
 def test_haproxy_accepts_it_without_a_warning(tmp_path, transport, calls):
     file = tmp_path / "haproxy.cfg"
     file.write_text(haproxy.configuration(proxy(calls=calls, transport=transport)).replace("/run/proxy", str(tmp_path)))
@@ -70,6 +74,41 @@ def test_haproxy_accepts_it_without_a_warning(tmp_path, transport, calls):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stdout + done.stderr
+
+
+def connected(place, running):
+    """Once it listens there."""
+    while True:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(60)
+        try:
+            client.connect(str(place))
+            return client
+        except (FileNotFoundError, ConnectionRefusedError):
+            client.close()
+            assert running.poll() is None
+
+
+@pytest.mark.skipif(shutil.which(HAPROXY) is None, reason="tests/tools/install.sh was not run")
+def test_a_body_that_is_never_finished_is_not_waited_for_where_the_query_asks_for_no_stream(tmp_path):
+    asked = [f"logs?{query}" for query in ("tail=5", "follow=0", "follow=&tail=1", "follow=False")]
+    asked += ["stats?stream=0", "stats?one-shot=1&stream=false"]
+    text = haproxy.configuration(proxy(calls=READER_CALLS, transport="unix")).replace("client 60s", "client 1s")
+    text = text.replace("127.0.0.1:2376", f"unix@{tmp_path}/health").replace(haproxy.PROXY_SOCKET, f"{tmp_path}/asked")
+    (tmp_path / "haproxy.cfg").write_text(text.replace(haproxy.DOCKER_SOCKET, f"{tmp_path}/engine"))
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(f"{tmp_path}/engine")
+        engine.listen(len(asked))
+        running = subprocess.Popen([HAPROXY, "-db", "-f", str(tmp_path / "haproxy.cfg")])
+        try:
+            for path in asked:
+                with connected(tmp_path / "asked", running) as client:
+                    head = f"GET /containers/a/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+                    client.sendall(head.encode() + b"1")
+                    assert client.recv(100).startswith(b"HTTP/1.1 400"), path
+        finally:
+            running.kill()
+            running.wait()
 
 
 def test_every_line_has_a_cause():
