@@ -4,7 +4,7 @@ Knows nothing of the compiler: what it says is read from YAML alone.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -55,13 +55,13 @@ class Host:
                 yield name, port["protocol"], port.get("host_ip", ""), int(port["published"]), port["target"]
 
 
-def faults(host: Host) -> Iterator[str]:
-    """Everything that is wrong with the Compose files of a host."""
+def faults(host: Host, shared: Mapping[str, Collection[str]] = {}) -> Iterator[str]:
+    """Everything that is wrong with the Compose files of a host. `shared`: volume -> the containers that share it."""
     if sum(len(tree["services"]) for tree in host.included) != len(host.services):
         yield "two containers of one name"
     yield from _networks(host)
     yield from _ports(host)
-    yield from _storage(host)
+    yield from _storage(host, shared)
     yield from _secrets(host)
     yield from _order(host)
     yield from _profiles(host)
@@ -123,8 +123,12 @@ def _same(one: str, other: str) -> bool:
     return first.version == second.version and (first.is_unspecified or second.is_unspecified)
 
 
-def _storage(host: Host) -> Iterator[str]:
+def _storage(host: Host, shared: Mapping[str, Collection[str]]) -> Iterator[str]:
     owners: dict[str, int] = {}
+    declared = host.project.get("volumes", {}).items()
+    names = [(tree or {}).get("name", f"{host.project['name']}_{name}") for name, tree in declared]
+    if len(set(names)) != len(names):
+        yield f"two volumes of one name: {sorted(names)}"
     for number, tree in enumerate(host.included):
         for name, service in tree["services"].items():
             targets = [mount["target"] for mount in service.get("volumes", ())]
@@ -134,7 +138,9 @@ def _storage(host: Host) -> Iterator[str]:
             for mount in service.get("volumes", ()):
                 source = mount["source"]
                 if mount["type"] == "volume":
-                    if owners.setdefault(source, number) != number:
+                    if source in shared and name in shared[source]:
+                        owners.setdefault(source, -1)
+                    if owners.setdefault(source, number) != (-1 if name in shared.get(source, ()) else number):
                         yield f"{name}: the volume {source} is another service's"
                 elif source.startswith("./"):
                     path = source[2:]

@@ -93,12 +93,35 @@ def faults(config: dict[str, Any], host: Host, leads: dict[str, set[str]]) -> It
         if container == "127.0.0.1":
             if dial.address not in listeners:
                 yield f"{dial.hostname}: nobody listens at {dial.address}"
+        elif "." in container and dial.address in leads.get(dial.hostname or dial.door, ()):
+            continue  # by the word of the file another machine's, or this one's own
         elif container not in host.services:
             yield f"{dial.hostname}: {dial.address} is no container of this host"
         elif not host.meet(CADDY, container):
             yield f"{dial.hostname}: Caddy shares no network with {container}"
         elif dial.hostname and dial.address not in {*leads.get(dial.hostname, ()), OUTPOST}:
             yield f"{dial.hostname}: leads to {dial.address}, and not to {leads.get(dial.hostname)}"
+
+
+def unreached(config: dict[str, Any], doors: dict[str, tuple[set[str], int]]) -> Iterator[str]:
+    """`doors`: host name -> where on this host it may lead to, and to how many places it does. Each has a site, which
+    leads there, or to another host's Caddy for this very door, and for no other."""
+    every = list(dials(config))
+    behind: dict[str, set[str]] = {}
+    for dial in every:
+        behind.setdefault(dial.listen, set()).add(dial.door if dial.secure and dial.door else dial.address)
+    for name, (places, count) in doors.items():
+        asked = {
+            dial
+            for dial in every
+            if dial.hostname == name and not (dial.address == OUTPOST and dial.address not in places)
+        }
+        if len({dial.address for dial in asked}) != count:
+            yield f"{name}: leads to {sorted(dial.address for dial in asked)}, and not to {count} places"
+        for dial in asked:
+            over = {dial.door} if dial.secure else behind.get(dial.address, {""})
+            if dial.address not in places and not over <= {name, *places}:
+                yield f"{name}: leads to {dial.address}, which is of {sorted(over) or 'nobody'}"
 
 
 def _name(name: str) -> Iterator[str]:

@@ -8,6 +8,8 @@ import json
 import random
 from typing import Any, NamedTuple
 
+from tests.fuzz.plausible_apps import extended
+
 Tree = dict[str, Any]
 
 APPS = (
@@ -94,6 +96,7 @@ class _File:
             self.tree["apps"] = {}
             for place, name in enumerate(names):
                 self.tree["apps"][name] = self._app(name, names[:place])
+            extended(self.tree, self.random)
         if self.chance(0.1):
             self.tree["images"] = {
                 "mirror": self.some(("registry.lan:5000/", "mirror.example.org/cache", "localhost:5000"))

@@ -18,7 +18,7 @@ from infrakit.compiler import decide
 from infrakit.config import bind, check_schema, parse
 from infrakit.config.document import Document, Node
 from infrakit.errors import ConfigurationInvalid
-from infrakit.model import Artifact, Deployment
+from infrakit.model import Artifact, Deployment, Route
 from tests.emit import importer
 from tests.fuzz import bytes_of, caddy_of
 from tests.fuzz.bytes_of import SECRET, Host
@@ -72,28 +72,55 @@ def faults(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judges
 
 
 def _of_host(file: Plausible, deployment: Deployment, host: Host, judges: Judges) -> list[str]:
-    found = list(bytes_of.faults(host)) + list(_of_model(deployment, host))
+    shared = {name: _mounting(file, name) for name in file.tree.get("volumes", ())}
+    found = list(bytes_of.faults(host, shared)) + list(_of_model(deployment, host))
     for path, content in host.files.items():
         if path.startswith("socket-proxy/"):
             judges.haproxy(content)
         elif path == "authentik/blueprints/infrakit.yaml":
             found += _applied(content)
     if "caddy/Caddyfile" in host.files:
-        leads = {route.hostname: _leads(file, route.service) for route in deployment.routes}
-        found += caddy_of.faults(judges.adapted(host.files["caddy/Caddyfile"]), host, leads)
+        config = judges.adapted(host.files["caddy/Caddyfile"])
+        leads = {route.hostname: _leads(file, route) for route in deployment.routes if route.service != AGENT[0]}
+        found += caddy_of.faults(config, host, leads)
+        people = [route for route in deployment.routes if route.hostname in leads and route.sign_in != "fleet"]
+        found += caddy_of.unreached(
+            config, {each.hostname: (leads[each.hostname], len(each.upstreams)) for each in people}
+        )
+        behind = caddy_of.fleet_doors(config, f":{deployment.door.fleet_port}")
+        for route in deployment.routes:
+            if (
+                route.sign_in == "fleet"
+                and route.hostname in leads
+                and behind.get(route.hostname) != leads[route.hostname]
+            ):
+                found.append(f"{route.hostname}: the fleet is led to {behind.get(route.hostname)}")
+    elif deployment.routes:
+        found.append("doors, and no Caddy")
     judges.compose(host)
     return found
 
 
-def _leads(file: Plausible, service: str) -> set[str]:
-    """Where the doors of a service lead, by the word of its blueprint or of the file alone; and hops to other hosts."""
+def _mounting(file: Plausible, volume: str) -> set[str]:
+    """Apps that mount it by the word of the file."""
+    apps = file.tree.get("apps", {}).items()
+    return {name for name, app in apps if any(item.startswith(f"{volume}:") for item in app.get("mounts", ()))}
+
+
+def _leads(file: Plausible, route: Route) -> set[str]:
+    """Where a door leads on its own host, by the word of its blueprint or of the file alone."""
+    service = route.service
     if service in PLACES:
-        place = f"{PLACES[service].container}:{PLACES[service].port}"
-    else:
-        app = file.tree["apps"][service]
-        route = file.blueprints[app["blueprint"]]["route"] if "blueprint" in app else {"container": service, **app}
-        place = f"{route['container']}:{route['port']}"
-    return {place, *(f"127.0.0.1:{8101 + number}" for number in range(60))}
+        return {f"{PLACES[service].container}:{PLACES[service].port}"}
+    app = file.tree["apps"][service]
+    if "blueprint" in app:
+        said = file.blueprints[app["blueprint"]]["route"]
+        return {f"{said['container']}:{said['port']}"}
+    if "address" in app:
+        scheme, _, place = app["address"].partition("://")
+        return {place if ":" in place else f"{place}:{443 if scheme == 'https' else 80}"}
+    container = {"host": "host.docker.internal"}.get(app.get("network", ""), app.get("network", service))
+    return {f"{container}:{app['doors'][route.door]['port'] if 'doors' in app else app['port']}"}
 
 
 def _of_model(deployment: Deployment, host: Host) -> list[str]:
@@ -122,6 +149,14 @@ def _of_model(deployment: Deployment, host: Host) -> list[str]:
                     found.append(f"{container.name}: the secret {use.name} is not kept for it")
     if {item.name for service in deployment.services for item in service.containers} != set(host.services):
         found.append("the files have other containers than the model")
+    published = [
+        (item.name, port.protocol, port.address, port.port, port.container_port)
+        for service in deployment.services
+        for item in service.containers
+        for port in item.ports
+    ]
+    if sorted(published) != sorted(host.ports()):
+        found.append(f"the files publish {sorted(host.ports())}, the model {sorted(published)}")
     if {item.name: item.subnet for item in deployment.networks} != {
         name: tree["ipam"]["config"][0]["subnet"] for name, tree in host.networks.items()
     }:
@@ -166,6 +201,10 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
                 if not host.meet("caddy", dial.door):
                     found.append(f"{each.host}: Caddy shares no network with {dial.door}")
                 continue
+            name = dial.hostname or dial.door
+            doors = [item for item in each.routes if name in (item.hostname, "") and item.service != AGENT[0]]
+            if any(dial.address in _leads(file, item) for item in doors):
+                continue  # over TLS to a container, or to a machine that is none of ours
             if dial.address not in at:
                 found.append(f"{each.host}: {dial.door}: no host answers at {dial.address}")
                 continue
@@ -173,11 +212,11 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
             if dial.address not in behind:
                 config = judges.adapted(tree.files["caddy/Caddyfile"])
                 behind[dial.address] = caddy_of.fleet_doors(config, f":{other.door.fleet_port}")
-            (service,) = {route.service for route in other.routes if route.hostname == dial.door} or {""}
+            (route,) = [item for item in other.routes if item.hostname == dial.door] or (None,)
             inside = behind[dial.address].get(dial.door, set())
             if dial.door == AGENT[0] and inside == {AGENT[1]}:
                 continue
-            if not service or not inside or inside - _leads(file, service):
+            if route is None or not inside or inside - _leads(file, route):
                 found.append(f"{each.host}: {dial.door}: {other.host} leads to {sorted(inside)}")
     return found
 

@@ -69,6 +69,8 @@ class Judges:
         """Keep what is new for the next project; ValueError with Compose's words about one that is full."""
         for service in host.services.values():
             body = {key: value for key, value in service.items() if key != "depends_on"}
+            if body.get("network_mode", "").startswith("service:"):
+                body["network_mode"] = "none"  # the other one is in no batch with it
             body = {**body, "labels": {**body["labels"], "io.infrakit.config": ""}}
             self.bodies.setdefault(LISTS.sub("", WORDS.sub("w", json.dumps(body, sort_keys=True))), body)
         for kind in ("networks", "volumes", "secrets"):
