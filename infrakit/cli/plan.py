@@ -11,7 +11,7 @@ from infrakit.cli import from_bundle, here
 from infrakit.cli.carry import need_root
 from infrakit.cli.planning import Prepared, prepared
 from infrakit.cli.preflight import ACCEPT
-from infrakit.cli.talk import result, result_json
+from infrakit.cli.talk import result, result_json, write
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK, printable
 from infrakit.plan import preview
 from infrakit.plan.run import Preview
@@ -118,7 +118,7 @@ def show_changes(title: str, changes: Sequence[Difference]) -> None:
         short = f": {why.pop(0)}" if len(why) == 1 else ""
         sign = f"{COLOURS[item.sign]}" if coloured else item.sign
         kind = "" if item.kind == "step" else f"{item.kind} "
-        sys.stdout.write(f"{' ' * (3 - len(item.sign))}{sign} {printable(f'{kind}{item.name}{short}')}\n")
+        write(f"{' ' * (3 - len(item.sign))}{sign} {printable(f'{kind}{item.name}{short}')}\n")
         for line in [*why, *_costs(item)]:
             result(f"      {line}")
 

@@ -1,11 +1,9 @@
 """The words of the command line -> one verb: a click group that imports a verb's module only when it is called."""
 
-import sys
-
 import click
 
 from infrakit import VERSION
-from infrakit.cli.talk import say
+from infrakit.cli.talk import say, talk
 from infrakit.errors import EXIT_CONFIGURATION, EXIT_OK
 
 VERBS = {
@@ -103,7 +101,7 @@ def run(words: list[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(f"{error.format_message()}\n")
+        talk(f"{error.format_message()}\n")
         return EXIT_CONFIGURATION
     except click.ClickException as error:
         say(f"infrakit: error: {error.format_message()}")

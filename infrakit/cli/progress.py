@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+from infrakit.cli.talk import talk
 from infrakit.errors import printable
 from infrakit.plan import Event
 
@@ -55,15 +56,13 @@ class Progress:
         if self.coloured:
             sign = f"\033[{COLOURS[event.kind]}m{sign}\033[0m"
         self._draw("")
-        sys.stderr.write(f"{sign} {printable(text + notes)}{time}\n")
-        sys.stderr.flush()
+        talk(f"{sign} {printable(text + notes)}{time}\n")
 
     def _draw(self, text: str) -> None:
         """Over the last line that may be drawn over."""
         if self.live:
             width = os.get_terminal_size(2).columns if sys.stderr.isatty() else 80
-            sys.stderr.write(f"\r\033[K{printable(text)[: max(10, width - 1)]}")
-            sys.stderr.flush()
+            talk(f"\r\033[K{printable(text)[: max(10, width - 1)]}")
 
 
 class Counter:

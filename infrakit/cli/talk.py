@@ -1,6 +1,7 @@
 """What the command line says: results on standard output, talk on standard error, lower case, no full stop."""
 
 import itertools
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -10,15 +11,29 @@ from infrakit.errors import ConfigurationInvalid, InfraKitError, Problem, printa
 MOST_PROBLEMS = 100
 
 
+class Unwritable(Exception):
+    """Standard output takes no more; no error of a verb, since nobody can go on without it."""
+
+
+def write(text: str) -> None:
+    """The result as it is. Raises Unwritable, and BrokenPipeError where its reader has gone."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(f"standard output: {(error.strerror or str(error)).lower()}") from None
+
+
 def result(line: str) -> None:
     """A line of the result. Names in it may hold anything: what a terminal would obey is written as an escape."""
-    sys.stdout.write(f"{printable(line)}\n")
+    write(f"{printable(line)}\n")
 
 
 def result_text(text: str) -> None:
     """Lines of the result, with their tabs."""
     for line in text.removesuffix("\n").split("\n"):
-        sys.stdout.write("\t".join(map(printable, line.split("\t"))) + "\n")
+        write("\t".join(map(printable, line.split("\t"))) + "\n")
 
 
 def result_json(value: Any) -> None:
@@ -30,14 +45,23 @@ def result_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """A line of talk."""
-    sys.stderr.write(f"{printable(text)}\n")
+    talk(f"{printable(text)}\n")
+
+
+def talk(text: str) -> None:
+    """Text as it is. Where nothing can be written nobody is told, and the exit code is what it would be."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 -- until the end
 
 
 def say_problems(problems: Iterable[Problem]) -> None:
     """Each with its place, and the same problem once."""
     texts = dict.fromkeys(problem.text() for problem in problems)
     for text in itertools.islice(texts, MOST_PROBLEMS):
-        sys.stderr.write(f"{text}\n")
+        talk(f"{text}\n")
     if len(texts) > MOST_PROBLEMS:
         say(f"and {len(texts) - MOST_PROBLEMS} more")
 

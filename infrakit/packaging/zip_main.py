@@ -48,8 +48,20 @@ def part(descriptor, entry):
     return code if content[:4] == crc32(code).to_bytes(4, "little") else b""
 
 
-if sys.argv[1:] == ["--version"]:
-    sys.stdout.write("infrakit @VERSION@\n")
+def said_version():
+    """Whether that was asked, and could be written: the verbs say what stands in the way."""
+    try:
+        if sys.argv[1:] == ["--version"]:
+            sys.stdout.write("infrakit @VERSION@\n")
+            sys.stdout.flush()
+            return True
+    except (AttributeError, OSError):
+        pass
+    return False
+
+
+if said_version():
+    pass
 elif sys.version_info < (3, 10):
     sys.exit("infrakit: error: Python 3.10 or newer is needed, this is %d.%d" % sys.version_info[:2])
 else:

@@ -228,9 +228,16 @@ def unchanged(words):
     found = unchanged(file, output)
     if found is None:
         return False
-    sys.stdout.write(found[0] + "\n")
-    for line in found[1]:
-        sys.stderr.write(line + "\n")
+    try:
+        sys.stdout.write(found[0] + "\n")
+        sys.stdout.flush()
+    except (AttributeError, OSError):  # closed, or full: the long way says so
+        return False
+    try:
+        for line in found[1]:
+            sys.stderr.write(line + "\n")
+    except (AttributeError, OSError):
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     return True
 
 
@@ -265,15 +272,8 @@ def run(words):
         # Who takes us off a machine wants no cache of ours there, and a dry run changes nothing.
         leaves_no_trace = words[:1] == ["uninstall"] or "--dry-run" in words
         if CACHE and not leaves_no_trace and (modules.fresh or "infrakit_start" not in KNOWN):
-            sys.stdout.flush()
             write_cache(modules)
 
 
 Spec = type(sys.__spec__)
-try:
-    code = run(sys.argv[1:])
-    sys.stdout.flush()
-except BrokenPipeError:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    code = 1
-sys.exit(code)
+sys.exit(run(sys.argv[1:]))
