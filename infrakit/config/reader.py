@@ -107,7 +107,9 @@ class Composer:
             what = _plain(error.problem or error.context or "not YAML")
             mark, opened = error.problem_mark or error.context_mark, None
             if error.context_mark and any(word in (error.context or "") for word in BRACKETED):
-                opened = self._position(error.context_mark)
+                # A node that is missing has no place: the list or mapping that it is missed in has.
+                missing = "flow node" in error.context and source.marks
+                opened = self._position(source.marks[-1] if missing else error.context_mark)
             hint = "check quotes, colons and indentation"
             if error.context_mark and "simple key" in (error.context or ""):
                 mark, what = error.context_mark, "there is no value here"
