@@ -100,6 +100,14 @@ def _heard(pin: Pin, locked: Mapping[str, str], heard: Mapping[str, Heard], line
     )
 
 
+def below_floors(catalog: Catalog) -> list[str]:
+    """The pins that the build refuses, in words."""
+    old = [pin for pin in pins(catalog, {}) if pin.is_below]
+    return [
+        f"{name_of(pin)} ({', '.join(pin.containers)}) is below {', '.join(pin.floors)}: {pin.advisory}" for pin in old
+    ]
+
+
 def facts(pin: Pin) -> dict[str, Any]:
     """A pin in plain values."""
     return {**pin._asdict(), "is_below": pin.is_below}

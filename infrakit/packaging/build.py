@@ -139,7 +139,9 @@ LEFT_OUT = "Comments and docstrings of these libraries are left out, but for not
 
 
 def main() -> None:
-    """Build all three files."""
+    """Build all three files. Raises SystemExit where a pin has a known hole."""
+    sys.path.insert(0, ROOT)
+    _pins()
     shutil.rmtree(STAGE, ignore_errors=True)
     os.makedirs(STAGE)
     pip = [sys.executable, "-m", "pip", "install", *PURE, "--no-index", "--find-links", sys.argv[1], "--target", STAGE]
@@ -155,6 +157,15 @@ def main() -> None:
     _archive(archive)
     _install_script(archive)
     _checksums()
+
+
+def _pins() -> None:
+    from infrakit.catalog.load import catalog_from, read_trees
+    from infrakit.catalog.outdated import below_floors
+
+    old = below_floors(catalog_from(read_trees()))
+    if old:
+        sys.exit("\n".join(f"blueprints: error: {line}" for line in old))
 
 
 def _strip(folder: str) -> None:
@@ -210,7 +221,6 @@ def _own_package() -> None:
 
 def _data() -> None:
     """What the zipapp reads instead of the checkout's schema/ and blueprints/."""
-    sys.path.insert(0, ROOT)
     from infrakit.catalog import catalog_json, read_trees
 
     data = os.path.join(STAGE, "infrakit", "data")

@@ -1,5 +1,11 @@
 """Which version is too old, and which pins are: the build fails where a pin is below what is known of its image."""
 
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from infrakit.catalog import load_catalog
@@ -7,6 +13,7 @@ from infrakit.catalog.outdated import pins
 from infrakit.catalog.versions import Newer, below_floor, newest, repository_of, tag_of, version
 
 CONTAINERS = [item for blueprint in load_catalog().blueprints.values() for item in blueprint.containers]
+ROOT = Path(__file__).parents[2]
 LINES = ("2.39.9", "2.45.4", "3.1.0")
 
 
@@ -20,6 +27,17 @@ def test_no_pin_is_below_the_floor_of_its_image(container):
 def test_a_pin_says_when_it_was_looked_up_and_its_floor_says_why(container):
     assert container.seen
     assert bool(container.minimum_version) == bool(container.advisory)
+
+
+def test_a_build_refuses_a_pin_below_the_floor(tmp_path):
+    for name in ("infrakit", "blueprints", "schema"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    place = tmp_path / "blueprints/caddy.yaml"
+    place.write_text(re.sub("caddy:[0-9.]+", "caddy:2.6.2", place.read_text()))
+    build = [sys.executable, str(tmp_path / "infrakit/packaging/build.py"), "no-wheels"]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 1 and not (tmp_path / "dist").exists()
+    assert done.stderr.startswith("blueprints: error: docker.io/library/caddy:2.6.2 (caddy) is below ")
 
 
 def test_what_is_known_of_an_image_is_the_same_wherever_it_is_pinned():

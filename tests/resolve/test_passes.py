@@ -571,6 +571,16 @@ def test_an_app_is_warned_of_the_known_holes_of_an_image_that_the_catalogue_has_
     assert warned({"a": "postgres:17.12", "b": "caddy:2.11", "c": "postgres:16-alpine"}) == []
 
 
+def test_a_service_with_a_digest_is_warned_as_an_app_is():
+    digest = f"@sha256:{'0' * 64}"
+    for image, count in ((f"caddy:2.6.2{digest}", 1), (f"caddy:2.11.9{digest}", 0), (f"caddy{digest}", 0)):
+        text = f"{ONE}services: {{caddy: {{image: '{image}'}}}}\n"
+        found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
+        assert [item.what[:23] for item in found if item.code == "version-too-old"] == [
+            "services.caddy.image: 2"
+        ] * count
+
+
 def test_a_service_may_have_an_image_of_any_maintained_line():
     for tag in ("2.39.9", "2.45.4", "3.1.0", "2.45"):
         assert fleet(f"{ONE}services: {{portainer: {{image: 'docker.io/portainer/portainer-ce:{tag}'}}}}\n")

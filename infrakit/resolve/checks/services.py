@@ -207,19 +207,19 @@ def versions_high_enough(config: Config, catalog: Catalog, locate: Locate) -> li
         if blueprint is None or not service.image:
             continue
         found += _unlike(service, blueprint, locate)
-        if "@" in service.image:
-            continue
         from infrakit.catalog.versions import tag_of
 
         path = (*service.path, "image")
         tag = tag_of(service.image)
-        if tag in ("", "latest"):
+        digest = "@" in service.image
+        if tag in ("", "latest") and not digest:
             what = f"services.{service.name}.image: {'the tag latest' if tag else 'no tag'}"
             found.append(
                 Problem(locate(path), what, "image-not-pinned", "name a version, so that it changes when you say so")
             )
             continue
-        found += _too_old(f"services.{service.name}.image", service.image, blueprint.main, locate(path), "error")
+        severity = "warning" if digest else "error"  # it is known what runs, and chosen, as an app's is
+        found += _too_old(f"services.{service.name}.image", service.image, blueprint.main, locate(path), severity)
     return found
 
 
