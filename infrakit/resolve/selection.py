@@ -38,7 +38,8 @@ def select_services(world: World) -> World:
         )
         hosts.append(host._replace(placed=placed + _apps(world, host)))
     placed_all = tuple(_with_requirements(world, host, settings) for host in hosts)
-    held = world.config.tls.mode == "internal" and any(host.has(HUB) for host in placed_all)
+    # Where the file has no core, that is described in another one, whose Caddy signs as this one says.
+    held = world.config.tls.mode == "internal" and (not world.core or any(host.has(HUB) for host in placed_all))
     placed_all = tuple(
         host._replace(placed=tuple(_trusting(item, held=held) for item in host.placed)) if host.has(HUB_AGENT) else host
         for host in placed_all

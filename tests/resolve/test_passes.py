@@ -683,6 +683,16 @@ def test_an_agent_that_needs_no_authority_of_the_users_asks_for_none(more):
     assert "portainer_authority" not in {spec.name for spec in shed.secrets}
 
 
+@pytest.mark.parametrize("hosts", ["pattern: edge", "hosts: {e1: {pattern: edge}, e2: {pattern: edge}}"])
+def test_an_agent_whose_core_is_in_another_file_is_given_its_authority_too(hosts):
+    text = f"version: 1\ndomain: home.example.org\n{hosts}\ntls: {{mode: MODE}}\n"
+    for host in fleet(text.replace("MODE", "internal")):
+        assert "portainer_authority" in mounted(host, "portainer-edge-agent")
+        assert environment(host, "portainer-edge-agent")["SSL_CERT_DIR"] == "/etc/infrakit/authorities"
+    for host in fleet(text.replace("MODE", "acme")):
+        assert set(mounted(host, "portainer-edge-agent")) == {"portainer_edge_key"}
+
+
 def test_an_agent_that_meets_a_test_certificate_is_a_warning():
     text = f"{PAIR}  shed: {{pattern: edge}}\ntls: {{staging: true}}\n"
     found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
