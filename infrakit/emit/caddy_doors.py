@@ -5,6 +5,7 @@ from infrakit.emit.caddy_upstreams import (
     DOOR_HEADER,
     FLEET_DOMAIN,
     FROM,
+    SAYS_GONE,
     dialled,
     own_name,
     proxy,
@@ -209,7 +210,7 @@ def fleet_site(deployment: Deployment, routes: list[Route]) -> Directive:
     trust = directive("trust_pool", "file", f"{SECRETS_DIRECTORY}/fleet_ca")
     client = directive("client_auth", block=(directive("mode", "require_and_verify"), trust))
     tls = directive("tls", f"{SECRETS_DIRECTORY}/fleet_certificate", f"{SECRETS_DIRECTORY}/fleet_key", block=(client,))
-    return directive(f"https://:{deployment.door.fleet_port}", block=(tls, *steps))
+    return directive(f"https://:{deployment.door.fleet_port}", block=(tls, *steps, SAYS_GONE))
 
 
 def _certificate(deployment: Deployment) -> tuple[Directive, ...]:

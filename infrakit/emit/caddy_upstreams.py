@@ -16,12 +16,24 @@ FROM = (Directive(("header_up", "X-Forwarded-For", CLIENT), None), Directive(("h
 does, would take a tunnel for everybody."""
 
 
+GONE = "599"
+"""What our Caddies say to each other of an app that is not there. It is no status of an app's: one that answers 502 at
+a page of its own is well, and its other pages are wanted."""
+SAYS_GONE = directive("handle_errors", "502", block=(directive("respond", GONE),))
+HEARS_GONE = (
+    directive("@gone", "status", GONE),
+    directive("handle_response", "@gone", block=(directive("respond", "502"),)),
+)
+
+
 def hops(deployment: Deployment) -> list[Directive]:
     """Loopback sites that speak to other hosts, and to backends over TLS, for a door with several upstreams: Caddy
     mixes no plain and secure ones."""
     return [
         directive(
-            f"http://:{port}", block=(directive("bind", "127.0.0.1"), _one(route, upstream)), origin=route.origins[""]
+            f"http://:{port}",
+            block=(directive("bind", "127.0.0.1"), _one(route, upstream), SAYS_GONE),
+            origin=route.origins[""],
         )
         for port, route, upstream in _hop_list(deployment)
     ]
@@ -55,8 +67,8 @@ def proxy(deployment: Deployment, route: Route) -> Directive:
         else directive("lb_policy", "round_robin"),
         directive("lb_try_duration", "5s"),
         directive("fail_duration", "30s"),
-        # The other host's Caddy, or our hop to it, says so of an app that is not there.
-        directive("unhealthy_status", "502"),
+        directive("unhealthy_status", GONE),
+        *HEARS_GONE,
     )
     if route.health_path:
         # Where the file names no page, none is asked for: what leads elsewhere at / would be taken for broken.
@@ -130,6 +142,8 @@ def target(route: Route, more: tuple[Directive, ...] = ()) -> tuple[Directive, .
 def _remote(route: Route, upstream: Upstream) -> Directive:
     """To another host's Caddy: both show a certificate of the fleet; the name that is checked is the host's."""
     block = to_host(upstream.remote, route.hostname)
+    if len(route.upstreams) == 1:
+        block += HEARS_GONE
     return directive(
         "reverse_proxy", f"https://{upstream.address}", block=target(route, block), origin=route.origins[""]
     )

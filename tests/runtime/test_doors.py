@@ -531,6 +531,18 @@ def test_an_app_that_leads_elsewhere_at_its_start_page_is_not_taken_for_broken(b
     assert set(said) == {b"HTTP/1.1 200 OK"} and there
 
 
+@pytest.mark.parametrize("status", [502, 503])
+def test_an_app_that_answers_502_at_a_page_of_its_own_is_asked_for_the_others(balanced, status):
+    for street in (balanced.core, balanced.shed):
+        street.backend("wiki").answer = lambda request: (status if request.path == "/bad" else 200, {})
+    for _ in range(6):
+        bad = balanced.core.ask("wiki", get("/bad", f"Cookie: {SESSION}"))
+        assert bad.startswith(b"HTTP/1.1 %d " % status) and b"X-Stand-In" in bad
+    here, there, said = asked(balanced)
+
+    assert set(said) == {b"HTTP/1.1 200 OK"} and here and there
+
+
 def test_an_app_that_is_gone_on_one_host_is_asked_for_on_the_other(balanced):
     balanced.shed.backend("wiki").stop()
     try:
