@@ -1,9 +1,9 @@
 """Secrets are files: what a value of the environment or of a command is, judged by its name and by itself."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from infrakit.model import Container, Deployment
+from infrakit.model import Container, Deployment, Origin
 from infrakit.policy.broken import Broken, containers, origin_of
 
 PASSWORDS = ("PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "_PASS", "_PW", "REQUIREPASS")
@@ -74,7 +74,7 @@ _ASSIGNED = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key)\
 
 def secrets_as_files(deployment: Deployment) -> list[Broken]:
     """No environment value, and no word of a command, holds a secret: it names a file."""
-    found = []
+    found: dict[tuple[Origin, str], Broken] = {}
     for service, container in containers(deployment):
         environment = [(f"environment.{key}", key, value) for key, value in container.environment]
         environment += [
@@ -87,29 +87,36 @@ def secrets_as_files(deployment: Deployment) -> list[Broken]:
                 continue
             owner = "services" if service.kind == "catalogue" else "apps"
             where = field.partition(".")[0]
-            a_file = f"{key}_FILE: /run/secrets/NAME"
-            if any(one.startswith("file:///run/secrets/") for _, one in container.environment):
-                a_file = f"{key}: file:///run/secrets/NAME"
+            written = a_file(key, (one for _, one in container.environment))
             if where == "labels":
                 instead = "remove it: whoever may ask Docker reads labels"
             elif where != "environment":
                 instead = "give the program the path of a file: /run/secrets/NAME"
             elif service.kind == "app":
                 instead = "list it under secrets, or user_secrets where only you have it, and write ${secret.NAME} in "
-                instead += f"the value; better, where the program reads a file: {a_file}"
+                instead += f"the value; better, where the program reads a file: {written}"
             elif kind == A_SECRET:
-                instead = f"list it under secrets, or user_secrets where only you have it, and write {a_file}"
+                instead = f"list it under secrets, or user_secrets where only you have it, and write {written}"
             else:
                 instead = "say its parts one by one, and the secret as a file: /run/secrets/NAME"
-            found.append(
+            # Of several containers that the user gives it to by one line it is one mistake.
+            found.setdefault(
+                (origin_of(container, field), key),
                 Broken(
                     origin_of(container, field),
                     f"{container.name}: {key} holds {kind} in the {PLACES.get(where, where)}",
                     "secret-in-environment",
                     f"{instead}; or, where it is none, {owner}.{service.name}.not_secret: [{key}]",
-                )
+                ),
             )
-    return found
+    return list(found.values())
+
+
+def a_file(key: str, values: Iterable[str]) -> str:
+    """How a program that has these values in its environment is told that a secret is in a file."""
+    if any(value.startswith(("file:///run/secrets/", "file://${secret.")) for value in values):
+        return f"{key}: file:///run/secrets/NAME"
+    return f"{key}_FILE: /run/secrets/NAME"
 
 
 def named_words(container: Container) -> Iterator[tuple[str, str, str]]:

@@ -52,7 +52,12 @@ def texts_known(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         for key, value in entry.environment:
             if names_in(value) if entry.path[0] == "apps" else secrets_in(value):
                 what = f"{entry.path[0]}.{entry.name}.environment.{key}: nothing is replaced here"
-                hint = f"write secrets, and {key}_FILE: /run/secrets/NAME"
+                from infrakit.policy.secrets import a_file
+
+                known = catalog.blueprints.get(entry.name)
+                containers = known.containers if known is not None else ()
+                written = a_file(key, [value for item in containers for _, value in item.environment])
+                hint = f"list it under secrets, or user_secrets where only you have it, and write {written}"
                 hint = f"say it in {entry.blueprint}" if isinstance(entry, AppConfig) else hint
                 place = locate((*entry.path, "environment", key))
                 found.append(Problem(place, what, "unknown-reference", hint))
