@@ -6,6 +6,7 @@ from infrakit.composed.scalars import written
 from infrakit.composed.words import BASE, DIFFERENT, DOES_ITSELF, DROPPED, REFUSED, TAKEN, WAYS, nested, size
 from infrakit.composed.work import Work
 from infrakit.policy.red import STRONG_GROUPS, is_red
+from infrakit.resolve.checks.limits import LEAST_CPUS, LEAST_MEMORY
 
 USUAL_MEMORY = ("512m", "1g")
 """Of an app that nobody limited: without and with a door."""
@@ -78,8 +79,8 @@ def limits(work: Work, service: Service) -> None:
     cpus = service.cpus or limits.get("cpus", 0)
     pids = service.pids_limit or limits.get("pids", 0)
     for key, value, source in (
-        ("memory", size(memory) if isinstance(memory, int) and memory > 0 else "", "mem_limit"),
-        ("cpus", written(cpus) if isinstance(cpus, (int, float)) and cpus > 0 else "", "cpus"),
+        ("memory", size(memory) if isinstance(memory, int) and memory >= LEAST_MEMORY else "", "mem_limit"),
+        ("cpus", written(cpus) if isinstance(cpus, (int, float)) and cpus >= LEAST_CPUS else "", "cpus"),
         ("pids", pids if isinstance(pids, int) and pids > 0 else 0, "pids_limit"),
         ("shm", size(service.shm_size) if service.shm_size else "", "shm_size"),
     ):
@@ -87,7 +88,8 @@ def limits(work: Work, service: Service) -> None:
             work.set(key, value, source if source in service.places else "deploy")
         elif key == "memory":
             work.app[key] = USUAL_MEMORY["port" in work.app]
-            work.say(key, DIFFERENT, f"{work.app[key]}: it had no limit, and every app has one", service.at)
+            had = "less than Docker takes" if isinstance(memory, int) and memory > 0 else "no limit"
+            work.say(key, DIFFERENT, f"{work.app[key]}: it had {had}, and every app has one", service.at)
     for key in nested(service.others, "deploy"):
         if key == "restart_policy":
             work.say(f"deploy.{key}", DROPPED, DOES_ITSELF["restart"])

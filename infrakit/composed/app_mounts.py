@@ -43,7 +43,7 @@ def mounts(work: Work, service: Service) -> None:
         _config(work, grant, mounts)
     for entry in service.tmpfs:
         target, _, options = entry.partition(":")
-        found = re.search(r"(?:^|,)size=([0-9]+[kmg]?)", options)
+        found = re.search(r"(?:^|,)size=(0*[1-9][0-9]*[kmg]?)", options)
         _tmp(work, target, found[1] if found else "", service.places.get("tmpfs"))
     if mounts:
         work.app["mounts"] = list(dict.fromkeys(mounts))

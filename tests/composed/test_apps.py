@@ -251,6 +251,12 @@ def test_no_secret_is_in_any_line(keys):
     assert "correct-horse" not in shown and "ghp_" not in shown
 
 
+@pytest.mark.parametrize("keys", ["mem_limit: 1k", "cpus: 0.001", "tmpfs: ['/tmp:size=0']"])
+def test_a_limit_that_is_none_here_is_not_taken_over(keys):
+    found = one(f"    {keys}\n")
+    assert found.apps["a"]["memory"] in ("512m", "1g") and not {"cpus", "tmp"} & set(found.apps["a"])
+
+
 RULE = "Host(`a.example.org`) && PathPrefix(`/x`) || Host(`b.example.org`, `c`)"
 
 

@@ -417,6 +417,7 @@ def test_what_the_operator_grants_may_be_reached():
         ("same-path", {"line": "volumes: [{volume: a, path: /x}, {volume: b, path: /x/}]"}),
         ("same-path", {"line": "tmpfs: [/x], volumes: [{volume: a, path: /x}]".replace("], v", "]\n    v")}),
         ("mount", {"line": "tmpfs: [/]"}),
+        ("limit-low", {"line": "tmpfs: ['/tmp:mode=1777,size=0m']"}),
         ("mount", {"line": "volumes: [{volume: a, path: /run/secrets/x}]"}),
         ("mount", {"line": "volumes: [{volume: a, path: /proc/x}]"}),
         ("capability", {"line": "capabilities: [FOO]"}),

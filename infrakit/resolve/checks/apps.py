@@ -137,7 +137,12 @@ def data_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Problem
                 what = f"apps.{app.name}.data: {path} would have the same volume as another path"
                 other = app.data[int(taken[volume][-1])]
                 same = parts == [part for part in other.split("/") if part]
-                hint = "remove one of the two: they are one folder" if same else "keep the folder above both"
+                hint = "keep the folder above both"
+                if same:
+                    hint = "remove one of the two: they are one folder"
+                elif parts[0] not in other.split("/"):
+                    hint = f"give one a volume that you name, volumes: {{{app.name}-2: {{}}}} at the top, and "
+                    hint += f"apps.{app.name}.mounts: ['{app.name}-2:{path}']"
                 found.append(Problem(locate(place), what, "same-volume", hint, related=locate(taken[volume])))
             taken.setdefault(volume, place)
     return found

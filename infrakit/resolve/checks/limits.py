@@ -13,6 +13,11 @@ LEAST_CPUS = 0.01
 def limits_real(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Memory and processors that the file gives are enough to be a limit."""
     found = []
+    for host in config.hosts:
+        if (*host.path, "memory") in config.said and host.memory_bytes < LEAST_MEMORY:
+            what = f"hosts.{host.name}.memory: no machine has so little"
+            hint = "write how much it has, for instance 4g, or leave the key out"
+            found.append(Problem(locate((*host.path, "memory")), what, "limit-low", hint))
     for section, items in (("services", config.services), ("apps", config.apps)):
         for item in items:
             for key, wrong in (("memory", item.memory_bytes < LEAST_MEMORY), ("cpus", few_cpus(item.cpus))):

@@ -1,5 +1,6 @@
 """Containers of the user's own blueprints -> Problems: the engine can make each, and whom it reaches is one."""
 
+import re
 from collections.abc import Iterator, Set
 
 from infrakit.catalog.model import Blueprint, ContainerBlueprint
@@ -32,6 +33,9 @@ def _limits(container: ContainerBlueprint) -> Iterator[Misfit]:
     low = (("memory", 0 < container.memory_bytes < LEAST_MEMORY), ("cpus", few_cpus(container.cpus)))
     for key in (key for key, is_low in low if is_low):
         yield (key,), f"{key}: Docker takes no less than {LEAST[key]}", "limit-low", "write more, or leave the key out"
+    for number, text in enumerate(container.tmpfs):
+        if re.search("[:,]size=0+[kmg%]?(,|$)", text, re.IGNORECASE):
+            yield ("tmpfs", number), "tmpfs: size 0 would be no limit", "limit-low", "write size=64m, or leave it out"
 
 
 def _mounts_apart(container: ContainerBlueprint) -> Iterator[Misfit]:
