@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from infrakit.model import Container, Deployment, Origin
 from infrakit.policy.broken import Broken, containers, origin_of
 
-PASSWORDS = ("PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "_PASS", "_PW", "REQUIREPASS")
+PASSWORDS = (
+    *("PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "_PASS", "_PW", "REQUIREPASS", "REDISCLI_AUTH"),
+    *(f"{whose}PASS" for whose in ("USER", "ADMIN", "ROOT", "DB", "SQL", "MAIL", "SMTP", "LDAP", "FTP", "SSH", "AUTH")),
+)
+PAIRS = ("BASIC_AUTH", "BASICAUTH", "HTTP_AUTH", "CREDENTIAL", "CREDENTIALS", "CRED", "CREDS", "NEO4J_AUTH")
+"""How names end of a user's name with the password: after a colon, of Neo4j after a slash."""
 NAMES = (
     *("SECRET", "TOKEN", "SECRET_KEY_BASE"),
     *(f"{kind}{key}" for kind in ("SECRET", "API", "PRIVATE", "ACCESS", "JWT", "SIGNING", "ENCRYPTION", "MASTER")
@@ -69,6 +74,12 @@ _PLACEHOLDER = r"[$]\{?\w+\}?|[<{%].*[>}%]|[*]+|x{3,}|"
 _USERINFO = r"://(\S*)@"
 _SCHEMELESS = r"(?!(?:mailto|acct|sips?|xmpp):)[\w.%+-]+:(?!//)([^\s@]+)@(?!sha256:)[\w\[(]"
 _JSON = r'"([A-Za-z_][\w.-]*)"\s*:\s*"([^"\n]*)"'
+_PAIR = r"[\w.@+-]+[:/]([^\s:/]+)"
+_OPTION = (
+    r"--[\w-]{0,40}(?:pass(?:word|wd|phrase)?|pwd|auth)[ =]+([^\s;&,\"'=-][^\s;&,\"']*)",
+    r"--[\w-]{0,40}(?:secret|token|key)[ =]+(?![0-9]+(?:\s|$))([^\s;&,\"'=-][^\s;&,\"']*)",
+)
+_TELEGRAM = r"[0-9]{8,10}:[A-Za-z0-9_-]{30,40}"
 _ASSIGNED = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key)\s*=\s*([^\s;&,\"']+)"
 
 
@@ -177,16 +188,28 @@ def what_is_secret(key: str, value: str) -> str:
     plain = f"_{name}".endswith(PASSWORDS)
     if (plain or name.endswith((*NAMES, *HINTS))) and not name.endswith(OPEN) and _is_secret(name, value, plain):
         return A_SECRET
+    if name.endswith(PAIRS) and _is_pair(name, value):
+        return A_SECRET
     told = value.startswith(PREFIXES) and " " not in value.removeprefix("Bearer ").removeprefix("Basic ")
-    if told and len(value) > SHORTEST_DRAWN or "PRIVATE KEY-----" in value:
+    if told and len(value) > SHORTEST_DRAWN or "PRIVATE KEY-----" in value or re.fullmatch(_TELEGRAM, value):
         return A_SECRET
     if "@" in value and ":" in value and (_has_userinfo(value) or _is_word(re.match(_SCHEMELESS, value))):
         return IN_ADDRESS
     if _may_assign(value) and any(_is_word(match) for match in re.finditer(_ASSIGNED, value, re.IGNORECASE)):
         return AMONG
+    if "--" in value and any(_is_word(match) for one in _OPTION for match in re.finditer(one, value, re.IGNORECASE)):
+        return AMONG
     if '":' in value and any(what_is_secret(*pair) for pair in re.findall(_JSON, value)):
         return AMONG
     return ""
+
+
+def _is_pair(name: str, value: str) -> bool:
+    """Whether it is a user's name and a password: behind a name, a number is a port."""
+    match = re.fullmatch(_PAIR, value)
+    if match is None or match[1].isdigit() or "/" in value and not name.endswith("NEO4J_AUTH"):
+        return False
+    return _is_word(match)
 
 
 def _may_assign(value: str) -> bool:
@@ -224,7 +247,10 @@ def _has_userinfo(value: str) -> bool:
         user, colon, password = match.group(1).partition(":")
         if {"/", "?", "#", "["} & set(user) or re.match("[0-9]{1,5}[/,;?]", password):
             continue
-        if not re.fullmatch(_PLACEHOLDER, password) if colon else is_drawn(user):
+        drawn = (
+            is_drawn(user) or value[: match.start()].endswith(("discord", "telegram")) and len(user) > SHORTEST_DRAWN
+        )
+        if not re.fullmatch(_PLACEHOLDER, password) if colon else drawn:
             return True
     return False
 
