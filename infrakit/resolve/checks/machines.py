@@ -3,7 +3,9 @@
 Asked of containers as they came out: what was required, guarded or put on by default counts as what the file names.
 """
 
-from infrakit.errors import Problem
+from infrakit.config.check import dotted
+from infrakit.config.model import Path
+from infrakit.errors import Position, Problem
 from infrakit.lock import full_name, locked_name
 from infrakit.model import Service
 from infrakit.resolve.world import PROXY_TEMPLATE, HostDraft, Locate, Placed, World
@@ -62,11 +64,18 @@ def _not_published(host: HostDraft, placed: Placed, image: str, locate: Locate) 
 
 def memory_fits(world: World, locate: Locate) -> list[Problem]:
     """The limits of what a host runs do not add up to more than its memory."""
-    found = []
+    most: dict[Path, tuple[int, Position]] = {}  # of a range once
     for host in world.hosts:
         total = sum(container.memory_bytes for service in host.services for container in service.containers)
         if host.config is not None and 0 < host.memory_bytes < total:
-            what = f"hosts.{host.shown}.memory: what runs there may use {total // MEBIBYTE}m"
-            place = locate((*host.config.path, "memory"))
-            found.append(Problem(place, what, "memory", "lower limits under services, or move something"))
-    return found
+            path = (*host.config.path, "memory")
+            most[path] = max((total, locate(path)), most.get(path, (0, locate(path))))
+    return [
+        Problem(
+            place,
+            f"{dotted(path)}: what runs there may use {total // MEBIBYTE}m",
+            "memory",
+            "lower limits under services, or move something",
+        )
+        for path, (total, place) in most.items()
+    ]
