@@ -4,7 +4,7 @@ import click
 
 from infrakit import VERSION
 from infrakit.cli.talk import say, talk
-from infrakit.errors import EXIT_CONFIGURATION, EXIT_OK
+from infrakit.errors import EXIT_CONFIGURATION, EXIT_OK, shortened
 
 VERBS = {
     "init": "Write a commented infrakit.yaml to start from.",
@@ -104,6 +104,6 @@ def run(words: list[str]) -> int:
         talk(f"{error.format_message()}\n")
         return EXIT_CONFIGURATION
     except click.ClickException as error:
-        say(f"infrakit: error: {error.format_message()}")
+        say(f"infrakit: error: {shortened(error.format_message())}")
         say("  hint: infrakit --help, or infrakit VERB --help")
         return EXIT_CONFIGURATION

@@ -49,9 +49,8 @@ def write(output: str, found: "Any", example: str | None, report: "Any") -> None
     content = "\n".join(lines).encode("utf-8", "surrogateescape")
     before = None
     try:
-        with open(path, "rb") as file:
-            before = file.read()
-    except OSError:
+        before = _content(path)
+    except (OSError, ValueError):
         pass
     if before != content:
         replace(path, content)

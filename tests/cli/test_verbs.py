@@ -216,6 +216,26 @@ def test_what_is_no_file_of_a_sane_size_is_refused_without_waiting_or_reading_it
         assert place.name + reason in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_pipe_where_the_stamp_was_is_not_waited_for(infrakit, tmp_path):
+    (tmp_path / "infrakit.yaml").write_text(FILE)
+    (tmp_path / "build").mkdir()
+    os.mkfifo(tmp_path / "build/.infrakit.stamp")
+    for _ in range(2):
+        assert infrakit("compile", timeout=20).returncode == 0
+    assert (tmp_path / "build/.infrakit.stamp").is_file()
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "words", [(LONG,), (f"--{LONG}",), ("catalog", LONG), ("validate", LONG), ("catalog", "show", f"--{LONG}")]
+)
+def test_a_word_of_the_call_that_is_wrong_is_cut(infrakit, words):
+    done = infrakit(*words)
+    assert done.returncode == 2 and len(done.stdout + done.stderr) < 3000
+
+
 @pytest.mark.parametrize("words", [(), ("bundle",), ("catalog",), ("secrets",)])
 def test_a_call_without_a_verb_prints_the_help_as_lines(infrakit, words):
     done = infrakit(*words)
