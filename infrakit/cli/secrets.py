@@ -115,4 +115,7 @@ def checked(name: str, value: bytes) -> bytes:
         raise UsageProblem(f"{name}: nothing was given")
     if len(value) > MOST_BYTES:
         raise UsageProblem(f"{name}: more than {MOST_BYTES} bytes")
+    if name == "tunnel_token" and value.lstrip().startswith((b"{", b"-----BEGIN")):
+        what = "this is a file of cloudflared's, and the token of the tunnel is wanted: one line"
+        raise UsageProblem(f"{name}: {what}", f"cloudflared tunnel token NAME | infrakit secrets set {name}")
     return value

@@ -163,6 +163,20 @@ def test_an_unknown_secret_is_guessed(infrakit, tmp_path):
     assert done.returncode == 2 and "did you mean tunnel_token?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "text", ['{"AccountTag": "a", "TunnelSecret": "hunter2"}\n', "-----BEGIN ARGO TUNNEL TOKEN-----"]
+)
+def test_a_file_of_cloudflareds_is_no_token(infrakit, tmp_path, text):
+    (tmp_path / "infrakit.yaml").write_text(FILE)
+    done = infrakit("secrets", "set", "tunnel_token", feed=text)
+    assert (
+        done.returncode == 2
+        and "hint: cloudflared tunnel token NAME | " in done.stderr
+        and "hunter2" not in done.stderr
+    )
+    assert not (tmp_path / "build/infrakit/secrets/tunnel_token").exists()
+
+
 def test_a_closed_pipe_is_no_traceback(pyz, tmp_path):
     import sys
 
@@ -225,6 +239,15 @@ def test_a_pipe_where_the_stamp_was_is_not_waited_for(infrakit, tmp_path):
     assert (tmp_path / "build/.infrakit.stamp").is_file()
 
 
+def test_every_verb_below_another_says_what_it_does(infrakit):
+    for words in (("catalog",), ("bundle",), ("secrets",)):
+        listed = infrakit(*words, "--help").stdout.partition("Commands:\n")[2].splitlines()
+        assert listed and all(len(line.split()) > 3 for line in listed), listed
+        for line in (line for line in listed if line[2] != " "):
+            said = infrakit(*words, line.split()[0], "--help").stdout.splitlines()
+            assert said[2].strip() not in ("", "Options:"), said
+
+
 LONG = "x" * 100_000
 
 
@@ -277,6 +300,7 @@ def test_messages_are_cut_where_a_file_makes_them_long(infrakit, tmp_path):
     (tmp_path / "infrakit.yaml").write_text(FILE + names)
     done = infrakit("validate")
     assert done.returncode == 2 and "and 1900 more\n" in done.stderr and done.stderr.count("error: a") == 100
+    assert "hint: infrakit schema prints all\n" in done.stderr
     assert len(json.loads(infrakit("validate", "--json").stdout)["problems"]) == 100
     (tmp_path / "infrakit.yaml").write_text(f"{FILE}contact: !{'x' * 200_000} y\n")
     for words in ((), ("--json",)):
