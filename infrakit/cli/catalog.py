@@ -81,15 +81,16 @@ def show(name: str, as_json: bool) -> None:
         result_text(text_of(blueprints[name]))
 
 
-@command.command(name="outdated")
+@command.command(
+    name="outdated",
+    short_help="Each pinned image, and whether it is too old.",
+    help="Each pinned image: its version, the floor below which holes are known, and when that was looked up. Exit "
+    "code 6 where a version is below its floor, or one of FILE is newer.",
+)
 @AGAINST
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def outdated_pins(context: Any, against: Any, as_json: bool) -> None:
-    """Each pinned image: its version, the floor below which holes are known, and when that was looked up.
-
-    Exit code 6 where a version is below its floor, or one of FILE is newer.
-    """
     catalog = load_catalog()
     known = newest_of(against, {pin.image for pin in outdated.pins(catalog, {})}) if against else {}
     found = outdated.pins(catalog, known)

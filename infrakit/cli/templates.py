@@ -45,7 +45,12 @@ class Source(NamedTuple):
     all: Callable[[str], Iterator[Summary]]
 
 
-@click.command(name="add")
+@click.command(
+    name="add",
+    short_help="Add a template of another catalogue to infrakit.yaml.",
+    help="Add a template of another catalogue (coolify, dokploy) to infrakit.yaml, and say what became of every key. "
+    "Its passwords are minted on this host. What is dangerous in it stands in comments.",
+)
 @click.argument("template", metavar="SOURCE:NAME")
 @click.option("--from", "place", default="", metavar="PLACE", help="A file, a folder or an address of the catalogue.")
 @click.option("--set", "answers", multiple=True, metavar="NAME=VALUE", help="A variable that the template leaves open.")
@@ -61,10 +66,6 @@ class Source(NamedTuple):
 def add_template(
     target: Target, template: str, place: str, answers: tuple[str, ...], files: tuple[str, ...] = (), prefix: str = ""
 ) -> int:
-    """Add a template of another catalogue (coolify, dokploy) to infrakit.yaml, and say what became of every key.
-
-    Its passwords are minted on this host. What is dangerous in it stands in comments.
-    """
     return add_to(target, template, place, answers, files, prefix)
 
 
@@ -91,13 +92,12 @@ def add_to(
     return add(Gathered(whole, values, found.problems, {}), target)
 
 
-@click.command()
+@click.command(help="Templates of another catalogue that all words are in.")
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @click.option("--source", type=click.Choice(["coolify", "dokploy"]), default="coolify", show_default=True)
 @click.option("--from", "place", default="", metavar="PLACE", help="A file, a folder or an address of the catalogue.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def search(words: tuple[str, ...], source: str, place: str, as_json: bool) -> None:
-    """Templates of another catalogue that all words are in."""
     found = matching(SOURCES[source].all(place or SOURCES[source].usual), words)
     if as_json:
         result_json([item._asdict() for item in found])

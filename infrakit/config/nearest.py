@@ -50,7 +50,7 @@ def nearest_or_all(word: str, known: Iterable[str], where: str) -> str:
     other of."""
     names = sorted(known)
     if not names:
-        return f"infrakit explain {where} names all"
+        return f"infrakit explain {where} names all" if where else "infrakit schema prints all"
     if len(names) <= MOST_KEYS:
         return f"known here: {', '.join(names)}"
     word = word[:40].lower()
