@@ -732,3 +732,17 @@ def test_an_app_with_a_page_runs_on_a_range_with_addresses_and_on_one_host_of_it
     assert sum("wiki" in names(host) for host in sheds) == there
     (door,) = [route for route in core.routes if route.service == "wiki"]
     assert len(door.upstreams) == there
+
+
+@pytest.mark.parametrize("domain", ["x.homelab", "x.zuhause", "nas.lokal", "x.speedport", "x.zzzz"])
+@pytest.mark.parametrize("mode, warned", [("acme", True), ("tunnel", True), ("internal", False)])
+def test_a_last_label_that_the_public_dns_does_not_have_is_a_warning(domain, mode, warned):
+    text = f"version: 1\ndomain: {domain}\npattern: full\ntls: {{mode: {mode}}}\n"
+    found = load(text.encode(), "infrakit.yaml", lambda name: b"").warnings
+    assert [item.code for item in found] == ["tls-domain"] * warned
+
+
+@pytest.mark.parametrize("last", ["de", "io", "org", "family", "box", "xn--p1ai", "co.uk", "museum"])
+def test_one_that_it_has_is_none(last):
+    text = f"version: 1\ndomain: x.{last}\npattern: full\n"
+    assert not load(text.encode(), "infrakit.yaml", lambda name: b"").warnings

@@ -9,7 +9,7 @@ from infrakit.config.model import AppConfig, Config, DoorConfig, Path
 from infrakit.errors import Problem
 from infrakit.resolve.addresses import ends_in_number
 from infrakit.resolve.checks.ports import PLAIN
-from infrakit.resolve.checks.tls import PRIVATE_NAMES
+from infrakit.resolve.checks.tls import not_public
 from infrakit.resolve.world import Locate
 
 Wrong = tuple[str | Path, str, str, str]
@@ -149,10 +149,10 @@ def _uncertified(config: Config, name: str) -> tuple[str, str, str, str] | None:
     """(what, code, hint, severity) about a name's certificate, None where it will have one."""
     if ends_in_number(name):
         return f"{name} is an address, and no name", "domain", "for instance wiki.example.org", "error"
-    below = next((known for known in PRIVATE_NAMES if f".{name}".endswith(f".{known}")), "")
-    if below and config.tls.mode in ("acme", "dns"):
-        what = f"no public authority gives certificates for names below {below}"
-        return what, "tls-domain", "write tls: {mode: internal}, or a name of a domain that is yours", "error"
+    found = not_public(config, name)
+    if found is not None:
+        hint = "write tls: {mode: internal}, or a name of a domain that is yours"
+        return found[0], "tls-domain", hint, found[1]
     if name == config.domain or name.endswith(f".{config.domain}"):
         return None
     who = {

@@ -8,12 +8,28 @@ from infrakit.resolve.addresses import ends_in_number, is_host
 from infrakit.resolve.world import Locate
 
 PRIVATE_NAMES = (
-    *("corp", "domain", "example", "home", "home.arpa", "host", "internal", "intranet", "invalid", "lan", "local"),
+    *(
+        "alt",
+        "corp",
+        "domain",
+        "example",
+        "home",
+        "home.arpa",
+        "host",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+    ),
     *("localdomain", "localhost", "onion", "private", "test", "workgroup"),
-    *("fritz.box", "speedport.ip", "easy.box", "router", "gateway"),
+    *("fritz.box", "speedport.ip", "easy.box", "router", "gateway", "mshome.net"),
 )
 """Below these no public authority gives a certificate: nobody has them in the public DNS (RFC 6761, RFC 8375, ICANN on
 .internal), or a router answers for them at home."""
+
+USUAL = ("app", "cloud", "com", "dev", "info", "me", "net", "org")
+"""Last labels for which the list of all need not be read."""
 
 SEVERAL_VALUES = (
     *("acmedns", "acmeproxy", "alidns", "allinkl", "azure", "bluecat", "cloudns", "dinahosting", "directadmin"),
@@ -28,6 +44,7 @@ SEVERAL_VALUES = (
         "googleclouddns",
         "hexonet",
         "hosterby",
+        "huaweicloud",
     ),
     *(
         "inwx",
@@ -66,14 +83,32 @@ def domain_real(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     if ends_in_number(domain):
         what = f"domain: {domain} is an address, and there are no names below one"
         return [Problem(locate(("domain",)), what, "domain", "for instance home.example.org, or home.arpa at home")]
-    below = next((name for name in PRIVATE_NAMES if f".{domain}".endswith(f".{name}")), "")
-    if not below or config.tls.mode not in ("acme", "dns"):
+    found = not_public(config, domain)
+    if found is None:
         return []
     mode = (*config.tls.path, "mode")
-    what = f"domain: no public authority gives certificates for names below {below}"
     hint = "write tls: {mode: internal}, or a domain that is yours"
     related = locate(mode) if mode in config.said else None
-    return [Problem(locate(("domain",)), what, "tls-domain", hint, related=related)]
+    return [Problem(locate(("domain",)), f"domain: {found[0]}", "tls-domain", hint, found[1], related)]
+
+
+def not_public(config: Config, name: str) -> tuple[str, str] | None:
+    """(what is wrong, severity) where the mode wants a name of the public DNS, and this is none."""
+    if config.tls.mode not in ("acme", "dns", "tunnel"):
+        return None
+    who = "no public authority gives certificates for names"
+    who = "a tunnel leads to no name" if config.tls.mode == "tunnel" else who
+    below = next((known for known in PRIVATE_NAMES if f".{name}".endswith(f".{known}")), "")
+    if below:
+        return f"{who} below {below}", "error"
+    last = name.rpartition(".")[2]
+    if len(last) <= 2 or last in USUAL or last.startswith("xn--"):
+        return None
+    from infrakit.resolve.suffixes import PUBLIC, SEEN
+
+    if last in PUBLIC.split():
+        return None
+    return f"{who} below {last}, which the public DNS did not have in {SEEN}", "warning"
 
 
 def timezone_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
