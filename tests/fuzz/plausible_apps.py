@@ -21,7 +21,7 @@ def extended(tree: Tree, chance: random.Random) -> None:
     """More keys for some of the apps that are containers, and volumes for them."""
     apps = {name: app for name, app in tree.get("apps", {}).items() if "image" in app}
     if apps and chance.random() < 0.2:
-        names = chance.sample(("media", "lib", "films", "wiki-data", "caddy-data"), 2)
+        names = chance.sample(("media", "lib", "films", "shows", "music", "wiki-data", "caddy-data"), 2)
         tree["volumes"] = {name: dict(chance.choice(VOLUMES)) for name in names}
     for name, app in apps.items():
         if "volumes" in tree and chance.random() < 0.5:
@@ -32,7 +32,7 @@ def extended(tree: Tree, chance: random.Random) -> None:
             for key in set(app) - {"allow", "public", "subdomain"}:
                 del app[key]
             app["address"] = chance.choice(ELSEWHERE)
-        elif "port" in app and "health" not in app and chance.random() < 0.1:
+        elif "port" in app and "health" not in app and chance.random() < 0.2:
             first = {key: app.pop(key) for key in ("port", "subdomain", "allow", "public") if key in app}
             doors = chance.sample(("web", "admin", "s3"), chance.randint(1, 3))
             app["doors"] = {door: {"port": 9001 + place} for place, door in enumerate(doors)}
@@ -46,13 +46,14 @@ def extended(tree: Tree, chance: random.Random) -> None:
 
 def _at_the_door(door: Tree, app: Tree, chance: random.Random) -> None:
     """What Caddy does there."""
-    asks = not {"public", "oidc", "saml"} & {*door, *app}
-    key = chance.choice(("scheme", "headers", "pass", "identity"))
-    if key == "scheme" and "address" not in app:
+    asks, own = not {"public", "oidc", "saml"} & {*door, *app}, "address" not in app
+    keys = [*(["scheme"] if own and door["port"] != 80 else []), *(["pass"] if asks else [])]
+    key = chance.choice([*keys, *(["identity"] if asks and own else []), "headers"])
+    if key == "scheme":
         door |= {"scheme": "https", "certificate": "any"}
     elif key == "headers":
         door["headers"] = {"X-Frame-Options": "", "X-Own": "a 'b' c"}
-    elif key == "pass" and asks:
+    elif key == "pass":
         door["pass"] = [{"path": chance.choice(("/api/*", "/b")), "why": "phones", "method": "GET"}]
-    elif key == "identity" and asks and "address" not in app:
+    else:
         door["identity"] = {"X-WebAuth-User": "username", "Remote-Groups": "groups"}
