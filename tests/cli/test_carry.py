@@ -124,8 +124,8 @@ def test_a_file_for_another_processor_is_refused(infrakit, tmp_path):
         TEXT.replace("pattern: monitoring", "hosts: {pi: {pattern: monitoring, architecture: armhf}}").replace(
             "tls",
             (
-                "services: {authentik: {enabled: false}, glances: {enabled: false}, dozzle: {enabled: false}, "
-                "dozzle-agent: {enabled: true}}\ntls"
+                "services: {authentik: {enabled: false}, caddy: {enabled: false}, "
+                "glances: {enabled: false}, dozzle: {enabled: false}, dozzle-agent: {enabled: true}}\ntls"
             ),
         )
     )
