@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
+    from infrakit.backups import Backup
+
 BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """What images need that start as root, give their data to somebody, and become him; Docker's own default has these and
 seven more (moby, oci/caps/defaults.go)."""
@@ -500,36 +502,6 @@ class Updates(NamedTuple):
     excepted: tuple[str, ...] = ()
 
 
-class Dump(NamedTuple):
-    """What the own tools of the database in `container` write down of it. kind: "postgresql" or "mariadb"."""
-
-    container: str
-    kind: str
-
-
-class BackupPart(NamedTuple):
-    """What is backed up at one instant: `volumes`, as Docker calls them, and databases. `stops`: containers that stand
-    still meanwhile, who would else write in the midst of it. `name`: of a service, or of a shared volume."""
-
-    name: str
-    volumes: tuple[str, ...]
-    dumps: tuple[Dump, ...]
-    stops: tuple[str, ...]
-    origin: Origin
-
-
-class Backup(NamedTuple):
-    """`to`: a folder, or another machine as restic names it; `daily`: when, by the host's clock; `keep`: (daily,
-    weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it."""
-
-    to: str
-    daily: str
-    keep: tuple[tuple[str, int], ...]
-    parts: tuple[BackupPart, ...]
-    left: tuple[tuple[str, str], ...]
-    origin: Origin
-
-
 class Deployment(NamedTuple):
     """Everything that one host runs. Hosts of the same shape share the parts that are equal, as the same objects.
 
@@ -561,7 +533,7 @@ class Deployment(NamedTuple):
     volumes: tuple[SharedVolume, ...] = ()
     relays: tuple[Relay, ...] = ()
     updates: Updates | None = None
-    backup: Backup | None = None
+    backup: "Backup | None" = None
 
 
 if TYPE_CHECKING:

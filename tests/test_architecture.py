@@ -11,6 +11,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "packaging" not in pa
 LAYERS = {
     "errors": 0,
     "model": 1,
+    "backups": 1,
     "machine": 2,
     "resources": 1,
     "catalog": 2,

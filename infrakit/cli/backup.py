@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from infrakit.backups import Backup
 from infrakit.cli import here
 from infrakit.cli.carry import carried, need_root, show
 from infrakit.cli.progress import Progress
 from infrakit.cli.talk import result, result_json
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
-from infrakit.model import Backup, Deployment
+from infrakit.model import Deployment
 from infrakit.plan import Interrupted, Plan
 from infrakit.stack.backup.repository import Repository, repository_of, restic
 from infrakit.stack.backup.take import HOST, TAG, plans, so_far

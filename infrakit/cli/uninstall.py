@@ -11,9 +11,10 @@ from infrakit.cli.talk import say
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.host.docker import ANSWERS
 from infrakit.plan.probes import holds
+from infrakit.resolve.backups import KEY
 from infrakit.stack.belongings import Belongings, all_here
 from infrakit.stack.down import used_by_others
-from infrakit.stack.layout import CONFIGURATION, UNDO
+from infrakit.stack.layout import CONFIGURATION, HOSTS, UNDO
 from infrakit.stack.moves import in_force
 from infrakit.stack.undo import MOST_BYTES, Record
 from infrakit.stack.uninstall import plan_uninstall, still_ours
@@ -40,6 +41,11 @@ def command(keep_data: bool, yes: int, dry_run: bool, as_json: bool) -> int:
         raise UsageProblem("nothing is installed here", f"there is neither {CONFIGURATION} nor {UNDO}")
     is_there = machine.run(("docker", "--version")).code == 0
     records = still_ours(records, engine_is_there=is_there)
+    if not keep_data and any(machine.exists(f"{HOSTS}/{host}/secrets/{KEY}") for host in machine.listing(HOSTS)):
+        say(
+            f"note: the key of the backups goes along, and nobody opens them without it: keep a copy of {HOSTS}/HOST/"
+            f"secrets/{KEY}"
+        )
     named = " and ".join(item.project for item in ours)
     if (
         not keep_data

@@ -1,13 +1,12 @@
 """A checked Document -> Config: every default filled in, every list a tuple, nothing left to interpret."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infrakit.config.document import Document, Path, leaves
 from infrakit.config.doors import doors_of
 from infrakit.config.model import (
     AccessConfig,
     AppConfig,
-    BackupConfig,
     Config,
     GroupConfig,
     HostConfig,
@@ -26,13 +25,15 @@ from infrakit.config.model import (
 )
 from infrakit.model import Origin, Updates
 
+if TYPE_CHECKING:
+    from infrakit.config.backup import BackupConfig
+
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 PRIVILEGES = ("devices", "extra_hosts", "gpus", "ipc", "pid", "privileged", "sysctls")
 SETTINGS = ("dns", "groups", "hostname", "init", "ulimits")
 """Keys of an app that are keys of `privileges` and of `settings` of a blueprint's container."""
 APP_PIDS = 1000
-KEPT = {"daily": 7, "weekly": 4, "monthly": 6}
 DEFAULT_SCOPES = ("openid", "email", "profile")
 
 
@@ -58,7 +59,7 @@ def bind(document: Document) -> Config:
         mirror=images.get("mirror", ""),
         ignored=tuple(_ignored(index, item) for index, item in enumerate(values.get("doctor", {}).get("ignore", ()))),
         updates=_updates(document.name, values.get("updates", {})),
-        backup=_backup(values["backup"]) if "backup" in values else None,
+        backup=_backup(values.get("backup", {})),
         said=Said(path for path, _ in leaves(document.root)),
     )
     if any("[" in host.address for host in config.hosts):
@@ -281,9 +282,12 @@ def _updates(document: str, values: dict[str, Any]) -> Updates | None:
     return None if automatic == "none" else Updates(automatic, values.get("window", "03:00"), age_s, origin, excepted)
 
 
-def _backup(values: dict[str, Any]) -> BackupConfig:
-    keep = tuple(values.get("keep", KEPT).items())
-    return BackupConfig(values["to"], values.get("daily", "02:00"), keep, tuple(values.get("without", ())), ("backup",))
+def _backup(values: dict[str, Any]) -> "BackupConfig | None":
+    if not values:
+        return None
+    from infrakit.config.backup import backup_of
+
+    return backup_of(values)
 
 
 def _network(values: dict[str, Any]) -> NetworkConfig:

@@ -5,9 +5,12 @@ Total on a checked document: every default is filled in, every list is a tuple, 
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infrakit.model import Pass, Updates
+
+if TYPE_CHECKING:
+    from infrakit.config.backup import BackupConfig
 
 Path = tuple[str | int, ...]
 
@@ -305,16 +308,6 @@ class Said(dict[Path, bool]):
         return path in self or bool(self.below(path))
 
 
-class BackupConfig(NamedTuple):
-    """`without`: apps, services and shared volumes whose data is left out."""
-
-    to: str
-    daily: str
-    keep: tuple[tuple[str, int], ...]
-    without: tuple[str, ...]
-    path: Path
-
-
 class Config(NamedTuple):
     """The whole file. `patterns`/`profiles` are those of the top level; `hosts` is () for one unnamed host."""
 
@@ -335,5 +328,5 @@ class Config(NamedTuple):
     mirror: str
     ignored: tuple[IgnoreConfig, ...]
     updates: Updates | None
-    backup: BackupConfig | None
+    backup: "BackupConfig | None"
     said: Said

@@ -1,7 +1,8 @@
 """Deployment -> the section of the review about its backups: what is in them, and what is not."""
 
+from infrakit.backups import Backup, BackupPart
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, row
-from infrakit.model import Backup, BackupPart, Deployment
+from infrakit.model import Deployment
 
 HOW = {"postgresql": "written down by pg_dumpall", "mariadb": "written down by mariadb-dump"}
 

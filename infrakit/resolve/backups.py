@@ -6,8 +6,9 @@ database is written down by its own tools, since its files are whole at no insta
 
 from collections.abc import Iterable, Iterator
 
-from infrakit.config.model import BackupConfig
-from infrakit.model import Backup, BackupPart, Container, Dump, Mount, SecretSpec, SharedVolume, network_of
+from infrakit.backups import Backup, BackupPart, Dump
+from infrakit.config.backup import BackupConfig
+from infrakit.model import Container, Mount, SecretSpec, SharedVolume, network_of
 from infrakit.resolve.world import HostDraft, World
 
 KEY = "backup_key"

@@ -1,13 +1,16 @@
 """The finished World -> Fleet: hosts as deployments, a range of equal hosts unfolded one by one as it is read."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from infrakit.config.model import HostConfig
-from infrakit.model import Backup, Deployment, Fleet, Grant, SharedVolume, Tls
+from infrakit.model import Deployment, Fleet, Grant, SharedVolume, Tls
 from infrakit.policy.doors import written_at
 from infrakit.policy.grants import written
 from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
+
+if TYPE_CHECKING:
+    from infrakit.backups import Backup
 
 DEFAULT_ARCHITECTURE = "amd64"
 
@@ -124,7 +127,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
     )
 
 
-def _backup(world: World, host: HostDraft) -> Backup | None:
+def _backup(world: World, host: HostDraft) -> "Backup | None":
     if world.config.backup is None:
         return None
     from infrakit.resolve.backups import backup_of

@@ -16,7 +16,7 @@ from infrakit.machine import Machine
 from infrakit.model import LOGS_PAIR, Deployment, SecretSpec
 from infrakit.plan import Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
-from infrakit.policy.red import is_red
+from infrakit.resolve.backups import holds_database
 from infrakit.stack import belongings
 from infrakit.stack.change import applied
 from infrakit.stack.down import listed
@@ -187,17 +187,19 @@ def shut(seen: Seen, deployment: Deployment) -> list[tuple[SecretSpec, str, list
 
 
 def _opens(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
-    """(service, secret, volume as Docker calls it or folder of the host's data) of each container that has both."""
+    """(service, secret, volume as Docker calls it) of each container that has both. Of folders of the host, and volumes
+    of somebody else's, those alone that a database keeps its files in: the rest may be photographs."""
+    external = {item.name for item in deployment.volumes if item.external}
     for service in deployment.services:
         for container in service.containers:
             secrets = [spec.name for spec in deployment.secrets if container.name in spec.required_by]
             for mount in container.mounts:
-                if mount.kind in ("volume", "shared"):
-                    volume = docker_volume(deployment.name, mount.source, deployment.volumes)
-                elif mount.kind == "host" and not mount.read_only and not is_red("host_path", mount.source):
-                    volume = mount.source
-                else:
+                is_ours = mount.kind == "volume" or mount.kind == "shared" and mount.source not in external
+                if mount.kind == "file" or not is_ours and (mount.read_only or not holds_database(mount)):
                     continue
+                volume = mount.source
+                if mount.kind != "host":
+                    volume = docker_volume(deployment.name, volume, deployment.volumes)
                 yield from ((service.name, secret, volume) for secret in secrets)
 
 

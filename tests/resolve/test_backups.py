@@ -2,10 +2,10 @@
 
 import pytest
 
+from infrakit.backups import Dump
 from infrakit.catalog import load_catalog
 from infrakit.compiler import load
 from infrakit.emit import emit
-from infrakit.model import Dump
 from infrakit.resolve.backups import KEY
 
 TEXT = """\
@@ -80,7 +80,9 @@ def test_the_key_is_minted_and_no_container_reads_it(host):
 
 
 def test_each_host_has_a_folder_and_a_timer_of_its_own_and_without_the_key_there_is_nothing():
-    text = TEXT.replace("pattern: full\n", "hosts: {core: {pattern: full}, shed: {pattern: monitoring}}\n")
+    text = TEXT.replace(
+        "pattern: full\n", "hosts: {core: {pattern: full}, shed: {pattern: monitoring, address: 192.168.1.31}}\n"
+    )
     text = text.partition("volumes:")[0].replace(", films]", "]")
     assert [host.backup.to for host in hosts(text)] == ["/mnt/usb/backups/core", "/mnt/usb/backups/shed"]
     for host in hosts(text):

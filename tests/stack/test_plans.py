@@ -190,7 +190,7 @@ def test_who_has_a_door_and_no_check_is_asked_where_caddy_dials():
         "  none: {image: 'x/y:1', port: 83, health: none}\n"
         "  own: {image: 'x/y:1', port: 84, health: image}\n"
         "  said: {image: 'x/y:1', port: 85, health: /ok}\n"
-        "  host: {image: 'x/y:1', port: 86, network: host}\n"
+        "  hosted: {image: 'x/y:1', port: 86, network: host}\n"
         "  vpn: {image: 'x/y:1'}\n"
         "  inside: {image: 'x/y:1', port: 87, network: vpn}\n"
         "  nas: {address: 'https://192.168.1.5'}\n"
@@ -200,7 +200,7 @@ def test_who_has_a_door_and_no_check_is_asked_where_caddy_dials():
         "two": (("two", 81), ("two", 82)),
         "none": (("none", 83),),
         "own": (("own", 84),),
-        "host": (("", 86),),
+        "hosted": (("", 86),),
         "inside": (("vpn", 87),),
     }
 

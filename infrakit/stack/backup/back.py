@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from infrakit.backups import BackupPart, Dump
 from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError, MachineUnfit, UsageProblem
 from infrakit.machine import Machine
-from infrakit.model import BackupPart, Container, Deployment, Dump
+from infrakit.model import Container, Deployment
 from infrakit.plan import Plan, Step
 from infrakit.plan.model import Event, Tell
 from infrakit.resolve.backups import holds_database

@@ -6,9 +6,9 @@ by a file of the container's /tmp that is gone at once: into no argument, and in
 
 import re
 
+from infrakit.backups import Dump
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
-from infrakit.model import Dump
 from infrakit.stack.inside import container_name
 
 LONGEST_S = 24 * 3600

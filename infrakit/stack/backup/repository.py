@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from infrakit.backups import Backup
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Done, Machine
-from infrakit.model import Backup
 from infrakit.plan.model import Event, Tell
 from infrakit.resolve.backups import KEY
 from infrakit.stack.layout import CACHE, STATE, secrets_folder

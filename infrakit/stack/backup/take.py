@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infrakit import VERSION
+from infrakit.backups import BackupPart
 from infrakit.emit.compose import docker_volume
 from infrakit.emit.timer import STOPPED
 from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
-from infrakit.model import BackupPart, Deployment
+from infrakit.model import Deployment
 from infrakit.plan import Plan, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.backup.dump import write_down

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infrakit import VERSION, model
+from infrakit import VERSION, backups, model
 from infrakit.catalog.versions import version
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.machine import Machine
@@ -117,4 +117,6 @@ def _value(found: Any) -> Any:
         return found
     kind = found.pop(KIND, "")
     fields = {name: _value(item) for name, item in found.items()}
-    return getattr(model, kind)(**fields) if kind else fields
+    if not kind:
+        return fields
+    return (getattr(model, kind, None) or getattr(backups, kind))(**fields)

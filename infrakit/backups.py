@@ -1,0 +1,35 @@
+"""What the decided world says of backups; few files say anything of them, and the rest loads nothing of it."""
+
+from typing import NamedTuple
+
+from infrakit.model import Origin
+
+
+class Dump(NamedTuple):
+    """What the own tools of the database in `container` write down of it. kind: "postgresql" or "mariadb"."""
+
+    container: str
+    kind: str
+
+
+class BackupPart(NamedTuple):
+    """What is backed up at one instant: `volumes`, as Docker calls them, and databases. `stops`: containers that stand
+    still meanwhile, who would else write in the midst of it. `name`: of a service, or of a shared volume."""
+
+    name: str
+    volumes: tuple[str, ...]
+    dumps: tuple[Dump, ...]
+    stops: tuple[str, ...]
+    origin: Origin
+
+
+class Backup(NamedTuple):
+    """`to`: a folder, or another machine as restic names it; `daily`: when, by the host's clock; `keep`: (daily,
+    weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it."""
+
+    to: str
+    daily: str
+    keep: tuple[tuple[str, int], ...]
+    parts: tuple[BackupPart, ...]
+    left: tuple[tuple[str, str], ...]
+    origin: Origin

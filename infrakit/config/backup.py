@@ -1,0 +1,24 @@
+"""backup: of infrakit.yaml, typed: loaded where the file has it."""
+
+from typing import Any, NamedTuple
+
+from infrakit.config.document import Path
+
+KEPT = {"daily": 7, "weekly": 4, "monthly": 6}
+
+
+class BackupConfig(NamedTuple):
+    """`without`: apps, services and shared volumes whose data is left out."""
+
+    to: str
+    daily: str
+    keep: tuple[tuple[str, int], ...]
+    without: tuple[str, ...]
+    path: Path
+
+
+def backup_of(values: dict[str, Any]) -> BackupConfig:
+    """What it says, and what it leaves out."""
+    keep = tuple(values.get("keep", KEPT).items())
+    without = tuple(values.get("without", ()))
+    return BackupConfig(values["to"], values.get("daily", "02:00"), keep, without, ("backup",))
