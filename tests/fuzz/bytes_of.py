@@ -94,7 +94,9 @@ def _networks(host: Host) -> Iterator[str]:
             for alias in said["aliases"] if said else ():
                 if name != "caddy" or alias in host.services:
                     yield f"{name}: is called {alias} in {way}"
-                if not any(f"signin_{member}" in host.networks for member in host.members(way) - {name}):
+                # Who is in the network of another is no member of his own.
+                members = {*(host.members(way) - {name}), way.removeprefix("door_")}
+                if not any(f"signin_{member}" in host.networks for member in members):
                     yield f"{way}: nobody in it signs in by himself"
         if ("networks" in service) == ("network_mode" in service):
             yield f"{name}: networks and network_mode"
