@@ -14,7 +14,8 @@ from infrakit.cli.talk import result, say
 from infrakit.errors import EXIT_OK, InfraKitError, UsageProblem
 from infrakit.model import Deployment
 from infrakit.plan import Interrupted
-from infrakit.stack.backup.back import chosen, content_of, plan_restore, under_way
+from infrakit.stack.backup.back import chosen, content_of, plan_restore
+from infrakit.stack.backup.exchange import under_way
 from infrakit.stack.backup.repository import LONGEST_S, Repository, repository_of, restic
 from infrakit.stack.change.update import none_under_way
 from infrakit.stack.layout import LOCK

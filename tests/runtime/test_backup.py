@@ -75,13 +75,6 @@ class Backed(Host):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)["backups"]
 
-    def begun(self) -> dict[str, str]:
-        """App -> when its container began."""
-        label = "com.docker.compose.service"
-        names = self.real.docker("ps", "--all", "--quiet", "--filter", f"label={label}").split()
-        found = json.loads(self.real.docker("inspect", *names))
-        return {item["Config"]["Labels"][label]: item["State"]["StartedAt"] for item in found}
-
     def place(self, volume: str) -> Path:
         return self.real.socket.parent / f"data/volumes/infrakit_{volume}/_data"
 

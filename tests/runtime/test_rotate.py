@@ -2,7 +2,6 @@
 the old one, wherever it is killed. In place of PostgreSQL's image stands one of this machine's own binaries."""
 
 import gzip
-import json
 import os
 import re
 import shutil
@@ -94,13 +93,6 @@ class Rotated(Host):
 
     def secret(self) -> str:
         return Path(SECRETS, "wiki_db").read_text()
-
-    def begun(self) -> dict[str, str]:
-        """App -> when its container began."""
-        label = "com.docker.compose.service"
-        names = self.real.docker("ps", "--all", "--quiet", "--filter", f"label={label}").split()
-        found = json.loads(self.real.docker("inspect", *names))
-        return {item["Config"]["Labels"][label]: item["State"]["StartedAt"] for item in found}
 
     def opens(self, password: str) -> bool:
         """Whether the database lets its user in by this password, from another container, and has the row."""

@@ -114,6 +114,13 @@ class Host:
             if "com.docker.compose.service" in item["Config"]["Labels"]
         }
 
+    def begun(self) -> dict[str, str]:
+        """App -> when its container began."""
+        label = "com.docker.compose.service"
+        names = self.real.docker("ps", "--all", "--quiet", "--filter", f"label={label}").split()
+        found = json.loads(self.real.docker("inspect", *names))
+        return {item["Config"]["Labels"][label]: item["State"]["StartedAt"] for item in found}
+
     @property
     def volume(self) -> Path:
         return self.real.socket.parent / "data/volumes/infrakit_wiki-data/_data"

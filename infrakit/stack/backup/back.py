@@ -4,29 +4,37 @@ exchanged while nobody has it open; a database by its own tools, into an empty f
 Each step says by what is on the disk whether it is done, so that a run after a kill goes on.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.backups import BackupPart, Dump
 from infrakit.emit.compose import docker_volume
-from infrakit.errors import InfraKitError, MachineUnfit, UsageProblem
+from infrakit.errors import UsageProblem
 from infrakit.machine import Machine
 from infrakit.model import Container, Deployment
-from infrakit.plan import Plan, Step
-from infrakit.plan.model import Event, Tell
+from infrakit.plan import Action, Plan, Step
 from infrakit.resolve.backups import holds_database
-from infrakit.stack.backup.dump import load
-from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
+from infrakit.stack.backup.exchange import (
+    Clean,
+    Empty,
+    Exchange,
+    Fetch,
+    Fetched,
+    IsBack,
+    Load,
+    Mark,
+    Note,
+    Over,
+    StartAll,
+)
+from infrakit.stack.backup.repository import Repository, restic
 from infrakit.stack.backup.take import SET
-from infrakit.stack.change.aside import RESTORED, SPARE_BYTES, Stop, work
+from infrakit.stack.change.aside import Stop
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.inside import container_name
-from infrakit.stack.layout import RESTORING, secrets_folder
+from infrakit.stack.layout import secrets_folder
 from infrakit.stack.roles import SetRole, role_of
 from infrakit.stack.up import in_order
-
-WHOLE, FORMER, EMPTIED, DONE = ".whole", ".former", ".emptied", ".done"
 
 
 class Chosen(NamedTuple):
@@ -97,8 +105,9 @@ def _users(deployment: Deployment, parts: Sequence[Chosen]) -> tuple[str, ...]:
 
 
 def _fetch(repository: Repository, number: str, part: Chosen) -> Step:
-    there, action = Fetched(number, part.part.name), Fetch(repository, number, part)
-    return Step(f"fetch {part.part.name}", f"fetch {part.part.name}", (there,), (action,))
+    name = part.part.name
+    action = Fetch(repository, number, name, part.snapshot, part.bytes)
+    return Step(f"fetch {name}", f"fetch {name}", (Fetched(number, name),), (action,))
 
 
 def _back(deployment: Deployment, number: str, part: Chosen) -> Step:
@@ -108,7 +117,7 @@ def _back(deployment: Deployment, number: str, part: Chosen) -> Step:
     return Step(f"back {name}", f"{name} as it was", (IsBack(number, name),), actions)
 
 
-def _database(deployment: Deployment, number: str, part: str, dump: Dump, path: str) -> Iterator[Any]:
+def _database(deployment: Deployment, number: str, part: str, dump: Dump, path: str) -> Iterator[Action]:
     container = next(
         item for service in deployment.services for item in service.containers if item.name == dump.container
     )
@@ -130,199 +139,3 @@ def _places(deployment: Deployment, container: Container) -> Iterator[tuple[str,
         if holds_database(mount) and not mount.read_only:
             name = mount.source
             yield mount.kind, name if mount.kind == "host" else docker_volume(deployment.name, name, deployment.volumes)
-
-
-def stage(machine: Machine, number: str = "", part: str = "") -> str:
-    """Where what is fetched for a part is, and what was there before; where all of it is. Beside Docker's volumes, so
-    that an exchange is a rename."""
-    return "/".join([f"{machine.engine.folder()}/{RESTORED}", *filter(None, (number, part.replace("/", ".")))])
-
-
-def _volume(machine: Machine, name: str) -> str:
-    return f"{machine.engine.folder()}/volumes/{name}/_data"
-
-
-class Fetched(NamedTuple):
-    """A part is here, whole, or back already."""
-
-    number: str
-    part: str
-
-    def holds(self, machine: Machine) -> bool:
-        return machine.exists(f"{stage(machine, self.number, self.part)}/{WHOLE}")
-
-    def text(self) -> str:
-        return f"{self.part} is here"
-
-
-class Fetch(NamedTuple):
-    """Bring a part here, and read it once more."""
-
-    repository: Repository
-    number: str
-    part: Chosen
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        folder = stage(machine, self.number, self.part.part.name)
-        machine.remove_tree(folder)
-        free = int(machine.run(("df", "-B1", "--output=avail", machine.engine.folder())).out.split()[-1]) - SPARE_BYTES
-        if self.part.bytes > free:
-            what = f"{self.part.part.name} has {self.part.bytes / 1e6:.0f} MB, and there is room for {free / 1e6:.0f}"
-            raise MachineUnfit(what, f"make room in {machine.engine.folder()}")
-        machine.make_folder(folder, 0o700)
-        tell(Event("progress", "", f"{self.part.bytes / 1e6:.1f} MB"))
-        words = ("restore", self.part.snapshot, "--target", folder, "--verify")
-        restic(machine, self.repository, *words, timeout_s=LONGEST_S, tell=tell)
-        machine.flush(folder)
-        machine.write(f"{folder}/{WHOLE}", b"")
-
-    def text(self) -> str:
-        return f"bring {self.part.part.name} here, and read it once more"
-
-
-class Note(NamedTuple):
-    """Write down that data is half here and half there, until that is over."""
-
-    number: str
-    parts: tuple[str, ...]
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        machine.write(RESTORING, json.dumps({"set": self.number, "parts": self.parts}).encode(), 0o600)
-
-    def text(self) -> str:
-        return "write down that it has begun"
-
-
-class IsBack(NamedTuple):
-    """A part is as in the set."""
-
-    number: str
-    part: str
-
-    def holds(self, machine: Machine) -> bool:
-        return machine.exists(f"{stage(machine, self.number, self.part)}/{DONE}")
-
-    def text(self) -> str:
-        return f"{self.part} is as in {self.number}"
-
-
-class Mark(NamedTuple):
-    """Write down that a part is back."""
-
-    number: str
-    part: str
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        folder = stage(machine, self.number, self.part)
-        machine.flush(folder)
-        machine.write(f"{folder}/{DONE}", b"")
-
-    def text(self) -> str:
-        return f"write down that {self.part} is back"
-
-
-class Exchange(NamedTuple):
-    """One volume, by two renames; where a cut came between, the second is left. `path`: of its folder, in the
-    snapshot."""
-
-    number: str
-    part: str
-    volume: str
-    path: str
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        folder = stage(machine, self.number, self.part)
-        fresh, former, there = f"{folder}{self.path}", f"{folder}/{FORMER}/{self.volume}", _volume(machine, self.volume)
-        if not machine.exists(fresh):
-            return
-        machine.make_folder(f"{folder}/{FORMER}", 0o700)
-        if machine.exists(there):
-            work(machine, ("mv", "-T", there, former), LONGEST_S)
-        machine.make_folder(there.rpartition("/")[0], 0o701)
-        work(machine, ("mv", "-T", fresh, there), LONGEST_S)
-
-    def text(self) -> str:
-        return f"put {self.volume} back"
-
-
-class Empty(NamedTuple):
-    """No files of a server, so that it makes its own; those that there are lie beside. Where that was done already,
-    what there is now is of a load that was cut, and goes. `places`: (kind of mount, volume or folder)."""
-
-    number: str
-    part: str
-    container: str
-    places: tuple[tuple[str, str], ...]
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        for position, (kind, name) in enumerate(self.places):
-            place = name if kind == "host" else _volume(machine, name)
-            former = f"{stage(machine, self.number, self.part)}/{FORMER}/{self.container}.{position}"
-            emptied = f"{former}{EMPTIED}"
-            machine.make_folder(former, 0o700)
-            every = ("find", place, "-mindepth", "1", "-maxdepth", "1")
-            away = ("rm", "-rf", "{}") if machine.exists(emptied) else ("mv", "-t", former, "{}")
-            work(machine, (*every, "-exec", *away[:-1], "{}", ";"), LONGEST_S)
-            machine.write(emptied, b"")
-
-    def text(self) -> str:
-        return f"move the files of {self.container} aside"
-
-
-class Load(NamedTuple):
-    """A database from what it was written down as. `path`: in the snapshot."""
-
-    number: str
-    part: str
-    project: str
-    dump: Dump
-    path: str
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        load(machine, self.project, self.dump, f"{stage(machine, self.number, self.part)}{self.path}")
-
-    def text(self) -> str:
-        return f"load the database of {self.dump.container}"
-
-
-class StartAll(NamedTuple):
-    """Containers run; names as Docker calls them."""
-
-    names: tuple[str, ...]
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        work(machine, ("docker", "start", *self.names), LONGEST_S)
-
-    def text(self) -> str:
-        return f"start {', '.join(self.names)}"
-
-
-class Over(NamedTuple):
-    """Nothing is under way, and nothing lies beside."""
-
-    def holds(self, machine: Machine) -> bool:
-        return not machine.exists(RESTORING) and not machine.exists(stage(machine))
-
-    def text(self) -> str:
-        return "nothing lies beside the volumes"
-
-
-class Clean(NamedTuple):
-    """What was fetched, and what was there before, goes."""
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        machine.remove(RESTORING)
-        machine.remove_tree(stage(machine))
-
-    def text(self) -> str:
-        return "remove what was there before"
-
-
-def under_way(machine: Machine) -> tuple[str, tuple[str, ...]]:
-    """(the number of the set that is half put back, which parts); "" where none is."""
-    content = machine.read(RESTORING)
-    try:
-        found = json.loads(content or b'{"set": "", "parts": []}')
-        return str(found["set"]), tuple(map(str, found["parts"]))
-    except (ValueError, KeyError, TypeError):
-        raise InfraKitError(f"{RESTORING} is damaged", f"sudo rm {RESTORING}, then restore again") from None

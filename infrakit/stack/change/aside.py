@@ -77,8 +77,13 @@ def room(machine: Machine, data: Data) -> tuple[int, int]:
     """(bytes that a copy takes, bytes that it may take)."""
     folders = [path for path in (_volume(machine, name) for name in data.volumes) if machine.exists(path)]
     used = machine.run(("du", "-scxB1", *folders), timeout_s=600).out.split() if folders else []
+    return int(used[-2]) if len(used) > 1 else 0, free_bytes(machine)
+
+
+def free_bytes(machine: Machine) -> int:
+    """That may be taken beside Docker's volumes."""
     free = machine.run(("df", "-B1", "--output=avail", machine.engine.folder())).out.split()
-    return int(used[-2]) if len(used) > 1 else 0, int(free[-1]) - SPARE_BYTES
+    return int(free[-1]) - SPARE_BYTES
 
 
 def put_aside(project: str, generation: str, data: Data) -> tuple[Step, ...]:
