@@ -68,7 +68,7 @@ OWN = {
             "capabilities": ["CHOWN"],
             "privileges": {key: value["examples"][0] for key, value in PRIVILEGES.items() if key != "network"},
             "settings": {key: value["examples"][0] for key, value in SETTINGS.items()},
-            "ports": [{"port": 22, "published": 2222, "address": "192.168.1.2", "protocol": "tcp"}],
+            "ports": [{"port": 22, "published": 2222, "address": "192.168.1.9", "protocol": "tcp"}],
             "memory": "64m",
             "cpus": "0.5",
             "pids": 100,
