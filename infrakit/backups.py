@@ -6,7 +6,7 @@ from infrakit.model import Origin
 
 
 class Dump(NamedTuple):
-    """What the own tools of the database in `container` write down of it. kind: "postgresql" or "mariadb"."""
+    """What the own tools of the database in `container` write down of it. kind: "postgresql"."""
 
     container: str
     kind: str
@@ -24,7 +24,7 @@ class BackupPart(NamedTuple):
 
 
 class Backup(NamedTuple):
-    """`to`: a folder, or another machine as restic names it; `daily`: when, by the host's clock; `keep`: (daily,
+    """`to`: a folder; `daily`: when, by the host's clock; `keep`: (daily,
     weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it."""
 
     to: str

@@ -13,8 +13,9 @@ from infrakit.resolve.world import HostDraft, World
 
 KEY = "backup_key"
 KEY_BYTES = 16
-DATABASES = {"/var/lib/postgresql": "postgresql", "/var/lib/mysql": "mariadb"}
-"""Where the official images, and what is made of them, keep their files (docker-library: postgres, mariadb, mysql)."""
+DATABASES = {"/var/lib/postgresql": "postgresql"}
+"""Where the official images, and what is made of them, keep their files (docker-library: postgres). Of any other server
+the files are copied, while it stands still."""
 PASS = "backups"
 SHARED = "volumes/"
 """How the part of a volume begins that apps share: a service may be called like it."""

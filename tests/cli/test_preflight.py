@@ -28,7 +28,9 @@ def test_what_a_person_may_know_better_can_be_accepted(infrakit, tmp_path):
     """An address that comes later, such as a VPN's; not that Docker cannot run here."""
     (tmp_path / "infrakit.yaml").write_text(f"{TEXT}network: {{bind: [192.0.2.77]}}\n")
     refused = infrakit("preflight").stdout
-    assert "! ports are to be published at 192.0.2.77" in refused and "(or: --accept address-missing)" in refused, refused
+    assert "! ports are to be published at 192.0.2.77" in refused and "(or: --accept address-missing)" in refused, (
+        refused
+    )
     allowed = infrakit("preflight", "--accept", "address-missing").stdout
     assert "~ ports are to be published at 192.0.2.77" in allowed and "!" not in allowed.split("192.0.2.77")[0][-40:]
     assert infrakit("preflight", "--accept", "not-root").returncode == 2

@@ -48,7 +48,7 @@ def test_each_part_has_its_volumes_and_databases_and_who_writes_to_them_stops(ho
             (),
         ),
         "caddy": (("caddy-config", "caddy-data"), (), ()),
-        "db": (("db-backups",), (Dump("db", "mariadb"),), ("db",)),
+        "db": (("db-backups", "db-var-lib-mysql"), (), ("db",)),
         "guacamole": (("guacamole-schema",), (Dump("guacamole-database", "postgresql"),), ()),
         "old": ((), (Dump("old", "postgresql"),), ()),
         "portainer": (("portainer-data",), (), ("portainer",)),

@@ -19,8 +19,6 @@ def backup_sound(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     known = services_of(config, catalog) | {volume.name for volume in config.volumes}
     found = services_named(config.backup.without, ("backup", "without"), known, locate)
     path, where = config.backup.to, locate(("backup", "to"))
-    if not path.startswith("/"):
-        return found
     folder = PurePosixPath(path)
     if ".." in folder.parts or str(folder) != path:
         what, hint = f"backup.to: {path} is written in a roundabout way", f"write {_plain(folder)}"

@@ -1,7 +1,7 @@
 """A database in a container -> a file that its own tools wrote, whole or not at all; and back into an empty one.
 
-They run in the container, where they are of the server's own version, and ask it over its own socket. A password goes
-by a file of the container's /tmp that is gone at once: into no argument, and into no environment but the server's own.
+They run in the container, where they are of the server's own version, and ask it over its own socket, which needs no
+password (docker-library/postgres docker-entrypoint.sh, pg_setup_hba_conf).
 """
 
 import re
@@ -12,45 +12,20 @@ from infrakit.machine import Machine
 from infrakit.stack.inside import container_name
 
 LONGEST_S = 24 * 3600
-PASSWORD = """
-umask 077
-file="/tmp/.infrakit.$$"
-trap 'rm -f "$file"' EXIT
-for name in MARIADB_ROOT_PASSWORD MYSQL_ROOT_PASSWORD; do
-    eval "value=\\${$name-} from=\\${${name}_FILE-}"
-    if [ "$from" ]; then value=$(cat "$from"); fi
-    if [ "$value" ]; then break; fi
-done
-escaped=$(printf '%s' "$value" | sed 's/[\\\\"]/\\\\&/g')
-printf '[client]\\nuser=root\\npassword="%s"\\n' "$escaped" >"$file"
-"""
 USER = 'if [ "${POSTGRES_USER_FILE-}" ]; then POSTGRES_USER=$(cat "$POSTGRES_USER_FILE"); fi\n'
-SCRIPTS = {
-    "postgresql": USER + 'exec pg_dumpall -w -U "${POSTGRES_USER:-postgres}"\n',
-    "mariadb": f"""{PASSWORD}
-tool=mariadb-dump; command -v "$tool" >/dev/null || tool=mysqldump
-"$tool" --defaults-extra-file="$file" --all-databases --single-transaction --routines --events --triggers
-""",
-}
+SCRIPTS = {"postgresql": USER + 'exec pg_dumpall -w -U "${POSTGRES_USER:-postgres}"\n'}
 LOADS = {
     "postgresql": f"""{USER}
 number=0
 until pg_isready -q -h 127.0.0.1; do number=$((number + 1)); [ $number -lt 300 ] || exit 1; sleep 1; done
 exec psql -Xqw -o /dev/null -U "${{POSTGRES_USER:-postgres}}" -d postgres
-""",
-    "mariadb": f"""{PASSWORD}
-tool=mariadb; command -v "$tool" >/dev/null || tool=mysql
-ping() {{ "${{tool}}${{1}}admin" --defaults-extra-file="$file" --protocol=tcp -h 127.0.0.1 ping >/dev/null; }}
-number=0
-until ping - || ping ""; do number=$((number + 1)); [ $number -lt 300 ] || exit 1; sleep 1; done
-"$tool" --defaults-extra-file="$file" && echo 'FLUSH PRIVILEGES' | "$tool" --defaults-extra-file="$file"
-""",
+"""
 }
-"""What makes an empty folder a server's own listens on no port yet, and ends (docker-entrypoint.sh of both)."""
+"""What makes an empty folder a server's own listens on no port yet, and ends (docker-entrypoint.sh)."""
 THERE = re.compile('ERROR:  (role|database) ".*" already exists')
 """What PostgreSQL says of those that its image makes in an empty folder: they get what the file has of them."""
-ENDS = {"postgresql": "-- PostgreSQL database cluster dump complete", "mariadb": "-- Dump completed"}
-"""What each writes last: one that was broken off has none (pg_dumpall.c; mariadb-dump.cc)."""
+ENDS = {"postgresql": "-- PostgreSQL database cluster dump complete"}
+"""What each writes last: one that was broken off has none (pg_dumpall.c)."""
 
 
 def write_down(machine: Machine, project: str, dump: Dump, path: str) -> None:

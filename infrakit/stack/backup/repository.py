@@ -30,8 +30,8 @@ class Repository(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The folder of this machine that the folder of each host is in; "" where it is on another machine."""
-        return self.to.rpartition("/")[0] if self.to.startswith("/") else ""
+        """That the folder of each host is in."""
+        return self.to.rpartition("/")[0]
 
 
 def repository_of(backup: Backup, host: str) -> Repository:
@@ -123,7 +123,7 @@ class Begin(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         folder, place = self.repository.folder, self.repository.to
-        if folder and not machine.exists(folder):
+        if not machine.exists(folder):
             what = f"{folder} is not there"
             raise MachineUnfit(what, f"is its disk plugged in? else make it, once: sudo mkdir -p {folder}")
         before = known(machine)
