@@ -19,6 +19,6 @@ class BackupConfig(NamedTuple):
 
 def backup_of(values: dict[str, Any]) -> BackupConfig:
     """What it says, and what it leaves out."""
-    keep = tuple(values.get("keep", KEPT).items())
+    keep = tuple({**KEPT, **values.get("keep", {})}.items())
     without = tuple(values.get("without", ()))
     return BackupConfig(values["to"], values.get("daily", "02:00"), keep, without, ("backup",))

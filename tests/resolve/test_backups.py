@@ -92,3 +92,8 @@ def test_each_host_has_a_folder_and_a_timer_of_its_own_and_without_the_key_there
     (host,) = hosts(TEXT.replace("backup: {to: /mnt/usb/backups, without: [dozzle, films]}\n", ""))
     assert host.backup is None and KEY not in {spec.name for spec in host.secrets}
     assert not [item.path for item in emit(host) if item.path.startswith("systemd/")]
+
+
+def test_who_says_how_many_days_stay_keeps_the_weeks():
+    (host,) = hosts(TEXT.replace("backup: {to", "backup: {keep: {daily: 3, yearly: 2}, to"))
+    assert dict(host.backup.keep) == {"daily": 3, "weekly": 4, "monthly": 6, "yearly": 2}

@@ -33,7 +33,7 @@ PLANTED = "dies-ist-ein-geheimnis-4711"
 FILE = (
     ALONE
     + """\
-backup: {{to: /mnt/disk, keep: {{daily: 2}}, without: [other]}}
+backup: {{to: /mnt/disk, keep: {{daily: 2, weekly: 0, monthly: 0}}, without: [other]}}
 volumes: {{pictures: {{}}}}
 apps:
   wiki:
@@ -140,8 +140,9 @@ def test_restic_reads_without_us_what_is_in_a_backup_and_nobody_without_its_key(
 
 
 def test_only_the_last_of_a_day_stays_and_all_that_belongs_to_no_set_goes(host):
-    before = host.sets()[-1]["set"]
-    host.restic("backup", "--host", "infrakit", "--tag", "infrakit", "--tag", "live", "/etc/hostname")
+    before, large = host.sets()[-1]["set"], host.folder / "large"
+    large.write_bytes(os.urandom(32 << 20))
+    host.restic("backup", "--host", "infrakit", "--tag", "infrakit", "--tag", "live", str(large))
     host.restic("backup", "--host", "infrakit", "--tag", "somebody-elses", "/etc/hostname")
     assert host.now().returncode == 0
     (found,) = host.sets()
@@ -149,6 +150,7 @@ def test_only_the_last_of_a_day_stays_and_all_that_belongs_to_no_set_goes(host):
     left = json.loads(host.restic("snapshots", "--json"))
     assert [item["tags"] for item in left if f"set={found['set']}" not in item["tags"]] == [["somebody-elses"]]
     assert len(left) == 1 + 1 + len(found["parts"])
+    assert sum(path.stat().st_size for path in host.to.rglob("*") if path.is_file()) < 16 << 20
 
 
 def test_killed_while_somebody_stands_still_he_runs_again_at_once_and_the_next_run_goes_well(host):

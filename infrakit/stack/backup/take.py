@@ -26,6 +26,8 @@ SET = f"{FOLDER}/set.json"
 """What the last run has taken so far, and the file in the host's snapshot by which a set is read."""
 DUMPS = f"{FOLDER}/dumps"
 MOST_BYTES = 1 << 24
+MOST_UNUSED = "10%"
+"""Of a repository: what is less is not worth writing the rest of its file anew."""
 TAG = "infrakit"
 HOST, LIVE = "host", "live"
 """Tags: of the snapshot that makes a set whole; of one that was taken while others wrote, so that the next takes less
@@ -137,6 +139,12 @@ class Take(NamedTuple):
     volumes: tuple[str, ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
+        try:
+            self._all(machine, tell)
+        finally:
+            machine.remove_tree(DUMPS)  # on a disk that is full, too
+
+    def _all(self, machine: Machine, tell: Tell) -> None:
         dumps = {item.container: f"{DUMPS}/{item.container}.sql" for item in self.part.dumps}
         for item in self.part.dumps:
             write_down(machine, self.project, item, dumps[item.container])
@@ -145,7 +153,6 @@ class Take(NamedTuple):
         paths = (*there.values(), *dumps.values())
         running = self._running(machine)
         taken = self._take(machine, tell, paths, running) if paths else {}
-        machine.remove_tree(DUMPS)
         content = so_far(machine)
         content["parts"][self.part.name] = {**taken, "volumes": there, "dumps": dumps}
         _keep(machine, content)
@@ -211,6 +218,7 @@ class ForgetOld(NamedTuple):
         old = [item["id"] for item in every if not sets.intersection(item["tags"])]
         if old:
             restic(machine, self.repository, "forget", *old)
+        restic(machine, self.repository, "prune", "--max-unused", MOST_UNUSED, timeout_s=LONGEST_S, tell=tell)
 
     def text(self) -> str:
         return f"forget backups but those of {' '.join(' '.join(pair) for pair in self.kept) or 'the last run'}"
