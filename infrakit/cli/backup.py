@@ -14,7 +14,7 @@ from infrakit.cli.talk import result, result_json
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
 from infrakit.model import Deployment
 from infrakit.plan import Interrupted, Plan
-from infrakit.stack.backup.repository import Repository, repository_of, restic
+from infrakit.stack.backup.repository import NoneThere, Repository, known, repository_of, restic
 from infrakit.stack.backup.take import HOST, TAG, plans, so_far
 from infrakit.stack.change.applied import in_force
 from infrakit.stack.change.update import none_restored
@@ -110,7 +110,12 @@ def list_backups(as_json: bool) -> None:
 
 def sets_of(machine: Machine, repository: Repository) -> list[dict[str, Any]]:
     """set, snapshot (of the host), parts (name -> snapshot) of each, the newest last."""
-    every = restic(machine, repository, "snapshots", "--host", repository.host, "--tag", TAG)
+    try:
+        every = restic(machine, repository, "snapshots", "--host", repository.host, "--tag", TAG)
+    except NoneThere:
+        if repository.to in known(machine):
+            raise
+        return []
     return [_row(item, every) for item in every if HOST in item["tags"]]
 
 

@@ -113,6 +113,10 @@ def host(tmp_path_factory, pyz):
 
 def test_restic_reads_without_us_what_is_in_a_backup_and_nobody_without_its_key(host, tmp_path):
     before = host.begun()
+    none = host.infrakit("backup", "list")
+    assert (none.returncode, none.stdout) == (0, "no backup in /mnt/disk/infrakit yet: sudo infrakit backup now\n"), (
+        none
+    )
     done = host.now("--json")
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = host.sets()
@@ -175,10 +179,12 @@ def test_a_disk_that_is_not_there_is_named_and_nobody_is_stopped(host):
         gone = host.now()
         host.to.mkdir()
         empty = host.now()
+        listed = host.infrakit("backup", "list")
         host.to.rmdir()
     finally:
         elsewhere.rename(host.to)
     assert gone.returncode == 4 and "/mnt/disk is not there" in gone.stderr, gone.stderr
+    assert listed.returncode == 3 and "/mnt/disk/infrakit is not there\n" in listed.stderr, listed.stderr
     assert empty.returncode == 4 and "is not there any more" in empty.stderr and KNOWN in empty.stderr, empty.stderr
     assert host.begun() == began
 

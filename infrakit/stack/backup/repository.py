@@ -55,7 +55,7 @@ def restic(
 
     done = machine.run((*whole, *words), timeout_s=timeout_s, environment=QUIET, heard=heard)
     if done.code:
-        raise _unfit(done, repository)
+        raise unfit(done, repository)
     return list(_values("".join(lines)))
 
 
@@ -80,27 +80,44 @@ def _values(text: str) -> Iterator[dict[str, Any]]:
         text = text[end:].lstrip()
 
 
-def _unfit(done: Done, repository: Repository) -> MachineUnfit:
-    said = [line.strip() for line in done.err.splitlines() if line.strip()]
-    plain = [line for line in said if "atal:" in line] or said or [f"exit code {done.code}"]
-    words = done.err.lower()
+class NoneThere(MachineUnfit):
+    """There is no repository at a place."""
+
+
+def unfit(done: Done, repository: Repository) -> MachineUnfit:
+    """Why restic did not do it, and what to do."""
+    said = list(_said(done.err))
+    plain = [line for line in said if line.startswith("Fatal: ")] or said or [f"exit code {done.code}"]
+    words = "\n".join(said).lower()
     if done.code == 127:
         return MachineUnfit("restic is not on this machine", "sudo infrakit up installs it")
     if "wrong password" in words:
         return MachineUnfit(f"{repository.to} is shut with another key", f"is {KEY} the one that it was made with?")
     if "no space left" in words:
         return MachineUnfit(f"{repository.to}: no space left", "make room there, or keep fewer: backup.keep")
+    if any(text in words for text in NONE_THERE):
+        return NoneThere(f"{repository.to} is not there", "is its disk plugged in? the first: sudo infrakit backup now")
     return MachineUnfit(f"{repository.to}: {plain[0].removeprefix('Fatal: ')}", "see whether it can be reached")
+
+
+def _said(text: str) -> Iterator[str]:
+    """Lines for a person; from restic 0.17 on some are in JSON (doc/075_scripting.rst, exit_error)."""
+    for line in text.splitlines():
+        try:
+            item = json.loads(line) if line.startswith("{") else {}
+        except ValueError:
+            item = {}
+        about = item.get("error")
+        message = item.get("message") or (about.get("message") if isinstance(about, dict) else None) or line
+        yield from filter(None, map(str.strip, str(message).splitlines()))
 
 
 def number(machine: Machine, repository: Repository) -> str:
     """The repository's own; "" where there is none."""
     try:
         return str(restic(machine, repository, "cat", "config")[0]["id"])
-    except MachineUnfit as error:
-        if any(words in error.message for words in NONE_THERE):
-            return ""
-        raise
+    except NoneThere:
+        return ""
 
 
 class Ready(NamedTuple):
