@@ -29,6 +29,10 @@ SHARED = "service:"
 """How the network of another container begins in privileges, as in Compose."""
 LOGS_PAIR = ("fleet_logs_certificate", "fleet_logs_key")
 """Secrets by which Dozzle and its agents know each other."""
+OF_THE_HOST = ("fleet_ca", "fleet_certificate", "fleet_key", *LOGS_PAIR)
+"""Secrets that are made for one name of a host: another name gets its own."""
+BACKUP_KEY = "backup_key"
+"""The secret that backups are shut with."""
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
 

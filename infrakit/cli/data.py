@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infrakit.model import Deployment
+from infrakit.model import OF_THE_HOST, Deployment
 
 
 def lines_of(
@@ -81,7 +81,7 @@ def _names(place: str) -> set[str]:
 
 def _opens_data(name: str) -> bool:
     """Not what is made for one host alone, nor what an app signs in to Authentik with."""
-    return not (name.startswith("fleet_") or name.endswith("_client_secret"))
+    return not (name in OF_THE_HOST or name.endswith("_client_secret"))
 
 
 def lines_of_others(others: Mapping[str, str], described: Mapping[str, tuple[Any, Any]]) -> list[tuple[str, str]]:

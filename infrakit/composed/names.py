@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
-from infrakit.model import LOGS_PAIR
 from infrakit.resolve.checks.apps import FOLDERS, HOST_NETWORK, OWN_NAMES, RESERVED
 from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
-from infrakit.resolve.secrets import CADDY_SECRETS
+from infrakit.resolve.checks.secrets import of_catalogue
 
-FLEET_SECRETS = ("fleet_ca", "fleet_key", "fleet_certificate", *LOGS_PAIR)
 LONGEST_APP = 31
 LONGEST_SECRET = 63
 HOSTED = re.compile(r"HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|BACKEND|DSN|NODE")
@@ -46,9 +44,8 @@ def reserved_volumes(catalog: Catalog) -> frozenset[str]:
 
 
 def reserved_secrets(catalog: Catalog) -> frozenset[str]:
-    """Names of secrets that InfraKit's own services read."""
-    own = {secret.name for blueprint in catalog.blueprints.values() for secret in blueprint.secrets}
-    return frozenset({*own, *FLEET_SECRETS, *(name for names in CADDY_SECRETS.values() for name in names)})
+    """Names of secrets that InfraKit's own services read, and it itself."""
+    return frozenset(of_catalogue(catalog))
 
 
 class Names:

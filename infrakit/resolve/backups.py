@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from infrakit.backups import Backup, BackupPart, Dump
 from infrakit.config.backup import BackupConfig
-from infrakit.model import Container, Mount, SecretSpec, SharedVolume, network_of
+from infrakit.model import BACKUP_KEY, Container, Mount, SecretSpec, SharedVolume, network_of
 from infrakit.resolve.world import HostDraft, World
 
-KEY = "backup_key"
+KEY = BACKUP_KEY
 KEY_BYTES = 16
 DATABASES = {"/var/lib/postgresql": "postgresql"}
 """Where the official images, and what is made of them, keep their files (docker-library: postgres). Of any other server

@@ -13,7 +13,7 @@ from infrakit.emit.compose import docker_volume
 from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.host.checks import Finding
 from infrakit.machine import Machine
-from infrakit.model import LOGS_PAIR, Deployment, SecretSpec
+from infrakit.model import OF_THE_HOST, Deployment, SecretSpec
 from infrakit.plan import Gone, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.resolve.backups import holds_database
@@ -23,8 +23,6 @@ from infrakit.stack.down import listed
 from infrakit.stack.generation import in_force_folder
 from infrakit.stack.layout import HOSTS, secrets_folder
 
-OF_THE_HOST = ("fleet_ca", "fleet_certificate", "fleet_key", *LOGS_PAIR)
-"""Made for one name of a host: another name gets its own."""
 MOST_BYTES = 1 << 16
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from infrakit.errors import InfraKitError
-from infrakit.model import Deployment, SecretSpec
+from infrakit.model import OF_THE_HOST, Deployment, SecretSpec
 from infrakit.system.secrets import FOLDER, secrets_folder
 
 
@@ -29,7 +29,7 @@ def _to_carry(departed: Iterable[str], hosts: Iterable[tuple[str, Iterable[Secre
     for folder in departed:
         place = os.path.join(folder, FOLDER)
         for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
-            if not name.startswith(".") and not name.startswith("fleet_"):
+            if not name.startswith(".") and name not in OF_THE_HOST:
                 offered.setdefault(name, folder)
     takers: dict[str, list[str]] = {}
     known: set[str] = set()

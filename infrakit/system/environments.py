@@ -30,7 +30,7 @@ def is_written(folder: str, container: str, texts: SecretEnvironment) -> bool:
     try:
         with open(path_of(folder, container), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o7777
-            return mode == 0o600 and file.read() == _content(values_of(folder, texts))
+            return mode == 0o600 and file.read(files.MOST_BYTES) == _content(values_of(folder, texts))
     except (OSError, MachineUnfit):
         return False
 
@@ -46,7 +46,7 @@ def file_is_written(folder: str, file: SecretFile) -> bool:
     """Whether a file of a container's holds the secrets as they are."""
     try:
         with open(os.path.join(folder, FOLDER, file.stored), "rb") as found:
-            return found.read() == _whole(folder, file.text).encode()
+            return found.read(files.MOST_BYTES) == _whole(folder, file.text).encode()
     except (OSError, MachineUnfit):
         return False
 
@@ -83,7 +83,7 @@ def _secret(folder: str, name: str) -> str:
         return ""
     try:
         with open(os.path.join(folder, FOLDER, name), "rb") as file:
-            value = file.read().decode()
+            value = file.read(files.MOST_BYTES).decode()
     except OSError:
         raise MachineUnfit(f"the secret {name} is not there", f"infrakit secrets set {name}") from None
     except UnicodeDecodeError:

@@ -60,7 +60,7 @@ def _kept(folder: str, names: Iterable[str]) -> dict[str, bytes]:
     for name in names:
         try:
             with open(os.path.join(folder, FOLDER, name), "rb") as file:
-                found[name] = file.read()
+                found[name] = file.read(MOST_BYTES)
         except FileNotFoundError:
             continue
     return found

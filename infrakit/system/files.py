@@ -13,6 +13,8 @@ from typing import IO
 from infrakit.errors import EXIT_LOCKED, InfraKitError, MachineUnfit, UsageProblem
 
 TEMPORARY = ".infrakit.tmp"
+MOST_BYTES = 64 << 20
+"""Of a file of ours: what is larger is none."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _REMEDIES = {
     28: "free some space and run again",
@@ -50,18 +52,19 @@ def read(path: str) -> bytes | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise MachineUnfit(f"{path}: a file of ours should be here, but this is not a file")
-        size = status.st_size
-        content = os.read(descriptor, size + 1)
-        while True:
+        content = os.read(descriptor, min(status.st_size, MOST_BYTES) + 1)
+        while len(content) <= MOST_BYTES:
             more = os.read(descriptor, 1 << 20)
             if not more:
                 return content
             content += more
+        what = f"{path}: a file of ours should be here, but this has more than {MOST_BYTES} bytes"
+        raise MachineUnfit(what, "remove it, or move it away, then run again")
     finally:
         os.close(descriptor)
 
 
-def read_input(path: str, most_bytes: int = 64 << 20) -> bytes:
+def read_input(path: str, most_bytes: int = MOST_BYTES) -> bytes:
     """A regular file that the user named, through links too. UsageProblem where it cannot be read, or is larger.
 
     Never waits (for whoever writes into a pipe), and never reads more than that and one byte, whatever the file says of

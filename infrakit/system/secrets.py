@@ -11,7 +11,7 @@ from typing import NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.model import PUBLIC_AUTHORITIES, SecretSpec
 from infrakit.system.certificates import FLEET_KINDS, HOME, mint_certificates, mint_pair
-from infrakit.system.files import flush_names
+from infrakit.system.files import MOST_BYTES, flush_names
 
 FOLDER = "secrets"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -69,7 +69,7 @@ def public_authorities() -> bytes:
     where it has no such file."""
     try:
         with open(PUBLIC_AUTHORITIES, "rb") as file:
-            return file.read()
+            return file.read(MOST_BYTES)
     except OSError:
         return b""
 
@@ -147,7 +147,7 @@ def _shared(name: str, folders: Iterable[str]) -> bytes | None:
     for folder in folders:
         try:
             with open(os.path.join(folder, FOLDER, name), "rb") as file:
-                return file.read()
+                return file.read(MOST_BYTES)
         except OSError:
             continue
     return None

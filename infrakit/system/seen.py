@@ -8,6 +8,8 @@ needs to be remembered, and no value leaves this module.
 import os
 import time
 
+from infrakit.system.files import MOST_BYTES
+
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -17,7 +19,7 @@ def started_with(path: str, pid: int, inside: str, started_at: str) -> bool:
     has ended. `started_at` as the engine says it."""
     try:
         with open(path, "rb") as file:
-            ours, now = os.fstat(file.fileno()), file.read()
+            ours, now = os.fstat(file.fileno()), file.read(MOST_BYTES)
     except OSError:
         return True  # nothing to start anew with
     found = _seen(pid, inside) if pid else None
@@ -38,7 +40,7 @@ def _seen(pid: int, inside: str) -> tuple[os.stat_result, bytes] | None:
             opened.append(os.open(folder, _FOLDER, dir_fd=opened[-1]))
         opened.append(os.open(name, _FILE, dir_fd=opened[-1]))
         with open(opened[-1], "rb", closefd=False) as file:
-            return os.fstat(opened[-1]), file.read()
+            return os.fstat(opened[-1]), file.read(MOST_BYTES)
     except OSError:
         return None
     finally:

@@ -5,13 +5,12 @@ from infrakit.config.check import dotted
 from infrakit.config.model import AppConfig, Config, Path, SecretForm, ServiceConfig
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
-from infrakit.model import LOGS_PAIR, TRUSTED
+from infrakit.model import BACKUP_KEY, OF_THE_HOST, TRUSTED
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.containers import names_of
 from infrakit.resolve.world import Locate, World
 
-OF_CADDY = ("dns_token", "fleet_ca", "fleet_certificate", "fleet_key", "tls_certificate", "tls_key", TRUSTED)
-OURS = (*OF_CADDY, *LOGS_PAIR)
+OF_CADDY = ("dns_token", "tls_certificate", "tls_key", TRUSTED, *OF_THE_HOST)
 """Secrets of Caddy, and of those that it leads to."""
 
 SHORTEST = 16
@@ -95,7 +94,8 @@ def called_plain(world: World, locate: Locate) -> list[Problem]:
 
 def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
     """Every secret of the catalogue's, wherever its services run, with its owner."""
-    owner: dict[str, Owner] = dict.fromkeys(OURS, ("services.caddy", "", None))
+    owner: dict[str, Owner] = dict.fromkeys(OF_CADDY, ("services.caddy", "", None))
+    owner[BACKUP_KEY] = ("backup", "", None)
     for service, blueprint in catalog.blueprints.items():
         names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
         owner |= dict.fromkeys(names, (f"services.{service}", "", None))

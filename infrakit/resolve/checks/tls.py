@@ -10,11 +10,11 @@ from infrakit.resolve.world import Locate
 PRIVATE_NAMES = (
     *(
         "alt",
+        "arpa",
         "corp",
         "domain",
         "example",
         "home",
-        "home.arpa",
         "host",
         "internal",
         "intranet",
@@ -22,7 +22,7 @@ PRIVATE_NAMES = (
         "lan",
         "local",
     ),
-    *("localdomain", "localhost", "onion", "private", "test", "workgroup"),
+    *("home.arpa", "localdomain", "localhost", "onion", "private", "test", "workgroup"),
     *("fritz.box", "speedport.ip", "easy.box", "router", "gateway", "mshome.net"),
 )
 """Below these no public authority gives a certificate: nobody has them in the public DNS (RFC 6761, RFC 8375, ICANN on
