@@ -6,18 +6,20 @@ The files stay a pure function of their inputs; the comparison is against what t
 from collections.abc import Mapping
 from typing import Any
 
-from infrakit.model import Container, Deployment, Route
+from infrakit.model import Container, Deployment, Route, SharedVolume
 
 Facts = Mapping[str, Mapping[str, str]]
 PUBLIC = "everybody, without sign-in"
 OWN = "everybody whom the app itself lets in"
+ELSEWHERE = "shared "
+"""How a mount begins of a volume that is not the host's own: on an NFS server, or somebody else's of Docker's."""
 KINDS = (("services", "service"), ("doors", "door"), ("ports", "port"), ("mounts", "mount"), ("grants", "grant"))
 
 
 def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
     """A host in a few plain mappings: what runs, the doors and who may pass, ports, mounts of the host, grants."""
     containers = [container for service in deployment.services for container in service.containers]
-    kept = {volume.name for volume in deployment.volumes if not (volume.server or volume.external)}
+    shared = {volume.name: _where(volume) for volume in deployment.volumes}
     return {
         "services": {
             service.name: ", ".join(_image(item) for item in service.containers) for service in deployment.services
@@ -29,12 +31,20 @@ def facts_of(deployment: Deployment) -> dict[str, dict[str, str]]:
             for port in container.ports
         },
         "mounts": {
-            f"{container.name} {mount.path}": f"{'volume' if mount.source in kept else mount.kind} {mount.source}"
+            f"{container.name} {mount.path}": shared.get(mount.source, "")
+            if mount.kind == "shared"
+            else f"{mount.kind} {mount.source}"
             for container in containers
             for mount in container.mounts
         },
         "grants": _grants(deployment),
     }
+
+
+def _where(volume: SharedVolume) -> str:
+    if volume.server:
+        return f"{ELSEWHERE}{volume.name}, at {volume.server}:{volume.path}"
+    return f"{ELSEWHERE}{volume.name}, {volume.external}" if volume.external else f"volume {volume.name}"
 
 
 def _grants(deployment: Deployment) -> dict[str, str]:
@@ -79,7 +89,9 @@ def compare(before: Any, after: Facts) -> list[str]:
             elif name not in new:
                 lines.append(f"- {noun} {name}")
             elif old[name] != new[name]:
-                lines.append(f"{_sign('~', key, new[name])} {noun} {name}: {new[name]}, was {old[name]}")
+                led_away = key == "mounts" and ELSEWHERE in (old[name][: len(ELSEWHERE)], new[name][: len(ELSEWHERE)])
+                usual = "!" if led_away else "~"
+                lines.append(f"{_sign(usual, key, new[name])} {noun} {name}: {new[name]}, was {old[name]}")
     return lines
 
 

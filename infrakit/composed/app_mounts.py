@@ -203,7 +203,8 @@ def _said(work: Work, mount: Mount, found: Resource) -> dict[str, object] | None
         if more:
             said = f"options of NFS that there is no key for: {', '.join(more)}"
             work.say(f"volumes.{mount.target}.driver_opts", REFUSED, said, mount.at)
-        return {"nfs": f"{address[1]}:{device}"}
+        server = address[1].strip("[]")
+        return {"nfs": f"[{server}]:{device}" if ":" in server else f"{server}:{device}"}
     if found.driver not in ("", "local") or found.driver_opts:
         return None
     return {"external": found.name}

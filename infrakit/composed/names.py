@@ -10,9 +10,9 @@ from typing import NamedTuple
 from infrakit.catalog import Catalog
 from infrakit.composed.model import Service
 from infrakit.resolve.checks.apps import FOLDERS, HOST_NETWORK, OWN_NAMES, RESERVED
+from infrakit.resolve.checks.secrets import of_catalogue
 from infrakit.resolve.containers import final_volume
 from infrakit.resolve.networks import SUFFIX
-from infrakit.resolve.checks.secrets import of_catalogue
 
 LONGEST_APP = 31
 LONGEST_SECRET = 63

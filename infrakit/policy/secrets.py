@@ -8,8 +8,9 @@ from infrakit.policy.broken import Broken, containers, origin_of
 
 PASSWORDS = (
     *("PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "_PASS", "_PW", "REQUIREPASS", "REDISCLI_AUTH"),
-    *(f"{whose}PASS" for whose in ("USER", "ADMIN", "ROOT", "DB", "SQL", "MAIL", "SMTP", "LDAP", "FTP", "SSH", "AUTH")),
-)
+    *(f"{whose}{word}" for word in ("PASS", "PW") for whose in
+      ("USER", "ADMIN", "ROOT", "DB", "SQL", "PG", "MAIL", "SMTP", "LDAP", "FTP", "SSH", "AUTH", "WEB", "VNC")),
+)  # fmt: skip
 PAIRS = ("BASIC_AUTH", "BASICAUTH", "HTTP_AUTH", "CREDENTIAL", "CREDENTIALS", "CRED", "CREDS", "NEO4J_AUTH")
 """How names end of a user's name with the password: after a colon, of Neo4j after a slash."""
 NAMES = (
@@ -71,6 +72,8 @@ _SAYS_NOTHING = (
 _PATH = r"(file://)?[.~]{0,2}(/[\w.@-]+)+/?"
 _NAMED_FILE = ("/run/secrets/", "file:///run/secrets/")
 _PLACEHOLDER = r"[$]\{?\w+\}?|[<{%].*[>}%]|[*]+|x{3,}|"
+_CALLED = r"hook|/bot[0-9]"
+"""What addresses hold that are called without a password, since they are secret themselves: webhooks, bots."""
 _USERINFO = r"://(\S*)@"
 _SCHEMELESS = r"(?!(?:mailto|acct|sips?|xmpp):)[\w.%+-]+:(?!//)([^\s@]+)@(?!sha256:)[\w\[(]"
 _JSON = r'"([A-Za-z_][\w.-]*)"\s*:\s*"([^"\n]*)"'
@@ -192,6 +195,8 @@ def what_is_secret(key: str, value: str) -> str:
         return A_SECRET
     told = value.startswith(PREFIXES) and " " not in value.removeprefix("Bearer ").removeprefix("Basic ")
     if told and len(value) > SHORTEST_DRAWN or "PRIVATE KEY-----" in value or re.fullmatch(_TELEGRAM, value):
+        return A_SECRET
+    if "://" in value and re.search(_CALLED, value) and any(map(is_drawn, re.split(r"[/?&=:@]", value))):
         return A_SECRET
     if "@" in value and ":" in value and (_has_userinfo(value) or _is_word(re.match(_SCHEMELESS, value))):
         return IN_ADDRESS

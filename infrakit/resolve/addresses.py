@@ -64,12 +64,17 @@ def is_host(text: str) -> bool:
 def no_addresses(
     settings: Iterable[tuple[str, Any]], privileges: Iterable[tuple[str, Any]]
 ) -> Iterator[tuple[str, int, str]]:
-    """(key, place, text) of what a container is told as an address, and is none."""
+    """(key, place, text and what is wrong with it) of what a container is told as a machine's address, and is none."""
     for key, said in (("dns", settings), ("extra_hosts", privileges)):
         for place, text in enumerate(dict(said).get(key, ())):
             address = re.split("[:=]", text, maxsplit=1)[1].strip("[]") if key == "extra_hosts" else text
-            if address != "host-gateway" and address_of(address) is None:
-                yield key, place, text
+            why = "" if address == "host-gateway" else no_machine(address)
+            if (
+                key == "dns" and address in EVERY
+            ):  # A name that leads to none, ads.example.org:0.0.0.0, is shut by that.
+                why = "is no name server"
+            if why:
+                yield key, place, f"{text} {why}"
 
 
 def canonical(text: str) -> str:

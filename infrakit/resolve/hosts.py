@@ -13,20 +13,17 @@ def place_hosts(world: World) -> World:
         profiles = profiles_of(config.patterns, config.profiles, alone=True)
         host = HostDraft(config.name, None, config.patterns, profiles, "", "", 0, world.origin(path, "hosts"))
         return world._replace(hosts=(host,), core=config.name if "identity" in profiles else "")
-    core = next((host.name for host in config.hosts if _is_core(host)), "")
-    lone = "" if core else _lone_with_pages(config.hosts)
-    hosts = tuple(_draft(world, host, alone=host.name == lone) for host in config.hosts)
-    return world._replace(hosts=hosts, core=core or lone)
+    core = next((host.name for host in cores_of(config.hosts)), "")
+    hosts = tuple(_draft(world, host, alone=host.name == core) for host in config.hosts)
+    return world._replace(hosts=hosts, core=core)
 
 
-def _is_core(host: HostConfig) -> bool:
-    return "identity" in profiles_of(host.patterns, host.profiles, alone=False)
-
-
-def _lone_with_pages(hosts: tuple[HostConfig, ...]) -> str:
-    """Without a core, the only host that shows anything brings its own sign-in."""
-    showing = [host for host in hosts if shows_pages(profiles_of(host.patterns, host.profiles, alone=False))]
-    return showing[0].name if len(showing) == 1 and not showing[0].width else ""
+def cores_of(hosts: tuple[HostConfig, ...]) -> list[HostConfig]:
+    """Those that bring sign-in: one, where the file is right. Where none says so, the only host that shows anything."""
+    profiles = [(host, profiles_of(host.patterns, host.profiles, alone=False)) for host in hosts]
+    said = [host for host, found in profiles if "identity" in found]
+    showing = [host for host, found in profiles if shows_pages(found)]
+    return said or [host for host in showing if len(showing) == 1 and not host.width]
 
 
 def _draft(world: World, host: HostConfig, *, alone: bool) -> HostDraft:

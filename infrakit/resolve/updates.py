@@ -14,10 +14,10 @@ from infrakit.resolve.world import UPDATER, HostDraft, Locate, Placed, World
 
 EXACT = (
     r"([a-z]+[-._]?)?\d+(\.\d+){2,}|.*(?<!\d)20\d\d([-.]?)[01]\d\3[0-3]\d(?!\d)|(.*-)?(sha|git)-?[0-9a-f]{7,}|"
-    r"(?=.*\d)[0-9a-f]{7,40}$|(b|r|build-?)\d{3,}$"
+    r"(.*[-.])?(?=[0-9a-f]*\d)[0-9a-f]{7,40}$|(b|r|build-?)\d{3,}$"
 )
 """How a tag begins that names one image: v10.10.0, version-1.2.3, RELEASE.2025-01-01T00-00-00Z, 20250101, sha-abcdef1,
-b1234. A version with fewer numbers names a line, and moves along it."""
+main-abcdef1, b1234. A version with fewer numbers names a line, and moves along it."""
 
 
 def excepted_known(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:

@@ -6,7 +6,7 @@ from infrakit import MADE_S
 from infrakit.host.checks import Wanted
 from infrakit.host.facts import Facts
 from infrakit.machine import Machine
-from infrakit.model import Deployment
+from infrakit.model import HOST_NAME, Deployment
 from infrakit.stack.down import listed
 from infrakit.stack.groups import names_of as groups_of
 from infrakit.stack.images import ImageThere
@@ -51,6 +51,7 @@ def wanted_of(
     ]
     engine = 0 if facts.docker_version else ENGINE_BYTES
     published = [(port.protocol, port.port, port.address) for container in containers for port in container.ports]
+    published += [("tcp", port, "") for port in _on_the_host(deployment, facts, machine)]
     return Wanted(
         ports=tuple(dict.fromkeys(published)),
         memory_bytes=sum(container.memory_bytes for container in containers),
@@ -69,6 +70,26 @@ def wanted_of(
         volumes_used=_volumes_used(deployment, machine),
         groups_missing=tuple(name for name in groups_of(deployment) if machine.group_number(name) is None),
     )
+
+
+def _on_the_host(deployment: Deployment, facts: Facts, machine: Machine) -> list[int]:
+    """Where those that have the host's own network listen, as far as the file says, while they do not run yet."""
+    of_doors: dict[str, list[int]] = {}
+    for route in deployment.routes:
+        at_host = [item.address for item in route.upstreams if item.address.startswith(f"{HOST_NAME}:")]
+        of_doors.setdefault(route.service, []).extend(int(address.rpartition(":")[2]) for address in at_host)
+    asked = [
+        (item.name, [*item.asked_at, *of_doors.get(service.name, ())])
+        for service in deployment.services
+        for item in service.containers
+        if dict(item.privileges).get("network") == "host"
+    ]
+    if not asked:
+        return []
+    names = {name for name, _ in asked}
+    there = machine.engine.containers(deployment.name, names) if facts.docker_running else []
+    run = {item.service for item in there if item.state == "running"}
+    return [port for name, ports in asked if name not in run for port in ports]
 
 
 def _volumes_missing(deployment: Deployment, machine: Machine) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from infrakit.compiler import load
-from infrakit.model import Deployment
+from infrakit.model import OF_THE_HOST, Deployment
 
 HEAD = "version: 1\ndomain: home.example.org\n"
 ACCESS = "access: {groups: {family: [bob]}}\n"
@@ -51,6 +51,18 @@ MOVES = {
         several(f"rock: {CORE}; nas: {NAS}", "rock"),
         {"rock": "pi", "nas": "nas"},
         ["rock: ~ host rock: has the secrets of pi"],
+    ),
+    "the other is renamed, whose secret is called like ours of the fleet": (
+        WIKI_ON_NAS.replace("wiki_db", "fleet_wiki"),
+        several(f"pi: {CORE}; shed: {NAS}", "shed").replace("wiki_db", "fleet_wiki"),
+        {"pi": "pi", "shed": "nas"},
+        ["shed: ~ host shed: has the secrets of nas"],
+    ),
+    "such a secret is renamed": (
+        ONE.replace("wiki_db", "fleet_wiki"),
+        ONE.replace("wiki_db", "fleet_notes"),
+        {"infrakit": "infrakit"},
+        ["! secret fleet_notes: new, and nobody reads fleet_wiki any more, with which data may have been made"],
     ),
     "the other is renamed": (
         WIKI_ON_NAS,
@@ -224,7 +236,7 @@ def test_volumes_keep_the_secrets_that_they_were_made_with(case, infrakit, tmp_p
     pairs = 0
     for now, then in same_machine.items():
         for volume, secret in set(opened(second[now])) & set(opened(first[then])):
-            if secret.startswith("fleet_"):  # made for one name
+            if secret in OF_THE_HOST:
                 continue
             made_with = old[build.joinpath(then, "secrets", secret).relative_to(build)]
             assert (build / now / "secrets" / secret).read_bytes() == made_with, (now, volume, secret)
@@ -235,7 +247,7 @@ def test_volumes_keep_the_secrets_that_they_were_made_with(case, infrakit, tmp_p
     assert case not in UNSAID or "! secret" not in done.stdout, done.stdout
     # Nothing that was ever minted is lost: it may open a volume that is still there.
     kept = {path.read_bytes() for path in build.glob("*/secrets/*")}
-    assert not {path for path, value in old.items() if value not in kept and not path.name.startswith("fleet_")}
+    assert not {path for path, value in old.items() if value not in kept and path.name not in OF_THE_HOST}
 
 
 def test_what_comes_back_finds_its_secrets(infrakit, tmp_path):

@@ -390,6 +390,17 @@ volumes:
     assert found.apps["a"]["mounts"] == ["films:/films:ro"]
 
 
+@pytest.mark.parametrize("address", ["fd00::5", "[fd00::5]"])
+def test_a_share_over_ipv6(address):
+    text = f"""
+services:
+  a: {{image: e/a, volumes: ["films:/films"]}}
+volumes:
+  films: {{driver_opts: {{type: nfs, o: "addr={address},rw", device: ":/films"}}}}
+"""
+    assert converted(of(text), "/project").volumes["films"] == {"nfs": "[fd00::5]:/films"}
+
+
 DISK = "/srv/disk:/five"
 
 

@@ -75,8 +75,17 @@ PLAIN = [
     ("NOTIFICATION_URL", "ntfy://ntfy.example.org/topic"),
     ("NOTIFICATION_URL", "discord://${DISCORD_TOKEN}@4711"),
     ("TIMES", "12345678:30"),
+    ("GUIDE", "https://docs.example.org/webhooks/how-to-call-them-from-outside-2024"),
+    ("HOOK", "https://n8n.example.org/webhook/$HOOK"),
+    ("BOT", "https://t.me/bot4711"),
 ]
 SECRET = [
+    ("ADMINPW", "hunter2"),
+    ("PGPASS", "hunter2"),
+    ("NOTIFY", "https://hooks.example.org/services/T024BE7LD/B02AXK3QW/x9Kq2LmN7pR1sT8vW3yZa4Bc"),
+    ("NOTIFY", f"https://chat.example.org/api/webhooks/112233445566778899/x9Kq2LmN7pR1sT8vW3yZa4Bc-{BASE64}"),
+    ("NOTIFY", f"https://api.example.org/bot123456789:AAF9Kq2LmN7pR1sT8vW3yZa4Bc_{HEX[:9]}/sendMessage"),
+    ("NOTIFY", "https://n8n.example.org/webhook/8f14e45f-ceea-467a-9a36-dedd4bea2543"),
     ("DB_PASSWORD", "hunter2"),
     ("DB_PWD", "hunter2"),
     ("SMTP_PWD", "x"),

@@ -12,6 +12,7 @@ from infrakit.config import bind, check_schema, parse
 from infrakit.emit.review_facts import headline
 from infrakit.errors import ConfigurationInvalid
 from infrakit.resolve.checks.names import is_host
+from infrakit.resolve.checks.ours import FREE
 from infrakit.resolve.networks import _subnets
 from infrakit.resolve.updates import moves
 from tests.policy.test_own_blueprints import own
@@ -157,9 +158,17 @@ def test_watchtower_is_left_out_where_nothing_moves_that_it_watches(image):
     assert host.idle_updater.path == ("pattern",)
 
 
+def test_what_a_user_may_say_otherwise_of_a_service_is_said_by_one():
+    ours = {
+        name for item in load_catalog().blueprints.values() for one in item.containers for name, _ in one.environment
+    }
+    assert ours >= FREE
+
+
 WHOLE = (
     "1.2.3 v1.2.3 v10.10.1-ls45 version-1.2.3 RELEASE.2025-01-01T00-00-00Z 2025.1.2 20250101 20250101-alpine b1234 "
-    "r4567 nightly-2025.01.31 sha-abcdef1 main-sha-abcdef1 git-0123abcd 1a2b3c4 2.7.0.1 build-812"
+    "r4567 nightly-2025.01.31 sha-abcdef1 main-sha-abcdef1 main-abcdef1 commit-1a2b3c4d 2.x-9f8e7d6 "
+    "git-0123abcd 1a2b3c4 2.7.0.1 build-812"
 )
 MOVING = (
     "latest stable v1 16 16.4 16-alpine 10.1-alpine main nightly edge lts 2022-latest 2025.1 alpine3.20 3-alpine3.20.1 "

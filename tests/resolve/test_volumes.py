@@ -3,7 +3,7 @@
 import pytest
 
 from infrakit import emit
-from infrakit.changes import facts_of
+from infrakit.changes import compare, facts_of
 from infrakit.compiler import load
 from infrakit.stack import belongings
 from infrakit.stack.moves import _opens
@@ -91,6 +91,18 @@ def test_the_review_says_who_shares_and_where_it_is():
     said = {(grant.container, grant.capability, grant.detail): grant.red for grant in deployment.grants}
     assert said["photos", "shared_volume", "volume library"] is False
     assert facts_of(deployment)["mounts"]["photos /data"] == "volume library"
+
+
+def test_a_volume_that_leads_elsewhere_is_said_with_what_it_was():
+    said = facts_of(host())
+    moved = facts_of(host(FILE.replace("/export/films", "/export/other").replace("shop_database", "shop_new")))
+    assert compare(said, moved) == [
+        "! mount photos /films: shared films, at 192.168.1.5:/export/other, was shared films, at "
+        "192.168.1.5:/export/films",
+        "! mount player /old: shared old, shop_new, was shared old, shop_database",
+    ]
+    (line,) = compare(said, facts_of(host(FILE.replace('films: {nfs: "192.168.1.5:/export/films"}', "films: {}"))))
+    assert line.startswith("! mount photos /films: volume films, was shared films, at ")
 
 
 def test_a_lost_secret_and_the_volume_that_it_opens_are_seen_together():

@@ -39,6 +39,22 @@ def test_ports_are_asked_for_where_each_is_published():
     assert set(wanted.addresses) == {"192.0.2.1", "192.0.2.2"}
 
 
+def test_ports_of_who_has_the_hosts_network_are_asked_for_until_it_runs():
+    text = b"version: 1\ndomain: home.example.org\npattern: full\n"
+    apps = b"apps: {home: {image: 'x/y:1', network: host, port: 8123}}\n"
+    (host,) = load(text + apps, "infrakit.yaml", lambda _: b"").fleet.deployments
+    ours = {("tcp", 8123, "")}
+    for running, state, wanted in ((False, "", ours), (True, "exited", ours), (True, "running", set())):
+        facts = SimpleNamespace(docker_running=running, docker_version="")
+        there = [SimpleNamespace(service=name, state=state) for name in ("home",)]
+        engine = SimpleNamespace(
+            containers=lambda project, names, there=there: [item for item in there if item.service in names],
+            image_id=lambda name: "",
+        )
+        found = set(asked_of_the_machine(host, facts, SimpleNamespace(engine=engine)).ports)
+        assert found & ours == wanted
+
+
 def test_memory_and_processors_are_asked_for_as_the_containers_may_use_them():
     text = b"version: 1\ndomain: home.example.org\npattern: full\nservices: {glances: {cpus: 2.5, memory: 1g}}\n"
     (host,) = load(text, "infrakit.yaml", lambda _: b"").fleet.deployments

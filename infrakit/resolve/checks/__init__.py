@@ -69,6 +69,10 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         from infrakit.resolve.updates import excepted_known
 
         found += excepted_known(config, catalog, locate)
+    if any(service.environment for service in config.services):
+        from infrakit.resolve.checks.ours import nothing_of_ours
+
+        found += nothing_of_ours(config, catalog, locate)
     if config.backup:
         from infrakit.resolve.checks.backup import backup_sound
 
@@ -203,9 +207,20 @@ def run(
         from infrakit.resolve.checks.own_containers import reached_there
 
         found += reached_there(chosen, locate)
-    return found + off_in_vain(chosen, locate)
+    return once_for_a_range(chosen, found + off_in_vain(chosen, locate))
 
 
 def decided(world: World, locate: Locate) -> list[Problem]:
     """All problems of a world in which every pass has decided."""
-    return [problem for check in DECIDED for problem in check(world, locate)]
+    return once_for_a_range(world, [problem for check in DECIDED for problem in check(world, locate)])
+
+
+def once_for_a_range(world: World, problems: list[Problem]) -> list[Problem]:
+    """What would be said of each host of a range is said of the range."""
+    names = {host.shown: str(host.config.path[-1]) for host in world.hosts if host.config}
+    names = {name: said for name, said in names.items() if name != said}
+    if not names or not problems:
+        return problems
+    from infrakit.resolve.checks.ranged import said_once
+
+    return said_once(problems, names)

@@ -5,8 +5,9 @@ from infrakit.config.check import dotted
 from infrakit.config.doors import KEYS
 from infrakit.config.model import AppConfig, Config
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import address_of, is_host, no_machine
+from infrakit.resolve.addresses import address_of, canonical, is_host, no_machine
 from infrakit.resolve.checks.ports import PLAIN
+from infrakit.resolve.hosts import cores_of
 from infrakit.resolve.world import Locate
 
 COUNT = ("address", "title", "hosts", "saml", *(key for key in KEYS if key != "scheme"))
@@ -74,9 +75,9 @@ def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
         return f"{host} means Caddy's own container", hint
     if no_machine(host) or address.is_link_local:
         return f"{host} is not the address of a machine", example
-    ours = {*config.network.bind, *(item.address for item in config.hosts if len(config.hosts) == 1)}
+    ours = {canonical(text) for text in (*config.network.bind, *(item.address for item in cores_of(config.hosts)))}
     web = (config.network.http_port, config.network.https_port)
-    if host in ours and door.port in web and config.tls.mode != "tunnel":
+    if canonical(host) in ours and door.port in web and config.tls.mode != "tunnel":
         what = f"Caddy itself answers at {host}:{door.port}: it would lead to itself"
         return what, "name another port, or another machine"
     if address in ip_network(config.network.pool, strict=False):

@@ -5,7 +5,7 @@ from infrakit.config.model import Config, HostConfig, Path
 from infrakit.errors import Problem
 from infrakit.resolve.addresses import canonical
 from infrakit.resolve.checks.names import is_host
-from infrakit.resolve.patterns import profiles_of
+from infrakit.resolve.hosts import cores_of
 from infrakit.resolve.world import Locate
 
 MOST_HOSTS = 20_000
@@ -125,7 +125,7 @@ def _span(host: HostConfig) -> list[str]:
 def one_core(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """At most one host has sign-in; every host says what it is for; a file without hosts says so itself."""
     found = []
-    cores = [host for host in config.hosts if "identity" in profiles_of(host.patterns, host.profiles, alone=False)]
+    cores = cores_of(config.hosts)
     for host in cores[1:]:
         found.append(
             Problem(

@@ -189,7 +189,7 @@ def _sizes(app: AppConfig) -> Iterator[Wrong]:
 
 def _addresses(app: AppConfig) -> Iterator[Wrong]:
     for key, place, text in no_addresses(app.settings, app.privileges):
-        yield (key, place), f"{key}: {text} is not an address", "address", "for instance 192.168.1.1"
+        yield (key, place), f"{key}: {text}", "address", "for instance 192.168.1.1"
 
 
 def _sysctls(app: AppConfig | ContainerBlueprint) -> Iterator[Wrong]:

@@ -221,7 +221,7 @@ def _in_the_hosts_network(blueprint: Blueprint) -> Iterator[Misfit]:
 def _addresses(blueprint: Blueprint, pool: str) -> Iterator[Misfit]:
     for item in blueprint.containers:
         wrong: list[tuple[Path, str]] = [
-            (("settings" if key == "dns" else "privileges", key, place), f"{text} is not an address")
+            (("settings" if key == "dns" else "privileges", key, place), text)
             for key, place, text in no_addresses(item.settings, item.privileges)
         ]
         for place, port in enumerate(item.ports):

@@ -13,8 +13,10 @@ from infrakit.resolve.world import Locate
 Wrong = tuple[Path, str, str, str]
 """(path below the pass, what is wrong, code, what to do)."""
 
-READ_AND_WRITE = {"GET", "POST"}
-"""With these, whatever a page does can be done."""
+READS = {"GET", "HEAD", "OPTIONS"}
+"""Methods that change nothing (RFC 9110, 9.2.1): of the others one lets everybody do what a page can do."""
+OUTPOST = "/outpost.goauthentik.io"
+"""Below it sign-in itself answers, at every door that asks (emit/caddy_doors.py)."""
 
 
 def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -31,7 +33,7 @@ def passes_exact(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
 def _said(item: Pass) -> Iterator[Wrong]:
     if not (item.paths or item.sources or item.methods):
         yield (), ": it says nothing but why", "pass", "add path, from or method"
-    elif item.is_everywhere and (not item.methods or set(item.methods) >= READ_AND_WRITE):
+    elif item.is_everywhere and (not item.methods or not READS.issuperset(item.methods)):
         hint = "say so, public: true; or sign_in: own, where the app has a login of its own; or name a narrower path"
         yield (), ": everybody would reach this door without sign-in", "pass", hint
 
@@ -42,6 +44,9 @@ def _paths(item: Pass) -> Iterator[Wrong]:
         if {".", ".."} & set(steps) or "" in steps[1:-1]:
             hint = "write the path as the browser shows it"
             yield _place(item.paths, "path", number), f".path: {text} is not written in one way", "pass", hint
+        elif f"{text}/".startswith(f"{OUTPOST}/"):
+            what = f".path: {text}: sign-in itself answers there, and nobody is asked"
+            yield _place(item.paths, "path", number), what, "pass", "remove it"
 
 
 def _sources(config: Config, item: Pass) -> Iterator[Wrong]:

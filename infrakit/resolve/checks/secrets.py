@@ -95,7 +95,7 @@ def called_plain(world: World, locate: Locate) -> list[Problem]:
 def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
     """Every secret of the catalogue's, wherever its services run, with its owner."""
     owner: dict[str, Owner] = dict.fromkeys(OF_CADDY, ("services.caddy", "", None))
-    owner[BACKUP_KEY] = ("backup", "", None)
+    owner[BACKUP_KEY] = ("the backups", "", None)
     for service, blueprint in catalog.blueprints.items():
         names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
         owner |= dict.fromkeys(names, (f"services.{service}", "", None))

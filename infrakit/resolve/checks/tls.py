@@ -4,24 +4,11 @@ from infrakit.catalog.model import Catalog
 from infrakit.config.model import Config
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import ends_in_number, is_host
+from infrakit.resolve.addresses import address_of, ends_in_number, is_host, no_machine
 from infrakit.resolve.world import Locate
 
 PRIVATE_NAMES = (
-    *(
-        "alt",
-        "arpa",
-        "corp",
-        "domain",
-        "example",
-        "home",
-        "host",
-        "internal",
-        "intranet",
-        "invalid",
-        "lan",
-        "local",
-    ),
+    *("alt", "arpa", "corp", "domain", "example", "home", "host", "internal", "intranet", "invalid", "lan", "local"),
     *("home.arpa", "localdomain", "localhost", "onion", "private", "test", "workgroup"),
     *("fritz.box", "speedport.ip", "easy.box", "router", "gateway", "mshome.net"),
 )
@@ -126,6 +113,16 @@ def timezone_known(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
     return [Problem(locate(("timezone",)), what, "timezone", hint)]
 
 
+def _no_resolver(text: str) -> str:
+    """Why Caddy, in its container, finds no name server there."""
+    host = text[1:].partition("]")[0] if text[0] == "[" else text
+    host = host if host.count(":") > 1 else host.partition(":")[0]
+    address = address_of(host)
+    if address is None:
+        return "" if is_host(host) else "is not an address"
+    return "is Caddy's own container" if address.is_loopback or address.is_unspecified else no_machine(host)
+
+
 def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """dns needs a provider and a Caddy that speaks to it; the others have no use for one."""
     tls = config.tls
@@ -139,9 +136,9 @@ def tls_complete(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
             hint = "choose one with a single token, for instance cloudflare or desec; or bring certificates: mode files"
             found.append(Problem(locate((*tls.path, "provider")), what, "tls-provider", hint))
         for number, text in enumerate(tls.resolvers):
-            host = text[1:].partition("]")[0] if text[0] == "[" else text
-            if not is_host(host if host.count(":") > 1 else host.partition(":")[0]):
-                what, path = f"tls.resolvers: {text} is not an address", (*tls.path, "resolvers", number)
+            wrong = _no_resolver(text)
+            if wrong:
+                what, path = f"tls.resolvers: {text} {wrong}", (*tls.path, "resolvers", number)
                 found.append(Problem(locate(path), what, "address", "for instance 1.1.1.1, or 192.168.1.1:53"))
         image = next((service.image for service in config.services if service.name == "caddy"), "")
         if not image:

@@ -1,10 +1,12 @@
 """volumes, and the mounts that name them -> Problems: each is there once, and somebody mounts it."""
 
+from posixpath import normpath
+
 from infrakit.catalog.model import Catalog
-from infrakit.config.model import Config
+from infrakit.config.model import Config, VolumeConfig
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
-from infrakit.resolve.addresses import address_of, is_host, no_machine
+from infrakit.resolve.addresses import address_of, canonical, is_host, no_machine
 from infrakit.resolve.volumes import mounted_on
 from infrakit.resolve.world import HostDraft, Locate, World
 
@@ -39,6 +41,19 @@ def volumes_known(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
         if volume.name not in mounted:
             what, hint = f"volumes.{volume.name}: no app mounts it", f"add mounts: [{volume.name}:/data] to one"
             found.append(Problem(locate(volume.path, key=True), what, "no-effect", hint, "warning"))
+    return found + _one_place(config, locate)
+
+
+def _one_place(config: Config, locate: Locate) -> list[Problem]:
+    """A folder of an NFS server that is two volumes, however its address and path are written."""
+    found, taken = [], dict[tuple[str, str], VolumeConfig]()
+    for volume in config.volumes:
+        server, _, folder = volume.nfs.rpartition(":")
+        other = taken.setdefault((canonical(server.lower().strip("[]")), normpath(folder)), volume)
+        if volume.nfs and other is not volume:
+            places = [locate((*item.path, "nfs")) for item in (volume, other)]
+            what = f"volumes.{volume.name}.nfs: it is volumes.{other.name}"
+            found.append(Problem(places[0], what, "same-volume", "mount that one in both", related=places[1]))
     return found
 
 
