@@ -17,7 +17,7 @@ from infrakit.cli.import_told import Told
 from infrakit.cli.questions import QUESTIONS
 from infrakit.cli.talk import result_json, say
 from infrakit.compiler import Compiled, load
-from infrakit.composed.addition import Section, extended, names_in, secrets_said, text_at
+from infrakit.composed.addition import Section, extended, hostnames_said, names_in, secrets_said, text_at
 from infrakit.composed.apps_text import app_lines, volume_lines
 from infrakit.composed.names import Taken, reserved, reserved_secrets, reserved_volumes
 from infrakit.composed.words import Converted
@@ -125,6 +125,7 @@ def taken_of(target: Target) -> Taken:
     current, catalog = target.current() or b"", load_catalog()
     apps, volumes = names_in(current, target.file)
     secrets = reserved_secrets(catalog) | secrets_said(current, target.file)
+    apps |= hostnames_said(current, target.file)
     return Taken(reserved(catalog) | apps, reserved_volumes(catalog) | volumes, secrets)
 
 

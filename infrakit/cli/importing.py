@@ -80,7 +80,7 @@ def _gathered(wanted: Wanted, target: Target) -> Gathered:
         whole = _joined(whole, _from_here(found, place))
         shared = tuple((str(said["external"]), name) for name, said in found.volumes.items() if "external" in said)
         taken = Taken(
-            taken.apps | {*found.apps},
+            taken.apps | {*found.apps} | {str(said["hostname"]) for said in found.apps.values() if "hostname" in said},
             taken.volumes | {*found.volumes},
             taken.secrets | {*more},
             (*taken.shared, *shared),

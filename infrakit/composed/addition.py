@@ -74,10 +74,20 @@ def names_in(source: bytes, name: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def secrets_said(source: bytes, name: str) -> frozenset[str]:
     """Names of secrets that apps of the file have."""
-    apps = _entry(parse(source, name).root, "apps")
-    keys = [pair for _, app in (apps.value if apps is not None and apps.kind == "map" else ()) for pair in _pairs(app)]
+    keys = _keys_of_apps(source, name)
     lists = [value for key, value in keys if key.value in ("secrets", "user_secrets") and value.kind == "list"]
     return frozenset(each.value for listed in lists for each in listed.value if each.kind == "scalar")
+
+
+def hostnames_said(source: bytes, name: str) -> frozenset[str]:
+    """What apps of the file call themselves: Docker finds them by that, too."""
+    said = [value for key, value in _keys_of_apps(source, name) if key.value == "hostname"]
+    return frozenset(value.value.lower() for value in said if value.kind == "scalar")
+
+
+def _keys_of_apps(source: bytes, name: str) -> list[tuple[Node, Node]]:
+    apps = _entry(parse(source, name).root, "apps")
+    return [pair for _, app in (_pairs(apps) if apps is not None else ()) for pair in _pairs(app)]
 
 
 def _pairs(node: Node) -> list[tuple[Node, Node]]:

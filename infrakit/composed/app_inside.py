@@ -32,6 +32,7 @@ def words(work: Work, service: Service) -> None:
             work.say(key, REFUSED, "a container is called so here: who looks for it could find this one")
         elif said:
             work.set(key, said, key)
+            work.known_names |= {said.lower()} if key == "hostname" else set()
     if re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", service.user):
         work.set("user", service.user, "user")
     if not service.read_only:

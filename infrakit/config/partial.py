@@ -17,6 +17,8 @@ WITHOUT = {"port": "no-port"}
 """Key -> what is said elsewhere in its entry where it is missing; where it is refused, it only looks so."""
 AWAITED = "one-shot-alone"
 """What is said of an app that no other waits for: one whose needs nobody knows may be it."""
+OWNED = "unknown-secret"
+"""The same of who reads a secret that nobody has."""
 STAND_IN = "example.org"
 """A domain to judge the rest by where the file's own is missing or none."""
 
@@ -72,12 +74,8 @@ def sound_part(config: Config, document: Document, problems: Iterable[Problem]) 
                 left -= here
     if left:
         return None
-    gone = {name for app in config.apps if app.name in bad["apps"] for name in (*app.secrets, *app.user_secrets)}
     apps = tuple(
-        app._replace(
-            needs=tuple(need for need in app.needs if need[0] not in bad["apps"]),
-            environment=_without_secrets(app.environment, gone),
-        )
+        app._replace(needs=tuple(need for need in app.needs if need[0] not in bad["apps"]))
         for app in config.apps
         if app.name not in bad["apps"]
     )
@@ -87,17 +85,13 @@ def sound_part(config: Config, document: Document, problems: Iterable[Problem]) 
 
 
 def without_lost(config: Config, reduced: Config, problems: Iterable[Problem]) -> list[Problem]:
-    """Problems of a reduced config but for what it looks like only because apps that need others have left it."""
+    """Problems of a reduced config but for what it looks like only because apps have left it: those that need others,
+    and those whose secrets others read."""
     kept = {app.name for app in reduced.apps}
-    waits = any(app.needs for app in config.apps if app.name not in kept)
-    return [problem for problem in problems if not (waits and problem.code == AWAITED)]
-
-
-def _without_secrets(environment: tuple[tuple[str, str], ...], gone: set[str]) -> tuple[tuple[str, str], ...]:
-    """Variables with a secret in them that left with its app hold nothing."""
-    return tuple(
-        (name, "" if any(f"${{secret.{key}}}" in value for key in gone) else value) for name, value in environment
-    )
+    lost = [app for app in config.apps if app.name not in kept]
+    codes = {AWAITED} if any(app.needs for app in lost) else set()
+    codes |= {OWNED} if any(app.secrets or app.user_secrets for app in lost) else set()
+    return [problem for problem in problems if problem.code not in codes]
 
 
 def _without_refused(value: Any, node: Node) -> Any:

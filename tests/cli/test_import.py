@@ -56,6 +56,18 @@ def kept(folder):
     return {path.name: path.read_bytes() for path in Path(folder).glob("*/secrets/*")}
 
 
+def test_no_hostname_is_written_that_another_app_has(infrakit, stack, file):
+    file.write_text(f"{FILE}apps:\n  old: {{image: 'x/y:1', port: 80, hostname: wiki}}\n")
+    said = {"a": "wiki", "old": "x", "b": "old"}
+    lines = [f"  {name}: {{image: 'e/a:1', hostname: {said[name]}}}\n" for name in said]
+    (stack / "compose.yaml").write_text("services:\n" + "".join(lines))
+    done = infrakit("import", "stack")
+    assert done.returncode == 0, done.stderr
+    assert infrakit("validate").returncode == 0
+    apps = yaml.safe_load(file.read_text())["apps"]
+    assert [name for name, app in apps.items() if app.get("hostname") in ("wiki", "old")] == ["old"]
+
+
 def test_apps_are_added_to_the_file_and_secrets_are_kept_apart(infrakit, stack, file, tmp_path):
     done = infrakit("import", "stack", "-o", "kept")
 

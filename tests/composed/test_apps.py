@@ -434,13 +434,16 @@ volumes:
 
 
 def test_a_hostname_that_another_container_is_found_by_is_not_taken():
-    said = {"a": "Authentik", "b": "a", "c": "c"}
+    said = {"a": "Authentik", "b": "a", "c": "c", "d": "Shared", "e": "shared"}
     text = "services:\n" + "".join(f"  {name}: {{image: e/a, hostname: {host}}}\n" for name, host in said.items())
 
     found = converted(of(text), "/project", Taken(frozenset({"authentik"})))
 
-    assert {name: app.get("hostname") for name, app in found.apps.items()} == {"a": None, "b": None, "c": "c"}
-    assert {row.service for row in found.rows if row.key == "hostname" and row.outcome == REFUSED} == {"a", "b"}
+    assert {name: app.get("hostname") for name, app in found.apps.items()} == {
+        **{"a": None, "b": None, "c": "c"},
+        **{"d": "Shared", "e": None},
+    }
+    assert {row.service for row in found.rows if row.key == "hostname" and row.outcome == REFUSED} == {"a", "b", "e"}
 
 
 def test_names_that_others_have_are_told_apart_and_values_follow():

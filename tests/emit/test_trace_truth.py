@@ -26,7 +26,7 @@ hosts:
   shed: {pattern: edge, architecture: arm64, address: 10.0.0.2}
 services:
   dozzle: {allow: [administrators], subdomain: logs}
-  glances: {memory: 256m, cpus: "0.5", environment: {GLANCES_OPT: "-w"}}
+  glances: {memory: 256m, cpus: "0.5", environment: {TZ: Europe/Rome}}
   portainer: {image: "portainer/portainer-ee:2.39.9"}
 apps:
   wiki:

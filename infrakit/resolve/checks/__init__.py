@@ -108,6 +108,15 @@ def shared_apart(world: World, locate: Locate) -> list[Problem]:
     return volumes_apart(world, locate)
 
 
+def databases_apart(world: World, locate: Locate) -> list[Problem]:
+    """Of databases, where an app mounts what may be one's folder."""
+    if not any(item.path.startswith(("/var/lib/", "/data/")) for app in world.config.apps for item in app.mounts):
+        return []
+    from infrakit.resolve.checks.databases import servers_apart
+
+    return servers_apart(world, locate)
+
+
 def names_apart(world: World, locate: Locate) -> list[Problem]:
     """Of names by which containers are found, where any is more than that of an app among our own."""
     hosts = [host for host in world.hosts if host.address[:1].isalpha() and "." not in host.address]
@@ -186,6 +195,7 @@ DECIDED = (
     ports_apart,
     of_tls,
     shared_apart,
+    databases_apart,
     names_apart,
     room,
     architectures,

@@ -74,6 +74,8 @@ def _of_the_kernel(container: ContainerBlueprint) -> Iterator[Misfit]:
 
 
 def _reached(container: ContainerBlueprint, away: Set[str]) -> Iterator[Misfit]:
+    if container.name in container.reaches:
+        yield ("reaches",), "reaches: it reaches itself without", "unknown-need", "remove it: its address is localhost"
     for name in sorted(away & set(container.reaches)):
         hint = "remove it, and write internet: true, so that it can reach that address"
         yield ("reaches",), f"reaches: {name} is an address, and no container", "unknown-need", hint
