@@ -6,7 +6,8 @@ from infrakit.model import Origin
 
 
 class Dump(NamedTuple):
-    """What the own tools of the database in `container` write down of it. kind: "postgresql"."""
+    """What the own tools of the database in `container` write down of it. kind: "postgresql", "mariadb" (and
+    MySQL)."""
 
     container: str
     kind: str

@@ -13,9 +13,11 @@ from infrakit.resolve.world import HostDraft, World
 
 KEY = BACKUP_KEY
 KEY_BYTES = 16
-DATABASES = {"/var/lib/postgresql": "postgresql"}
-"""Where the official images, and what is made of them, keep their files (docker-library: postgres). Of any other server
-the files are copied, while it stands still."""
+DATABASES = {"/var/lib/postgresql": "postgresql", "/var/lib/mysql": "mariadb"}
+"""Where the official images, and what is made of them, keep their files (docker-library: postgres, mariadb, mysql). Of
+any other server the files are copied, while it stands still."""
+ASKS = {"mariadb": {"MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"}}
+"""Variables of which its own tools need one, as it is or with _FILE: else the files are copied, too."""
 PASS = "backups"
 SHARED = "volumes/"
 """How the part of a volume begins that apps share: a service may be called like it."""
@@ -80,8 +82,10 @@ def _is_copied(container: Container, mount: Mount) -> bool:
 
 
 def database_of(container: Container) -> str:
-    """Of which kind its server is, "" where it is none."""
-    return next((kind for mount in container.mounts if not mount.read_only and (kind := holds_database(mount))), "")
+    """Of which kind its server is that can be asked for what it has, "" where it is none."""
+    kind = next((kind for mount in container.mounts if not mount.read_only and (kind := holds_database(mount))), "")
+    said = {name.removesuffix("_FILE") for name, _ in (*container.environment, *container.secret_environment)}
+    return kind if kind and (kind not in ASKS or ASKS[kind] & said) else ""
 
 
 def holds_database(mount: Mount) -> str:
@@ -96,5 +100,5 @@ def _elsewhere(host: HostDraft, shared: Iterable[SharedVolume]) -> Iterator[tupl
         for item in service.containers:
             for mount in item.mounts:
                 place = mount.source if mount.kind == "host" else servers.get(mount.source, "")
-                if place and not mount.read_only and not holds_database(mount):
+                if place and not mount.read_only and not (database_of(item) and holds_database(mount)):
                     yield place, item.name

@@ -1,10 +1,12 @@
 """A database in a container -> a file that its own tools wrote, whole or not at all; and back into an empty one.
 
-They run in the container, where they are of the server's own version, and ask it over its own socket, which needs no
-password (docker-library/postgres docker-entrypoint.sh, pg_setup_hba_conf).
+They run in the container, where they are of the server's own version, and ask it over its own socket: PostgreSQL asks
+for no password there (docker-library/postgres docker-entrypoint.sh, pg_setup_hba_conf), MariaDB and MySQL for that of
+root, which they are told in a file that nobody else opens.
 """
 
 import re
+from typing import NamedTuple
 
 from infrakit.backups import Dump
 from infrakit.errors import MachineUnfit
@@ -12,26 +14,81 @@ from infrakit.machine import Machine
 from infrakit.stack.inside import container_name
 
 LONGEST_S = 24 * 3600
+
+
+class Tools(NamedTuple):
+    """Of a kind of server. `dump`, `load`: scripts of its container's shell, to standard output and from standard
+    input. `end`: how a file ends that was not broken off. `harmless`: what loading may say."""
+
+    dump: str
+    load: str
+    end: str
+    harmless: "re.Pattern[str]"
+
+
 USER = 'if [ "${POSTGRES_USER_FILE-}" ]; then POSTGRES_USER=$(cat "$POSTGRES_USER_FILE"); fi\n'
-SCRIPTS = {"postgresql": USER + 'exec pg_dumpall -w -U "${POSTGRES_USER:-postgres}"\n'}
-LOADS = {
-    "postgresql": f"""{USER}
+ROOT = r"""for name in MARIADB_ROOT_PASSWORD MYSQL_ROOT_PASSWORD; do
+    eval "word=\${$name-} file=\${${name}_FILE-}"
+    if [ "$file" ]; then word=$(cat "$file"); fi
+    if [ "$word" ]; then break; fi
+done
+word=$(printf %s "$word" | sed 's/[\\"]/\\&/g')
+as_root() {
+    program=$(command -v "mariadb$1" || command -v "mysql$2")
+    shift 2
+    "$program" --defaults-extra-file=/dev/fd/3 "$@" 3<<END
+[client]
+user=root
+password="$word"
+END
+}
+"""
+"""as_root -dump dump WORDS: mariadb-dump, or mysqldump where there is none."""
+HEALTH = r"""file=/var/lib/mysql/.my-healthcheck.cnf
+if [ -e "$file" ]; then
+    word=$(sed -n 's/^password=//p' "$file" | sed "s/[\\\\']/\\\\&/g")
+    for host in 127.0.0.1 ::1 localhost; do
+        echo "CREATE USER IF NOT EXISTS healthcheck@'$host'; SET PASSWORD FOR healthcheck@'$host' = PASSWORD('$word');"
+    done
+fi
+"""
+"""Whom its image asks by whether the server is well has a password of this folder's (mariadb-docker,
+create_healthcheck_users)."""
+TOOLS = {
+    "postgresql": Tools(
+        f'{USER}exec pg_dumpall -w -U "${{POSTGRES_USER:-postgres}}"\n',
+        # What makes an empty folder a server's own listens on no port yet, and ends (docker-entrypoint.sh).
+        f"""{USER}
 number=0
 until pg_isready -q -h 127.0.0.1; do number=$((number + 1)); [ $number -lt 300 ] || exit 1; sleep 1; done
 exec psql -Xqw -o /dev/null -U "${{POSTGRES_USER:-postgres}}" -d postgres
-"""
+""",
+        "-- PostgreSQL database cluster dump complete",  # pg_dumpall.c
+        # Those that its image makes in an empty folder get what the file has of them.
+        re.compile('ERROR:  (role|database) ".*" already exists'),
+    ),
+    "mariadb": Tools(
+        f"{ROOT}as_root -dump dump --all-databases --single-transaction --quick --routines --events --hex-blob "
+        "--flush-privileges\n",
+        f"""{ROOT}
+exec 4<&0 </dev/null
+number=0
+until as_root -admin admin -h 127.0.0.1 --protocol=tcp ping >/dev/null 2>&1; do
+    number=$((number + 1)); [ $number -lt 300 ] || exit 1; sleep 1
+done
+statements=$({HEALTH})
+{{ cat <&4; echo "$statements"; }} | as_root "" ""
+""",
+        "-- Dump completed",  # mysqldump.c
+        re.compile(r"ERROR \d+ \(0{5}\)"),
+    ),
 }
-"""What makes an empty folder a server's own listens on no port yet, and ends (docker-entrypoint.sh)."""
-THERE = re.compile('ERROR:  (role|database) ".*" already exists')
-"""What PostgreSQL says of those that its image makes in an empty folder: they get what the file has of them."""
-ENDS = {"postgresql": "-- PostgreSQL database cluster dump complete"}
-"""What each writes last: one that was broken off has none (pg_dumpall.c)."""
 
 
 def write_down(machine: Machine, project: str, dump: Dump, path: str) -> None:
     """MachineUnfit where it does not come to its end."""
     name = container_name(project, dump.container)
-    words = ("docker", "exec", name, "sh", "-c", SCRIPTS[dump.kind])
+    words = ("docker", "exec", name, "sh", "-c", TOOLS[dump.kind].dump)
     done = machine.run(words, timeout_s=LONGEST_S, into=path)
     said = [line.strip() for line in done.err.splitlines() if line.strip()]
     if done.code:
@@ -43,17 +100,17 @@ def write_down(machine: Machine, project: str, dump: Dump, path: str) -> None:
 
 def is_whole(machine: Machine, dump: Dump, path: str) -> bool:
     """Whether such a file has its end."""
-    return ENDS[dump.kind] in machine.run(("tail", "-c", "4096", path)).out
+    return TOOLS[dump.kind].end in machine.run(("tail", "-c", "4096", path)).out
 
 
 def load(machine: Machine, project: str, dump: Dump, path: str) -> None:
     """Into a server that has nothing but what its image made. MachineUnfit where anything else is said."""
-    name = container_name(project, dump.container)
+    name, tools = container_name(project, dump.container), TOOLS[dump.kind]
     if not is_whole(machine, dump, path):
         raise MachineUnfit(f"{path} has no end", "take another backup: infrakit backup list")
-    words = ("docker", "exec", "--interactive", name, "sh", "-c", LOADS[dump.kind])
+    words = ("docker", "exec", "--interactive", name, "sh", "-c", tools.load)
     done = machine.run(words, timeout_s=LONGEST_S, fed_from=path)
-    said = [line.strip() for line in done.err.splitlines() if "ERROR" in line and not THERE.search(line)]
+    said = [line.strip() for line in done.err.splitlines() if "ERROR" in line and not tools.harmless.search(line)]
     if done.code or said:
         what = (said or done.err.strip().splitlines()[-1:] or [f"exit code {done.code}"])[0]
         raise MachineUnfit(f"the database in {dump.container}: {what}", f"see: docker logs --tail 50 {name}")
