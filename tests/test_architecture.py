@@ -14,6 +14,7 @@ LAYERS = {
     "backups": 1,
     "machine": 2,
     "resources": 1,
+    "words": 1,
     "catalog": 2,
     "config": 2,
     "emit": 2,

@@ -12,12 +12,10 @@ from infrakit.errors import MachineUnfit
 from infrakit.model import PUBLIC_AUTHORITIES, SecretSpec
 from infrakit.system.certificates import FLEET_KINDS, HOME, mint_certificates, mint_pair
 from infrakit.system.files import MOST_BYTES, flush_names
+from infrakit.words import word
 
 FOLDER = "secrets"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aiou"
-PROQUINT = ((12, CONSONANTS), (10, VOWELS), (6, CONSONANTS), (4, VOWELS), (0, CONSONANTS))
-"""How far from the right the bits of each letter are."""
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -127,11 +125,6 @@ def fresh(form: str, length: int) -> bytes:
     if form == "words":
         return "-".join(map(word, memoryview(os.urandom(length)).cast("H"))).encode()
     return password(length)
-
-
-def word(number: int) -> str:
-    """Sixteen bits as a word of five letters that can be said (proquints, arXiv:0901.4016)."""
-    return "".join(letters[number >> shift & len(letters) - 1] for shift, letters in PROQUINT)
 
 
 def password(length: int) -> bytes:
