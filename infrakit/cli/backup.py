@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from infrakit.backups import Backup
-from infrakit.cli import here
+from infrakit.cli import here, sheet
 from infrakit.cli.carry import carried, need_root, show
 from infrakit.cli.progress import Progress
 from infrakit.cli.talk import result, result_json
@@ -27,9 +27,15 @@ PLACES = 8
 """Letters of a snapshot's name that are shown, as restic does."""
 
 
-@click.group(name="backup", help="Copies of all that this machine keeps, made by restic: now, list.")
+@click.group(
+    name="backup",
+    help="Copies of all that this machine keeps, made by restic: now, list, and the sheet that opens them.",
+)
 def command() -> None:
     pass
+
+
+command.add_command(sheet.command)
 
 
 class Incomplete(InfraKitError):

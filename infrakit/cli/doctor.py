@@ -21,6 +21,7 @@ from infrakit.host.checks import CHECKS
 from infrakit.host.facts import facts_of
 from infrakit.host.recording import record, to_json
 from infrakit.model import Deployment
+from infrakit.stack.backup.confirmed import is_confirmed
 from infrakit.stack.change.applied import Applied, all_here, in_force
 from infrakit.stack.doctor import Diagnosis, Rule, diagnose, plan_mend
 from infrakit.stack.doctor.readings import COMMANDS, FILES, Clean, Readings, authority, of_doors, of_engine, of_secrets
@@ -116,6 +117,7 @@ def look(stack: Stack, machine: Machine, clean: Clean) -> Readings:
         lambda: of_doors(machine, here_now),
         lambda: {"names": _names(here_now, machine), "fleet": tuple(problems(here_now, machine))},
         lambda: of_secrets(machine, here_now),
+        lambda: {"sheet": _has_sheet(here_now, machine)},
         lambda: {"certificates": authority(machine, _authority(here_now, machine))},
     )
     recording = parts[0]["recording"]
@@ -159,6 +161,10 @@ def _authority(deployment: Deployment, machine: Machine) -> bytes:
         with suppress(InfraKitError):
             return inside(machine, container_name(deployment.name, "caddy"), ("cat", AUTHORITY_FILE)).encode()
     return b""
+
+
+def _has_sheet(deployment: Deployment, machine: Machine) -> bool:
+    return deployment.backup is None or is_confirmed(machine, deployment.host)
 
 
 def _pinned(applied: Applied) -> list[str]:

@@ -10,7 +10,7 @@ from infrakit.cli import doors, from_bundle, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
 from infrakit.cli.packages_folder import fit_folder
-from infrakit.cli.planning import words_of_up
+from infrakit.cli.planning import tell_sheet, words_of_up
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.questions import QUESTIONS, about_secret
 from infrakit.cli.secrets import MOST_BYTES, checked
@@ -147,6 +147,7 @@ def command(
         if not as_json:
             _closing_page(deployment, _first_link(deployment, machine) if taken else None)
         doors.tell(deployment, machine, as_json=as_json, whole=True, ask_names=bundle is None)
+        tell_sheet(deployment, machine, taken, yes=yes, as_json=as_json)
 
     again = words_of_up(deployment, accept)
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=again, after=closing_page)

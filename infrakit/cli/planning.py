@@ -70,6 +70,14 @@ def words_of_up(deployment: Deployment, accept: Sequence[str]) -> tuple[str, ...
     return ("up", "-f", CONFIGURATION, "--host", deployment.host, *accepted, "--yes")
 
 
+def tell_sheet(deployment: Deployment, machine: Machine, taken: int, *, yes: bool, as_json: bool) -> None:
+    """Of the backups' key, where there is one that nobody has on paper yet."""
+    if deployment.backup is not None and not as_json:
+        from infrakit.cli.sheet import offer
+
+        offer(deployment, machine, asks=taken > 0 and not yes)
+
+
 def bring_up(
     found: Prepared, *, yes: bool, dry_run: bool, as_json: bool, shown: Callable[[], int] | None = None
 ) -> int:
@@ -78,6 +86,7 @@ def bring_up(
 
     def tell_doors(taken: int) -> None:
         doors.tell(found.deployment, machine, as_json=as_json, whole=False, ask_names=not found.offline)
+        tell_sheet(found.deployment, machine, taken, yes=yes, as_json=as_json)
 
     return carry_out(
         found.plan,

@@ -19,6 +19,16 @@ def ask(what: str, default: str, about: str = "") -> str:
     return answer or default
 
 
+def answer(what: str) -> str:
+    """What is typed. UsageProblem where there is no terminal."""
+    try:
+        with open("/dev/tty", "r+b", buffering=0) as terminal:
+            terminal.write(f"{what}: ".encode())
+            return terminal.readline().decode("utf-8", "replace").strip()
+    except OSError:
+        raise UsageProblem("there is no terminal to ask on") from None
+
+
 def has_terminal() -> bool:
     """Whether there is somebody to ask."""
     try:

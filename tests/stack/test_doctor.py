@@ -387,6 +387,7 @@ FAULTS = (
         machine(says={FAILED: "docker.service loaded failed failed Docker Application Container Engine\n"}),
         ("docker.service has failed", "journalctl -u docker.service"),
     ),
+    Fault("backup-sheet", HEALTHY._replace(sheet=False), ("recovery sheet", "sudo infrakit backup sheet")),
     Fault("door-silent", met(all=REFUSED), ("connection refused", "Caddy does not run", "sudo infrakit restart caddy")),
     Fault("door-silent", met(all=Answer(0, "", "timed out")), ("firewall",)),
     Fault("door-tls", met(**{key(NAME): ALERT}), ("no certificate for this name",)),

@@ -149,6 +149,12 @@ def unit_failed(readings: Readings) -> Iterator[Trouble]:
             yield trouble("unit-failed", f"{name} has failed", name=name)
 
 
+def backup_sheet(readings: Readings) -> Iterator[Trouble]:
+    """Nobody said that he has it."""
+    if not readings.sheet:
+        yield trouble("backup-sheet", "nobody said that he has the recovery sheet of the backups")
+
+
 def _usage(readings: Readings) -> list[tuple[str, str, str]]:
     """(kind, size, reclaimable) of `docker system df`, the largest first."""
     rows = []
@@ -207,4 +213,5 @@ CHECKS = (
     memory_pressure,
     host_out_of_memory,
     unit_failed,
+    backup_sheet,
 )

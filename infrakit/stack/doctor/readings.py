@@ -89,6 +89,8 @@ class Readings(NamedTuple):
     secrets: tuple[Secret, ...] = ()
     folder: tuple[int, int] = (0o700, 0)
     space: tuple[tuple[float, int], ...] = ()
+    sheet: bool = True
+    """Whether somebody has the recovery sheet of the backups; so, too, where there are none."""
     kept: frozenset[str] = frozenset()
     """IDs of images that a kept generation is pinned to, or that a container was made from."""
 

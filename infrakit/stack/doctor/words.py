@@ -105,6 +105,12 @@ KINDS = {
         "docker stats --no-stream; lower memory of services in infrakit.yaml, or leave one out",
     ),
     "unit-failed": (ERROR, "what it does is not done", "journalctl -u {name} -n 50; sudo systemctl restart {name}"),
+    # backups
+    "backup-sheet": (
+        WARNING,
+        "where this machine is gone, so is the key, and nobody opens them",
+        "sudo infrakit backup sheet; print it, and type one of its groups",
+    ),
     # doors
     "door-silent": (ERROR, "{cause}", "sudo infrakit logs caddy; sudo infrakit restart caddy"),
     "door-tls": (ERROR, "{cause}", "sudo infrakit logs caddy"),
