@@ -1,15 +1,14 @@
 """infrakit install: from a fresh machine to a running stack. The same again resumes, or changes nothing."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from infrakit.cli import doors, from_bundle, here, source
+from infrakit.cli import doors, from_bundle, here, installing, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
-from infrakit.cli.packages_folder import fit_folder
 from infrakit.cli.planning import tell_sheet, words_of_up
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.questions import QUESTIONS, about_secret
@@ -22,22 +21,18 @@ from infrakit.config.sample import sample
 from infrakit.emit import emit
 from infrakit.emit.authentik import portal
 from infrakit.errors import InfraKitError, UsageProblem
-from infrakit.host.docker import KEY, REPOSITORY, engine_steps
 from infrakit.host.facts import Facts
-from infrakit.lock import parse
-from infrakit.lock.entries import LockedPackage
 from infrakit.model import Deployment
 from infrakit.plan import Plan, Step
 from infrakit.stack.bundle import from_packages, remembered, system_of
 from infrakit.stack.change.update import none_under_way
 from infrakit.stack.install import plan_install, program_steps
-from infrakit.stack.layout import CONFIGURATION, PACKAGES, secrets_folder
+from infrakit.stack.layout import CONFIGURATION, secrets_folder
 from infrakit.stack.secrets import Given
 from infrakit.stack.sign_in import Link, first_user, never_came, sign_in_link
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
 from infrakit.system.machine import Machine
-from infrakit.system.proxies import of_daemon
 
 __loader__: Any  # of a zipapp, our own (packaging/zip_start.py)
 
@@ -57,29 +52,7 @@ __loader__: Any  # of a zipapp, our own (packaging/zip_start.py)
 )
 @click.option("--admin", metavar="USER", help="Without a file: the user who may open everything.")
 @click.option("--host", metavar="NAME", help="Which host of the file this machine is.")
-@click.option(
-    "--docker-repository",
-    metavar="URL",
-    default=REPOSITORY,
-    show_default=True,
-    help="A mirror of Docker's package repository.",
-)
-@click.option(
-    "--docker-key",
-    metavar="FINGERPRINT",
-    default=KEY,
-    help="The key that signs it; Docker's own where nothing is said.",
-)
-@click.option(
-    "--docker-from",
-    "docker_from",
-    type=click.Choice(["docker", "distribution"]),
-    default="docker",
-    help="Whose packages: Docker's own, or those of the distribution where they are new enough.",
-)
-@click.option(
-    "--packages", metavar="DIR", help="A folder of .deb files that Docker is installed from, without a network."
-)
+@installing.options
 @click.option(
     "--secret",
     "secrets",
@@ -102,7 +75,7 @@ def command(
     docker_repository: str,
     docker_key: str,
     docker_from: str,
-    packages: str | None,
+    packages_folder: str | None,
     secrets: tuple[str, ...],
     accept: tuple[str, ...],
     yes: bool,
@@ -119,8 +92,8 @@ def command(
     machine = Machine()
     if not dry_run:
         none_under_way(machine)
-    repository, key = docker_repository.rstrip("/"), docker_key.upper().replace(" ", "")
-    others_packages = bool(packages or bundle) or docker_from != "docker" or repository != REPOSITORY
+    packages = installing.packages_of(docker_repository, docker_key, docker_from, packages_folder)
+    others_packages = bundle is not None or packages.are_others
     facts, findings = look(machine, deployment, own_repository=others_packages, bundle=bundle)
     seen = here.data(compiled, deployment)
     nobody = dry_run or as_json or yes or os.geteuid() != 0
@@ -130,17 +103,7 @@ def command(
     findings = accepted(findings, accept)
     refuse([finding for finding in findings if not (dry_run and finding.code == "not-root")])
     ours = (*here.file_to_install(found), *program_steps(program(), script("bash").encode()))
-    locked = _locked(found, facts)
-    dockers = fit_folder(packages, locked, machine) if packages else PACKAGES if bundle else ""
-    engine = engine_steps(
-        facts,
-        repository=repository,
-        key=key,
-        files=dockers,
-        own=docker_from == "distribution",
-        locked={} if packages else locked,
-        proxies=of_daemon(machine.proxies),
-    )
+    engine = installing.to_engine(packages, found, facts, machine, bundled=bundle is not None)
     plan = _plan(deployment, (engine, ours), facts, bundle, seen.former, given)
 
     def closing_page(taken: int) -> None:
@@ -207,15 +170,6 @@ def _source(file: str | None, answers: dict[str, str | None]) -> source.Source:
         return read_input(name, MAXIMUM_BYTES)
 
     return source.Source("", source.FILE, content, read_blueprint, [])
-
-
-def _locked(found: source.Source, facts: Facts) -> Mapping[str, LockedPackage]:
-    """What the lock says of Docker's packages for this system."""
-    if found.lock is None:
-        return {}
-    return parse(found.lock.content, found.lock.name).packages.get(
-        f"{facts.distribution}-{facts.codename}-{facts.architecture}", {}
-    )
 
 
 def program() -> bytes:

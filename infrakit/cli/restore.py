@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
-from infrakit.cli import here
+from infrakit.cli import here, installing
 from infrakit.cli.backup import meant, sets_of, take
 from infrakit.cli.carry import carry_out, need_agreement, need_root, show
+from infrakit.cli.preflight import ACCEPT
 from infrakit.cli.progress import Progress
 from infrakit.cli.talk import result, say
 from infrakit.errors import EXIT_OK, InfraKitError, UsageProblem
 from infrakit.model import Deployment
 from infrakit.plan import Interrupted
 from infrakit.stack.backup.back import chosen, content_of, plan_restore
+from infrakit.stack.backup.bare import begun
 from infrakit.stack.backup.exchange import under_way
 from infrakit.stack.backup.repository import LONGEST_S, Repository, repository_of, restic
 from infrakit.stack.change.update import none_under_way
@@ -25,12 +27,22 @@ from infrakit.system.machine import Machine
 
 @click.command(
     help="""Put the data of PARTS back, as `infrakit backup list` names them, or of all: as in the newest backup, or the
-one of --at. A backup of what is there now is made first. Where it was broken off, it goes on."""
+one of --at. A backup of what is there now is made first. Where it was broken off, it goes on.
+
+With --from, on a machine that has nothing: install all that a backup in FOLDER has, with its data, before anything
+starts. It asks for the groups of the recovery sheet."""
 )
 @click.argument("parts", metavar="[PART]...", nargs=-1)
 @click.option("--at", metavar="BACKUP", help="Which backup, as `infrakit backup list` names it; else the newest.")
 @click.option("--beside", metavar="FOLDER", help="Put the files there, and leave all that runs alone.")
 @click.option("--without-backup", is_flag=True, help="Make no backup of what is there now.")
+@click.option(
+    "--from", "folder", metavar="FOLDER", help="On a machine that has nothing: all of it, of the backups there."
+)
+@click.option("--host", metavar="NAME", help="With --from: whose backups, where FOLDER has those of several hosts.")
+@click.option("--key-file", metavar="FILE", help="With --from: the key, or the groups of the sheet; else it asks.")
+@ACCEPT
+@installing.options
 @here.YES
 @here.DRY_RUN
 @here.CHANGE_JSON
@@ -39,12 +51,31 @@ def command(
     at: str | None,
     beside: str | None,
     without_backup: bool,
+    folder: str | None,
+    host: str | None,
+    key_file: str | None,
+    accept: tuple[str, ...],
     yes: bool,
     dry_run: bool,
     as_json: bool,
+    **packages: Any,
 ) -> int:
+    if folder:
+        if parts or beside or without_backup:
+            what = "--from brings all of it back: PART, --beside and --without-backup do not go with it"
+            raise UsageProblem(what, "leave them out")
+        from infrakit.cli.bare import Asked, bring_back
+
+        said = installing.packages_of(**packages)
+        return bring_back(Asked(folder, host, at, key_file, accept, said, yes, dry_run, as_json))
+    if host or key_file or accept:
+        raise UsageProblem("--host, --key-file and --accept are for a machine that has nothing", "name --from FOLDER")
     need_root()
     machine = Machine()
+    begun_from, _, _ = begun(machine)
+    if begun_from:
+        what = f"a restore from {begun_from} was broken off"
+        raise UsageProblem(what, f"sudo infrakit restore --from {begun_from} goes on with it")
     deployment, backup = meant(machine)
     repository, (going_on, names) = repository_of(backup, deployment.host), under_way(machine)
     if going_on and (beside or at not in (None, going_on)):

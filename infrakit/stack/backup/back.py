@@ -76,7 +76,7 @@ def plan_restore(deployment: Deployment, repository: Repository, number: str, pa
     """In the order in which containers start; nothing of what runs is touched before all is here. `number`: of the
     set."""
     used = _users(deployment, parts)
-    fetch = [_fetch(repository, number, part) for part in parts if part.snapshot]
+    fetch = [fetch_step(repository, number, part) for part in parts if part.snapshot]
     back = [_back(deployment, number, part) for part in parts if part.snapshot]
     names = tuple(container_name(deployment.name, item) for item in used)
     note = Note(number, tuple(part.part.name for part in parts))
@@ -104,7 +104,8 @@ def _users(deployment: Deployment, parts: Sequence[Chosen]) -> tuple[str, ...]:
     return tuple(item.name for item in every if item.name in found)
 
 
-def _fetch(repository: Repository, number: str, part: Chosen) -> Step:
+def fetch_step(repository: Repository, number: str, part: Chosen) -> Step:
+    """A part is here, whole."""
     name = part.part.name
     action = Fetch(repository, number, name, part.snapshot, part.bytes)
     return Step(f"fetch {name}", f"fetch {name}", (Fetched(number, name),), (action,))
@@ -112,12 +113,15 @@ def _fetch(repository: Repository, number: str, part: Chosen) -> Step:
 
 def _back(deployment: Deployment, number: str, part: Chosen) -> Step:
     name = part.part.name
-    databases = tuple(action for dump, path in part.dumps for action in _database(deployment, number, name, dump, path))
+    databases = tuple(
+        action for dump, path in part.dumps for action in database_actions(deployment, number, name, dump, path)
+    )
     actions = (*databases, *(Exchange(number, name, *folder) for folder in part.folders), Mark(number, name))
     return Step(f"back {name}", f"{name} as it was", (IsBack(number, name),), actions)
 
 
-def _database(deployment: Deployment, number: str, part: str, dump: Dump, path: str) -> Iterator[Action]:
+def database_actions(deployment: Deployment, number: str, part: str, dump: Dump, path: str) -> Iterator[Action]:
+    """A database in its container, as in a set: into an empty server, with the passwords of now."""
     container = next(
         item for service in deployment.services for item in service.containers if item.name == dump.container
     )

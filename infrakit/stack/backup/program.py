@@ -9,7 +9,10 @@ PACKAGE = "restic"
 
 def restic_steps(deployment: Deployment) -> tuple[Step, ...]:
     """It is there, where backups are made; of whatever origin."""
-    if deployment.backup is None:
-        return ()
+    return () if deployment.backup is None else (restic_step(),)
+
+
+def restic_step() -> Step:
+    """It is there."""
     there = Answers((PACKAGE, "version"), PACKAGE)
-    return (Step(PACKAGE, "restic, which makes the backups", (there,), (Refresh(), Install((PACKAGE,)))),)
+    return Step(PACKAGE, "restic, which makes the backups", (there,), (Refresh(), Install((PACKAGE,))))

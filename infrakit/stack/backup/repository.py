@@ -23,10 +23,11 @@ QUIET = {"RESTIC_PROGRESS_FPS": "2"}
 
 
 class Repository(NamedTuple):
-    """Of one host."""
+    """Of one host. `key`: the file that has it, "" where that is in its place."""
 
     to: str
     host: str
+    key: str = ""
 
     @property
     def folder(self) -> str:
@@ -43,7 +44,7 @@ def restic(
     machine: Machine, repository: Repository, *words: str, timeout_s: float = ASK_S, tell: Tell | None = None
 ) -> list[dict[str, Any]]:
     """What restic says in JSON, its progress told. MachineUnfit, in its own last words, where it fails."""
-    key = f"{secrets_folder(repository.host)}/secrets/{KEY}"
+    key = repository.key or f"{secrets_folder(repository.host)}/secrets/{KEY}"
     whole = ("restic", "--repo", repository.to, "--password-file", key, "--cache-dir", f"{CACHE}/restic", "--json")
     lines: list[str] = []
 

@@ -1,0 +1,249 @@
+"""infrakit restore --from: a machine that has nothing, a folder of backups and the key on paper -> all of it runs as it
+did."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from infrakit import VERSION, resources
+from infrakit.catalog.versions import version
+from infrakit.cli import doors, here, installing, source
+from infrakit.cli.backup import sets_of
+from infrakit.cli.carry import carry_out, need_root
+from infrakit.cli.completion import script
+from infrakit.cli.install import program
+from infrakit.cli.preflight import accepted, look, refuse
+from infrakit.cli.talk import say, say_problems
+from infrakit.cli.terminal import answer, ask, has_terminal
+from infrakit.emit import emit
+from infrakit.errors import EXIT_DIFFERENCES, UsageProblem
+from infrakit.model import Deployment
+from infrakit.plan import Plan
+from infrakit.resolve.backups import KEY
+from infrakit.stack.backup.back import chosen, content_of
+from infrakit.stack.backup.bare import Origin, begun, plan_bare
+from infrakit.stack.backup.confirmed import confirm, key_of
+from infrakit.stack.backup.program import restic_step
+from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
+from infrakit.stack.backup.sheet import read_sheet
+from infrakit.stack.backup.take import FORMAT
+from infrakit.stack.generation import folder_of, generation_id
+from infrakit.stack.install import plan_install, program_steps
+from infrakit.stack.layout import CONFIGURATION, CURRENT
+from infrakit.stack.secrets import Given
+from infrakit.system.digest import hex_digest
+from infrakit.system.files import read_input
+from infrakit.system.machine import Machine
+
+GLANCE, GLANCE_KEY = "/run/infrakit-restore", "/run/infrakit-restore.key"
+"""In memory, while the plan is made: the user's file as it was backed up, and the key until it is in its place."""
+BROUGHT = ("fleet-apart", "secret-missing")
+"""Findings before a restore that it mends."""
+MOST_BYTES, TRIES = 1 << 12, 3
+LIKE_A_SHEET = re.compile(r"\s*[a-z0]{5}[\s-]*\d\d\b", re.I)
+
+
+class Asked(NamedTuple):
+    """The flags."""
+
+    folder: str
+    host: str | None
+    at: str | None
+    key_file: str | None
+    accept: tuple[str, ...]
+    packages: installing.Packages
+    yes: bool
+    dry_run: bool
+    as_json: bool
+
+
+def bring_back(asked: Asked) -> int:
+    """The exit code. Goes on with one that was broken off."""
+    need_root()
+    machine, folder = Machine(), os.path.abspath(asked.folder)
+    _, going_on, number = begun(machine)
+    if not going_on and (machine.exists(CURRENT) or machine.exists(CONFIGURATION)):
+        what = "this machine is set up already, and --from is for one that has nothing"
+        raise UsageProblem(what, "sudo infrakit restore puts its data back; sudo infrakit uninstall takes all away")
+    if going_on and (asked.host not in (None, going_on) or asked.at not in (None, number)):
+        what = f"a restore of {going_on} as in {number} was broken off"
+        raise UsageProblem(what, f"sudo infrakit restore --from {folder} goes on with it")
+    host = going_on or asked.host or _only(folder, machine)
+    _need_one(folder, host, machine)
+    key = _key(asked.key_file, host, machine)
+    if not _can_read(asked, machine):
+        return EXIT_DIFFERENCES
+    with _key_in_memory(key, machine):
+        reading = Repository(f"{folder}/{host}", host, GLANCE_KEY)
+        found = {item["set"]: item["snapshot"] for item in sets_of(machine, reading)}
+        number = number or asked.at or max(found, default="")
+        if number not in found:
+            known = f"there are: {', '.join(sorted(found))}" if found else "nothing whole was ever backed up there"
+            raise UsageProblem(f"there is no backup {number} in {folder}/{host}".replace("  ", " "), known)
+        origin = Origin(folder, reading._replace(key=""), number, found[number])
+        return _carried(asked, origin, content_of(machine, reading, origin.snapshot), reading, key, machine)
+
+
+def _only(folder: str, machine: Machine) -> str:
+    """The host whose backups are there; asked for where there are several."""
+    names = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        what = f"there are no backups in {folder}"
+        raise UsageProblem(what, "is its disk mounted? name the folder that has one for each host")
+    known = ", ".join(names)
+    if not has_terminal():
+        raise UsageProblem(f"{folder} has backups of {known}", "say which one this machine is to be: --host NAME")
+    return ask(f"host ({known})", names[0], "which of them this machine is to be")
+
+
+def _need_one(folder: str, host: str, machine: Machine) -> None:
+    if not machine.exists(f"{folder}/{host}/config"):
+        names = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
+        hint = (
+            f"there are some of: {', '.join(names)}" if names else "is its disk mounted? it has a folder for each host"
+        )
+        raise UsageProblem(f"there are no backups of {host} in {folder}", hint)
+
+
+def _key(file: str | None, host: str, machine: Machine) -> bytes:
+    """Of a file, which has it as it is or as groups; of a run before; or of somebody who types it."""
+    if file:
+        content = read_input(file, MOST_BYTES)
+        text = content.decode("utf-8", "replace")
+        return read_sheet(text) if LIKE_A_SHEET.match(text) else content.strip()
+    there = key_of(machine, host)
+    if there:
+        return there
+    if not has_terminal():
+        what = "the key of the backups is not said, and there is no terminal to ask on"
+        raise UsageProblem(what, "--key-file FILE, which has what the recovery sheet has, or the key itself")
+    return _typed()
+
+
+def _typed() -> bytes:
+    """In as many lines as it takes."""
+    say("the groups of the recovery sheet, in their order, on one line or several; Enter alone at the end")
+    for left in reversed(range(TRIES)):
+        lines: list[str] = []
+        while said := answer("more groups" if lines else "groups"):
+            lines.append(said)
+            try:
+                return read_sheet(" ".join(lines))
+            except UsageProblem as error:
+                problem = error
+        if not lines or not left:
+            break
+        say(f"{problem.message}; {problem.hint}; all of them again")
+    raise UsageProblem("that is not the key of the sheet; nothing was changed", "run it again, with the sheet at hand")
+
+
+def _can_read(asked: Asked, machine: Machine) -> bool:
+    """restic is there, or is installed now: nobody else reads a backup. False where that is only foretold."""
+    plan = Plan("read backups", (restic_step(),))
+    if all(probe.holds(machine) for step in plan.steps for probe in step.done_when):
+        return True
+    carry_out(plan, yes=asked.yes, dry_run=asked.dry_run, as_json=asked.as_json, machine=machine, again=())
+    if asked.dry_run:
+        say("note: the rest of the plan stands in the backup, which is read when restic is here")
+    return not asked.dry_run
+
+
+@contextmanager
+def _key_in_memory(key: bytes, machine: Machine) -> Iterator[None]:
+    """For root alone, and gone when this is left."""
+    try:
+        machine.write(GLANCE_KEY, key, 0o600)
+        yield
+    finally:
+        machine.remove(GLANCE_KEY)
+        machine.remove_tree(GLANCE)
+
+
+def _carried(
+    asked: Asked, origin: Origin, content: dict[str, Any], reading: Repository, key: bytes, machine: Machine
+) -> int:
+    _need_ours(content)
+    found = _file(origin, reading, str(content.get("architecture", "")), machine)
+    host = origin.repository.host
+    compiled = source.compiled(found)
+    deployment = here.deployment_of(compiled, host)
+    say_problems(compiled.warnings)
+    facts, findings = look(machine, deployment, own_repository=asked.packages.are_others)
+    findings += here.findings(found, compiled, deployment, here.data(compiled, deployment))
+    refuse([item for item in accepted(findings, asked.accept) if item.code not in BROUGHT])
+    artifacts = emit(deployment)
+    engine = installing.to_engine(asked.packages, found, facts, machine)
+    ours = program_steps(program(), script("bash").encode())
+    install = plan_install(deployment, artifacts, hex_digest, engine, ours)
+    tree, file = folder_of(generation_id(artifacts, hex_digest)), here.file_to_install(found)
+    plan = plan_bare(deployment, install, origin, chosen(deployment, content, ()), Given(KEY, key), tree, file)
+    _say_what_differs(deployment, content, origin)
+
+    def after(taken: int) -> None:
+        if not asked.key_file:
+            confirm(machine, host)  # who typed it has it
+        doors.tell(deployment, machine, as_json=asked.as_json, whole=True, ask_names=True)
+
+    again = _again(asked, origin)
+    yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=again, after=after)
+
+
+def _need_ours(content: dict[str, Any]) -> None:
+    """UsageProblem where a newer InfraKit made it: its images may have newer data, and its file newer keys."""
+    made_by = str(content.get("infrakit", ""))
+    if content.get("format") != FORMAT or version(made_by) > version(VERSION):
+        what = f"InfraKit {made_by} made this backup, and this is {VERSION}"
+        raise UsageProblem(what, f"use InfraKit {made_by} or a newer one")
+
+
+def _file(origin: Origin, reading: Repository, before: str, machine: Machine) -> source.Source:
+    """The user's file as it was backed up, with its lock and blueprints; for a machine of another kind with that
+    changed. `before`: the kind of the one that was backed up."""
+    folder = CONFIGURATION.rpartition("/")[0]
+    restic(machine, reading, "restore", origin.snapshot, "--target", GLANCE, "--include", folder, timeout_s=LONGEST_S)
+    found = source.find(GLANCE + CONFIGURATION, None)._replace(name="infrakit.yaml of the backup")
+    now = machine.run(("dpkg", "--print-architecture")).out.strip()
+    if not before or now in ("", before):
+        return found
+    say(f"note: the backup is of a machine with {before}, and this one has {now}: its images are taken for {now}")
+    return found._replace(content=_of_kind(found.content, origin.repository.host, now))
+
+
+def _of_kind(content: bytes, host: str, architecture: str) -> bytes:
+    """infrakit.yaml whose host has another processor."""
+    from infrakit.composed.edit import assigned
+    from infrakit.config import parse
+    from infrakit.config.keys import located
+
+    name, schema = "infrakit.yaml of the backup", resources.schema("infrakit")
+    path, part = located(schema, f"hosts.{host}.architecture", parse(content, name).root)
+    return assigned(content, name, path, part, architecture).content
+
+
+def _say_what_differs(deployment: Deployment, content: dict[str, Any], origin: Origin) -> None:
+    """What is not as it was before."""
+    assert deployment.backup is not None, "it was backed up"
+    absent = [part.name for part in deployment.backup.parts if part.name not in content["parts"]]
+    if absent:
+        say(f"note: not in this backup, and begins empty: {', '.join(absent)}")
+    if deployment.backup.to != origin.repository.to:
+        say(f"note: backups go on to {deployment.backup.to}, as the file says, and not to {origin.folder}")
+    for place, who in deployment.backup.left:
+        if place.startswith("/"):
+            say(f"note: {place}, which {who} writes to, is in no backup")
+
+
+def _again(asked: Asked, origin: Origin) -> tuple[str, ...]:
+    """Words that finish it, once the key is in its place."""
+    packages, host = asked.packages, origin.repository.host
+    words = ["restore", "--from", origin.folder, "--host", host, "--at", origin.number, "--yes"]
+    words += [word for code in asked.accept for word in ("--accept", code)]
+    words += ["--docker-repository", packages.repository, "--docker-key", packages.key]
+    words += ["--docker-from", "distribution"] if packages.own else []
+    words += ["--packages", os.path.abspath(packages.folder)] if packages.folder else []
+    return tuple(words)
