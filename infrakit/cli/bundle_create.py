@@ -127,7 +127,8 @@ def command(
             _small_files(writer, found, beside, {item.program for item in known})
             architectures = tuple(sorted({deployment.architecture for deployment in deployments}))
             locked = lock.parse(found.lock.content, found.lock.name).packages if found.lock else {}
-            bring(writer, architectures, known, locked, **packages)
+            backs_up = any(deployment.backup is not None for deployment in deployments)
+            bring(writer, architectures, known, locked, backs_up=backs_up, **packages)
             counter = Counter("fetch")
             with Inside(writer) as inside:
                 fetched = fetch(client, writer, images, known, counter, None if no_sbom else inside)

@@ -1,4 +1,4 @@
-"""Docker's packages, and all they need, for each kind of host that a bundle is made for."""
+"""Docker's packages, what makes backups, and all they need, for each kind of host that a bundle is made for."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from infrakit.errors import MachineUnfit, UsageProblem
 from infrakit.host.docker import HELPERS, PACKAGES, exact, row_for
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
+from infrakit.stack.backup.program import PACKAGE as RESTIC
 from infrakit.system.bundle.debs import Apt, Signed, control_of, own_archive
 from infrakit.system.bundle.write import Writer
 from infrakit.system.fetch import fetch
@@ -28,6 +29,7 @@ def bring(
     inventories: Sequence[Inventory],
     locked: Locked,
     *,
+    backs_up: bool,
     systems: tuple[str, ...],
     packages: str | None,
     no_packages: bool,
@@ -36,7 +38,8 @@ def bring(
     mirrors: tuple[str, ...],
     keyrings: tuple[str, ...],
 ) -> None:
-    """Into packages/ of the bundle, in the versions that a lock names. MachineUnfit where a system's cannot be had."""
+    """Into packages/ of the bundle, in the versions that a lock names. MachineUnfit where a system's cannot be had.
+    `backs_up`: with what makes backups."""
     if no_packages:
         return
     if packages:
@@ -52,8 +55,13 @@ def bring(
         say(f"packages for {made_for.name}")
         lines = sources(made_for, _pairs(mirrors, "--mirror"), _pairs(keyrings, "--keyring"), own)
         with Apt(made_for, lines, docker_of(made_for, docker_repository.rstrip("/"), docker_key), status) as apt:
-            folder = apt.fetch(exact((*PACKAGES, *HELPERS), locked.get(made_for.name, {})))
+            folder = apt.fetch(exact(names_of(backs_up=backs_up), locked.get(made_for.name, {})))
             _put(writer, made_for.name, folder, files.setdefault(made_for.name, {}), locked.get(made_for.name, {}))
+
+
+def names_of(*, backs_up: bool) -> tuple[str, ...]:
+    """What a bundle brings, with all that it needs."""
+    return (*PACKAGES, *HELPERS, *((RESTIC,) if backs_up else ()))
 
 
 def _given(writer: Writer, packages: str) -> None:

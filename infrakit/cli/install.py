@@ -128,12 +128,9 @@ def _plan(
     engine, ours = machine_parts
     if bundle is None:
         return plan_install(deployment, emit(deployment), hex_digest, engine, ours, None, *more)
-    steps = from_packages(engine, bundle.source, system_of(facts))
-    return remembered(
-        plan_install(deployment, emit(deployment), hex_digest, steps, ours, bundle.source, *more),
-        bundle.source,
-        bundle.pinned,
-    )
+    plan = plan_install(deployment, emit(deployment), hex_digest, engine, ours, bundle.source, *more)
+    steps = from_packages(plan.steps, bundle.source, system_of(facts))
+    return remembered(plan._replace(steps=steps), bundle.source, bundle.pinned)
 
 
 def _given(said: Sequence[str], deployment: Deployment, missing: Sequence[str]) -> list[Given]:

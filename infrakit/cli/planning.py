@@ -12,7 +12,7 @@ from infrakit.compiler import Compiled
 from infrakit.emit import emit
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Plan
-from infrakit.stack.bundle import remembered
+from infrakit.stack.bundle import from_packages, remembered, system_of
 from infrakit.stack.change.update import none_under_way
 from infrakit.stack.layout import CONFIGURATION
 from infrakit.stack.up import plan_up
@@ -54,13 +54,17 @@ def prepared(
     seen = here.data(found, deployment)
     findings = here.findings(given, found, deployment, seen)
     findings += here.edited(given, asks=asks)
+    system = ""
     if bundle:
-        findings += look(Machine(), deployment, bundle=bundle)[1]
+        facts, more = look(Machine(), deployment, bundle=bundle)
+        findings, system = [*findings, *more], system_of(facts)
     refuse([finding for finding in accepted(findings, accept) if not (looks and finding.code == "not-root")])
     put = here.file_to_install(given)
     artifacts = emit(deployment)
     plan = plan_up(deployment, artifacts, hex_digest, bundle.source if bundle else None, seen.former, file=put)
-    plan = remembered(plan, bundle.source, bundle.pinned) if bundle else plan
+    if bundle:
+        plan = plan._replace(steps=from_packages(plan.steps, bundle.source, system))
+        plan = remembered(plan, bundle.source, bundle.pinned)
     return Prepared(plan, deployment, artifacts, found, given, bundle is not None, words_of_up(deployment, accept))
 
 

@@ -33,6 +33,11 @@ class Source(NamedTuple):
         entry = self.manifest.images.get(reference, {}).get(architecture)
         return entry is not None and (pin is None or pin.image == entry.config)
 
+    def has_package(self, name: str) -> bool:
+        """Whether a package of this name is in it, for whatever system."""
+        files = (path.rpartition("/")[2] for path in self.manifest.files if path.startswith("packages/"))
+        return any(file.startswith(f"{name}_") for file in files)
+
 
 class ImageIs(NamedTuple):
     """The engine has exactly this image under this name: an ID of another one does not do."""

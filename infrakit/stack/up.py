@@ -9,6 +9,7 @@ from infrakit.plan import Action, Plan, Probe, Step
 from infrakit.resolve.world import DOOR
 from infrakit.stack.answers import dials_of
 from infrakit.stack.authorities import authorities_step
+from infrakit.stack.backup.program import PACKAGE as RESTIC
 from infrakit.stack.backup.program import restic_steps
 from infrakit.stack.belongings import of_deployment
 from infrakit.stack.bundle import Source, image_step, pins
@@ -19,6 +20,7 @@ from infrakit.stack.groups import group_steps
 from infrakit.stack.images import ImageThere, NoneBrokenOff, Pull, ThrowAway
 from infrakit.stack.joined import JoinAgain, joined
 from infrakit.stack.late import late_addresses
+from infrakit.stack.layout import PACKAGES
 from infrakit.stack.moves import Refuse, carried, forgotten
 from infrakit.stack.networks import RemoveOtherNetworks, networks_step, other_networks
 from infrakit.stack.owners import owner_actions
@@ -51,7 +53,7 @@ def plan_up(
     return Plan(
         f"bring {deployment.name} up on {deployment.host}",
         (
-            *restic_steps(deployment),
+            *restic_steps(deployment, PACKAGES if bundle is not None and bundle.has_package(RESTIC) else ""),
             *_images(deployment, bundle),
             *carried(deployment, former),
             *given_steps(deployment.host, given),

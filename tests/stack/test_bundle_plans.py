@@ -6,13 +6,15 @@ import pytest
 from infrakit.bundle import FileEntry, ImageEntry, Manifest
 from infrakit.bundle.signature import PublicKey
 from infrakit.bundle.systems import system
+from infrakit.cli.bundle_packages import names_of
+from infrakit.compiler import load as read
 from infrakit.emit import emit
 from infrakit.errors import MachineUnfit, UsageProblem
-from infrakit.host.apt import Install
+from infrakit.host.apt import Install, Refresh
 from infrakit.host.docker import docker_steps
 from infrakit.host.facts import facts_of
 from infrakit.model import ImagePin
-from infrakit.plan import Plan
+from infrakit.plan import Plan, RemoveTree
 from infrakit.stack.bundle import Load, Source, Unpack, from_packages, pins, remembered, space, system_of
 from infrakit.stack.images import Pull
 from infrakit.stack.layout import BUNDLE, PACKAGES, TRUST
@@ -123,6 +125,30 @@ def test_packages_are_brought_before_they_are_installed_and_taken_away_after():
         -1
     ].path == PACKAGES
     assert steps[0].done_when[0].path == PACKAGES
+
+
+BACKED = b"version: 1\ndomain: home.example.org\npattern: edge\ntls: {mode: internal}\nbackup: {to: /mnt/usb}\n"
+
+
+def restic_of(*files: str):
+    """The step that brings restic, of a host that is backed up, with these packages in the bundle."""
+    (host,) = read(BACKED, "infrakit.yaml", lambda _: b"").fleet.deployments
+    plan = plan_up(host, emit(host), hex_digest, source(files=files))
+    steps = from_packages(plan.steps, source(files=files), "debian-trixie-amd64")
+    return next(step for step in steps if step.name == "restic")
+
+
+def test_what_makes_backups_comes_from_the_bundle_where_that_has_it():
+    step = restic_of("packages/debian-trixie-amd64/restic_0.18.0-1_amd64.deb")
+    assert [type(action) for action in step.actions] == [Unpack, Install, RemoveTree]
+    assert step.actions[1].files == PACKAGES and step.done_when
+    assert [type(action) for action in restic_of().actions] == [Refresh, Install], "an older one has none"
+    with pytest.raises(MachineUnfit, match="debian-bookworm-arm64"):
+        restic_of("packages/debian-bookworm-arm64/restic_0.14.0-1_arm64.deb")
+
+
+def test_a_bundle_brings_it_where_the_file_says_where_backups_go():
+    assert set(names_of(backs_up=True)) - set(names_of(backs_up=False)) == {"restic"}
 
 
 def test_a_bundle_without_packages_for_this_system_says_for_which_it_has_some():

@@ -7,12 +7,13 @@ from infrakit.plan import Answers, Step
 PACKAGE = "restic"
 
 
-def restic_steps(deployment: Deployment) -> tuple[Step, ...]:
-    """It is there, where backups are made; of whatever origin."""
-    return () if deployment.backup is None else (restic_step(),)
+def restic_steps(deployment: Deployment, files: str = "") -> tuple[Step, ...]:
+    """It is there, where backups are made; of whatever origin. `files`: a folder that it comes from, as host/apt.py
+    has it."""
+    return () if deployment.backup is None else (restic_step(files),)
 
 
-def restic_step() -> Step:
+def restic_step(files: str = "") -> Step:
     """It is there."""
-    there = Answers((PACKAGE, "version"), PACKAGE)
-    return Step(PACKAGE, "restic, which makes the backups", (there,), (Refresh(), Install((PACKAGE,))))
+    there, install = Answers((PACKAGE, "version"), PACKAGE), Install((PACKAGE,), files=files)
+    return Step(PACKAGE, "restic, which makes the backups", (there,), (install,) if files else (Refresh(), install))
