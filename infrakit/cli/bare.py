@@ -3,7 +3,7 @@ did."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -211,18 +211,27 @@ def _file(origin: Origin, reading: Repository, before: str, machine: Machine) ->
     if not before or now in ("", before):
         return found
     say(f"note: the backup is of a machine with {before}, and this one has {now}: its images are taken for {now}")
-    return found._replace(content=_of_kind(found.content, origin.repository.host, now))
+    host = origin.repository.host
+    patterns = here.named(source.compiled(found), host).patterns
+    return found._replace(content=_of_kind(found.content, host, now, patterns))
 
 
-def _of_kind(content: bytes, host: str, architecture: str) -> bytes:
-    """infrakit.yaml whose host has another processor."""
-    from infrakit.composed.edit import assigned
+def _of_kind(content: bytes, host: str, architecture: str, patterns: Sequence[str]) -> bytes:
+    """infrakit.yaml whose host has another processor. One that names no host gets it named, with its pattern, which
+    each host says where one is named: `patterns`."""
+    from infrakit.composed.edit import assigned, deleted
     from infrakit.config import parse
     from infrakit.config.keys import located
 
     name, schema = "infrakit.yaml of the backup", resources.schema("infrakit")
-    path, part = located(schema, f"hosts.{host}.architecture", parse(content, name).root)
-    return assigned(content, name, path, part, architecture).content
+    changes = {"architecture": architecture}
+    if not re.search(rb"^hosts\s*:", content, re.MULTILINE):
+        content = deleted(content, name, ("pattern",)).content
+        changes["pattern"] = f"[{', '.join(patterns)}]"
+    for key, value in changes.items():
+        path, part = located(schema, f"hosts.{host}.{key}", parse(content, name).root)
+        content = assigned(content, name, path, part, value).content
+    return content
 
 
 def _say_what_differs(deployment: Deployment, content: dict[str, Any], origin: Origin) -> None:
