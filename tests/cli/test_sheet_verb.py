@@ -10,22 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.cli.sheet import offer
 from infrakit.compiler import load
-from infrakit.stack.backup.confirmed import CONFIRMED
+from infrakit.stack.backup.confirmed import CONFIRMED, confirm
 from infrakit.stack.backup.sheet import groups_of, read_sheet
+from infrakit.system.machine import Machine
 from tests.cli.test_generation_verbs import STATE, put
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has the key")
 FILE = b"version: 1\ndomain: home.example.org\npattern: edge\ntls: {mode: internal}\nbackup: {to: /mnt/usb/backups}\n"
 KEY = b"lusab-babad-gutih-tugad-fimol-vozam-kanij-zozoz"
 GROUPS = groups_of(KEY)
+(HOST,) = load(FILE, "infrakit.yaml", lambda _: b"").fleet.deployments
 
 
 @pytest.fixture
 def key():
-    (host,) = load(FILE, "infrakit.yaml", lambda _: b"").fleet.deployments
-    put(host, 1)
-    path = STATE / "hosts" / host.host / "secrets" / "backup_key"
+    put(HOST, 1)
+    path = STATE / "hosts" / HOST.host / "secrets" / "backup_key"
     path.parent.mkdir(parents=True, mode=0o700)
     path.write_bytes(KEY)
     yield path
@@ -91,6 +93,18 @@ def test_a_page_to_print_is_for_one_pair_of_eyes(pyz, key, tmp_path):
     assert done.returncode == 0 and page.stat().st_mode & 0o777 == 0o600, done.stderr
     assert all(group in page.read_text() for group in GROUPS)
     assert not any(group[:5] in done.stdout + done.stderr for group in GROUPS)
+
+
+def test_who_brings_a_stack_up_unasked_is_reminded_until_somebody_has_it(key, capsys):
+    machine = Machine()
+    for has_it in (False, True):
+        offer(HOST, machine, asks=False)
+        said = capsys.readouterr()
+        assert ("sudo infrakit backup sheet" in said.err) != has_it and said.out == ""
+        confirm(machine, HOST.host)
+    key.write_bytes(KEY.replace(b"lusab", b"lusad"))
+    offer(HOST, machine, asks=False)
+    assert "sudo infrakit backup sheet" in capsys.readouterr().err, "another key is another sheet"
 
 
 def test_where_there_is_no_key_it_says_how_to_get_one(pyz, key):
