@@ -1,8 +1,10 @@
 """`infrakit restore --from` where it cannot be done: said before anything changes."""
 
 import os
+import pty
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,35 @@ def test_another_key_is_said_and_left_nowhere(infrakit, tmp_path):
     key.write_bytes(b"another")
     said = refused(infrakit, "--from", str(tmp_path / "disk"), "--key-file", str(key), "--yes", code=3)
     assert "is shut with another key" in said
+
+
+@only_root
+@needs_restic
+def test_somebody_types_a_group_wrong_then_all_of_them_on_two_lines(pyz, disk, tmp_path):
+    """And says which of two hosts it is to be."""
+    key = tmp_path / "key"
+    key.write_bytes(KEY)
+    (disk / "shed/config").unlink()
+    words = ("restic", "--repo", disk / "shed", "--password-file", key, "--no-cache", "init")
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    groups = groups_of(KEY)
+    wrong = " ".join(("babab11", *groups[1:]))
+    typed = "\n".join(("shed", wrong, "", " ".join(groups[:3]).upper(), " ".join(groups[3:]), ""))
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, [sys.executable, str(pyz), "restore", "--from", str(disk)])
+    os.write(terminal, typed.encode())
+    said = b""
+    while True:
+        try:
+            more = os.read(terminal, 65536)
+        except OSError:
+            break
+        said += more
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code == 2 and b"host (home, shed)" in said and b"group 1 is not as it is printed" in said, said.decode()
+    assert b"nothing whole was ever backed up there" in said
 
 
 @pytest.mark.parametrize(
