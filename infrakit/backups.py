@@ -26,7 +26,8 @@ class BackupPart(NamedTuple):
 
 class Backup(NamedTuple):
     """`to`: a folder; `daily`: when, by the host's clock; `keep`: (daily,
-    weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it."""
+    weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it.
+    `drill`: how often one is tried out: monthly, weekly or never."""
 
     to: str
     daily: str
@@ -34,3 +35,4 @@ class Backup(NamedTuple):
     parts: tuple[BackupPart, ...]
     left: tuple[tuple[str, str], ...]
     origin: Origin
+    drill: str = "monthly"

@@ -23,13 +23,29 @@ from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 
 VERSION = 1
+DRILL = "drill"
 PLACES = 8
 """Letters of a snapshot's name that are shown, as restic does."""
 
 
+class Commands(click.Group):
+    """Imports the module of a drill only when one is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*super().list_commands(context), DRILL]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name != DRILL:
+            return super().get_command(context, name)
+        from infrakit.cli.backup_drill import command as drill
+
+        return drill
+
+
 @click.group(
     name="backup",
-    help="Copies of all that this machine keeps, made by restic: now, list, and the sheet that opens them.",
+    cls=Commands,
+    help="Copies of all that this machine keeps, made by restic: now, list, drill, and the sheet that opens them.",
 )
 def command() -> None:
     pass

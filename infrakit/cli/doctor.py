@@ -24,7 +24,17 @@ from infrakit.model import Deployment
 from infrakit.stack.backup.confirmed import is_confirmed
 from infrakit.stack.change.applied import Applied, all_here, in_force
 from infrakit.stack.doctor import Diagnosis, Rule, diagnose, plan_mend
-from infrakit.stack.doctor.readings import COMMANDS, FILES, Clean, Readings, authority, of_doors, of_engine, of_secrets
+from infrakit.stack.doctor.readings import (
+    COMMANDS,
+    FILES,
+    Clean,
+    Readings,
+    authority,
+    of_doors,
+    of_drills,
+    of_engine,
+    of_secrets,
+)
 from infrakit.stack.doctor.support import MODE, archive
 from infrakit.stack.doctor.words import Trouble, trouble
 from infrakit.stack.doors import DEFAULT_ROUTE, LINKS, Names, addresses, doors_of, names_that_lead
@@ -118,6 +128,7 @@ def look(stack: Stack, machine: Machine, clean: Clean) -> Readings:
         lambda: {"names": _names(here_now, machine), "fleet": tuple(problems(here_now, machine))},
         lambda: of_secrets(machine, here_now),
         lambda: {"sheet": _has_sheet(here_now, machine)},
+        lambda: of_drills(machine),
         lambda: {"certificates": authority(machine, _authority(here_now, machine))},
     )
     recording = parts[0]["recording"]

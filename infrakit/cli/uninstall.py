@@ -12,6 +12,7 @@ from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.host.docker import ANSWERS
 from infrakit.plan.probes import holds
 from infrakit.resolve.backups import KEY
+from infrakit.stack.backup.remains import remains
 from infrakit.stack.belongings import Belongings, all_here
 from infrakit.stack.down import used_by_others
 from infrakit.stack.layout import CONFIGURATION, HOSTS, UNDO
@@ -55,7 +56,8 @@ def command(keep_data: bool, yes: int, dry_run: bool, as_json: bool) -> int:
         and click.prompt(f"all data of {named} goes; type its name to go on", err=True) != named
     ):
         raise InfraKitError("nothing was changed", "without --purge, data stays")
-    keep_docker = used_by_others(machine, ours)
+    drilled = remains(machine)
+    keep_docker = used_by_others(machine, ours, (*drilled.container, *drilled.volume))
     if keep_docker:
         say(
             "note: Docker stays: it holds containers or volumes that are not InfraKit's; uninstall takes it away when "

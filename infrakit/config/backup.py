@@ -8,17 +8,18 @@ KEPT = {"daily": 7, "weekly": 4, "monthly": 6}
 
 
 class BackupConfig(NamedTuple):
-    """`without`: apps, services and shared volumes whose data is left out."""
+    """`without`: apps, services and shared volumes whose data is left out. `drill`: "" where nothing is said."""
 
     to: str
     daily: str
     keep: tuple[tuple[str, int], ...]
     without: tuple[str, ...]
     path: Path
+    drill: str = ""
 
 
 def backup_of(values: dict[str, Any]) -> BackupConfig:
     """What it says, and what it leaves out."""
     keep = tuple({**KEPT, **values.get("keep", {})}.items())
     without = tuple(values.get("without", ()))
-    return BackupConfig(values["to"], values.get("daily", "02:00"), keep, without, ("backup",))
+    return BackupConfig(values["to"], values.get("daily", "02:00"), keep, without, ("backup",), values.get("drill", ""))

@@ -242,7 +242,8 @@ def network_tree(project: str, network: Network) -> dict[str, Any]:
     options = {f"com.docker.network.bridge.{key}": "false" for key, off in switched_off.items() if off}
     if options:
         tree["driver_opts"] = options
-    tree["ipam"] = {"config": [{"subnet": network.subnet}]}
+    if network.subnet:
+        tree["ipam"] = {"config": [{"subnet": network.subnet}]}
     return tree
 
 

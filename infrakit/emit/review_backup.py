@@ -10,12 +10,14 @@ HOW = {"postgresql": "written down by pg_dumpall"}
 def backups(deployment: Deployment, backup: Backup) -> Section:
     """Of one host, whose file says where they go."""
     every = ", ".join(f"{count} {kind}" for kind, count in backup.keep if count) or "the newest alone"
-    where = row(backup.origin, Word(backup.to, code=True), Word(f"each day, {backup.daily}"), Word(every))
+    where = row(
+        backup.origin, Word(backup.to, code=True), Word(f"each day, {backup.daily}"), Word(every), Word(backup.drill)
+    )
     what = ("InfraKit", "this file, its lock, blueprints, secrets, and the tree in force", "copied while they run")
     parts = [row(backup.origin, *map(Word, what)), *map(_part, backup.parts)]
     left = tuple(row(backup.origin, Word(name, amber=True), Word(why)) for name, why in backup.left)
     tables = [
-        Table("", ("To", "When", "Kept"), (where,), backup.origin),
+        Table("", ("To", "When", "Kept", "Tried out"), (where,), backup.origin),
         Table("In each", ("Of", "What", "How"), tuple(parts), backup.origin),
         *([Table("In none", ("What", "Whose"), left, backup.origin)] if left else []),
     ]

@@ -1,5 +1,5 @@
 """Deployment -> systemd/infrakit-update.timer and .service, images that move by themselves, in their window; and the
-same of infrakit-backup.
+same of infrakit-backup, and of infrakit-drill, which tries a backup out.
 
 The units may write wherever Docker keeps its data, and backups go, which is anywhere; of the machine itself they change
 nothing.
@@ -11,10 +11,13 @@ from infrakit.model import Artifact, Deployment, Origin
 
 PASS = "emit.timer"
 FOLDER = "systemd"
-UPDATES, BACKUPS = "infrakit-update", "infrakit-backup"
+UPDATES, BACKUPS, DRILLS = "infrakit-update", "infrakit-backup", "infrakit-drill"
 STOPPED = "/var/lib/infrakit/stopped.json"
 """There while containers stand still for a backup (stack/layout.py)."""
 MOST_DELAY_S = 300
+DRILL_DAYS = {"monthly": "*-*-01", "weekly": "Sun *-*-*"}
+DRILL_AFTER_MINUTES = 180
+"""After the backup of that day has begun."""
 HEADING = "# Compiled by InfraKit: change infrakit.yaml, not this file."
 
 # No ProtectHome, and no more of ProtectSystem: Docker's folder may be anywhere, and data is copied beside it. No
@@ -24,7 +27,7 @@ SERVICE = f"""{HEADING}
 [Unit]
 Description={{title}}
 Wants=network-online.target
-After=network-online.target docker.service
+After=network-online.target docker.service{{after}}
 
 [Service]
 Type=oneshot
@@ -68,30 +71,54 @@ def _units(deployment: Deployment) -> Iterator[tuple[str, str, Origin]]:
     updates, backup = deployment.updates, deployment.backup
     if updates is not None:
         title = "InfraKit: newer images, each with a way back"
-        service = SERVICE.format(title=title, words="update --automatic", more="ReadWritePaths=/etc/infrakit\n")
+        service = SERVICE.format(
+            title=title, words="update --automatic", after="", more="ReadWritePaths=/etc/infrakit\n"
+        )
         yield f"{UPDATES}.service", service, updates.origin
         yield f"{UPDATES}.timer", _timer("when images move by themselves", updates.window), updates.origin
     if backup is not None:
         # Whoever was stopped for it is started again, also where the run itself was killed.
         again = f"/bin/sh -c 'test ! -e {STOPPED} || exec /usr/bin/python3 /usr/local/bin/infrakit resume'"
         more = f"ExecStopPost={again}\n"
-        service = SERVICE.format(title="InfraKit: a backup of this machine", words="backup now", more=more)
+        service = SERVICE.format(title="InfraKit: a backup of this machine", words="backup now", after="", more=more)
         yield f"{BACKUPS}.service", service, backup.origin
         yield f"{BACKUPS}.timer", _timer("when a backup is made", backup.daily), backup.origin
+        if backup.drill in DRILL_DAYS:
+            yield from _drill(backup.drill, backup.daily, backup.origin)
+
+
+def _drill(often: str, daily: str, origin: Origin) -> Iterator[tuple[str, str, Origin]]:
+    """It waits for a backup that is being made. 3: this machine has no room for one, which is no failure."""
+    from infrakit.emit.window import DAY_MINUTES, window_of
+
+    title, after = "InfraKit: whether a backup can be put back", f" {BACKUPS}.service"
+    service = SERVICE.format(title=title, words="backup drill", after=after, more="SuccessExitStatus=3\n")
+    minute = (window_of(daily).begin + DRILL_AFTER_MINUTES) % DAY_MINUTES
+    yield f"{DRILLS}.service", service, origin
+    when = f"{DRILL_DAYS[often]} {_clock(minute)}"
+    yield f"{DRILLS}.timer", _calendar("when a backup is tried out", when, MOST_DELAY_S), origin
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}:00"
 
 
 def _timer(title: str, text: str) -> str:
     from infrakit.emit.window import window_of
 
     window = window_of(text)
-    begin = f"{window.begin // 60:02}:{window.begin % 60:02}:00"
+    when = " ".join([*window.named, "*-*-*", _clock(window.begin)])
+    return _calendar(title, when, min(MOST_DELAY_S, window.lasts * 30))
+
+
+def _calendar(title: str, when: str, delay_s: int) -> str:
     return f"""{HEADING}
 [Unit]
 Description=InfraKit: {title}
 
 [Timer]
-OnCalendar={" ".join([*window.named, "*-*-*", begin])}
-RandomizedDelaySec={min(MOST_DELAY_S, window.lasts * 30)}
+OnCalendar={when}
+RandomizedDelaySec={delay_s}
 Persistent=true
 
 [Install]

@@ -42,7 +42,16 @@ def backup_of(config: BackupConfig, world: World, host: HostDraft, shared: Itera
     kept = tuple(part for part in parts if part.name.removeprefix(SHARED) not in config.without)
     left = [*_elsewhere(host, shared), *((part.name, "left out") for part in parts if part not in kept)]
     origin = world.origin(config.path, PASS)
-    return Backup(f"{config.to}/{host.name}", config.daily, config.keep, kept, tuple(dict.fromkeys(left)), origin)
+    place, drill = f"{config.to}/{host.name}", config.drill or _drill(kept, host)
+    return Backup(place, config.daily, config.keep, kept, tuple(dict.fromkeys(left)), origin, drill)
+
+
+def _drill(parts: Iterable[BackupPart], host: HostDraft) -> str:
+    """How often where nothing is said: never where the file says of the host that all of it does not run twice."""
+    names = {part.name for part in parts}
+    limits = [(service.name, item.memory_bytes) for service in host.services for item in service.containers]
+    wanted = sum(limit for _, limit in limits) + sum(limit for name, limit in limits if name in names)
+    return "never" if 0 < host.memory_bytes < wanted else "monthly"
 
 
 def _of_services(host: HostDraft) -> Iterator[BackupPart]:

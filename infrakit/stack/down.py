@@ -1,7 +1,7 @@
 """Plans that stop a stack, start it anew, or take it away."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from infrakit.errors import MachineUnfit
@@ -91,14 +91,14 @@ def found(machine: Machine, kind: str, ours: Belongings) -> list[str]:
     return [name for name in there if name in ours.names] if ours.names else there
 
 
-def used_by_others(machine: Machine, ours: Iterable[Belongings]) -> bool:
-    """Whether Docker holds containers, or volumes with a name, that are not ours."""
+def used_by_others(machine: Machine, ours: Iterable[Belongings], drilled: Collection[str] = ()) -> bool:
+    """Whether Docker holds containers, or volumes with a name, that are not ours. `drilled`: of a drill of a backup."""
     others = {
         name
         for kind in ("container", "volume")
         for name in set(listed(machine, kind)).difference(*(found(machine, kind, item) for item in ours))
     }
-    return any(not UNNAMED.fullmatch(name) for name in others)
+    return any(not UNNAMED.fullmatch(name) for name in others.difference(drilled))
 
 
 def plan_down(ours: Belongings) -> Plan:

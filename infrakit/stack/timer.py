@@ -12,7 +12,11 @@ from infrakit.plan.probes import UnitRuns
 from infrakit.stack.layout import PROGRAM, UNITS
 
 RELOAD = ("systemctl", "daemon-reload")
-WHAT = {timer.UPDATES: ("timer", "updates"), timer.BACKUPS: ("backups", "backups")}
+WHAT = {
+    timer.UPDATES: ("timer", "updates"),
+    timer.BACKUPS: ("backups", "backups"),
+    timer.DRILLS: ("drills", "drills of backups"),
+}
 """Name of the units -> that of the step, and what happens by itself."""
 
 
@@ -23,6 +27,8 @@ def timer_steps(deployment: Deployment) -> tuple[Step, ...]:
         titles[timer.UPDATES] = f"({deployment.updates.automatic}): {deployment.updates.window}"
     if deployment.backup is not None:
         titles[timer.BACKUPS] = f"to {deployment.backup.to}: {deployment.backup.daily}"
+        if deployment.backup.drill in timer.DRILL_DAYS:
+            titles[timer.DRILLS] = deployment.backup.drill
     files = [(item.path.rpartition("/")[2], item.content) for item in timer.emit(deployment)]
     return tuple(
         _timer_step(

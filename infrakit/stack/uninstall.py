@@ -6,6 +6,7 @@ from typing import Any
 
 from infrakit.host.docker import ANSWERS, UNIT
 from infrakit.plan import Gone, Plan, RemoveTree, Run, Step, action_from, file_step
+from infrakit.stack.backup.remains import away
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.layout import (
@@ -60,7 +61,7 @@ def plan_uninstall(
     `keep_docker`: somebody else uses the engine that we installed. What is not taken back stays in the record, for the
     next time.
     """
-    stack = [step for item in ours for step in (plan_down(item).steps if keep_data else plan_purge(item))]
+    stack = [away(), *(step for item in ours for step in (plan_down(item).steps if keep_data else plan_purge(item)))]
     actions = [action_from({key: value for key, value in record.items() if key != "step"}) for record in records]
     names = [str(record.get("step", "")) for record in records]
     # Images go with all that the engine holds; one by one only where that stays.

@@ -17,6 +17,7 @@ from infrakit.plan import Plan, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.backup.dump import write_down
 from infrakit.stack.backup.repository import FOLDER, LONGEST_S, Begin, Ready, Repository, repository_of, restic, tagged
+from infrakit.stack.backup.rows import in_dump
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.inside import container_name
 from infrakit.stack.layout import CONFIGURATION, CURRENT, secrets_folder
@@ -150,11 +151,12 @@ class Take(NamedTuple):
             write_down(machine, self.project, item, dumps[item.container])
         folders = {name: f"{machine.engine.folder()}/volumes/{name}/_data" for name in self.volumes}
         there = {name: path for name, path in folders.items() if machine.exists(path)}
+        rows = {name: in_dump(machine, path) for name, path in dumps.items()}
         paths = (*there.values(), *dumps.values())
         running = self._running(machine)
         taken = self._take(machine, tell, paths, running) if paths else {}
         content = so_far(machine)
-        content["parts"][self.part.name] = {**taken, "volumes": there, "dumps": dumps}
+        content["parts"][self.part.name] = {**taken, "volumes": there, "dumps": dumps, "rows": rows}
         _keep(machine, content)
         WaitUntilWell(self.project, tuple(running)).do(machine, tell)
 

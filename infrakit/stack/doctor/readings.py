@@ -13,6 +13,8 @@ from infrakit.host.recording import Recording
 from infrakit.machine import Container, Machine, Met
 from infrakit.model import Deployment
 from infrakit.stack.answers import silent
+from infrakit.stack.backup.outcome import Outcome, last
+from infrakit.stack.backup.repository import KNOWN
 from infrakit.stack.change.applied import Applied
 from infrakit.stack.change.back import Digest
 from infrakit.stack.change.drift import Drift, drift
@@ -93,6 +95,10 @@ class Readings(NamedTuple):
     """Whether somebody has the recovery sheet of the backups; so, too, where there are none."""
     kept: frozenset[str] = frozenset()
     """IDs of images that a kept generation is pinned to, or that a container was made from."""
+    drill: Outcome | None = None
+    """Of a backup, the last one."""
+    backups_since_s: float = 0.0
+    """When the first backup was made to a place; 0 where none was."""
 
 
 def of_engine(
@@ -170,6 +176,11 @@ def of_secrets(machine: Machine, deployment: Deployment) -> dict[str, object]:
         "folder": (machine.mode(place), machine.owner(place)) if found and machine.exists(place) else (0o700, 0),
         "certificates": tuple(certificates),
     }
+
+
+def of_drills(machine: Machine) -> dict[str, object]:
+    """Whether backups were tried out."""
+    return {"drill": last(machine), "backups_since_s": machine.changed_s(KNOWN)}
 
 
 def authority(machine: Machine, pem: bytes) -> tuple[Certificate, ...]:

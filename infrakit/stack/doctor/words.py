@@ -95,6 +95,11 @@ KINDS = {
     ),
     "file-system-broken": (ERROR, "the kernel says: {said}", f"{BACKUP}; or reboot once with fsck.mode=force"),
     "hot": (WARNING, "it slows down, and wears out", "give it air, a heat sink or a fan"),
+    "backup-drill": (
+        ERROR,
+        "what is in it would not come back as it was",
+        "sudo infrakit backup now, then: sudo infrakit backup drill; see: journalctl -u infrakit-drill",
+    ),
     # memory and units
     "memory-pressure": (WARNING, "everything waits for memory", "docker stats --no-stream; lower or leave something"),
     "memory-low": (WARNING, "the kernel is about to end something", "docker stats --no-stream; leave a service out"),

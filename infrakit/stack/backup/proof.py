@@ -1,0 +1,142 @@
+"""What a drill looks at: whether what was fetched, loaded and started is as the backup recorded it. Each raises Differs
+where it is not."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from infrakit.backups import Dump
+from infrakit.errors import EXIT_FAILED, InfraKitError
+from infrakit.machine import Machine
+from infrakit.plan.model import Event, Tell
+from infrakit.stack.backup.dump import load
+from infrakit.stack.backup.repository import LONGEST_S
+from infrakit.stack.backup.rows import Rows, differing, in_server, total
+from infrakit.stack.change.aside import work
+from infrakit.stack.down import WaitUntilWell
+from infrakit.stack.inside import inside
+from infrakit.stack.roles import MOST_BYTES, TRY, Role
+from infrakit.stack.watch import LONGEST_START_S, PAUSE_S, Watch
+
+ANOTHER = "take another backup: sudo infrakit backup now, then: sudo infrakit backup drill"
+MOST_NAMED = 5
+
+
+class Differs(InfraKitError):
+    """Something is not as it was recorded."""
+
+    exit_code = EXIT_FAILED
+
+
+class AsRecorded(NamedTuple):
+    """A part has the volumes and dumps that it should, and as many files and bytes as were copied. `about`: what the
+    set says of it."""
+
+    folder: str
+    about: Mapping[str, Any]
+    volumes: tuple[str, ...]
+    dumps: tuple[str, ...]
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        told = [
+            f"the volume {name} is not in the backup"
+            for name in self.volumes
+            if not self._has(machine, "volumes", name)
+        ]
+        told += [
+            f"the dump of {name} is not in the backup" for name in self.dumps if not self._has(machine, "dumps", name)
+        ]
+        sizes: list[int] = []
+        machine.run(
+            ("find", self.folder, "-type", "f", "-printf", "%s\\n"),
+            timeout_s=LONGEST_S,
+            heard=lambda line: sizes.append(int(line)),
+        )
+        for name, there in (("files", len(sizes)), ("bytes", sum(sizes))):
+            if self.about.get(name, there) != there:
+                told.append(f"it has {there} {name}, and had {self.about[name]}")
+        if told:
+            raise Differs("; ".join(told), ANOTHER)
+
+    def _has(self, machine: Machine, kind: str, name: str) -> bool:
+        path = self.about.get(kind, {}).get(name)
+        return bool(path) and machine.exists(f"{self.folder}{path}")
+
+    def text(self) -> str:
+        return "compare files and bytes with what was recorded"
+
+
+class LoadDump(NamedTuple):
+    """A database from what it was written down as."""
+
+    project: str
+    dump: Dump
+    path: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        load(machine, self.project, self.dump, self.path)
+
+    def text(self) -> str:
+        return f"load the database of {self.dump.container}"
+
+
+class RowsAreThere(NamedTuple):
+    """As many rows in each table as were recorded. `container`: as Docker calls it."""
+
+    container: str
+    rows: Rows
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        told = differing(self.rows, in_server(machine, self.container, self.rows))
+        if told:
+            more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+            raise Differs("; ".join(told[:MOST_NAMED]) + more, ANOTHER)
+        rows, tables = total(self.rows)
+        tell(Event("note", "", f"{rows} rows in {tables} tables"))
+
+    def text(self) -> str:
+        return "compare its rows with what was recorded"
+
+
+class TakesPassword(NamedTuple):
+    """A role of a database takes the password that the set has for it. `path`: of the secret called `name`."""
+
+    project: str
+    role: Role
+    path: str
+    name: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        value = machine.read(self.path, MOST_BYTES) or b""
+        feed = value.replace(b"\\", rb"\\").replace(b":", rb"\:") + b"\n"
+        words = ("sh", "-c", TRY, self.role.user, self.role.database)
+        if inside(machine, f"{self.project}-{self.role.container}-1", words, feed=feed).split() != ["yes"]:
+            what = f"{self.role.text()} does not take the password of the set, the secret {self.name}"
+            raise Differs(
+                what, f"is it the one of now? sudo infrakit secrets rotate {self.name} makes it so; {ANOTHER}"
+            )
+
+    def text(self) -> str:
+        return f"try the password of {self.role.text()}"
+
+
+class WellOrDone(NamedTuple):
+    """Start a container, and wait until its check says that it is well, or its work is done. `name`: as Docker calls
+    it; `once`: it does its work and ends."""
+
+    project: str
+    name: str
+    once: bool
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        work(machine, ("docker", "start", self.name), LONGEST_START_S)
+        if not self.once:
+            WaitUntilWell(self.project, (self.name,)).do(machine, tell)
+            return
+        watch = Watch(machine, tell, self.project)
+        while (found := watch.found(self.name)) and found.state == "running" and watch.left_s() > 0:
+            machine.sleep(PAUSE_S)
+        if found is None or found.state != "exited" or found.exit_code:
+            raise Differs(watch.last_words(found) if found else f"{self.name} is gone", ANOTHER)
+
+    def text(self) -> str:
+        return f"start {self.name}, and wait until it is well"
