@@ -8,7 +8,7 @@ import click
 
 from infrakit.backups import BackupPart
 from infrakit.cli.backup import meant, sets_of
-from infrakit.cli.carry import carried, need_root
+from infrakit.cli.carry import carried, need_root, stopping
 from infrakit.cli.progress import Progress
 from infrakit.cli.talk import result, result_json
 from infrakit.errors import EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
@@ -28,6 +28,7 @@ from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 
 VERSION = 1
+STOPPING = "stopping; all of the drill is removed first"
 AWAY = Plan("take a drill away", (away(),))
 
 
@@ -51,7 +52,7 @@ def command(at: str | None, as_json: bool, remove: bool) -> int:
         with _kept(machine):
             drill = _prepared(machine, deployment, at)
         need_room(machine, drill)
-        with _taken_away(progress), _kept(machine, drill.number):
+        with stopping(machine.stop, lambda: STOPPING), _taken_away(progress), _kept(machine, drill.number):
             outcome = _drilled(drill, machine, progress)
         keep(machine, outcome)
     _say(outcome, as_json=as_json)
@@ -96,19 +97,28 @@ def _drilled(drill: Drill, machine: Machine, progress: Progress) -> Outcome:
     """One that is not as it should be keeps no other from being looked at."""
     assert drill.deployment.backup is not None, "the file says where backups are"
     failed = [f"{item.name} is not in the backup" for item in drill.deployment.backup.parts if item not in drill.parts]
-    carried(plan_project(drill), machine, progress, recorded=False)
     attempt = _attempt(machine, progress, failed)
+    if not attempt(plan_project(drill)):
+        return Outcome(now(), drill.number, left=dict(drill.alone.left), failed=tuple(failed))
     parts = [part for part in drill.parts if attempt(plan_part(drill, part))]
+    found = {part.name: _words(drill.about(part)) for part in parts}
     wrong = {name for part in drill.parts if part not in parts for name in _users(drill, part)}
-    well, unsure = [], {}
+    begun = _started(drill, wrong, machine, progress)
+    left = dict(drill.alone.left)
+    return begun._replace(set=drill.number, parts=found, left=left, failed=(*failed, *begun.failed))
+
+
+def _started(drill: Drill, wrong: set[str], machine: Machine, progress: Progress) -> Outcome:
+    """What came of its containers. `wrong`: those whose data is not as it should be."""
+    well: list[str] = []
+    skipped, unsure, failed = {}, {}, []
     every = {item.name: item for service in drill.alone.deployment.services for item in service.containers}
     for name in drill.alone.order:
         need = next((need for need in (name, *needs_of(every[name])) if need in wrong), "")
         lacks = drill.alone.lacking.get(name)
         said: list[str] = []
         if need:
-            said.append("its data is not as recorded" if need == name else f"it needs {need}")
-            unsure[name] = said[0]
+            skipped[name] = "its data is not as recorded" if need == name else f"it needs {need}"
         elif _attempt(machine, progress, said)(plan_start(drill, name)):
             well.append(name)
             continue
@@ -117,8 +127,7 @@ def _drilled(drill: Drill, machine: Machine, progress: Progress) -> Outcome:
         else:
             failed += said
         wrong.add(name)
-    found = {part.name: _words(drill.about(part)) for part in parts}
-    return Outcome(now(), drill.number, found, tuple(well), unsure, dict(drill.alone.left), tuple(failed))
+    return Outcome(now(), "", {}, tuple(well), skipped, unsure, {}, tuple(failed))
 
 
 def _attempt(machine: Machine, progress: Progress, failed: list[str]) -> Callable[[Plan], bool]:

@@ -232,8 +232,8 @@ def test_what_would_not_come_back_is_told_and_nothing_is_left(host, tmp_path, ch
 def test_a_name_that_is_somebody_elses_is_refused_and_stays(host):
     host.real.docker("volume", "create", "infrakit_drill_wiki-data")
     try:
-        done, _ = host.drill("--at", host.good()["set"])
-        assert done.returncode == 4 and "there is a volume infrakit_drill_wiki-data already" in done.stderr, done.stderr
+        done, found = host.drill("--at", host.good()["set"])
+        assert done.returncode == 1 and "a volume infrakit_drill_wiki-data already" in found["failed"][0], done.stderr
         assert "infrakit_drill_wiki-data" in host.real.docker("volume", "ls", "-q")
     finally:
         host.real.docker("volume", "rm", "infrakit_drill_wiki-data")

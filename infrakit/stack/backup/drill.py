@@ -173,7 +173,7 @@ def plan_part(drill: Drill, part: BackupPart) -> Plan:
     about, stage = drill.about(part), drill.stage(part)
     fetch = FetchInto(drill.repository, about.get("snapshot", ""), stage, part.name)
     wanted = {docker_volume(drill.deployment.name, name, drill.deployment.volumes) for name in part.volumes}
-    compare = AsRecorded(stage, about, tuple(sorted(wanted)), tuple(dump.container for dump in part.dumps))
+    compare = AsRecorded(stage, about, tuple(sorted(wanted)), part.dumps)
     steps = [
         Step(f"fetch {part.name}", f"{part.name} from the backup", (), (fetch,)),
         Step(f"files {part.name}", f"{part.name} as recorded", (), (compare,)),

@@ -15,13 +15,14 @@ WHEN = "%Y-%m-%dT%H:%M:%SZ"
 
 class Outcome(NamedTuple):
     """`at`: when it ended; `parts`: name -> what was found, of those that are as recorded; `well`: containers;
-    `unsure`: container -> why it says nothing that it is not well; `left`: container -> why it was not in the drill;
-    `failed`: what is not as it should be."""
+    `skipped`: container -> why it was not started; `unsure`: container -> why it says nothing that it is not well;
+    `left`: container -> why it was not in the drill; `failed`: what is not as it should be."""
 
     at: str
     set: str
     parts: Mapping[str, str] = {}
     well: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = {}
     unsure: Mapping[str, str] = {}
     left: Mapping[str, str] = {}
     failed: tuple[str, ...] = ()
@@ -32,8 +33,10 @@ class Outcome(NamedTuple):
             yield f"{name}: {found}"
         if self.well:
             yield f"well: {', '.join(self.well)}"
+        for name, why in self.skipped.items():
+            yield f"not started: {name}: {why}"
         for name, why in self.unsure.items():
-            yield f"not well in a drill, which proves nothing: {name}: {why}"
+            yield f"not well, which proves nothing: {name}: {why}"
         for name, why in self.left.items():
             yield f"not in the drill: {name}: {why}"
         how = f"{len(self.failed)} failed" if self.failed else "all as recorded"

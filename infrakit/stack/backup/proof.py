@@ -8,7 +8,7 @@ from infrakit.backups import Dump
 from infrakit.errors import EXIT_FAILED, InfraKitError
 from infrakit.machine import Machine
 from infrakit.plan.model import Event, Tell
-from infrakit.stack.backup.dump import load
+from infrakit.stack.backup.dump import is_whole, load
 from infrakit.stack.backup.repository import LONGEST_S
 from infrakit.stack.backup.rows import Rows, differing, in_server, total
 from infrakit.stack.change.aside import work
@@ -34,32 +34,29 @@ class AsRecorded(NamedTuple):
     folder: str
     about: Mapping[str, Any]
     volumes: tuple[str, ...]
-    dumps: tuple[str, ...]
+    dumps: tuple[Dump, ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        told = [
-            f"the volume {name} is not in the backup"
-            for name in self.volumes
-            if not self._has(machine, "volumes", name)
-        ]
-        told += [
-            f"the dump of {name} is not in the backup" for name in self.dumps if not self._has(machine, "dumps", name)
-        ]
+        told = [f"the volume {name} is not in the backup" for name in self.volumes if not self._has(machine, name)]
+        told += [said for dump in self.dumps if (said := self._wrong(machine, dump))]
         sizes: list[int] = []
-        machine.run(
-            ("find", self.folder, "-type", "f", "-printf", "%s\\n"),
-            timeout_s=LONGEST_S,
-            heard=lambda line: sizes.append(int(line)),
-        )
+        words = ("find", self.folder, "-type", "f", "-printf", "%s\\n")
+        machine.run(words, timeout_s=LONGEST_S, heard=lambda line: sizes.append(int(line)))
         for name, there in (("files", len(sizes)), ("bytes", sum(sizes))):
             if self.about.get(name, there) != there:
                 told.append(f"it has {there} {name}, and had {self.about[name]}")
         if told:
             raise Differs("; ".join(told), ANOTHER)
 
-    def _has(self, machine: Machine, kind: str, name: str) -> bool:
-        path = self.about.get(kind, {}).get(name)
+    def _has(self, machine: Machine, volume: str) -> bool:
+        path = self.about.get("volumes", {}).get(volume)
         return bool(path) and machine.exists(f"{self.folder}{path}")
+
+    def _wrong(self, machine: Machine, dump: Dump) -> str:
+        path = self.about.get("dumps", {}).get(dump.container)
+        if not path or not machine.exists(f"{self.folder}{path}"):
+            return f"the dump of {dump.container} is not in the backup"
+        return "" if is_whole(machine, dump, f"{self.folder}{path}") else f"the dump of {dump.container} has no end"
 
     def text(self) -> str:
         return "compare files and bytes with what was recorded"
