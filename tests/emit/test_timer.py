@@ -55,6 +55,27 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize(
+    ("said", "calendar"),
+    [("", "*-*-01 05:00:00"), (", daily: '22:30', drill: weekly", "Sun *-*-* 01:30:00"), (", drill: never", "")],
+)
+def test_a_backup_is_tried_out_after_it_was_made_or_never(said, calendar):
+    found = host(f"backup: {{to: /mnt/backups{said}}}\n")
+    units = {item.path.rpartition("/")[2]: item.content.decode() for item in timer.emit(found)}
+    assert ("infrakit-drill.timer" in units) is bool(calendar)
+    steps = {step.name: step for step in timer_steps(found)}
+    assert isinstance(steps["drills"].actions[0], SetTimer if calendar else NoTimer)
+    assert [path for path, _ in steps["backups"].actions[0].files] == [
+        f"/etc/systemd/system/infrakit-backup.{kind}" for kind in ("service", "timer")
+    ]
+    if calendar:
+        service = units["infrakit-drill.service"].splitlines()
+        assert f"OnCalendar={calendar}" in units["infrakit-drill.timer"].splitlines()
+        assert "After=network-online.target docker.service infrakit-backup.service" in service
+        assert "SuccessExitStatus=3" in service
+        assert "ExecStart=/usr/bin/python3 /usr/local/bin/infrakit backup drill" in service
+
+
 def test_every_line_of_them_comes_from_the_key_and_without_it_there_is_none():
     found = said("03:00")
     paths = [item.path for item in emit(found) if item.path.startswith("systemd/")]

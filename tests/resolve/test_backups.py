@@ -94,6 +94,16 @@ def test_each_host_has_a_folder_and_a_timer_of_its_own_and_without_the_key_there
     assert not [item.path for item in emit(host) if item.path.startswith("systemd/")]
 
 
+def test_what_does_not_run_twice_is_tried_out_only_where_the_file_says_so():
+    cases = (("", "", "monthly"), ("6g", "", "never"), ("64g", "", "monthly"), ("6g", "weekly", "weekly"))
+    for memory, said, often in cases:
+        core = f"hosts: {{core: {{pattern: full{f', memory: {memory}' if memory else ''}}}}}\n"
+        text = TEXT.replace("pattern: full\n", core)
+        text = text.replace("backup: {to", f"backup: {{{f'drill: {said}, ' if said else ''}to")
+        (found,) = hosts(text)
+        assert found.backup.drill == often
+
+
 def test_who_says_how_many_days_stay_keeps_the_weeks():
     (host,) = hosts(TEXT.replace("backup: {to", "backup: {keep: {daily: 3, yearly: 2}, to"))
     assert dict(host.backup.keep) == {"daily": 3, "weekly": 4, "monthly": 6, "yearly": 2}

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from infrakit.backups import Backup
 from infrakit.host.checks import CHECKS as PREFLIGHT
 from infrakit.host.checks import Finding
 from infrakit.host.facts import facts_of
 from infrakit.machine import Answer, Container, Met
+from infrakit.stack.backup.outcome import Outcome
 from infrakit.stack.change.applied import Applied
 from infrakit.stack.change.drift import Drift
 from infrakit.stack.doctor import CHECKS, Rule, diagnose, plan_mend
@@ -203,6 +205,14 @@ DATABASE = "authentik-database"
 ENDED = {"begins": "May  1 08:00:00 2026 GMT", "ends": "Aug  1 08:00:00 2026 GMT"}
 ONE_SHOT = next((name for name, item in PARTS.items() if item.one_shot), "")
 RO = texts.mounts("/dev/vda1") + "/dev/sda1 /var/lib/docker ext4 ro,relatime 0 0\n"
+
+
+BACKUP = Backup("/mnt/disk/core", "02:00", (("daily", 7),), (), (), HOST.origin)
+
+
+def drilled(last: Outcome | None, since_s: float = NOW_S, drill: str = "monthly") -> Readings:
+    backup = BACKUP._replace(drill=drill)
+    return HEALTHY._replace(deployment=HOST._replace(backup=backup), drill=last, backups_since_s=since_s)
 
 
 class Fault(NamedTuple):
@@ -406,6 +416,16 @@ FAULTS = (
     Fault("secret-mode", secret(mode=0o600), ("should have 444", "sudo chmod 444 /var/lib/infrakit/hosts/")),
     Fault("secret-mode", HEALTHY._replace(folder=(0o755, 0)), ("other users", "sudo chmod 700")),
     Fault("secret-owner", secret(owner=1000), ("belongs to user 1000", "sudo chown root:root")),
+    Fault(
+        "backup-drill",
+        drilled(Outcome(TODAY + "T05:00:00Z", "2026-09-14T02:00:00Z", failed=("wiki: it has 3 files, and had 4",))),
+        ("the backup 2026-09-14T02:00:00Z did not pass", "3 files, and had 4", "sudo infrakit backup now"),
+    ),
+    Fault(
+        "backup-drill", drilled(Outcome(TODAY + "T05:00:00Z", "", failed=("shut with another key",))), ("last drill",)
+    ),
+    Fault("backup-drill", drilled(Outcome("2026-05-01T05:00:00Z", "x")), ("for 90 days", "sudo infrakit backup drill")),
+    Fault("backup-drill", drilled(None, NOW_S - 100 * 86_400), ("for 90 days", "infrakit-drill")),
     Fault("changed-by-hand", drifted(Drift("file", "/x/compose.yaml", "was changed")), ("drift --revert",)),
     Fault("changed-by-hand", drifted(Drift("limit", APP, "memory: 1g, was 64m")), ("memory: 1g",)),
 )
@@ -413,6 +433,13 @@ FAULTS = (
 
 def found(readings: Readings, rules: tuple[Rule, ...] = ()) -> Any:
     return diagnose(readings, (), rules)
+
+
+def test_a_drill_that_went_well_is_no_trouble_nor_is_none_where_the_file_wants_none():
+    well = Outcome("2026-08-01T05:00:00Z", "x")
+    for readings in (drilled(well, 1.0), drilled(None), drilled(None, 1.0, "never"), drilled(None, 0.0)):
+        assert found(readings).troubles == ()
+    assert found(drilled(None, 1.0)).troubles[0].severity == "note"
 
 
 def test_a_healthy_host_has_nothing():
