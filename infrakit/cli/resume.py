@@ -8,7 +8,7 @@ import click
 from infrakit.cli import rotate, update
 from infrakit.cli.carry import need_root
 from infrakit.cli.talk import result, say
-from infrakit.emit.timer import STOPPED
+from infrakit.emit.timer import DRILLING, STOPPED
 from infrakit.errors import EXIT_OK, InfraKitError
 from infrakit.stack.layout import BEGUN, LOCK
 from infrakit.system.lock import held
@@ -25,7 +25,7 @@ rotation of secrets. What failed, or was told to stop, it leaves alone. A unit o
 def command() -> int:
     need_root()
     machine = Machine()
-    found = [_start(machine), rotate.go_on(), update.go_on()]
+    found = [_start(machine), rotate.go_on(), update.go_on(), _away(machine)]
     words = _begun(machine)
     if words:
         from infrakit.cli.program import run
@@ -46,6 +46,18 @@ def _start(machine: Machine) -> bool:
     with held(LOCK):
         say(f"a backup was broken off; starting {', '.join(stopped(machine))}")
         StartStopped().do(machine, lambda event: None)
+    return True
+
+
+def _away(machine: Machine) -> bool:
+    """What a drill left that was broken off; whether anything was."""
+    if not machine.exists(DRILLING):
+        return False
+    from infrakit.stack.backup.remains import TakeAway
+
+    with held(LOCK):
+        say("a drill of a backup was broken off; removing it")
+        TakeAway().do(machine, lambda event: None)
     return True
 
 

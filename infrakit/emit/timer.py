@@ -14,6 +14,10 @@ FOLDER = "systemd"
 UPDATES, BACKUPS, DRILLS = "infrakit-update", "infrakit-backup", "infrakit-drill"
 STOPPED = "/var/lib/infrakit/stopped.json"
 """There while containers stand still for a backup (stack/layout.py)."""
+DRILLING = "/var/lib/infrakit/backup/drilling.json"
+"""There while a backup is tried out (stack/backup/remains.py)."""
+AGAIN = "ExecStopPost=/bin/sh -c 'test ! -e {} || exec /usr/bin/python3 /usr/local/bin/infrakit {}'\n"
+"""Where the run itself was killed, too."""
 MOST_DELAY_S = 300
 DRILL_DAYS = {"monthly": "*-*-01", "weekly": "Sun *-*-*"}
 DRILL_AFTER_MINUTES = 180
@@ -77,9 +81,7 @@ def _units(deployment: Deployment) -> Iterator[tuple[str, str, Origin]]:
         yield f"{UPDATES}.service", service, updates.origin
         yield f"{UPDATES}.timer", _timer("when images move by themselves", updates.window), updates.origin
     if backup is not None:
-        # Whoever was stopped for it is started again, also where the run itself was killed.
-        again = f"/bin/sh -c 'test ! -e {STOPPED} || exec /usr/bin/python3 /usr/local/bin/infrakit resume'"
-        more = f"ExecStopPost={again}\n"
+        more = AGAIN.format(STOPPED, "resume")  # whoever was stopped for it is started again
         service = SERVICE.format(title="InfraKit: a backup of this machine", words="backup now", after="", more=more)
         yield f"{BACKUPS}.service", service, backup.origin
         yield f"{BACKUPS}.timer", _timer("when a backup is made", backup.daily), backup.origin
@@ -92,7 +94,8 @@ def _drill(often: str, daily: str, origin: Origin) -> Iterator[tuple[str, str, O
     from infrakit.emit.window import DAY_MINUTES, window_of
 
     title, after = "InfraKit: whether a backup can be put back", f" {BACKUPS}.service"
-    service = SERVICE.format(title=title, words="backup drill", after=after, more="SuccessExitStatus=3\n")
+    more = AGAIN.format(DRILLING, "backup drill --remove") + "SuccessExitStatus=3\n"
+    service = SERVICE.format(title=title, words="backup drill", after=after, more=more)
     minute = (window_of(daily).begin + DRILL_AFTER_MINUTES) % DAY_MINUTES
     yield f"{DRILLS}.service", service, origin
     when = f"{DRILL_DAYS[often]} {_clock(minute)}"

@@ -3,7 +3,7 @@ it."""
 
 from collections.abc import Callable, Sequence
 
-from infrakit.emit.timer import STOPPED
+from infrakit.emit.timer import DRILLING, STOPPED
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Answers, Plan, Run, Step, file_step
 from infrakit.stack.bundle import Source
@@ -26,6 +26,7 @@ ConditionPathExists=|{UPDATING}
 ConditionPathExists=|{ROTATING}
 ConditionPathExists=|{BEGUN}
 ConditionPathExists=|{STOPPED}
+ConditionPathExists=|{DRILLING}
 
 [Service]
 Type=oneshot

@@ -88,7 +88,7 @@ def need_room(machine: Machine, drill: Drill) -> None:
     wanted, free = sum(item.memory_bytes for item in containers), _memory_free(machine)
     if wanted > free:
         what = f"the containers of a drill may use {wanted >> 20} MiB of memory, and {free >> 20} are free"
-        raise MachineUnfit(what, "lower their limits in infrakit.yaml, or add memory; backup.drill: never asks no more")
+        raise MachineUnfit(what, "lower their limits in infrakit.yaml, or add memory; else backup: {drill: never}")
     # A database is there twice: as it was written down, and loaded.
     fetched = sum(drill.about(part).get("bytes", 0) * (1 + bool(part.dumps)) for part in drill.parts)
     room = free_bytes(machine)

@@ -15,6 +15,7 @@ from infrakit.stack.change.aside import work
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.inside import inside
 from infrakit.stack.roles import MOST_BYTES, TRY, Role
+from infrakit.stack.services import SETTLE_S
 from infrakit.stack.watch import LONGEST_START_S, PAUSE_S, Watch
 
 ANOTHER = "take another backup: sudo infrakit backup now, then: sudo infrakit backup drill"
@@ -128,11 +129,22 @@ class WellOrDone(NamedTuple):
         work(machine, ("docker", "start", self.name), LONGEST_START_S)
         if not self.once:
             WaitUntilWell(self.project, (self.name,)).do(machine, tell)
+            self._stays(machine, tell)
             return
         watch = Watch(machine, tell, self.project)
         while (found := watch.found(self.name)) and found.state == "running" and watch.left_s() > 0:
             machine.sleep(PAUSE_S)
         if found is None or found.state != "exited" or found.exit_code:
+            raise Differs(watch.last_words(found) if found else f"{self.name} is gone", ANOTHER)
+
+    def _stays(self, machine: Machine, tell: Tell) -> None:
+        """Who has no check is well who stays up for a while."""
+        watch = Watch(machine, tell, self.project)
+        found = watch.found(self.name)
+        if found and not found.health:
+            machine.sleep(SETTLE_S)
+            found = watch.found(self.name)
+        if found is None or found.state != "running":
             raise Differs(watch.last_words(found) if found else f"{self.name} is gone", ANOTHER)
 
     def text(self) -> str:

@@ -5,6 +5,7 @@ taken away by the next one, by --remove, or with InfraKit itself.
 import json
 from typing import NamedTuple
 
+from infrakit.emit.timer import DRILLING as NOTE
 from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
 from infrakit.plan import Step
@@ -13,7 +14,6 @@ from infrakit.stack.backup.repository import FOLDER
 from infrakit.stack.change.aside import work
 from infrakit.stack.down import STOP_S, listed
 
-NOTE = f"{FOLDER}/drilling.json"
 MOST_BYTES = 1 << 20
 KINDS = ("container", "volume", "network")
 
