@@ -14,8 +14,12 @@ from infrakit.cli.talk import result, result_json
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_FAILED, EXIT_OK, InfraKitError, UsageProblem
 from infrakit.model import Deployment
 from infrakit.plan import Interrupted, Plan
+from infrakit.stack.backup.damage import Damage, words_of
+from infrakit.stack.backup.last import as_json as as_row
+from infrakit.stack.backup.last import last
 from infrakit.stack.backup.repository import NoneThere, Repository, known, repository_of, restic
 from infrakit.stack.backup.take import HOST, TAG, plans, so_far
+from infrakit.stack.backup.verified import plan_verify, write_down
 from infrakit.stack.change.applied import in_force
 from infrakit.stack.change.update import none_restored
 from infrakit.stack.layout import CONFIGURATION, LOCK
@@ -24,6 +28,8 @@ from infrakit.system.machine import Machine
 
 VERSION = 1
 DRILL = "drill"
+DAY_S = 86_400
+MOST_NAMED = 3
 PLACES = 8
 """Letters of a snapshot's name that are shown, as restic does."""
 
@@ -45,7 +51,7 @@ class Commands(click.Group):
 @click.group(
     name="backup",
     cls=Commands,
-    help="Copies of all that this machine keeps, made by restic: now, list, drill, and the sheet that opens them.",
+    help="Copies of all that this machine keeps, made by restic: now, list, verify, drill, and the sheet that opens them.",
 )
 def command() -> None:
     pass
@@ -71,8 +77,8 @@ def now(dry_run: bool, as_json: bool) -> int:
     machine = Machine()
     deployment, _ = meant(machine)
     if dry_run:
-        first, parts, last = plans(deployment, _number())
-        steps = [step for plan in (first, *parts, last) for step in plan.steps]
+        first, parts, end = plans(deployment, _number())
+        steps = [step for plan in (first, *parts, end) for step in plan.steps]
         show(Plan(first.title, tuple(steps)), machine, as_json=as_json)
         return EXIT_DIFFERENCES
     with held(LOCK):
@@ -88,17 +94,62 @@ def _number() -> str:
 
 def take(machine: Machine, deployment: Deployment, progress: Progress, *, forgets: bool = True) -> None:
     """Make a backup. Incomplete where parts of it did not go well. `forgets`: old ones go."""
-    first, parts, last = plans(deployment, _number())
+    first, parts, end = plans(deployment, _number())
     carried(first, machine, progress, recorded=False)
     failed = _each(parts, machine, progress)
-    last = last if forgets else last._replace(steps=last.steps[:1])
-    carried(last, machine, progress, recorded=False)
+    whole, old = (end._replace(steps=(step,)) for step in end.steps)
+    carried(whole, machine, progress, recorded=False)
+    found = so_far(machine)
+    write_down(machine, found["set"], tuple(sorted(_meant(deployment) - set(found["parts"]))))
+    damaged: tuple[Damage, ...] = ()
+    if forgets:
+        damaged = _read(machine, deployment, progress, everything=False)
+    if forgets and not damaged:  # what is damaged may be all that there is of something
+        carried(old, machine, progress, recorded=False)
     if failed:
         raise Incomplete("; ".join(error.message for error in failed), failed[0].hint)
+    if damaged:
+        what = "; ".join(map(words_of, damaged[:MOST_NAMED]))
+        raise Incomplete(f"the backup is made, and nothing old was forgotten: {what}", damaged[0].remedy)
     if not progress.as_json:
-        found = so_far(machine)
         count = sum(part.get("bytes", 0) for part in found["parts"].values())
         result(f"backup {found['set']}: {len(parts)} parts, {count / 1e6:.1f} MB")
+
+
+def _meant(deployment: Deployment) -> set[str]:
+    return {part.name for part in deployment.backup.parts} if deployment.backup else set()
+
+
+def _read(machine: Machine, deployment: Deployment, progress: Progress, *, everything: bool) -> tuple[Damage, ...]:
+    """Look at what is there; what is damaged of it."""
+    assert deployment.backup is not None, "the file says where backups go"
+    repository = repository_of(deployment.backup, deployment.host)
+    plan = plan_verify(repository, int(time.time() // DAY_S), everything=everything)
+    carried(plan, machine, progress, recorded=False)
+    return last(machine).damaged
+
+
+@command.command(
+    help="""Look at what the backups are worth: restic's check, with a thirtieth of the data, another one each day, as
+`infrakit backup now` does at its end; whether each backup has its parts, and each database its end. Exit code 1 where
+something is damaged."""
+)
+@click.option("--all", "everything", is_flag=True, help="Read all of the data.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def verify(everything: bool, as_json: bool) -> int:
+    need_root()
+    machine = Machine()
+    deployment, backup = meant(machine)
+    with held(LOCK):
+        damaged = _read(machine, deployment, Progress(as_json=False), everything=everything)
+    if as_json:
+        result_json({"version": VERSION, "to": backup.to, **as_row(last(machine))})
+    else:
+        for item in damaged:
+            result(f"! {words_of(item)}")
+            result(f"    {item.remedy}")
+        result(f"{backup.to}: {len(damaged)} damaged" if damaged else f"{backup.to}: nothing is damaged")
+    return EXIT_FAILED if damaged else EXIT_OK
 
 
 def _each(parts: Sequence[Plan], machine: Machine, progress: Progress) -> list[InfraKitError]:

@@ -22,6 +22,7 @@ from infrakit.host.facts import facts_of
 from infrakit.host.recording import record, to_json
 from infrakit.model import Deployment
 from infrakit.stack.backup.confirmed import is_confirmed
+from infrakit.stack.backup.last import last
 from infrakit.stack.change.applied import Applied, all_here, in_force
 from infrakit.stack.doctor import Diagnosis, Rule, diagnose, plan_mend
 from infrakit.stack.doctor.readings import (
@@ -143,6 +144,8 @@ def look(stack: Stack, machine: Machine, clean: Clean) -> Readings:
         certificates=certificates,
         space=space,
         kept=frozenset(kept),
+        backups=last(machine),
+        since_s=machine.changed_s(folder_of(stack.applied.name)) if stack.applied else 0.0,
     )
 
 

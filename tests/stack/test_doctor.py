@@ -10,6 +10,9 @@ from infrakit.host.checks import CHECKS as PREFLIGHT
 from infrakit.host.checks import Finding
 from infrakit.host.facts import facts_of
 from infrakit.machine import Answer, Container, Met
+from infrakit.model import Origin
+from infrakit.stack.backup.damage import Damage
+from infrakit.stack.backup.last import Last
 from infrakit.stack.backup.outcome import Outcome
 from infrakit.stack.change.applied import Applied
 from infrakit.stack.change.drift import Drift
@@ -129,10 +132,12 @@ def key(name: str) -> str:
 
 
 SECRETS = tuple(Secret(spec.name, "minted", 0o444, 0, False) for spec in HOST.secrets)
+BACKUP = Backup("/mnt/disk/core", "02:00", (), (), (), Origin("infrakit.yaml", ("backup",), "backups"))
+BACKED = Last("2026-09-14T02:00:10Z", "2026-09-14T02:00:10Z", (), "2026-09-14T02:09:00Z", ())
 HEALTHY = Readings(
     facts=facts_of(GOOD),
     recording=GOOD,
-    deployment=HOST,
+    deployment=HOST._replace(backup=BACKUP),
     applied=Applied("abc", 3, "0.1.0", (), {}, {}, HOST),
     containers=tuple(RUNNING.values()),
     built={item.image: "2026-06-01T10:00:00Z" for item in PARTS.values()},
@@ -144,6 +149,8 @@ HEALTHY = Readings(
     ),
     secrets=SECRETS,
     space=((NOW_S - 5 * 86_400, 61 * GIB),),
+    backups=BACKED,
+    since_s=NOW_S - 9 * 86_400,
 )
 
 
@@ -195,6 +202,10 @@ def worn(life: str, reserve: str = "0x01") -> Readings:
 
 def drifted(*items: Drift) -> Readings:
     return HEALTHY._replace(drift=items)
+
+
+def backed(**how: Any) -> Readings:
+    return HEALTHY._replace(backups=BACKED._replace(**how))
 
 
 EXITED = {"Status": "exited", "Running": False, "Health": None, "Pid": 0}
@@ -289,7 +300,9 @@ FAULTS = (
     Fault("system-ended", machine(distribution="raspbian", version="11"), ("2026-08-31", "Debian 13")),
     Fault(
         "system-ends",
-        machine(distribution="ubuntu", version="22.04", now_s=NOW_S + 120 * 86_400)._replace(certificates=()),
+        machine(distribution="ubuntu", version="22.04", now_s=NOW_S + 120 * 86_400)._replace(
+            certificates=(), deployment=HOST
+        ),
         ("2027-04-01",),
     ),
     Fault(
@@ -427,6 +440,20 @@ FAULTS = (
     Fault("backup-drill", drilled(Outcome("2026-05-01T05:00:00Z", "x")), ("for 90 days", "sudo infrakit backup drill")),
     Fault("backup-drill", drilled(None, NOW_S - 100 * 86_400), ("for 90 days", "infrakit-drill")),
     Fault("changed-by-hand", drifted(Drift("file", "/x/compose.yaml", "was changed")), ("drift --revert",)),
+    Fault(
+        "backup-none", HEALTHY._replace(backups=Last()), ("/mnt/disk/core has no backup", "sudo infrakit backup now")
+    ),
+    Fault(
+        "backup-old",
+        backed(whole="2026-09-11T02:00:10Z"),
+        ("of 2026-09-11T02:00:10Z, is 3 days old", "journalctl -u infrakit-backup"),
+    ),
+    Fault("backup-partial", backed(missing=("wiki", "cloud")), ("is without wiki, cloud", "sudo infrakit backup now")),
+    Fault(
+        "backup-damaged",
+        backed(damaged=(Damage("/mnt/disk/core/data/ab is damaged", "sudo infrakit restic", "", ("wiki",)),)),
+        ("/mnt/disk/core/data/ab is damaged, with data of wiki", "sudo infrakit restic"),
+    ),
     Fault("changed-by-hand", drifted(Drift("limit", APP, "memory: 1g, was 64m")), ("memory: 1g",)),
 )
 
@@ -459,6 +486,12 @@ def test_a_fault_is_named_with_its_remedy(fault):
     assert trouble.code == fault.code and [word for word in fault.words if word not in text] == [], text
     assert trouble.why and trouble.remedy and "{" not in text
     assert trouble.severity in ("error", "warning", "note")
+
+
+def test_what_came_into_force_a_moment_ago_needs_no_backup_yet_and_who_asks_for_none_needs_none():
+    fresh = HEALTHY._replace(backups=Last(), since_s=NOW_S - 3600)
+    none = HEALTHY._replace(backups=Last(), deployment=HOST)
+    assert found(fresh).troubles == found(none).troubles == ()
 
 
 def test_every_code_has_a_fault_that_shows_it():

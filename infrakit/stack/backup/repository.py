@@ -1,6 +1,7 @@
 """Where backups are: restic's repository, and what restic says about it in words for us."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,20 @@ KNOWN = f"{FOLDER}/known.json"
 LONGEST_S = 7 * 24 * 3600
 ASK_S = 600
 NONE_THERE = ("unable to open config", "does not exist", "no such file or directory")
+DAMAGED = re.compile(
+    r"is damaged|ciphertext verification failed|invalid data returned|returned errors|unmarshal: "
+    r"|not found in repository|contains errors|/[0-9a-f]{64}: no such file"
+)
+"""What restic says of a repository that is not as it wrote it, in small letters."""
+LOCKED = re.compile(
+    r"already locked (?:exclusively )?by PID (?P<pid>\d+) on (?P<host>\S+) by (?P<user>\S+)"
+    r"(?:.*?lock was created at (?P<since>\S+ \S+))?",
+    re.DOTALL,
+)
+"""restic's own lock.go."""
+LOCKED_S, LOOK_S = 600, 5
+"""How long, and how often, somebody else's lock is waited for; restic does so itself only from 0.16 on."""
+LOOK = "sudo infrakit backup verify says what is damaged, and what to do"
 MOST_BYTES = 1 << 20
 STATUS = '{"message_type":"status"'
 QUIET = {"RESTIC_PROGRESS_FPS": "2"}
@@ -44,8 +59,38 @@ def restic(
     machine: Machine, repository: Repository, *words: str, timeout_s: float = ASK_S, tell: Tell | None = None
 ) -> list[dict[str, Any]]:
     """What restic says in JSON, its progress told. MachineUnfit, in its own last words, where it fails."""
-    key = repository.key or f"{secrets_folder(repository.host)}/secrets/{KEY}"
-    whole = ("restic", "--repo", repository.to, "--password-file", key, "--cache-dir", f"{CACHE}/restic", "--json")
+    done = asked(machine, repository, *words, timeout_s=timeout_s, tell=tell)
+    if done.code:
+        error = unfit(done, repository)
+        raise error if machine.exists(f"{repository.to}/config") or not isinstance(error, Damaged) else gone(repository)
+    return list(values(done.out))
+
+
+def asked(
+    machine: Machine, repository: Repository, *words: str, timeout_s: float = ASK_S, tell: Tell | None = None
+) -> Done:
+    """How restic ended. With somebody to `tell`, a repository that another one has locked is waited for."""
+    end_s = machine.monotonic() + LOCKED_S
+    while True:
+        done = _once(machine, repository, words, timeout_s, tell)
+        holder = LOCKED.search(done.err) if done.code else None
+        if holder is None or tell is None or machine.monotonic() > end_s:
+            return done
+        tell(Event("progress", "", f"waits for another restic: process {holder['pid']} on {holder['host']}"))
+        machine.sleep(LOOK_S)
+
+
+def call(repository: Repository, *words: str) -> tuple[str, ...]:
+    """A call of restic; its key is no word of it."""
+    return ("restic", "--repo", repository.to, "--password-file", key_of(repository), *words)
+
+
+def key_of(repository: Repository) -> str:
+    """The file that opens it."""
+    return repository.key or f"{secrets_folder(repository.host)}/secrets/{KEY}"
+
+
+def _once(machine: Machine, repository: Repository, words: Sequence[str], timeout_s: float, tell: Tell | None) -> Done:
     lines: list[str] = []
 
     def heard(line: str) -> None:
@@ -54,10 +99,9 @@ def restic(
         elif tell:
             tell(_progress(line))
 
-    done = machine.run((*whole, *words), timeout_s=timeout_s, environment=QUIET, heard=heard)
-    if done.code:
-        raise unfit(done, repository)
-    return list(_values("".join(lines)))
+    whole = call(repository, "--cache-dir", f"{CACHE}/restic", "--json", *words)
+    done = machine.run(whole, timeout_s=timeout_s, environment=QUIET, heard=heard)
+    return done._replace(out="".join(lines))
 
 
 def _progress(line: str) -> Event:
@@ -68,7 +112,7 @@ def _progress(line: str) -> Event:
     return Event("progress", "", "", 0.0, item.get("bytes_done", 0), item.get("total_bytes", 0))
 
 
-def _values(text: str) -> Iterator[dict[str, Any]]:
+def values(text: str) -> Iterator[dict[str, Any]]:
     """JSON objects one after the other, or in lists; restic lays some out over several lines."""
     decoder = json.JSONDecoder()
     text = text.strip()
@@ -85,23 +129,48 @@ class NoneThere(MachineUnfit):
     """There is no repository at a place."""
 
 
+class Damaged(MachineUnfit):
+    """It is not as restic wrote it."""
+
+
+def gone(repository: Repository) -> NoneThere:
+    """The words for it."""
+    return NoneThere(f"{repository.to} is not there", "is its disk plugged in? the first: sudo infrakit backup now")
+
+
 def unfit(done: Done, repository: Repository) -> MachineUnfit:
     """Why restic did not do it, and what to do."""
-    said = list(_said(done.err))
+    said = list(said_in(done.err))
     plain = [line for line in said if line.startswith("Fatal: ")] or said or [f"exit code {done.code}"]
     words = "\n".join(said).lower()
     if done.code == 127:
         return MachineUnfit("restic is not on this machine", "sudo infrakit up installs it")
     if "wrong password" in words:
-        return MachineUnfit(f"{repository.to} is shut with another key", f"is {KEY} the one that it was made with?")
+        return MachineUnfit(
+            f"{repository.to} is shut with another key", f"is {KEY} the one that it was made with? {LOOK}"
+        )
     if "no space left" in words:
         return MachineUnfit(f"{repository.to}: no space left", "make room there, or keep fewer: backup.keep")
+    if holder := LOCKED.search("\n".join(said)):
+        return _locked(holder, repository)
+    if DAMAGED.search(words):
+        what = f"{repository.to} is damaged: {plain[0].removeprefix('Fatal: ')}"
+        return Damaged(what, LOOK)
     if any(text in words for text in NONE_THERE):
-        return NoneThere(f"{repository.to} is not there", "is its disk plugged in? the first: sudo infrakit backup now")
+        return gone(repository)
     return MachineUnfit(f"{repository.to}: {plain[0].removeprefix('Fatal: ')}", "see whether it can be reached")
 
 
-def _said(text: str) -> Iterator[str]:
+def _locked(holder: "re.Match[str]", repository: Repository) -> MachineUnfit:
+    since = f" since {holder['since']}" if holder["since"] else ""
+    who = f"process {holder['pid']} of {holder['user']} on {holder['host']}"
+    hint = (
+        f"on {holder['host']}: ps -p {holder['pid']}; let it end, then run again; a lock of one that is gone goes then"
+    )
+    return MachineUnfit(f"{repository.to}: another restic is at work there{since}: {who}", hint)
+
+
+def said_in(text: str) -> Iterator[str]:
     """Lines for a person; from restic 0.17 on some are in JSON (doc/075_scripting.rst, exit_error)."""
     for line in text.splitlines():
         try:

@@ -15,7 +15,9 @@ from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.plan import Plan, Step
 from infrakit.plan.model import Tell
+from infrakit.stack.backup.before import InTime, Unlock
 from infrakit.stack.backup.dump import write_down
+from infrakit.stack.backup.last import last
 from infrakit.stack.backup.repository import FOLDER, LONGEST_S, Begin, Ready, Repository, repository_of, restic, tagged
 from infrakit.stack.backup.rows import in_dump
 from infrakit.stack.down import WaitUntilWell
@@ -43,7 +45,7 @@ def plans(deployment: Deployment, number: str) -> tuple[Plan, tuple[Plan, ...], 
     title = f"back {deployment.name} on {deployment.host} up"
     ready = Step("repository", f"backups in {repository.to}", (Ready(repository),), (Begin(repository),))
     begin = Step("begin", "nobody stopped for a backup", (NobodyStopped(),), (StartStopped(),))
-    forget = Step("begin", "begin a set", (), (Forget(number),))
+    forget = Step("begin", "begin a set", (), (Unlock(repository), InTime(repository, number), Forget(number)))
     parts = tuple(Plan(title, (_part(deployment, repository, number, part),)) for part in backup.parts)
     whole = Step("host", f"backup of {deployment.host} itself", (), (TakeHost(repository, deployment, number),))
     kept = tuple((f"--keep-{kind}", str(count)) for kind, count in backup.keep if count)
@@ -211,15 +213,14 @@ class ForgetOld(NamedTuple):
     kept: tuple[tuple[str, str], ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        restic(machine, self.repository, "unlock")
         words = [word for pair in (("--keep-last", "1"), *self.kept) for word in pair]
         mine = ("--host", self.repository.host)
-        restic(machine, self.repository, "forget", "--tag", HOST, *mine, "--group-by", "host", *words)
+        restic(machine, self.repository, "forget", "--tag", HOST, *mine, "--group-by", "host", *words, tell=tell)
         every = restic(machine, self.repository, "snapshots", *mine, "--tag", TAG)
         sets = {tag for item in every if HOST in item["tags"] for tag in item["tags"] if tag.startswith("set=")}
         old = [item["id"] for item in every if not sets.intersection(item["tags"])]
         if old:
-            restic(machine, self.repository, "forget", *old)
+            restic(machine, self.repository, "forget", *old, tell=tell)
         restic(machine, self.repository, "prune", "--max-unused", MOST_UNUSED, timeout_s=LONGEST_S, tell=tell)
 
     def text(self) -> str:
@@ -230,7 +231,9 @@ def _backup(
     machine: Machine, repository: Repository, tell: Tell, tags: Sequence[str], paths: Sequence[str]
 ) -> dict[str, Any]:
     """One snapshot, and what restic says of it."""
-    words = ("backup", "--host", repository.host, *tags, *paths)
+    # Else restic takes a file that did not change for one that is in the repository, whole.
+    again = ("--force",) if last(machine).damaged else ()
+    words = ("backup", "--host", repository.host, *again, *tags, *paths)
     said = restic(machine, repository, *words, timeout_s=LONGEST_S, tell=tell)
     summary: dict[str, Any] = next((item for item in reversed(said) if item.get("message_type") == "summary"), {})
     names = {"snapshot_id": "snapshot", "total_files_processed": "files", "total_bytes_processed": "bytes"}

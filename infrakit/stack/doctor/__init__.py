@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from infrakit.host.checks import Finding
 from infrakit.host.fixes import plan_fixes
 from infrakit.plan import Plan
-from infrakit.stack.doctor import certificates, containers, doors, drills, machine
+from infrakit.stack.doctor import backups, certificates, containers, doors, drills, machine
 from infrakit.stack.doctor.readings import Readings
 from infrakit.stack.doctor.words import ERROR, NOTE, Trouble, trouble
 
-CHECKS = (*containers.CHECKS, *doors.CHECKS, *certificates.CHECKS, *machine.CHECKS, *drills.CHECKS)
+CHECKS = (*containers.CHECKS, *doors.CHECKS, *certificates.CHECKS, *backups.CHECKS, *machine.CHECKS, *drills.CHECKS)
 GRAVE = ("docker-missing", "docker-stopped", "compose-missing", "docker-snap")
 """Of preflight's: no hindrance where nothing runs yet, and worse where something should."""
 SAID_BETTER = {"disk-filled": ("disk-tight", "data-short"), "memory-low": ("memory-limits",)}

@@ -13,6 +13,7 @@ from infrakit.host.recording import Recording
 from infrakit.machine import Container, Machine, Met
 from infrakit.model import Deployment
 from infrakit.stack.answers import silent
+from infrakit.stack.backup.last import Last
 from infrakit.stack.backup.outcome import Outcome, last
 from infrakit.stack.backup.repository import KNOWN
 from infrakit.stack.change.applied import Applied
@@ -99,6 +100,9 @@ class Readings(NamedTuple):
     """Of a backup, the last one."""
     backups_since_s: float = 0.0
     """When the first backup was made to a place; 0 where none was."""
+    backups: Last = Last()
+    since_s: float = 0.0
+    """When what is in force came into force; 0 where nobody looked."""
 
 
 def of_engine(

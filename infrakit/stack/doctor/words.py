@@ -137,6 +137,11 @@ KINDS = {
         "correct the name server; infrakit status --doors says the addresses of this machine",
     ),
     "fleet-door": (ERROR, "doors that lead to {name} do not open", "on {name}: sudo infrakit status"),
+    # backups
+    "backup-none": (ERROR, "its timer does not run, or each run fails", "{remedy}"),
+    "backup-old": (ERROR, "its timer does not run, or each run fails", "{remedy}"),
+    "backup-partial": (WARNING, "the last run could not take it, and took the rest", "{remedy}"),
+    "backup-damaged": (ERROR, "a disk, its cable or a stick fails, or somebody changed what is there", "{remedy}"),
     # secrets and what was changed
     "secret-missing": (
         ERROR,

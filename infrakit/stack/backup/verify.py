@@ -1,0 +1,217 @@
+"""A repository, and the sets in it -> what is damaged: what restic's check finds, and what it does not know of.
+
+Small files have the SHA-256 of their content for a name, so that each can be named; restic only says that something
+does not open, and what lies in its cache it does not read again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from infrakit.errors import InfraKitError
+from infrakit.machine import Machine
+from infrakit.plan.model import Tell
+from infrakit.stack.backup.before import HOST, Unlock
+from infrakit.stack.backup.damage import (
+    HARMLESS,
+    NOT_LISTED,
+    Damage,
+    of_config,
+    of_file,
+    of_list,
+    of_lost,
+    of_pack,
+    of_set,
+    of_words,
+    others_in,
+    packs_in,
+    trees_in,
+)
+from infrakit.stack.backup.dump import ENDS
+from infrakit.stack.backup.repository import (
+    LONGEST_S,
+    Damaged,
+    NoneThere,
+    Repository,
+    asked,
+    call,
+    restic,
+    said_in,
+    unfit,
+    values,
+)
+from infrakit.stack.layout import CACHE
+
+FOLDERS = ("keys", "index", "snapshots")
+SETS = 30
+"""Into so many parts the data is divided, one of which is read each day."""
+MOST_TREES = 10
+ENDING_BYTES = 4096
+MOST_FILES_S = 3600
+TAG = "infrakit"
+
+
+class Look(NamedTuple):
+    """How it is looked at. `reads`: words for restic's check; `file`: of a snapshot, the list of a set; `before`: what
+    was damaged at the last look."""
+
+    repository: Repository
+    version: tuple[int, ...]
+    reads: tuple[str, ...]
+    file: str
+    before: tuple[Damage, ...] = ()
+
+
+def reads(day: int, *, everything: bool) -> tuple[str, ...]:
+    """Which of the data is read. `day`: a number that grows by one each day."""
+    return ("--read-data",) if everything else (f"--read-data-subset={day % SETS + 1}/{SETS}",)
+
+
+def version_of(machine: Machine) -> tuple[int, ...]:
+    """Of restic; (0,) where it does not say."""
+    words = machine.run(("restic", "version")).out.split()
+    numbers = words[1].split(".") if len(words) > 1 else ["0"]
+    return tuple(int(item) for item in numbers if item.isdigit()) or (0,)
+
+
+def damages(machine: Machine, look: Look, tell: Tell) -> list[Damage]:
+    """All that is found. MachineUnfit where there is no repository, or another restic is at work there."""
+    repository = look.repository
+    bad = _not_as_named(machine, repository)
+    found = [of_file(repository, folder, name, look.version) for folder, name in bad]
+    shut = _shut(machine, repository, has_key="keys" not in {folder for folder, _ in bad})
+    if shut is not None:
+        return [*([] if any(item.file.startswith("keys") for item in found) else [shut]), *found]
+    Unlock(repository).do(machine, tell)
+    every = restic(machine, repository, "snapshots", "--host", repository.host, "--tag", TAG, tell=tell)
+    if any(folder == "index" for folder, _ in bad):
+        return found
+    missing = _missing(machine, repository)
+    found += [of_pack(repository, pack, there=False, hits=(), version=look.version) for pack in missing]
+    if any(missing.values()):
+        return found  # restic would ask for each list of a folder in them for most of a minute
+    found = [*_checked(machine, look, every, tell), *found]
+    found += [item for item in look.before if _still(machine, repository, item)]
+    return [*{item.file or item.what: item for item in reversed(found)}.values(), *_sets(machine, look, every)]
+
+
+def _still(machine: Machine, repository: Repository, damage: Damage) -> bool:
+    """Whether a file with data, which is not read each day, is as damaged as it was."""
+    folder, _, name = damage.file.rpartition("/")
+    if not folder.startswith("data/"):
+        return False
+    digest = machine.run(("sha256sum", f"{repository.to}/{damage.file}"), timeout_s=MOST_FILES_S).out[:64]
+    return bool(digest) and digest != name
+
+
+def _not_as_named(machine: Machine, repository: Repository) -> list[tuple[str, str]]:
+    """(folder, name) of small files whose content is another one."""
+    places = [f"{repository.to}/{folder}" for folder in FOLDERS if machine.exists(f"{repository.to}/{folder}")]
+    if not places:
+        return []
+    words = ("find", *places, "-type", "f", "-exec", "sha256sum", "{}", "+")
+    bad = []
+    for line in machine.run(words, timeout_s=MOST_FILES_S).out.splitlines():
+        digest, _, path = line.partition("  ")
+        folder, _, name = path.rpartition("/")
+        if len(name) == len(digest) == 64 and name != digest:
+            bad.append((folder.rpartition("/")[2], name))
+    return sorted(bad)
+
+
+def _shut(machine: Machine, repository: Repository, *, has_key: bool) -> Damage | None:
+    """Why it does not open, where that is a damage."""
+    try:
+        restic(machine, repository, "cat", "config")
+    except NoneThere:
+        if not machine.exists(f"{repository.to}/keys"):
+            raise
+        return of_config(repository, "is missing")
+    except InfraKitError as error:
+        if has_key and not isinstance(error, Damaged):
+            raise
+        return of_config(repository, "is damaged")
+    return None
+
+
+def _missing(machine: Machine, repository: Repository) -> dict[str, bool]:
+    """Files with data that the index names, and that are not there; whether lists of folders are in them."""
+    words = ("find", f"{repository.to}/data", "-type", "f", "-printf", r"%f\n")
+    there = set(machine.run(words, timeout_s=MOST_FILES_S).out.split())
+    lost = {}
+    for name in machine.listing(f"{repository.to}/index"):
+        for item in restic(machine, repository, "cat", "index", name):
+            for pack in item.get("packs") or ():
+                if pack["id"] not in there:
+                    lost[pack["id"]] = any(blob["type"] == "tree" for blob in pack["blobs"])
+    return lost
+
+
+def _checked(machine: Machine, look: Look, every: Sequence[dict[str, Any]], tell: Tell) -> Iterator[Damage]:
+    """What restic's own check finds."""
+    repository = look.repository
+    done = asked(machine, repository, "check", *look.reads, timeout_s=LONGEST_S, tell=tell)
+    if not done.code:
+        return
+    lines = list(said_in(done.err))
+    said = "\n".join((done.out, *lines))
+    packs = packs_in(said)
+    for pack in packs:
+        there = machine.exists(f"{repository.to}/data/{pack[:2]}/{pack}")
+        hits = _hits(_found(machine, repository, "--pack", pack), every)
+        yield of_pack(repository, pack, there=there, hits=hits, version=look.version)
+    if packs:
+        return
+    if NOT_LISTED.search(said):
+        found = {item for tree in trees_in(said)[:MOST_TREES] for item in _found(machine, repository, "--tree", tree)}
+        lost = of_lost(repository, tuple(sorted(found)), _hits(found, every), look.version)
+        yield of_list(repository, look.version) if HARMLESS in said else lost
+        return
+    error = unfit(done, repository)
+    others = others_in(lines)
+    if not others and not isinstance(error, Damaged):
+        raise error
+    yield from (of_words(repository, line) for line in others[:MOST_TREES] or [error.message])
+
+
+def _found(machine: Machine, repository: Repository, *what: str) -> set[str]:
+    """Snapshots that have it; none where that cannot be told."""
+    return {
+        str(item["snapshot"]) for item in values(asked(machine, repository, "find", *what).out) if "snapshot" in item
+    }
+
+
+def _hits(snapshots: set[str], every: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Their parts."""
+    return tuple(sorted({_part(item["tags"]) for item in every if item["id"] in snapshots}))
+
+
+def _part(tags: Sequence[str]) -> str:
+    return next((tag.removeprefix("part=") for tag in tags if tag.startswith("part=")), "InfraKit itself")
+
+
+def _sets(machine: Machine, look: Look, every: Sequence[dict[str, Any]]) -> Iterator[Damage]:
+    """Parts that a set names and that are not there; dumps of the newest without their end."""
+    hosts = [item for item in every if HOST in item["tags"]]
+    for item in hosts:
+        number = next(tag[4:] for tag in item["tags"] if tag.startswith("set="))
+        try:
+            (content,) = restic(machine, look.repository, "dump", item["id"], look.file)
+        except (Damaged, ValueError) as error:
+            yield of_set(f"the list of the backup {number} cannot be read: {error}")
+            continue
+        for name, about in content["parts"].items():
+            snapshot = about.get("snapshot", "")
+            if snapshot and not any(str(other["id"]).startswith(snapshot) for other in every):
+                yield of_set(f"{name} of the backup {number} is missing: snapshot {snapshot}")
+            elif item is hosts[-1]:
+                yield from _dumps(machine, look, number, name, about)
+
+
+def _dumps(machine: Machine, look: Look, number: str, name: str, about: dict[str, Any]) -> Iterator[Damage]:
+    """By its end alone: what is before it, restic has checked."""
+    for container, path in about.get("dumps", {}).items():
+        words = call(look.repository, "--cache-dir", f"{CACHE}/restic", "dump", about["snapshot"], path)
+        tail = ("sh", "-c", f'"$@" | tail -c {ENDING_BYTES}', "sh", *words)
+        end = machine.run(tail, timeout_s=LONGEST_S).out
+        if not any(words in end for words in ENDS.values()):
+            yield of_set(f"the database {container} in {name} of the backup {number} has no end")
