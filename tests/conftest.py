@@ -90,7 +90,10 @@ STACKS = (
     *("groups_of_host", "random_changes", "secret_set_again", "serving", "start", "way_back"),
 )
 """Of the tests of a real engine those that bring a stack up."""
-FROM_ZIPAPP = ("backup", "backup_drill", "rotate", "side_by_side", "update")
+FROM_ZIPAPP = (
+    *("backup", "backup_bare", "backup_damaged", "backup_drill", "backup_mariadb"),
+    *("rotate", "side_by_side", "update"),
+)
 """And those that do it as a user does."""
 
 

@@ -104,13 +104,14 @@ def take(machine: Machine, deployment: Deployment, progress: Progress, *, forget
     damaged: tuple[Damage, ...] = ()
     if forgets:
         damaged = _read(machine, deployment, progress, everything=False)
-    if forgets and not damaged:  # what is damaged may be all that there is of something
+    if forgets and all(item.set for item in damaged):  # what is damaged may be all that there is of something
         carried(old, machine, progress, recorded=False)
     if failed:
         raise Incomplete("; ".join(error.message for error in failed), failed[0].hint)
-    if damaged:
-        what = "; ".join(map(words_of, damaged[:MOST_NAMED]))
-        raise Incomplete(f"the backup is made, and nothing old was forgotten: {what}", damaged[0].remedy)
+    grave = [item for item in damaged if item.set in ("", found["set"])]
+    if grave:
+        what = "; ".join(map(words_of, grave[:MOST_NAMED]))
+        raise Incomplete(f"the backup is made, and not all is well: {what}", grave[0].remedy)
     if not progress.as_json:
         count = sum(part.get("bytes", 0) for part in found["parts"].values())
         result(f"backup {found['set']}: {len(parts)} parts, {count / 1e6:.1f} MB")

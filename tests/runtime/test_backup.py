@@ -14,21 +14,20 @@ import pytest
 
 from infrakit.emit.timer import STOPPED
 from infrakit.stack.backup.repository import KNOWN
-from infrakit.stack.layout import RESTORING, secrets_folder
+from infrakit.stack.layout import RESTORING
 from tests.emit.tree import needs_compose
-from tests.runtime.engine import engine, needs_engine
+from tests.runtime.backed import SECRETS, backed, needs_restic
+from tests.runtime.engine import needs_engine
 from tests.runtime.test_rotate import postgres_layer
-from tests.runtime.test_update import ALONE, CHECK, WELL, Host, publish
-from tests.system import fake_registry
+from tests.runtime.test_update import ALONE, CHECK, WELL, publish
 
 pytestmark = [
     needs_engine,
     needs_compose,
     pytest.mark.skipif(not shutil.which("initdb"), reason="needs PostgreSQL (tests/tools/install.sh)"),
-    pytest.mark.skipif(not shutil.which("restic"), reason="needs restic (tests/tools/install.sh)"),
+    needs_restic,
 ]
 
-SECRETS = f"{secrets_folder('infrakit')}/secrets"
 PLANTED = "dies-ist-ein-geheimnis-4711"
 FILE = (
     ALONE
@@ -55,60 +54,22 @@ apps:
 )
 
 
-class Backed(Host):
-    """A machine whose file says where backups go: a folder beside it."""
-
-    @property
-    def to(self) -> Path:
-        return self.folder / "mnt/disk"
-
-    def restic(self, *words: str) -> str:
-        """What restic says, that somebody calls who has the folder and the key."""
-        own = ["restic", "--repo", self.to / "infrakit", "--password-file", f"{SECRETS}/backup_key", "--no-cache"]
-        return subprocess.run([*own, *words], capture_output=True, text=True, check=True, timeout=120).stdout
-
-    def now(self, *words: str) -> subprocess.CompletedProcess:
-        return self.infrakit("backup", "now", *words)
-
-    def sets(self) -> list[dict]:
-        done = self.infrakit("backup", "list", "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)["backups"]
-
-    def place(self, volume: str) -> Path:
-        return self.real.socket.parent / f"data/volumes/infrakit_{volume}/_data"
-
-    def is_well(self) -> bool:
-        return {how for _, _, how in self.found().values()} == {"healthy"} and not os.path.exists(STOPPED)
-
-
 @pytest.fixture(scope="module")
 def host(tmp_path_factory, pyz):
-    folder = tmp_path_factory.mktemp("backup")
-    with engine(tmp_path_factory.mktemp("backed")) as real, fake_registry.registry() as registry:
+    with backed(tmp_path_factory, pyz) as made:
         layer, major = postgres_layer()
         server = {"Cmd": ["/bin/sh", "/server.sh"]}
         server["Env"] = [f"PATH=/usr/lib/postgresql/{major}/bin:/usr/bin:/bin", "PGHOST=/tmp"]
         ready = {**CHECK, "Test": ["CMD", "pg_isready", "-U", "wiki", "-d", "wiki", "-h", "127.0.0.1"]}
-        registry.publish("team/postgres", tag="15", contents=[layer], says={**server, "Healthcheck": ready})
-        publish(registry, "wiki", WELL, tag="1")
-        publish(registry, "other", WELL, tag="1")
-        made = Backed(real, registry, pyz, folder)
-        systemctl = folder / "systemctl"
-        systemctl.write_text("#!/bin/sh\nexit 0\n")
-        systemctl.chmod(0o755)
-        made.to.mkdir(parents=True)
-        (folder / "infrakit.yaml").write_text(FILE.format(at=registry.address))
-        done = made.infrakit("up", "--yes")
-        assert done.returncode == 0, done.stdout + done.stderr
-        (folder / "infrakit.yaml").unlink()
+        made.registry.publish("team/postgres", tag="15", contents=[layer], says={**server, "Healthcheck": ready})
+        publish(made.registry, "wiki", WELL, tag="1")
+        publish(made.registry, "other", WELL, tag="1")
+        made.up(FILE)
         statement = f"CREATE TABLE pages (page text); INSERT INTO pages VALUES ('{PLANTED}')"
-        real.docker("exec", "infrakit-wiki-db-1", "psql", "-Xq", "-U", "wiki", "-d", "wiki", "-c", statement)
+        made.real.docker("exec", "infrakit-wiki-db-1", "psql", "-Xq", "-U", "wiki", "-d", "wiki", "-c", statement)
         for volume in ("wiki-data", "pictures", "other-data"):
             (made.place(volume) / "file").write_text(f"{PLANTED} of {volume}")
         yield made
-    for place in ("/var/lib/infrakit", "/etc/infrakit"):
-        subprocess.run(["find", place, "-mindepth", "1", "-delete"], check=True)
 
 
 def test_restic_reads_without_us_what_is_in_a_backup_and_nobody_without_its_key(host, tmp_path):

@@ -20,12 +20,14 @@ NEWER = (0, 16)
 
 
 class Damage(NamedTuple):
-    """`file`: of the repository, "" where nothing says which; `hits`: whose data is in it, where that can be told."""
+    """`file`: of the repository, "" where nothing says which; `hits`: whose data is in it, where that can be told.
+    `set`: the backup that is not whole, where it is that alone."""
 
     what: str
     remedy: str
     file: str = ""
     hits: tuple[str, ...] = ()
+    set: str = ""
 
 
 def words_of(damage: Damage) -> str:
@@ -61,7 +63,11 @@ def of_pack(
     restic = _restic(repository)
     if not there:
         return Damage(f"{place} is missing", f"sudo {restic} {_index(version)}; {NEXT}", file, hits)
-    away = f"sudo {restic} repair packs {pack}" if version >= (0, 17) else f"sudo mv {place} {repository.to}.damaged"
+    away = (
+        f"sudo {restic} repair packs {pack}"
+        if version >= (0, 17)
+        else f"sudo mv {place} {repository.to}.damaged.{pack[:8]}"
+    )
     again = "" if version >= (0, 17) else f"; sudo {restic} {_index(version)}"
     return Damage(f"{place} is damaged", f"{away}{again}; {NEXT}; if it comes back, take another disk", file, hits)
 
@@ -72,15 +78,12 @@ def of_list(repository: Repository, version: tuple[int, ...]) -> Damage:
     return Damage(f"{repository.to}/index does not name all that is needed: a file of it is missing", remedy, "index")
 
 
-def of_lost(
-    repository: Repository, snapshots: tuple[str, ...], hits: tuple[str, ...], version: tuple[int, ...]
-) -> Damage:
+def of_lost(repository: Repository, snapshots: list[str], hits: tuple[str, ...], version: tuple[int, ...]) -> Damage:
     """Backups that need what is nowhere any more, and so cannot be put back whole."""
     short = " ".join(item[:8] for item in snapshots)
-    restic = _restic(repository)
     mend = "repair snapshots --forget" if version >= NEWER else f"forget {short}"
-    what = f"{repository.to}: what was lost is missing in earlier backups: {short or 'restic does not say which'}"
-    return Damage(what, f"sudo {restic} {mend} leaves it out; {ALL}", "", hits)
+    remedy = f"sudo {_restic(repository)} {mend}; {ALL}" if short else ALL
+    return Damage(f"{repository.to}: earlier backups need what was lost: {short or 'see below'}", remedy, "", hits)
 
 
 def of_words(repository: Repository, said: str) -> Damage:
@@ -88,9 +91,11 @@ def of_words(repository: Repository, said: str) -> Damage:
     return Damage(f"{repository.to}: {said}", f"{ALL} names the file")
 
 
-def of_set(what: str) -> Damage:
-    """What restic does not know of: the repository is as it was written, and a set is not whole."""
-    return Damage(what, f"{NEXT}; until then restore from an earlier one: sudo infrakit backup list")
+def of_set(repository: Repository, number: str, snapshot: str, what: str) -> Damage:
+    """What restic does not know of: the repository is as it was written, and a set is not whole. `snapshot`: of its
+    host."""
+    remedy = f"{NEXT}; restore from another: sudo infrakit backup list; to let this one go: sudo {_restic(repository)}"
+    return Damage(what, f"{remedy} forget {snapshot[:8]}", set=number)
 
 
 def packs_in(said: str) -> list[str]:

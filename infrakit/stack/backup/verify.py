@@ -4,7 +4,8 @@ Small files have the SHA-256 of their content for a name, so that each can be na
 does not open, and what lies in its cache it does not read again.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.errors import InfraKitError
@@ -44,7 +45,8 @@ from infrakit.stack.layout import CACHE
 FOLDERS = ("keys", "index", "snapshots")
 SETS = 30
 """Into so many parts the data is divided, one of which is read each day."""
-MOST_TREES = 10
+MOST_NAMED = 10
+UNREADABLE = re.compile(r"belongs to snapshot ([0-9a-f]{64})")
 ENDING_BYTES = 4096
 MOST_FILES_S = 3600
 TAG = "infrakit"
@@ -85,13 +87,17 @@ def damages(machine: Machine, look: Look, tell: Tell) -> list[Damage]:
     every = restic(machine, repository, "snapshots", "--host", repository.host, "--tag", TAG, tell=tell)
     if any(folder == "index" for folder, _ in bad):
         return found
-    missing = _missing(machine, repository)
-    found += [of_pack(repository, pack, there=False, hits=(), version=look.version) for pack in missing]
-    if any(missing.values()):
+    packs = _packs(machine, repository)
+    lost = {name: pack for name, pack in packs.items() if pack.there < pack.bytes}
+    found += [_of_pack(machine, look, name, packs, every) for name in lost]
+    if any(pack.trees for pack in lost.values()):
         return found  # restic would ask for each list of a folder in them for most of a minute
-    found = [*_checked(machine, look, every, tell), *found]
+    found = [*_checked(machine, look, packs, every, tell), *found]
     found += [item for item in look.before if _still(machine, repository, item)]
-    return [*{item.file or item.what: item for item in reversed(found)}.values(), *_sets(machine, look, every)]
+    found = list({item.file or item.what: item for item in reversed(found)}.values())
+    return (
+        found if any(item.file.startswith("data/") for item in found) else [*found, *_sets(machine, look, bad, every)]
+    )
 
 
 def _still(machine: Machine, repository: Repository, damage: Damage) -> bool:
@@ -133,20 +139,46 @@ def _shut(machine: Machine, repository: Repository, *, has_key: bool) -> Damage 
     return None
 
 
-def _missing(machine: Machine, repository: Repository) -> dict[str, bool]:
-    """Files with data that the index names, and that are not there; whether lists of folders are in them."""
-    words = ("find", f"{repository.to}/data", "-type", "f", "-printf", r"%f\n")
-    there = set(machine.run(words, timeout_s=MOST_FILES_S).out.split())
-    lost = {}
+class Pack(NamedTuple):
+    """A file with data, as the index has it: how many bytes it has at least, and how many are there, -1 for none;
+    `trees`: lists of folders are in it; `some`: of the data in it."""
+
+    bytes: int
+    there: int
+    trees: bool
+    some: tuple[str, ...]
+
+
+def _packs(machine: Machine, repository: Repository) -> dict[str, Pack]:
+    words = ("find", f"{repository.to}/data", "-type", "f", "-printf", r"%f %s\n")
+    lines = machine.run(words, timeout_s=MOST_FILES_S).out.splitlines()
+    there = {name: int(size) for name, _, size in (line.partition(" ") for line in lines)}
+    found = {}
     for name in machine.listing(f"{repository.to}/index"):
         for item in restic(machine, repository, "cat", "index", name):
             for pack in item.get("packs") or ():
-                if pack["id"] not in there:
-                    lost[pack["id"]] = any(blob["type"] == "tree" for blob in pack["blobs"])
-    return lost
+                ends = max((blob["offset"] + blob["length"] for blob in pack["blobs"]), default=0)
+                data = [blob["id"] for blob in pack["blobs"] if blob["type"] == "data"]
+                trees = len(data) < len(pack["blobs"])
+                found[pack["id"]] = Pack(ends, there.get(pack["id"], -1), trees, tuple(data[:MOST_NAMED]))
+    return found
 
 
-def _checked(machine: Machine, look: Look, every: Sequence[dict[str, Any]], tell: Tell) -> Iterator[Damage]:
+def _of_pack(
+    machine: Machine, look: Look, name: str, packs: Mapping[str, Pack], every: Sequence[dict[str, Any]]
+) -> Damage:
+    """Whose data is in it is asked only where that needs nothing that is damaged."""
+    repository, pack = look.repository, packs.get(name)
+    there = machine.exists(f"{repository.to}/data/{name[:2]}/{name}")
+    whole = not any(item.trees and item.there < item.bytes for item in packs.values())
+    blobs = pack.some if pack and whole and not pack.trees else ()
+    hits = _hits(_found(machine, repository, "--blob", *blobs), every) if blobs else ()
+    return of_pack(repository, name, there=there, hits=hits, version=look.version)
+
+
+def _checked(
+    machine: Machine, look: Look, packs: Mapping[str, Pack], every: Sequence[dict[str, Any]], tell: Tell
+) -> Iterator[Damage]:
     """What restic's own check finds."""
     repository = look.repository
     done = asked(machine, repository, "check", *look.reads, timeout_s=LONGEST_S, tell=tell)
@@ -154,30 +186,27 @@ def _checked(machine: Machine, look: Look, every: Sequence[dict[str, Any]], tell
         return
     lines = list(said_in(done.err))
     said = "\n".join((done.out, *lines))
-    packs = packs_in(said)
-    for pack in packs:
-        there = machine.exists(f"{repository.to}/data/{pack[:2]}/{pack}")
-        hits = _hits(_found(machine, repository, "--pack", pack), every)
-        yield of_pack(repository, pack, there=there, hits=hits, version=look.version)
-    if packs:
+    names = packs_in(said)
+    yield from (_of_pack(machine, look, name, packs, every) for name in names)
+    if names:
         return
     if NOT_LISTED.search(said):
-        found = {item for tree in trees_in(said)[:MOST_TREES] for item in _found(machine, repository, "--tree", tree)}
-        lost = of_lost(repository, tuple(sorted(found)), _hits(found, every), look.version)
+        found = {item for tree in trees_in(said)[:MOST_NAMED] for item in _found(machine, repository, "--tree", tree)}
+        lost = of_lost(repository, sorted(found), _hits(found, every), look.version)
         yield of_list(repository, look.version) if HARMLESS in said else lost
         return
     error = unfit(done, repository)
     others = others_in(lines)
     if not others and not isinstance(error, Damaged):
         raise error
-    yield from (of_words(repository, line) for line in others[:MOST_TREES] or [error.message])
+    yield from (of_words(repository, line) for line in others[:MOST_NAMED] or [error.message])
 
 
 def _found(machine: Machine, repository: Repository, *what: str) -> set[str]:
-    """Snapshots that have it; none where that cannot be told."""
-    return {
-        str(item["snapshot"]) for item in values(asked(machine, repository, "find", *what).out) if "snapshot" in item
-    }
+    """Snapshots that have it, or should; none where that cannot be told."""
+    done = asked(machine, repository, "find", *what)
+    named = {str(item["snapshot"]) for item in values(done.out) if "snapshot" in item}
+    return named | set(UNREADABLE.findall(done.out + done.err))
 
 
 def _hits(snapshots: set[str], every: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -189,29 +218,36 @@ def _part(tags: Sequence[str]) -> str:
     return next((tag.removeprefix("part=") for tag in tags if tag.startswith("part=")), "InfraKit itself")
 
 
-def _sets(machine: Machine, look: Look, every: Sequence[dict[str, Any]]) -> Iterator[Damage]:
-    """Parts that a set names and that are not there; dumps of the newest without their end."""
+def _sets(
+    machine: Machine, look: Look, bad: Sequence[tuple[str, str]], every: Sequence[dict[str, Any]]
+) -> Iterator[Damage]:
+    """Parts that a set names and that are not there; dumps of the newest without their end. `bad`: what is damaged is
+    named already."""
+    there = [*(str(item["id"]) for item in every), *(name for _, name in bad)]
     hosts = [item for item in every if HOST in item["tags"]]
     for item in hosts:
-        number = next(tag[4:] for tag in item["tags"] if tag.startswith("set="))
+        number, host = next(tag[4:] for tag in item["tags"] if tag.startswith("set=")), str(item["id"])
         try:
-            (content,) = restic(machine, look.repository, "dump", item["id"], look.file)
+            (content,) = restic(machine, look.repository, "dump", host, look.file)
         except (Damaged, ValueError) as error:
-            yield of_set(f"the list of the backup {number} cannot be read: {error}")
+            yield of_set(look.repository, number, host, f"the list of the backup {number} cannot be read: {error}")
             continue
         for name, about in content["parts"].items():
             snapshot = about.get("snapshot", "")
-            if snapshot and not any(str(other["id"]).startswith(snapshot) for other in every):
-                yield of_set(f"{name} of the backup {number} is missing: snapshot {snapshot}")
+            if snapshot and not any(other.startswith(snapshot) for other in there):
+                what = f"{name} of the backup {number} is missing: snapshot {snapshot}"
+                yield of_set(look.repository, number, host, what)
             elif item is hosts[-1]:
-                yield from _dumps(machine, look, number, name, about)
+                for container in _endless(machine, look, about):
+                    what = f"the database {container} in {name} of the backup {number} has no end"
+                    yield of_set(look.repository, number, host, what)
 
 
-def _dumps(machine: Machine, look: Look, number: str, name: str, about: dict[str, Any]) -> Iterator[Damage]:
-    """By its end alone: what is before it, restic has checked."""
+def _endless(machine: Machine, look: Look, about: Mapping[str, Any]) -> Iterator[str]:
+    """Databases of a part, by their ends alone: what is before them, restic has checked."""
     for container, path in about.get("dumps", {}).items():
         words = call(look.repository, "--cache-dir", f"{CACHE}/restic", "dump", about["snapshot"], path)
         tail = ("sh", "-c", f'"$@" | tail -c {ENDING_BYTES}', "sh", *words)
         end = machine.run(tail, timeout_s=LONGEST_S).out
         if not any(words in end for words in ENDS.values()):
-            yield of_set(f"the database {container} in {name} of the backup {number} has no end")
+            yield container
