@@ -62,7 +62,9 @@ def restic(
     done = asked(machine, repository, *words, timeout_s=timeout_s, tell=tell)
     if done.code:
         error = unfit(done, repository)
-        raise error if machine.exists(f"{repository.to}/config") or not isinstance(error, Damaged) else gone(repository)
+        if isinstance(error, Damaged) and not machine.exists(f"{repository.to}/config"):
+            raise gone(repository)
+        raise error
     return list(values(done.out))
 
 

@@ -45,7 +45,7 @@ from infrakit.stack.layout import CACHE
 FOLDERS = ("keys", "index", "snapshots")
 SETS = 30
 """Into so many parts the data is divided, one of which is read each day."""
-MOST_NAMED = 10
+MOST_NAMED, SHORT = 10, 8
 UNREADABLE = re.compile(r"belongs to snapshot ([0-9a-f]{64})")
 ENDING_BYTES = 4096
 MOST_FILES_S = 3600
@@ -61,6 +61,34 @@ class Look(NamedTuple):
     reads: tuple[str, ...]
     file: str
     before: tuple[Damage, ...] = ()
+
+
+class Pack(NamedTuple):
+    """A file with data, as the index has it: how many bytes it has at least, and how many are there, -1 for none;
+    `trees`: lists of folders are in it; `some`: of the data in it."""
+
+    bytes: int
+    there: int
+    trees: bool
+    some: tuple[str, ...]
+
+
+class Seen(NamedTuple):
+    """What is there: `packs` by their names, `every` snapshot of the host, `bad`: names of small files."""
+
+    packs: Mapping[str, Pack]
+    every: Sequence[dict[str, Any]]
+    bad: tuple[str, ...]
+
+    @property
+    def lost(self) -> list[str]:
+        """Files with data that are missing or cut."""
+        return [name for name, pack in self.packs.items() if pack.there < pack.bytes]
+
+    @property
+    def is_shut(self) -> bool:
+        """Lists of folders are in them: restic would ask for each for most of a minute."""
+        return any(self.packs[name].trees for name in self.lost)
 
 
 def reads(day: int, *, everything: bool) -> tuple[str, ...]:
@@ -87,17 +115,14 @@ def damages(machine: Machine, look: Look, tell: Tell) -> list[Damage]:
     every = restic(machine, repository, "snapshots", "--host", repository.host, "--tag", TAG, tell=tell)
     if any(folder == "index" for folder, _ in bad):
         return found
-    packs = _packs(machine, repository)
-    lost = {name: pack for name, pack in packs.items() if pack.there < pack.bytes}
-    found += [_of_pack(machine, look, name, packs, every) for name in lost]
-    if any(pack.trees for pack in lost.values()):
-        return found  # restic would ask for each list of a folder in them for most of a minute
-    found = [*_checked(machine, look, packs, every, tell), *found]
+    seen = Seen(_packs(machine, repository), every, tuple(name for _, name in bad))
+    found += [_of_pack(machine, look, name, seen) for name in seen.lost]
+    if seen.is_shut:
+        return found
+    found = [*_checked(machine, look, seen, tell), *found]
     found += [item for item in look.before if _still(machine, repository, item)]
     found = list({item.file or item.what: item for item in reversed(found)}.values())
-    return (
-        found if any(item.file.startswith("data/") for item in found) else [*found, *_sets(machine, look, bad, every)]
-    )
+    return found if any(item.file.startswith("data/") for item in found) else [*found, *_sets(machine, look, seen)]
 
 
 def _still(machine: Machine, repository: Repository, damage: Damage) -> bool:
@@ -139,16 +164,6 @@ def _shut(machine: Machine, repository: Repository, *, has_key: bool) -> Damage 
     return None
 
 
-class Pack(NamedTuple):
-    """A file with data, as the index has it: how many bytes it has at least, and how many are there, -1 for none;
-    `trees`: lists of folders are in it; `some`: of the data in it."""
-
-    bytes: int
-    there: int
-    trees: bool
-    some: tuple[str, ...]
-
-
 def _packs(machine: Machine, repository: Repository) -> dict[str, Pack]:
     words = ("find", f"{repository.to}/data", "-type", "f", "-printf", r"%f %s\n")
     lines = machine.run(words, timeout_s=MOST_FILES_S).out.splitlines()
@@ -164,39 +179,39 @@ def _packs(machine: Machine, repository: Repository) -> dict[str, Pack]:
     return found
 
 
-def _of_pack(
-    machine: Machine, look: Look, name: str, packs: Mapping[str, Pack], every: Sequence[dict[str, Any]]
-) -> Damage:
+def _of_pack(machine: Machine, look: Look, name: str, seen: Seen) -> Damage:
     """Whose data is in it is asked only where that needs nothing that is damaged."""
-    repository, pack = look.repository, packs.get(name)
+    repository, pack = look.repository, seen.packs.get(name)
     there = machine.exists(f"{repository.to}/data/{name[:2]}/{name}")
-    whole = not any(item.trees and item.there < item.bytes for item in packs.values())
-    blobs = pack.some if pack and whole and not pack.trees else ()
-    hits = _hits(_found(machine, repository, "--blob", *blobs), every) if blobs else ()
+    blobs = pack.some if pack and not pack.trees and not seen.is_shut else ()
+    hits = _hits(_found(machine, repository, "--blob", *blobs), seen) if blobs else ()
     return of_pack(repository, name, there=there, hits=hits, version=look.version)
 
 
-def _checked(
-    machine: Machine, look: Look, packs: Mapping[str, Pack], every: Sequence[dict[str, Any]], tell: Tell
-) -> Iterator[Damage]:
-    """What restic's own check finds."""
+def _checked(machine: Machine, look: Look, seen: Seen, tell: Tell) -> Iterator[Damage]:
+    """What restic's own check finds. It does not read where it would ask again and again for what is not there."""
     repository = look.repository
-    done = asked(machine, repository, "check", *look.reads, timeout_s=LONGEST_S, tell=tell)
+    words = () if seen.lost else look.reads
+    done = asked(machine, repository, "check", *words, timeout_s=LONGEST_S, tell=tell)
     if not done.code:
         return
     lines = list(said_in(done.err))
     said = "\n".join((done.out, *lines))
     names = packs_in(said)
-    yield from (_of_pack(machine, look, name, packs, every) for name in names)
+    yield from (_of_pack(machine, look, name, seen) for name in names)
     if names:
         return
     if NOT_LISTED.search(said):
         found = {item for tree in trees_in(said)[:MOST_NAMED] for item in _found(machine, repository, "--tree", tree)}
-        lost = of_lost(repository, sorted(found), _hits(found, every), look.version)
+        lost = of_lost(repository, sorted(found), _hits(found, seen), look.version)
         yield of_list(repository, look.version) if HARMLESS in said else lost
         return
     error = unfit(done, repository)
     others = others_in(lines)
+    if seen.bad:
+        others = [line for line in others if not any(name[:SHORT] in line for name in seen.bad)]
+        yield from (of_words(repository, line) for line in others[:MOST_NAMED])
+        return
     if not others and not isinstance(error, Damaged):
         raise error
     yield from (of_words(repository, line) for line in others[:MOST_NAMED] or [error.message])
@@ -209,22 +224,19 @@ def _found(machine: Machine, repository: Repository, *what: str) -> set[str]:
     return named | set(UNREADABLE.findall(done.out + done.err))
 
 
-def _hits(snapshots: set[str], every: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def _hits(snapshots: set[str], seen: Seen) -> tuple[str, ...]:
     """Their parts."""
-    return tuple(sorted({_part(item["tags"]) for item in every if item["id"] in snapshots}))
+    return tuple(sorted({_part(item["tags"]) for item in seen.every if item["id"] in snapshots}))
 
 
 def _part(tags: Sequence[str]) -> str:
     return next((tag.removeprefix("part=") for tag in tags if tag.startswith("part=")), "InfraKit itself")
 
 
-def _sets(
-    machine: Machine, look: Look, bad: Sequence[tuple[str, str]], every: Sequence[dict[str, Any]]
-) -> Iterator[Damage]:
-    """Parts that a set names and that are not there; dumps of the newest without their end. `bad`: what is damaged is
-    named already."""
-    there = [*(str(item["id"]) for item in every), *(name for _, name in bad)]
-    hosts = [item for item in every if HOST in item["tags"]]
+def _sets(machine: Machine, look: Look, seen: Seen) -> Iterator[Damage]:
+    """Parts that a set names and that are not there; dumps of the newest without their end."""
+    there = [*(str(item["id"]) for item in seen.every), *seen.bad]
+    hosts = [item for item in seen.every if HOST in item["tags"]]
     for item in hosts:
         number, host = next(tag[4:] for tag in item["tags"] if tag.startswith("set=")), str(item["id"])
         try:
