@@ -30,8 +30,6 @@ apps:
 """
 )
 MINE = ("--host", "infrakit", "--tag", "infrakit")
-MENDED = ("data",)
-"""In CI; the others take as long each."""
 MOST_ROUNDS = 3
 LATER = "2099-01-01T00:00:00Z"
 
@@ -137,9 +135,8 @@ def test_a_damage_is_named_by_its_file_and_nobody_is_touched(host, disk, name):
     assert host.begun() == began and host.is_well()
 
 
-@pytest.mark.parametrize(
-    "name", [item if item in MENDED else pytest.param(item, marks=pytest.mark.soak) for item in CASES]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("name", CASES)
 def test_what_is_said_to_be_done_mends_it(host, disk, name):
     case, rounds = CASES[name], 0
     case.becomes(case.file(disk))

@@ -249,7 +249,7 @@ def _sets(machine: Machine, look: Look, seen: Seen) -> Iterator[Damage]:
             if snapshot and not any(other.startswith(snapshot) for other in there):
                 what = f"{name} of the backup {number} is missing: snapshot {snapshot}"
                 yield of_set(look.repository, number, host, what)
-            elif item is hosts[-1]:
+            elif item is hosts[-1] and any(str(other["id"]).startswith(snapshot) for other in seen.every):
                 for container in _endless(machine, look, about):
                     what = f"the database {container} in {name} of the backup {number} has no end"
                     yield of_set(look.repository, number, host, what)
