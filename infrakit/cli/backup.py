@@ -51,7 +51,7 @@ class Commands(click.Group):
 @click.group(
     name="backup",
     cls=Commands,
-    help="Copies of all that this machine keeps, made by restic: now, list, verify, drill, and the sheet that opens them.",
+    help="Copies of all that this machine keeps: now, list, verify, drill, and the sheet that opens them.",
 )
 def command() -> None:
     pass

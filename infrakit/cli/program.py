@@ -23,7 +23,7 @@ VERBS = {
     "apply": "Carry out a plan that was kept, exactly that or nothing.",
     "up": "Bring this host's stack up, or up to date, and wait until all of it is healthy.",
     "update": "Move images to newer ones, with their data put aside, and back where something is not well then.",
-    "backup": "Copies of all that this machine keeps, made by restic: now, list, verify, drill, and the sheet that opens them.",
+    "backup": "Copies of all that this machine keeps: now, list, verify, drill, and the sheet that opens them.",
     "restore": "Put data back as it was in a backup, or its files somewhere else.",
     "resume": "Go on with what was broken off, by a power cut for instance; done at boot by itself.",
     "drift": "Say what was changed by hand since the last `up`, and take it back.",

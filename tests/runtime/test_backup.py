@@ -96,6 +96,8 @@ def test_restic_reads_without_us_what_is_in_a_backup_and_nobody_without_its_key(
     kept = {path.name for path in (tmp_path / SECRETS.removeprefix("/")).iterdir()}
     assert kept == {"backup_key", "wiki_db"}
     assert (tmp_path / "etc/infrakit/infrakit.yaml").read_bytes() == Path("/etc/infrakit/infrakit.yaml").read_bytes()
+    (tree,) = tmp_path.rglob("generations/*/compose.yaml")
+    assert tree.read_bytes() == Path("/var/lib/infrakit/current/compose.yaml").read_bytes()
     (whole,) = tmp_path.rglob("set.json")
     assert json.loads(whole.read_text())["parts"]["wiki"]["snapshot"] == found["parts"]["wiki"]
     assert not list(Path("/var/lib/infrakit/backup").glob("dumps"))

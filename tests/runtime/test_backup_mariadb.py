@@ -48,7 +48,8 @@ if [ ! -d "$folder/mysql" ]; then
     health="drawn@lot $(cat /proc/sys/kernel/random/uuid)"
     mariadb-install-db $own --basedir=/usr --skip-test-db --auth-root-authentication-method=normal >/tmp/made || exit
     {
-        echo "FLUSH PRIVILEGES; CREATE USER root@'%' IDENTIFIED BY '$word'; GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
+        echo "FLUSH PRIVILEGES; CREATE USER root@'%' IDENTIFIED BY '$word';"
+        echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
         echo "SET PASSWORD FOR root@localhost = PASSWORD('$word'); CREATE DATABASE $MARIADB_DATABASE;"
         for host in 127.0.0.1 ::1 localhost; do echo "CREATE USER healthcheck@'$host' IDENTIFIED BY '$health';"; done
     } >/tmp/first
@@ -60,7 +61,7 @@ exec mariadbd $own
 """
 PROGRAMS = (
     *("/bin/cat", "/bin/sed", "/bin/mkdir", "/bin/chown", "/bin/hostname", "/usr/bin/dirname", "/bin/uname", "/bin/rm"),
-    *("/usr/bin/mariadb", "/usr/bin/mariadb-dump", "/usr/bin/mariadb-admin", "/usr/bin/mariadb-install-db"),
+    *("/usr/bin/mariadb", "/usr/bin/mariadb-dump", "/usr/bin/mariadb-admin"),
     *("/usr/sbin/mariadbd", "/usr/bin/my_print_defaults", "/usr/bin/resolveip", "/usr/bin/head", "/usr/bin/id"),
 )
 
@@ -71,8 +72,12 @@ def host(tmp_path_factory, pyz):
     with engine(tmp_path_factory.mktemp("db")) as real, fake_registry.registry() as registry:
         users = "root:x:0:0::/:/bin/sh\nmysql:x:70:70::/:/bin/sh\n"
         files = (("etc/passwd", users), ("etc/group", "root:x:0:\nmysql:x:70:\n"), ("server.sh", SERVER))
-        layer = gzip.compress(shell_archive(*PROGRAMS, files=files, trees=("/usr/share/mysql",)), 1)
-        asks = "mariadb --defaults-extra-file=/var/lib/mysql/.my-healthcheck.cnf -h 127.0.0.1 --protocol=tcp -e 'SELECT 1'"
+        layer = gzip.compress(
+            shell_archive(*PROGRAMS, files=files, trees=("/usr/share/mysql", "/usr/bin/mariadb-install-db")), 1
+        )
+        asks = (
+            "mariadb --defaults-extra-file=/var/lib/mysql/.my-healthcheck.cnf -h 127.0.0.1 --protocol=tcp -e 'SELECT 1'"
+        )
         says = {"Cmd": ["/bin/sh", "/server.sh"], "Healthcheck": {**CHECK, "Test": ["CMD-SHELL", asks]}}
         registry.publish("team/mariadb", tag="10.11", contents=[layer], says=says)
         publish(registry, "shop", WELL, tag="1")

@@ -22,7 +22,7 @@ from infrakit.stack.backup.repository import FOLDER, LONGEST_S, Begin, Ready, Re
 from infrakit.stack.backup.rows import in_dump
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.inside import container_name
-from infrakit.stack.layout import CONFIGURATION, CURRENT, secrets_folder
+from infrakit.stack.layout import CONFIGURATION, CURRENT, STATE, secrets_folder
 
 FORMAT = 1
 SET = f"{FOLDER}/set.json"
@@ -197,8 +197,7 @@ class TakeHost(NamedTuple):
         host = self.deployment
         about = {"host": host.host, "project": host.name, "architecture": host.architecture}
         _keep(machine, {**so_far(machine), **about})
-        current = machine.target(CURRENT)
-        paths = (CONFIGURATION.rpartition("/")[0], secrets_folder(host.host), current, SET)
+        paths = (CONFIGURATION.rpartition("/")[0], secrets_folder(host.host), f"{STATE}/{machine.target(CURRENT)}", SET)
         tags = tagged(TAG, f"set={self.number}", HOST)
         _backup(machine, self.repository, tell, tags, [path for path in paths if machine.exists(path)])
 

@@ -27,7 +27,7 @@ from infrakit.stack.backup.damage import (
     packs_in,
     trees_in,
 )
-from infrakit.stack.backup.dump import ENDS
+from infrakit.stack.backup.dump import TOOLS
 from infrakit.stack.backup.repository import (
     LONGEST_S,
     Damaged,
