@@ -261,5 +261,5 @@ def _endless(machine: Machine, look: Look, about: Mapping[str, Any]) -> Iterator
         words = call(look.repository, "--cache-dir", f"{CACHE}/restic", "dump", about["snapshot"], path)
         tail = ("sh", "-c", f'"$@" | tail -c {ENDING_BYTES}', "sh", *words)
         end = machine.run(tail, timeout_s=LONGEST_S).out
-        if not any(words in end for words in ENDS.values()):
+        if not any(tools.end in end for tools in TOOLS.values()):
             yield container
