@@ -4,7 +4,7 @@ from infrakit.backups import Backup, BackupPart
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, row
 from infrakit.model import Deployment
 
-HOW = {"postgresql": "written down by pg_dumpall"}
+HOW = {"postgresql": "written down by pg_dumpall", "mariadb": "written down by mariadb-dump, or mysqldump"}
 
 
 def backups(deployment: Deployment, backup: Backup) -> Section:

@@ -21,6 +21,11 @@ apps:
   vpn: {image: "ghcr.io/team/vpn:1.2", data: [/config], internet: true}
   loads: {image: "ghcr.io/team/loads:1.2", port: 80, network: vpn}
   db: {image: "ghcr.io/team/db:17.12", data: [/var/lib/mysql, /backups]}
+  shop-db:
+    image: "ghcr.io/team/maria:11.4.2"
+    data: [/var/lib/mysql]
+    secrets: [shop_root]
+    environment: {MARIADB_ROOT_PASSWORD_FILE: /run/secrets/shop_root}
   old: {image: "ghcr.io/team/old:16.16", mounts: ["/srv/pg:/var/lib/postgresql/data"]}
 """
 
@@ -53,6 +58,7 @@ def test_each_part_has_its_volumes_and_databases_and_who_writes_to_them_stops(ho
         "old": ((), (Dump("old", "postgresql"),), ()),
         "portainer": (("portainer-data",), (), ("portainer",)),
         "shop": (("shop-data",), (), ("shop",)),
+        "shop-db": ((), (Dump("shop-db", "mariadb"),), ()),
         "vpn": (("vpn-config",), (), ("vpn", "loads")),
         "volumes/music": (("music",), (), ("shop",)),
     }

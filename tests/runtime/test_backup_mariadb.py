@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.emit.tree import needs_compose
+from tests.runtime.backed import Backed
 from tests.runtime.engine import engine, needs_engine, shell_archive
-from tests.runtime.test_backup import Backed
 from tests.runtime.test_update import ALONE, CHECK, WELL, publish
 from tests.system import fake_registry
 
@@ -32,6 +32,7 @@ apps:
     image: {at}/team/mariadb:10.11
     serves: [3306]
     data: [/var/lib/mysql]
+    writable: true
     environment: {{MARIADB_ROOT_PASSWORD_FILE: /run/secrets/shop_root, MARIADB_DATABASE: shop}}
     secrets: [shop_root]
     health: image
@@ -48,9 +49,11 @@ if [ ! -d "$folder/mysql" ]; then
     health="drawn@lot $(cat /proc/sys/kernel/random/uuid)"
     mariadb-install-db $own --basedir=/usr --skip-test-db --auth-root-authentication-method=normal >/tmp/made || exit
     {
-        echo "FLUSH PRIVILEGES; CREATE USER root@'%' IDENTIFIED BY '$word';"
+        echo "FLUSH PRIVILEGES;"
+        echo "CREATE USER root@'%' IDENTIFIED BY '$word';"
         echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
-        echo "SET PASSWORD FOR root@localhost = PASSWORD('$word'); CREATE DATABASE $MARIADB_DATABASE;"
+        echo "SET PASSWORD FOR root@localhost = PASSWORD('$word');"
+        echo "CREATE DATABASE $MARIADB_DATABASE;"
         for host in 127.0.0.1 ::1 localhost; do echo "CREATE USER healthcheck@'$host' IDENTIFIED BY '$health';"; done
     } >/tmp/first
     mariadbd $own --bootstrap </tmp/first || exit

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, yamllint, strace, valgrind,
+# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, MariaDB, yamllint, strace, valgrind,
 # what unpacks and runs the userlands of other processors, what makes fresh hosts and signs their packages, a browser, and what makes
 # and runs whole machines, and sticks for them.
 # Compose comes from the next Debian where this one has only version 1. Running it again changes nothing.
@@ -75,8 +75,9 @@ install_compose() {
     has_compose
 }
 
-install_packages docker.io restic yamllint iptables openssl strace valgrind git python3-venv mmdebstrap qemu-user-static gpg openssh-client \
-    chromium chromium-driver libnss3-tools qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
+install_packages docker.io restic mariadb-server-core mariadb-client yamllint iptables openssl strace valgrind git \
+    python3-venv mmdebstrap qemu-user-static gpg openssh-client chromium chromium-driver libnss3-tools \
+    qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
 install_compose
 install_haproxy
 docker compose version
