@@ -12,7 +12,7 @@ from tests.e2e.bed import NETWORK, Host, needs_bed, packages
 from tests.e2e.conftest import LIKE_A_MACHINE
 from tests.e2e.fresh import FILE, NAMES, Fresh
 
-pytestmark = [pytest.mark.slow, needs_bed]
+pytestmark = [pytest.mark.soak, pytest.mark.slow, needs_bed]
 BACKED = FILE + "backup: {{to: /mnt/usb/backups}}\n"
 PSQL = f"""{USER}exec psql -XAtqw -U "${{POSTGRES_USER:-postgres}}" -d "${{POSTGRES_DB:-postgres}}" """
 DATABASE = "homelab-authentik-database-1"
