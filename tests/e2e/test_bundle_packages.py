@@ -12,7 +12,7 @@ from tests.e2e.bed import NETWORK, needs_bed, packages, registry
 from tests.e2e.bed.engine import mirror
 
 pytestmark = [pytest.mark.slow, needs_bed]
-NONE = {"packages": None, "no_packages": False, "keyrings": ()}
+NONE = {"packages": None, "no_packages": False, "keyrings": (), "backs_up": True}
 
 
 def repository() -> str:
@@ -45,6 +45,7 @@ def test_the_closure_is_whole_and_spares_the_base_system(tmp_path):
         "ca-certificates",
         "apparmor",
         "openssl",
+        "restic",
     } <= names
     # openssl wants its library in one version with itself: both come, although every machine has the library.
     assert "libssl3t64" in names and not {"libc6", "systemd", "dpkg", "apt", "perl-base"} & names
