@@ -59,7 +59,8 @@ def _gathered(wanted: Wanted, target: Target) -> Gathered:
     """Every project read and converted. ConfigurationInvalid with all that is wrong with all of them."""
     # An app of the file that is called the same is a fault, and said with both places.
     taken = taken_of(target)._replace(volumes=reserved_volumes(load_catalog()))
-    taken = taken._replace(apps=taken.apps - apps_of(target))
+    there = apps_of(target)
+    taken = taken._replace(apps=taken.apps - there, found=there)
     schema = resources.schema("infrakit")
     whole = Converted({}, {}, {}, {}, {}, ())
     values: dict[str, bytes] = {}
@@ -84,6 +85,7 @@ def _gathered(wanted: Wanted, target: Target) -> Gathered:
             taken.volumes | {*found.volumes},
             taken.secrets | {*more},
             (*taken.shared, *shared),
+            taken.found,
         )
         names[project.name] = sum("external" in each for each in found.volumes.values())
     if any(problem.severity == "error" for problem in problems):

@@ -22,12 +22,14 @@ HOSTED = re.compile(r"HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|BACKEND|
 
 class Taken(NamedTuple):
     """Names that are not free: of apps (and of whatever an app cannot be called), of volumes, of secrets. `shared`:
-    Docker's name of a volume that exists, and what it is called here."""
+    Docker's name of a volume that exists, and what it is called here. `found`: names by which Docker
+    finds somebody else."""
 
     apps: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     shared: tuple[tuple[str, str], ...] = ()
+    found: frozenset[str] = frozenset()
 
 
 def reserved(catalog: Catalog) -> frozenset[str]:

@@ -34,7 +34,7 @@ class Work:
         for each in sorted(services, key=lambda one: apps.usual(one.name) != one.name):
             apps.of(each.name, f"{prefix}-{each.name}" if prefix else "")
         self.names = {each.name: apps.of(each.name) for each in services}
-        self.known_names = taken.apps | {*self.names.values()}
+        self.known_names = taken.apps | taken.found | {*self.names.values()}
         self.reached = reached(services, self.names)
         self.moved = {name: app for name, app in self.reached.items() if name != app}
         self.waits = {

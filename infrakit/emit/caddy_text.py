@@ -32,11 +32,11 @@ def directive(*words: str, block: "tuple[Directive, ...] | None" = None, origin:
 def token(value: str) -> str:
     """`value` as one Caddyfile token. Raises ValueError for what no token can say, and for a line break: quotes would
     keep it, but in a site's address it ends the list, and nothing of ours has one."""
+    if _PLAIN.fullmatch(value) and not value.startswith("<<"):
+        return value
     if "\r" in value or "\n" in value:
         raise ValueError("a Caddyfile cannot say this value")
     if isinstance(value, Live):
-        return value
-    if _PLAIN.fullmatch(value) and not value.startswith("<<"):
         return value
     escaped = value.replace("{", "\\{").replace("}", "\\}") if "{$" not in value else ""
     if "{$" in value:

@@ -58,7 +58,7 @@ def kept(folder):
 
 def test_no_hostname_is_written_that_another_app_has(infrakit, stack, file):
     file.write_text(f"{FILE}apps:\n  old: {{image: 'x/y:1', port: 80, hostname: wiki}}\n")
-    said = {"a": "wiki", "old": "x", "b": "old"}
+    said = {"a": "wiki", "c": "x", "b": "old"}
     lines = [f"  {name}: {{image: 'e/a:1', hostname: {said[name]}}}\n" for name in said]
     (stack / "compose.yaml").write_text("services:\n" + "".join(lines))
     done = infrakit("import", "stack")
