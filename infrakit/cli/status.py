@@ -35,10 +35,13 @@ FINE = ("done", "healthy", "running", "starting")
     is_flag=True,
     help="Also where each page is, how to trust this machine's authority, and the names that do not lead here yet.",
 )
+@click.option("--disk", is_flag=True, help="What each service takes of the disk instead, the largest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(file: str | None, host: str | None, whole: bool, as_json: bool) -> int:
+def command(file: str | None, host: str | None, whole: bool, disk: bool, as_json: bool) -> int:
     deployment = here.deployment_of(compiled(here.running(file)), host)
     machine = Machine()
+    if disk:
+        return _disk(deployment, machine, as_json=as_json)
     rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), machine)
     found = doors.look(deployment, machine, ask_names=whole or as_json)
     if as_json:
@@ -54,6 +57,22 @@ def command(file: str | None, host: str | None, whole: bool, as_json: bool) -> i
         elif line := doors.authority_line(found):
             result(line)
     return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
+
+
+def _disk(deployment: Deployment, machine: Machine, *, as_json: bool) -> int:
+    from infrakit.cli.carry import need_root
+    from infrakit.stack.disk import taken
+
+    need_root()
+    rows = taken(machine, deployment)
+    if as_json:
+        result_json({"version": VERSION, "disk": [item._asdict() for item in rows]})
+        return EXIT_OK
+    width = max(len(item.service) for item in rows)
+    result(f"{'MB':{width}}  {'data':>9} {'written':>9} {'logs':>9} {'images':>9}")
+    for item in rows:
+        result(f"{item.service:{width}}  " + " ".join(f"{number / 1e6:9.1f}" for number in item[1:]))
+    return EXIT_OK
 
 
 def object_of(rows: Sequence[tuple[Any, ...]], found: Doors) -> dict[str, Any]:

@@ -106,6 +106,23 @@ def test_restic_reads_without_us_what_is_in_a_backup_and_nobody_without_its_key(
     assert [item for item in secrets if item.encode() in content or item in done.stdout + done.stderr] == []
 
 
+def test_what_each_service_takes_of_the_disk_is_said_the_largest_first(host):
+    large, page = host.place("other-data") / "large", host.place("pictures") / "large"
+    large.write_bytes(os.urandom(6 << 20))
+    page.write_bytes(os.urandom(2 << 20))
+    said = json.loads(host.infrakit("status", "--disk", "--json").stdout)["disk"]
+    shown = host.infrakit("status", "--disk").stdout.splitlines()
+    large.unlink()
+    page.unlink()
+    rows = {item["service"]: item for item in said}
+    assert set(rows) == {"wiki", "near", "wiki-db", "other", "volumes/pictures", "infrakit"}
+    assert 6 << 20 <= rows["other"]["data"] < 7 << 20 and 2 << 20 <= rows["volumes/pictures"]["data"] < 3 << 20
+    assert rows["wiki-db"]["data"] > 10 << 20 and rows["wiki-db"]["images"] > 10 << 20 and rows["infrakit"]["data"] > 0
+    assert [line.split()[0] for line in shown[1:]] == [item["service"] for item in said]
+    owns = [item["data"] + item["layer"] + item["logs"] for item in said]
+    assert owns == sorted(owns, reverse=True)
+
+
 def test_only_the_last_of_a_day_stays_and_all_that_belongs_to_no_set_goes(host):
     before, large = host.sets()[-1]["set"], host.folder / "large"
     large.write_bytes(os.urandom(32 << 20))
