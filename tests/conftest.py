@@ -91,7 +91,8 @@ STACKS = (
 )
 """Of the tests of a real engine those that bring a stack up."""
 FROM_ZIPAPP = (
-    *("backup", "backup_bare", "backup_damaged", "backup_drill", "backup_mariadb"),
+    *("backup", "backup_bare", "backup_damaged", "backup_drill", "backup_mariadb", "backup_servers"),
+    "halt",
     *("rotate", "side_by_side", "update"),
 )
 """And those that do it as a user does."""

@@ -32,6 +32,7 @@ VERBS = {
     "rollback": "Put an earlier generation in force again. Data does not go back.",
     "down": "Remove the containers and networks of this host's stack. Data and secrets stay.",
     "restart": "Restart the containers of one service, or of all.",
+    "halt": "Stop what runs here, in order, before the machine goes off; the next boot starts it again.",
     "status": "Say what of this host's stack runs, and how it is.",
     "doctor": "Say what is wrong with this machine and its stack, why, and what to do; mend what does no harm.",
     "logs": "Print what the containers of a service said last.",

@@ -10,7 +10,7 @@ from infrakit.cli.carry import need_root
 from infrakit.cli.talk import result, say
 from infrakit.emit.timer import DRILLING, STOPPED
 from infrakit.errors import EXIT_OK, InfraKitError
-from infrakit.stack.layout import BEGUN, LOCK
+from infrakit.stack.layout import BEGUN, HALTED, LOCK
 from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 
@@ -25,7 +25,7 @@ rotation of secrets. What failed, or was told to stop, it leaves alone. A unit o
 def command() -> int:
     need_root()
     machine = Machine()
-    found = [_start(machine), rotate.go_on(), update.go_on(), _away(machine)]
+    found = [_halted(machine), _start(machine), rotate.go_on(), update.go_on(), _away(machine)]
     words = _begun(machine)
     if words:
         from infrakit.cli.program import run
@@ -35,6 +35,20 @@ def command() -> int:
     if not any(found):
         result("nothing was broken off")
     return EXIT_OK
+
+
+def _halted(machine: Machine) -> bool:
+    """Who was stopped since the machine was to go off; whether anybody was."""
+    if not machine.exists(HALTED):
+        return False
+    from infrakit.stack.change.applied import in_force
+    from infrakit.stack.halt import StartHalted
+
+    applied = in_force(machine)
+    with held(LOCK):
+        say("the machine was off; starting what ran before, each after those that it relies on")
+        StartHalted(applied.deployment.name if applied else "").do(machine, lambda event: None)
+    return True
 
 
 def _start(machine: Machine) -> bool:

@@ -31,7 +31,7 @@ SERVICE = f"""{HEADING}
 [Unit]
 Description={{title}}
 Wants=network-online.target
-After=network-online.target docker.service{{after}}
+After=network-online.target docker.service infrakit-halt.service{{after}}
 
 [Service]
 Type=oneshot

@@ -7,14 +7,14 @@ from infrakit.emit.timer import DRILLING, STOPPED
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Answers, Plan, Run, Step, file_step
 from infrakit.stack.bundle import Source
-from infrakit.stack.layout import BEGUN, PROGRAM, ROTATING, UNITS, UPDATING
+from infrakit.stack.layout import BEGUN, HALTED, PROGRAM, ROTATING, UNITS, UPDATING
 from infrakit.stack.secrets import Given
 from infrakit.stack.up import plan_up
 
 COMPLETION = "/usr/share/bash-completion/completions/infrakit"
 
 
-UNIT = "infrakit-resume.service"
+UNIT, HALT = "infrakit-resume.service", "infrakit-halt.service"
 RESUME = f"""\
 # Made by InfraKit.
 [Unit]
@@ -27,6 +27,7 @@ ConditionPathExists=|{ROTATING}
 ConditionPathExists=|{BEGUN}
 ConditionPathExists=|{STOPPED}
 ConditionPathExists=|{DRILLING}
+ConditionPathExists=|{HALTED}
 
 [Service]
 Type=oneshot
@@ -35,6 +36,27 @@ ExecStart=/usr/bin/python3 {PROGRAM} resume
 SuccessExitStatus=75
 KillMode=mixed
 TimeoutStopSec=900
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+BEFORE_OFF = f"""\
+# Made by InfraKit.
+[Unit]
+Description=InfraKit: services stop in their order before the machine does
+Documentation=man:systemd.unit(5)
+After=docker.service containerd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=HOME=/root
+ExecStart=/bin/true
+ExecStop=-/usr/bin/python3 {PROGRAM} halt
+TimeoutStopSec=600
 UMask=0077
 
 [Install]
@@ -60,9 +82,10 @@ def plan_install(
 
 
 def program_steps(program: bytes, completion: bytes) -> tuple[Step, ...]:
-    """The program, where it is a zipapp, the unit that calls it at boot, and its completion for bash."""
-    unit = f"{UNITS}/{UNIT}"
-    ours = [(PROGRAM, program, 0o755), (unit, RESUME.encode(), 0o644)] if program else []
+    """The program, where it is a zipapp, the units that call it at boot and before the machine goes off, and its
+    completion for bash."""
+    units = [(f"{UNITS}/{name}", text.encode(), 0o644) for name, text in ((UNIT, RESUME), (HALT, BEFORE_OFF))]
+    ours = [(PROGRAM, program, 0o755), *units] if program else []
     files = tuple(
         file_step(f"file {path}", path, path, content, mode)
         for path, content, mode in (*ours, (COMPLETION, completion, 0o644))
@@ -74,4 +97,17 @@ def program_steps(program: bytes, completion: bytes) -> tuple[Step, ...]:
         (Answers(("systemctl", "is-enabled", "--quiet", UNIT)),),
         (Run(enable, 120, f"see: systemctl status {UNIT}", (disable,)),),
     )
-    return (*files, *([boot] if program else []))
+    off = Step(
+        "before off",
+        "services stop in their order before the machine does",
+        (Answers(("systemctl", "is-active", "--quiet", HALT)), Answers(("systemctl", "is-enabled", "--quiet", HALT))),
+        (
+            Run(
+                ("systemctl", "enable", "--now", HALT),
+                120,
+                f"see: systemctl status {HALT}",
+                (("systemctl", "disable", HALT),),
+            ),
+        ),
+    )
+    return (*files, *([boot, off] if program else []))

@@ -27,6 +27,8 @@ SIGHTS = f"{STATE}/sights.json"
 UNITS = "/etc/systemd/system"
 ROTATING = f"{STATE}/rotating.json"
 """There while secrets are rotated (stack/change/rotate.py)."""
+HALTED = f"{STATE}/halted.json"
+"""There while containers stand still because the machine goes off: who is to start again (stack/halt.py)."""
 RESTORING = f"{STATE}/restoring.json"
 """There while data is half here and half there (stack/backup/back.py)."""
 KEPT_GENERATIONS = 10

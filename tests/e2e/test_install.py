@@ -239,10 +239,15 @@ WELL = "for i in $(seq 90); do infrakit status >/dev/null 2>&1 && exit 0; sleep 
 
 
 @pytest.mark.on("trixie")
-def test_it_is_back_after_a_reboot(installed):
+def test_it_is_back_after_a_reboot_before_which_it_stopped_in_order(installed):
     installed.host.restart()
     done = installed.host.run(WELL, 300)
     assert done.code == 0, done.out + done.err
+    shown = installed.host.run("docker inspect -f '{{.Name}} {{.State.FinishedAt}}' $(docker ps -aq)").out
+    ended = dict(line.lstrip("/").split() for line in shown.splitlines())
+    of_authentik = [ended[f"homelab-{name}-1"] for name in ("authentik-worker", "authentik", "authentik-database")]
+    assert max(of_authentik[:2]) < of_authentik[2], installed.host.run("journalctl -u infrakit-halt -o cat").out
+    assert installed.host.run("ls /var/lib/infrakit/halted.json").code != 0
 
 
 @pytest.mark.on("bookworm")

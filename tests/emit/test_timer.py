@@ -71,7 +71,7 @@ def test_a_backup_is_tried_out_after_it_was_made_or_never(said, calendar):
     if calendar:
         service = units["infrakit-drill.service"].splitlines()
         assert f"OnCalendar={calendar}" in units["infrakit-drill.timer"].splitlines()
-        assert "After=network-online.target docker.service infrakit-backup.service" in service
+        assert "After=network-online.target docker.service infrakit-halt.service infrakit-backup.service" in service
         assert "SuccessExitStatus=3" in service
         assert "ExecStart=/usr/bin/python3 /usr/local/bin/infrakit backup drill" in service
 

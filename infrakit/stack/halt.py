@@ -1,0 +1,102 @@
+"""A running stack -> stopped in the order in which its parts rely on each other, before the machine is; and started
+again in that order after it was off. What Docker itself does at a shutdown is all at once, and gives fifteen seconds.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from infrakit.errors import InfraKitError, MachineUnfit
+from infrakit.machine import Machine
+from infrakit.model import Container, Deployment, network_of
+from infrakit.plan.model import Tell
+from infrakit.stack.change.aside import work
+from infrakit.stack.down import WaitUntilWell
+from infrakit.stack.inside import container_name
+from infrakit.stack.layout import HALTED
+
+MOST_BYTES = 1 << 20
+LONGEST_S = 900
+
+
+def waves(deployment: Deployment) -> tuple[tuple[str, ...], ...]:
+    """Names of containers, as Compose has them: each wave relies on those before it alone."""
+    left = {item.name: _needs(item) for service in deployment.services for item in service.containers}
+    found = []
+    while left:
+        wave = tuple(name for name, needs in left.items() if not needs & set(left))
+        wave = wave or tuple(left)  # a ring, which no compile makes
+        found.append(wave)
+        left = {name: needs for name, needs in left.items() if name not in wave}
+    return tuple(found)
+
+
+def _needs(container: Container) -> set[str]:
+    other = network_of(container.privileges)
+    return {need.container for need in container.depends_on} - {container.name} | ({other} if other else set())
+
+
+def halted(machine: Machine) -> tuple[tuple[str, ...], ...]:
+    """Who was stopped by us and is to start again, in waves; names as Docker calls them."""
+    content = machine.read(HALTED, MOST_BYTES)
+    try:
+        return tuple(tuple(map(str, wave)) for wave in json.loads(content or b"[]"))
+    except (ValueError, TypeError):
+        raise InfraKitError(f"{HALTED} is damaged", f"sudo rm {HALTED}; sudo infrakit up starts all") from None
+
+
+class Halt(NamedTuple):
+    """Stop all that runs, the last to rely on others first. Called again it goes on."""
+
+    project: str
+    waves: tuple[tuple[str, ...], ...]
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        running = {item.service for item in machine.engine.containers(self.project) if item.state == "running"}
+        before = {name for wave in halted(machine) for name in wave}
+        named = [tuple((name, container_name(self.project, name)) for name in wave) for wave in self.waves]
+        kept = [[called for name, called in wave if name in running or called in before] for wave in named]
+        machine.write(HALTED, json.dumps([wave for wave in kept if wave]).encode(), 0o600)
+        for wave in reversed(named):
+            words = [called for name, called in wave if name in running]
+            if words:
+                work(machine, ("docker", "stop", *words), LONGEST_S)
+
+    def text(self) -> str:
+        return f"stop {self.project}, who relies on others first"
+
+
+class StartHalted(NamedTuple):
+    """Start them again; one that does not get well keeps no other from being started."""
+
+    project: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        failed: list[str] = []
+        for wave in halted(machine):
+            there = _there(machine, wave)
+            if there:
+                failed += _started(machine, self.project, there, tell)
+        machine.remove(HALTED)
+        if failed:
+            raise MachineUnfit("; ".join(failed), "see: infrakit status, infrakit doctor")
+
+    def text(self) -> str:
+        return f"start {self.project}, each after those that it relies on"
+
+
+def _there(machine: Machine, names: Iterable[str]) -> tuple[str, ...]:
+    """Those that were not removed since."""
+    done = machine.run(("docker", "container", "ls", "--all", "--format", "{{.Names}}"))
+    there = set(done.out.split())
+    return tuple(name for name in names if name in there)
+
+
+def _started(machine: Machine, project: str, names: Sequence[str], tell: Tell) -> list[str]:
+    """What does not go well."""
+    try:
+        work(machine, ("docker", "start", *names), LONGEST_S)
+        WaitUntilWell(project, tuple(names)).do(machine, tell)
+    except InfraKitError as error:
+        return [error.message]
+    return []
