@@ -25,9 +25,9 @@ class BackupPart(NamedTuple):
 
 
 class Backup(NamedTuple):
-    """`to`: a folder; `daily`: when, by the host's clock; `keep`: (daily,
+    """`to`: a folder, or where on a server, as it is written; `daily`: when, by the host's clock; `keep`: (daily,
     weekly, monthly or yearly, how many). `left`: what of the host's own data is in no backup, and who has it.
-    `drill`: how often one is tried out: monthly, weekly or never."""
+    `drill`: how often one is tried out: monthly, weekly or never. `host_key`: of an SSH server."""
 
     to: str
     daily: str
@@ -36,3 +36,4 @@ class Backup(NamedTuple):
     left: tuple[tuple[str, str], ...]
     origin: Origin
     drill: str = "monthly"
+    host_key: str = ""

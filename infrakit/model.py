@@ -33,6 +33,10 @@ OF_THE_HOST = ("fleet_ca", "fleet_certificate", "fleet_key", *LOGS_PAIR)
 """Secrets that are made for one name of a host: another name gets its own."""
 BACKUP_KEY = "backup_key"
 """The secret that backups are shut with."""
+BACKUP_SSH_KEY, BACKUP_REST_PASSWORD = "backup_ssh_key", "backup_rest_password"
+BACKUP_S3_ID, BACKUP_S3_KEY = "backup_s3_id", "backup_s3_key"
+OF_BACKUPS = (BACKUP_KEY, BACKUP_SSH_KEY, BACKUP_REST_PASSWORD, BACKUP_S3_ID, BACKUP_S3_KEY)
+"""That, and those that open the server where they go."""
 OURS = "infrakit-"
 """How names of our objects begin in services that hold an administrator's own, too."""
 

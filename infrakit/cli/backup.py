@@ -27,7 +27,7 @@ from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 
 VERSION = 1
-DRILL = "drill"
+LAZY = ("drill", "restic")
 DAY_S = 86_400
 MOST_NAMED = 3
 PLACES = 8
@@ -35,17 +35,17 @@ PLACES = 8
 
 
 class Commands(click.Group):
-    """Imports the module of a drill only when one is asked for."""
+    """Imports the module of what is rarely called only when it is."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return [*super().list_commands(context), DRILL]
+        return [*super().list_commands(context), *LAZY]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name != DRILL:
+        if name not in LAZY:
             return super().get_command(context, name)
-        from infrakit.cli.backup_drill import command as drill
+        from importlib import import_module
 
-        return drill
+        return import_module(f"infrakit.cli.backup_{name}").command  # type: ignore[no-any-return]
 
 
 @click.group(

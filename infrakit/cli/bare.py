@@ -15,30 +15,35 @@ from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.completion import script
 from infrakit.cli.install import program
 from infrakit.cli.preflight import accepted, look, refuse
+from infrakit.cli.secrets import MOST_BYTES as MOST_SECRET_BYTES
+from infrakit.cli.secrets import checked
 from infrakit.cli.talk import say, say_problems
-from infrakit.cli.terminal import answer, ask, has_terminal
+from infrakit.cli.terminal import answer, ask, ask_hidden, has_terminal
 from infrakit.emit import emit
 from infrakit.errors import EXIT_DIFFERENCES, UsageProblem
-from infrakit.model import Deployment
+from infrakit.model import BACKUP_SSH_KEY, Deployment
 from infrakit.plan import Plan
-from infrakit.resolve.backups import KEY
+from infrakit.resolve.backups import KEY, OPENED_BY
 from infrakit.stack.backup.back import chosen, content_of
 from infrakit.stack.backup.bare import Origin, begun, plan_bare
 from infrakit.stack.backup.confirmed import confirm, key_of
-from infrakit.stack.backup.program import restic_step
+from infrakit.stack.backup.places import is_folder
+from infrakit.stack.backup.program import program_steps as backup_programs
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
 from infrakit.stack.backup.sheet import read_sheet
 from infrakit.stack.backup.take import FORMAT
 from infrakit.stack.generation import folder_of, generation_id
 from infrakit.stack.install import plan_install, program_steps
-from infrakit.stack.layout import CONFIGURATION, CURRENT
+from infrakit.stack.layout import CONFIGURATION, CURRENT, secrets_folder
 from infrakit.stack.secrets import Given
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
 from infrakit.system.machine import Machine
 
 GLANCE, GLANCE_KEY = "/run/infrakit-restore", "/run/infrakit-restore.key"
-"""In memory, while the plan is made: the user's file as it was backed up, and the key until it is in its place."""
+GLANCE_OPENS = "/run/infrakit-restore.opens"
+"""In memory, while the plan is made: the user's file as it was backed up, and the key, and what opens a server, until
+they are in their places."""
 BROUGHT = ("fleet-apart", "secret-missing")
 """Findings before a restore that it mends."""
 MOST_BYTES, TRIES = 1 << 12, 3
@@ -52,6 +57,8 @@ class Asked(NamedTuple):
     host: str | None
     at: str | None
     key_file: str | None
+    host_key: str
+    secrets: tuple[str, ...]
     accept: tuple[str, ...]
     packages: installing.Packages
     yes: bool
@@ -62,7 +69,7 @@ class Asked(NamedTuple):
 def bring_back(asked: Asked) -> int:
     """The exit code. Goes on with one that was broken off."""
     need_root()
-    machine, folder = Machine(), os.path.abspath(asked.folder)
+    machine, folder = Machine(), place_of(asked.folder)
     _, going_on, number = begun(machine)
     if not going_on and (machine.exists(CURRENT) or machine.exists(CONFIGURATION)):
         what = "this machine is set up already, and --from is for one that has nothing"
@@ -72,22 +79,57 @@ def bring_back(asked: Asked) -> int:
         raise UsageProblem(what, f"sudo infrakit restore --from {folder} goes on with it")
     host = going_on or asked.host or _only(folder, machine)
     _need_one(folder, host, machine)
-    key = _key(asked.key_file, host, machine)
+    key, opens = _key(asked.key_file, host, machine), _opens(asked.secrets, folder, host, machine)
     if not _can_read(asked, machine):
         return EXIT_DIFFERENCES
-    with _key_in_memory(key, machine):
-        reading = Repository(f"{folder}/{host}", host, GLANCE_KEY)
+    with _in_memory(key, opens, machine):
+        reading = Repository(f"{folder}/{host}", host, GLANCE_KEY, asked.host_key, GLANCE_OPENS if opens else "")
         found = {item["set"]: item["snapshot"] for item in sets_of(machine, reading)}
         number = number or asked.at or max(found, default="")
         if number not in found:
             known = f"there are: {', '.join(sorted(found))}" if found else "nothing whole was ever backed up there"
             raise UsageProblem(f"there is no backup {number} in {folder}/{host}".replace("  ", " "), known)
-        origin = Origin(folder, reading._replace(key=""), number, found[number])
-        return _carried(asked, origin, content_of(machine, reading, origin.snapshot), reading, key, machine)
+        origin = Origin(folder, reading._replace(key="", secrets=""), number, found[number])
+        given = [Given(KEY, key), *opens]
+        return _carried(asked, origin, content_of(machine, reading, origin.snapshot), reading, given, machine)
+
+
+def place_of(text: str) -> str:
+    """The folder, or the place on a server as infrakit.yaml would have it."""
+    if ":" not in text.partition("/")[0]:
+        return os.path.abspath(text)
+    pattern = resources.schema("infrakit")["properties"]["backup"]["properties"]["to"]["pattern"]
+    if not re.search(pattern, text):
+        raise UsageProblem(
+            f"{text} is no place of backups", "as backup.to in infrakit.yaml, or the recovery sheet, has it"
+        )
+    return text.rstrip("/")
+
+
+def _opens(said: Sequence[str], folder: str, host: str, machine: Machine) -> list[Given]:
+    """What opens a server: of files, NAME=FILE each; of a run before; or of somebody who types it."""
+    wanted = dict(next((pairs for kind, pairs in OPENED_BY.items() if re.match(kind, folder)), ()))
+    given = []
+    for words in said:
+        name, sign, path = words.partition("=")
+        if not sign or name not in wanted:
+            what = f"nobody asks for {name} there" if sign else f"--secret {words}: no file is named"
+            raise UsageProblem(what, f"--secret NAME=FILE, NAME one of: {', '.join(wanted) or 'none'}")
+        given.append(Given(name, checked(name, read_input(path, MOST_SECRET_BYTES))))
+    there = f"{secrets_folder(host)}/secrets"
+    for name, what in wanted.items():
+        if name in {item.name for item in given} or not given and machine.exists(f"{there}/{name}"):
+            continue
+        if name == BACKUP_SSH_KEY or not has_terminal():
+            raise UsageProblem(f"{name} is not said: {what}", f"--secret {name}=FILE")
+        given.append(Given(name, checked(name, ask_hidden(name, what))))
+    return given
 
 
 def _only(folder: str, machine: Machine) -> str:
     """The host whose backups are there; asked for where there are several."""
+    if not is_folder(folder):
+        raise UsageProblem(f"whose backups of {folder} are meant is not said", "say it: --host NAME")
     names = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
     if len(names) == 1:
         return names[0]
@@ -101,7 +143,7 @@ def _only(folder: str, machine: Machine) -> str:
 
 
 def _need_one(folder: str, host: str, machine: Machine) -> None:
-    if not machine.exists(f"{folder}/{host}/config"):
+    if is_folder(folder) and not machine.exists(f"{folder}/{host}/config"):
         names = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
         hint = (
             f"there are some of: {', '.join(names)}" if names else "is its disk mounted? it has a folder for each host"
@@ -143,7 +185,7 @@ def _typed() -> bytes:
 
 def _can_read(asked: Asked, machine: Machine) -> bool:
     """restic is there, or is installed now: nobody else reads a backup. False where that is only foretold."""
-    plan = Plan("read backups", (restic_step(),))
+    plan = Plan("read backups", backup_programs(place_of(asked.folder)))
     if all(probe.holds(machine) for step in plan.steps for probe in step.done_when):
         return True
     carry_out(plan, yes=asked.yes, dry_run=asked.dry_run, as_json=asked.as_json, machine=machine, again=())
@@ -153,18 +195,23 @@ def _can_read(asked: Asked, machine: Machine) -> bool:
 
 
 @contextmanager
-def _key_in_memory(key: bytes, machine: Machine) -> Iterator[None]:
+def _in_memory(key: bytes, opens: Sequence[Given], machine: Machine) -> Iterator[None]:
     """For root alone, and gone when this is left."""
     try:
         machine.write(GLANCE_KEY, key, 0o600)
+        if opens:
+            machine.make_folder(GLANCE_OPENS, 0o700)
+        for item in opens:
+            machine.write(f"{GLANCE_OPENS}/{item.name}", item.value, 0o600)
         yield
     finally:
         machine.remove(GLANCE_KEY)
+        machine.remove_tree(GLANCE_OPENS)
         machine.remove_tree(GLANCE)
 
 
 def _carried(
-    asked: Asked, origin: Origin, content: dict[str, Any], reading: Repository, key: bytes, machine: Machine
+    asked: Asked, origin: Origin, content: dict[str, Any], reading: Repository, given: Sequence[Given], machine: Machine
 ) -> int:
     _need_ours(content)
     found = _file(origin, reading, str(content.get("architecture", "")), machine)
@@ -180,7 +227,7 @@ def _carried(
     ours = program_steps(program(), script("bash").encode())
     install = plan_install(deployment, artifacts, hex_digest, engine, ours)
     tree, file = folder_of(generation_id(artifacts, hex_digest)), here.file_to_install(found)
-    plan = plan_bare(deployment, install, origin, chosen(deployment, content, ()), Given(KEY, key), tree, file)
+    plan = plan_bare(deployment, install, origin, chosen(deployment, content, ()), given, tree, file)
     _say_what_differs(deployment, content, origin)
 
     def after(taken: int) -> None:
@@ -251,6 +298,7 @@ def _again(asked: Asked, origin: Origin) -> tuple[str, ...]:
     """Words that finish it, once the key is in its place."""
     packages, host = asked.packages, origin.repository.host
     words = ["restore", "--from", origin.folder, "--host", host, "--at", origin.number, "--yes"]
+    words += ["--host-key", asked.host_key] if asked.host_key else []
     words += [word for code in asked.accept for word in ("--accept", code)]
     words += ["--docker-repository", packages.repository, "--docker-key", packages.key]
     words += ["--docker-from", "distribution"] if packages.own else []

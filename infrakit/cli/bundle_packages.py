@@ -12,6 +12,7 @@ from infrakit.host.docker import HELPERS, PACKAGES, exact, row_for
 from infrakit.host.openpgp import fingerprints
 from infrakit.lock.entries import LockedPackage
 from infrakit.stack.backup.program import PACKAGE as RESTIC
+from infrakit.stack.backup.program import SSH
 from infrakit.system.bundle.debs import Apt, Signed, control_of, own_archive
 from infrakit.system.bundle.write import Writer
 from infrakit.system.fetch import fetch
@@ -61,7 +62,7 @@ def bring(
 
 def names_of(*, backs_up: bool) -> tuple[str, ...]:
     """What a bundle brings, with all that it needs."""
-    return (*PACKAGES, *HELPERS, *((RESTIC,) if backs_up else ()))
+    return (*PACKAGES, *HELPERS, *((RESTIC, SSH) if backs_up else ()))
 
 
 def _given(writer: Writer, packages: str) -> None:

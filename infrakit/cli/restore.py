@@ -29,7 +29,7 @@ from infrakit.system.machine import Machine
     help="""Put the data of PARTS back, as `infrakit backup list` names them, or of all: as in the newest backup, or the
 one of --at. A backup of what is there now is made first. Where it was broken off, it goes on.
 
-With --from, on a machine that has nothing: install all that a backup in FOLDER has, with its data, before anything
+With --from, on a machine that has nothing: install all that a backup in PLACE has, with its data, before anything
 starts. It asks for the groups of the recovery sheet."""
 )
 @click.argument("parts", metavar="[PART]...", nargs=-1)
@@ -37,10 +37,14 @@ starts. It asks for the groups of the recovery sheet."""
 @click.option("--beside", metavar="FOLDER", help="Put the files there, and leave all that runs alone.")
 @click.option("--without-backup", is_flag=True, help="Make no backup of what is there now.")
 @click.option(
-    "--from", "folder", metavar="FOLDER", help="On a machine that has nothing: all of it, of the backups there."
+    "--from", "folder", metavar="PLACE", help="On a machine that has nothing: all of it, of the backups there."
 )
-@click.option("--host", metavar="NAME", help="With --from: whose backups, where FOLDER has those of several hosts.")
+@click.option("--host", metavar="NAME", help="With --from: whose backups, where PLACE has those of several hosts.")
 @click.option("--key-file", metavar="FILE", help="With --from: the key, or the groups of the sheet; else it asks.")
+@click.option("--host-key", metavar="KEY", default="", help="With --from sftp://...: the key of the server itself.")
+@click.option(
+    "--secret", "secrets", metavar="NAME=FILE", multiple=True, help="With --from: what opens a server, from a file."
+)
 @ACCEPT
 @installing.options
 @here.YES
@@ -54,6 +58,8 @@ def command(
     folder: str | None,
     host: str | None,
     key_file: str | None,
+    host_key: str,
+    secrets: tuple[str, ...],
     accept: tuple[str, ...],
     yes: bool,
     dry_run: bool,
@@ -67,9 +73,10 @@ def command(
         from infrakit.cli.bare import Asked, bring_back
 
         said = installing.packages_of(**packages)
-        return bring_back(Asked(folder, host, at, key_file, accept, said, yes, dry_run, as_json))
-    if host or key_file or accept:
-        raise UsageProblem("--host, --key-file and --accept are for a machine that has nothing", "name --from FOLDER")
+        return bring_back(Asked(folder, host, at, key_file, host_key, secrets, accept, said, yes, dry_run, as_json))
+    if host or key_file or accept or secrets or host_key:
+        what = "--host, --key-file, --host-key, --secret and --accept are for a machine that has nothing"
+        raise UsageProblem(what, "name --from PLACE")
     need_root()
     machine = Machine()
     begun_from, _, _ = begun(machine)

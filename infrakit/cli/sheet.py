@@ -9,7 +9,7 @@ from infrakit.cli.carry import need_root
 from infrakit.cli.talk import result, say, write
 from infrakit.cli.terminal import answer, has_terminal
 from infrakit.errors import UsageProblem, printable
-from infrakit.model import Deployment
+from infrakit.model import OF_BACKUPS, Deployment
 from infrakit.stack.backup.confirmed import confirm, is_confirmed, key_of
 from infrakit.stack.backup.page import Sheet, as_html, as_text
 from infrakit.stack.backup.repository import repository_of
@@ -52,8 +52,9 @@ def sheet_of(deployment: Deployment, machine: Machine) -> Sheet:
     key = key_of(machine, deployment.host)
     if not key:
         raise UsageProblem("there is no key of the backups yet", "sudo infrakit up makes it")
-    folder = repository_of(deployment.backup, deployment.host).folder
-    return Sheet(deployment.name, deployment.host, folder, groups_of(key))
+    folder, known = repository_of(deployment.backup, deployment.host).folder, {spec.name for spec in deployment.secrets}
+    opened_by = tuple(name for name in OF_BACKUPS[1:] if name in known)
+    return Sheet(deployment.name, deployment.host, folder, groups_of(key), deployment.backup.host_key, opened_by)
 
 
 def offer(deployment: Deployment, machine: Machine, *, asks: bool) -> None:

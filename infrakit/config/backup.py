@@ -16,10 +16,12 @@ class BackupConfig(NamedTuple):
     without: tuple[str, ...]
     path: Path
     drill: str = ""
+    host_key: str = ""
 
 
 def backup_of(values: dict[str, Any]) -> BackupConfig:
     """What it says, and what it leaves out."""
     keep = tuple({**KEPT, **values.get("keep", {})}.items())
     without = tuple(values.get("without", ()))
-    return BackupConfig(values["to"], values.get("daily", "02:00"), keep, without, ("backup",), values.get("drill", ""))
+    daily, drill, host_key = values.get("daily", "02:00"), values.get("drill", ""), values.get("host_key", "")
+    return BackupConfig(values["to"].rstrip("/"), daily, keep, without, ("backup",), drill, host_key)

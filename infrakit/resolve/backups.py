@@ -4,11 +4,24 @@ Everything that its containers keep in a volume, also what is added tomorrow: wh
 database is written down by its own tools, since its files are whole at no instant.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from infrakit.backups import Backup, BackupPart, Dump
 from infrakit.config.backup import BackupConfig
-from infrakit.model import BACKUP_KEY, Container, Mount, SecretSpec, SharedVolume, network_of
+from infrakit.model import (
+    BACKUP_KEY,
+    BACKUP_REST_PASSWORD,
+    BACKUP_S3_ID,
+    BACKUP_S3_KEY,
+    BACKUP_SSH_KEY,
+    Container,
+    Mount,
+    Origin,
+    SecretSpec,
+    SharedVolume,
+    network_of,
+)
 from infrakit.resolve.world import HostDraft, World
 
 KEY = BACKUP_KEY
@@ -18,20 +31,41 @@ DATABASES = {"/var/lib/postgresql": "postgresql", "/var/lib/mysql": "mariadb"}
 any other server the files are copied, while it stands still."""
 ASKS = {"mariadb": {"MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD"}}
 """Variables of which its own tools need one, as it is or with _FILE: else the files are copied, too."""
+OPENED_BY = {
+    "sftp://": (
+        (BACKUP_SSH_KEY, "the private key (OpenSSH's, without a passphrase) that the backups' server lets in"),
+    ),
+    "s3:": (
+        (BACKUP_S3_ID, "the access key's id, by which the backups' S3 server knows who asks"),
+        (BACKUP_S3_KEY, "the secret access key of that id"),
+    ),
+    "rest:.*@": ((BACKUP_REST_PASSWORD, "the password of the user of the backups' server"),),
+}
+"""How places begin -> the secrets that open the server."""
 PASS = "backups"
 SHARED = "volumes/"
 """How the part of a volume begins that apps share: a service may be called like it."""
 
 
-def key_of(world: World) -> list[SecretSpec]:
-    """What the backups are shut with."""
+def secrets_of(world: World) -> list[SecretSpec]:
+    """What the backups are shut with, and what opens the server where they go."""
     if world.config.backup is None:
         return []
+    to, origin = ("backup", "to"), world.origin(world.config.backup.path, PASS)
+    server = [
+        SecretSpec(name, "user", 0, False, what, (), origin._replace(path=to), "", "", "restart")
+        for kind, pairs in OPENED_BY.items()
+        if re.match(kind, world.config.backup.to)
+        for name, what in pairs
+    ]
+    return [*_key(origin), *server]
+
+
+def _key(origin: Origin) -> list[SecretSpec]:
     what, stays = (
         "what the backups of this host are shut with: without it nobody opens them",
         "no: they are shut with it",
     )
-    origin = world.origin(world.config.backup.path, PASS)
     return [SecretSpec(KEY, "password", KEY_BYTES, False, what, (), origin, "", "words", stays)]
 
 
@@ -43,7 +77,8 @@ def backup_of(config: BackupConfig, world: World, host: HostDraft, shared: Itera
     left = [*_elsewhere(host, shared), *((part.name, "left out") for part in parts if part not in kept)]
     origin = world.origin(config.path, PASS)
     place, drill = f"{config.to}/{host.name}", config.drill or _drill(kept, host)
-    return Backup(place, config.daily, config.keep, kept, tuple(dict.fromkeys(left)), origin, drill)
+    without = tuple(dict.fromkeys(left))
+    return Backup(place, config.daily, config.keep, kept, without, origin, drill, config.host_key)
 
 
 def _drill(parts: Iterable[BackupPart], host: HostDraft) -> str:

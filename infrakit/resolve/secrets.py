@@ -37,7 +37,7 @@ def _gathered(world: World, host: HostDraft) -> HostDraft:
     extra = _caddy_secrets(world, host)
     found.update({spec.name: spec for spec in extra})
     found.update({spec.name: spec for spec in authorities(world, host)})
-    found.update({spec.name: spec for spec in _backup_key(world)})
+    found.update({spec.name: spec for spec in _of_backups(world)})
     host = _mounted(host, DOOR, _by_name(extra))
     if host.relays or host.has(LOG_AGENT):
         pair = _pair_of_logs(host)
@@ -141,12 +141,12 @@ def _caddy_secrets(world: World, host: HostDraft) -> list[SecretSpec]:
     return wanted
 
 
-def _backup_key(world: World) -> list[SecretSpec]:
+def _of_backups(world: World) -> list[SecretSpec]:
     if world.config.backup is None:
         return []
-    from infrakit.resolve.backups import key_of
+    from infrakit.resolve.backups import secrets_of
 
-    return key_of(world)
+    return secrets_of(world)
 
 
 def _pair_of_logs(host: HostDraft) -> list[SecretSpec]:

@@ -53,6 +53,7 @@ IN_ITS_PLACES = """
 mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift || exit
 mkdir -p units && mount --bind units /etc/systemd/system || exit
 [ ! -e mnt ] || mount --bind mnt /mnt || exit
+[ ! -e certs ] || mount --bind certs /etc/ssl/certs || exit
 [ ! -e systemctl ] || mount --bind systemctl "$(command -v systemctl)" || exit
 exec "$@"
 """

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, MariaDB, yamllint, strace, valgrind,
+# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, MariaDB,
+# servers of SSH and of restic, yamllint, strace, valgrind,
 # what unpacks and runs the userlands of other processors, what makes fresh hosts and signs their packages, a browser, and what makes
 # and runs whole machines, and sticks for them.
 # Compose comes from the next Debian where this one has only version 1. Running it again changes nothing.
@@ -9,11 +10,44 @@ NEXT_SUITE=trixie
 HAPROXY_LINE=3.2
 HAPROXY_SUITE=forky
 HAPROXY=/usr/local/lib/infrakit-haproxy
+REST_SERVER=/usr/local/lib/infrakit-rest-server
+COMPOSE=/usr/local/lib/infrakit-compose
 PLUGINS=/usr/local/lib/docker/cli-plugins
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Somebody else may be at apt, and a mirror may be busy.
 PATIENT="-o DPkg::Lock::Timeout=600 -o Acquire::Retries=5"
+
+# A package of another suite, unpacked and not installed, without adding that suite to the machine's own sources:
+# unpacked SUITE NAME FOLDER
+unpacked() {
+    [ -e "$3/whole" ] && return
+    suite=$1 name=$2 place=$3
+    rm -rf "$place"
+    mkdir -p "$place"
+    folder=$(mktemp -d)
+    mirror=$(debian_mirror)
+    echo "deb [signed-by=$KEYRING] $mirror $suite main" > "$folder/sources.list"
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    chmod 755 "$folder"
+    set -- -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root \
+        -o Acquire::Retries=5 -o Acquire::Check-Valid-Until=false
+    apt-get "$@" update -q
+    (cd "$folder" && apt-get "$@" download -q "$name")
+    dpkg-deb -x "$folder/$name"_*.deb "$place"
+    rm -rf "$folder"
+    touch "$place/whole"
+}
+
+# The daemon is not started: tests start their own.
+install_ssh_server() {
+    [ -e /usr/sbin/sshd ] && return
+    policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" && made=yes; }
+    install_packages openssh-server
+    [ -z "${made-}" ] || rm "$policy"
+}
 
 install_packages() {
     missing=
@@ -52,26 +86,14 @@ install_haproxy() {
     "$HAPROXY/run" -v | grep "version $HAPROXY_LINE\."
 }
 
-# A package from the next suite without adding that suite to the machine's own sources.
 install_compose() {
     has_compose && return
     if apt-cache policy docker-compose-v2 2>/dev/null | grep -q 'Candidate: [0-9]'; then
         install_packages docker-compose-v2
         has_compose && return
     fi
-    folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' EXIT
-    mirror=$(debian_mirror)
-    echo "deb [signed-by=$KEYRING] $mirror $NEXT_SUITE main" > "$folder/sources.list"
-    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
-    chmod 755 "$folder"
-    set -- -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root \
-        -o Acquire::Retries=5
-    apt-get "$@" update -q
-    (cd "$folder" && apt-get "$@" download -q docker-compose)
-    dpkg-deb -x "$folder"/docker-compose_*.deb "$folder/unpacked"
-    install -D -m 755 "$folder/unpacked/usr/libexec/docker/cli-plugins/docker-compose" "$PLUGINS/docker-compose"
+    unpacked "$NEXT_SUITE" docker-compose "$COMPOSE"
+    install -D -m 755 "$COMPOSE/usr/libexec/docker/cli-plugins/docker-compose" "$PLUGINS/docker-compose"
     has_compose
 }
 
@@ -80,4 +102,6 @@ install_packages docker.io restic mariadb-server-core mariadb-client yamllint ip
     qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
 install_compose
 install_haproxy
+install_ssh_server
+unpacked "$HAPROXY_SUITE" restic-rest-server "$REST_SERVER"
 docker compose version

@@ -1,10 +1,13 @@
 """backup: leads to a place that outlives what it is a copy of, and leaves out what there is."""
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from infrakit.catalog.model import Catalog
-from infrakit.config.model import Config
+from infrakit.config.backup import BackupConfig
+from infrakit.config.model import Config, Path
 from infrakit.errors import Problem
+from infrakit.resolve.addresses import is_host
 from infrakit.resolve.updates import services_named, services_of
 from infrakit.resolve.world import Locate
 
@@ -19,6 +22,11 @@ def backup_sound(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
     known = services_of(config, catalog) | {volume.name for volume in config.volumes}
     found = services_named(config.backup.without, ("backup", "without"), known, locate)
     path, where = config.backup.to, locate(("backup", "to"))
+    if not path.startswith("/"):
+        return found + [Problem(locate(place), what, "backup-to", hint) for place, what, hint in _server(config.backup)]
+    if config.backup.host_key:
+        what, hint = "backup.host_key: backups go to a folder, and ask no server", "remove it"
+        found.append(Problem(locate(("backup", "host_key")), what, "backup-to", hint))
     folder = PurePosixPath(path)
     if ".." in folder.parts or str(folder) != path:
         what, hint = f"backup.to: {path} is written in a roundabout way", f"write {_plain(folder)}"
@@ -38,6 +46,32 @@ def backup_sound(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
                 other = locate(("apps", app.name, "mounts", number))
                 found.append(Problem(where, what, "backup-to", hint, "error", other))
     return found
+
+
+def _server(backup: BackupConfig) -> Iterator[tuple[Path, str, str]]:
+    """(where, what is wrong, what to do) of one that is asked."""
+    kind, _, rest = backup.to.partition(":")
+    host, _, path = rest.rpartition("//")[2].partition("/")
+    user, at, host = host.rpartition("@")
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    name = (name if colon else host).strip("[]")
+    to, example = ("backup", "to"), "for instance sftp://backup@nas.example.org/srv/backups"
+    if not is_host(name) or colon and not 1 <= int(port) <= 65535:
+        yield to, f"backup.to: {host} is the address of no server", example
+    if {".", ".."} & set(path.split("/")):
+        yield to, f"backup.to: {backup.to} is written in a roundabout way", "write the path as it is on the server"
+    if kind == "s3" and not path:
+        yield to, "backup.to: no bucket is named", "for instance s3:https://s3.example.org/bucket"
+    if kind == "s3" and at:
+        yield to, f"backup.to: {user} is said to nobody", "remove it: infrakit secrets set backup_s3_id"
+    if kind == "rest" and at and not rest.startswith("https:"):
+        what = "backup.to: the password of the user would go over the network for everybody to read"
+        yield to, what, "write https, or no user where the server asks for none"
+    if (kind == "sftp") != bool(backup.host_key):
+        what, hint = "backup.host_key: only an SFTP server has one", "remove it"
+        if kind == "sftp":
+            what, hint = "backup.to: whose key the server has is not said", f"ssh-keyscan -t ed25519 {name}: host_key"
+        yield ("backup", "host_key" if backup.host_key else "to"), what, hint
 
 
 def _plain(folder: PurePosixPath) -> str:

@@ -5,7 +5,7 @@ from infrakit.config.check import dotted
 from infrakit.config.model import AppConfig, Config, Path, SecretForm, ServiceConfig
 from infrakit.config.nearest import nearest
 from infrakit.errors import Problem
-from infrakit.model import BACKUP_KEY, OF_THE_HOST, TRUSTED
+from infrakit.model import OF_BACKUPS, OF_THE_HOST, TRUSTED
 from infrakit.resolve.apps import oidc_secret
 from infrakit.resolve.containers import names_of
 from infrakit.resolve.world import Locate, World
@@ -95,7 +95,7 @@ def called_plain(world: World, locate: Locate) -> list[Problem]:
 def of_catalogue(catalog: Catalog) -> dict[str, Owner]:
     """Every secret of the catalogue's, wherever its services run, with its owner."""
     owner: dict[str, Owner] = dict.fromkeys(OF_CADDY, ("services.caddy", "", None))
-    owner[BACKUP_KEY] = ("the backups", "", None)
+    owner |= dict.fromkeys(OF_BACKUPS, ("the backups", "", None))
     for service, blueprint in catalog.blueprints.items():
         names = [spec.name for spec in blueprint.secrets] + ([blueprint.oidc.secret] if blueprint.oidc else [])
         owner |= dict.fromkeys(names, (f"services.{service}", "", None))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from infrakit.backups import Dump
 from infrakit.emit.compose import docker_volume
 from infrakit.machine import Machine
-from infrakit.model import Deployment, Service
+from infrakit.model import OF_BACKUPS, Deployment, Service
 from infrakit.plan import Action, Gone, Plan, Remove, Step
 from infrakit.plan.model import Tell, inverse_of
 from infrakit.stack.backup.back import Chosen, database_actions, fetch_step
@@ -53,11 +53,12 @@ def plan_bare(
     install: Plan,
     origin: Origin,
     parts: Sequence[Chosen],
-    key: Given,
+    given: Sequence[Given],
     tree: str,
     file: tuple[Step, ...],
 ) -> Plan:
-    """`install`: as plan_install has it; `tree`: the folder of its generation; `file`: see stack/installed.py."""
+    """`given`: the key, and what opens a server; `install`: as plan_install has it; `tree`: the folder of its
+    generation; `file`: see stack/installed.py."""
     first = next((at for at, step in enumerate(install.steps) if step.name.startswith("service ")), len(install.steps))
     names = tuple(part.part.name for part in parts)
     note, put = Begun(origin, names), PutHost(origin, tuple(action for step in file for action in step.actions))
@@ -66,7 +67,7 @@ def plan_bare(
     return Plan(
         f"bring {deployment.name} on {deployment.host} back as in {origin.number}",
         (
-            *given_steps(origin.repository.host, [key]),
+            *given_steps(origin.repository.host, list(given)),
             Step("begun", "no start before the data is here", (note,), (note,)),
             Step("host", "infrakit.yaml, what stands beside it, and the secrets", (HostIsBack(origin),), (put,)),
             *file,
@@ -157,6 +158,9 @@ class PutHost(NamedTuple):
         wanted = tuple(word for place in places for word in ("--include", place))
         words = ("restore", self.origin.snapshot, "--target", folder, *wanted)
         restic(machine, self.origin.repository, *words, timeout_s=LONGEST_S)
+        for name in OF_BACKUPS:  # what has just opened it counts, and may be newer
+            if machine.exists(f"{secrets_folder(host)}/secrets/{name}"):
+                machine.remove(f"{folder}{secrets_folder(host)}/secrets/{name}")
         for place in places:
             if machine.exists(folder + place):
                 machine.make_folder(place.rpartition("/")[0])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.plan.model import Tell
-from infrakit.stack.backup.repository import Repository, key_of, restic
+from infrakit.stack.backup.repository import Repository, by_hand, restic
 
 HOST = "host"
 
@@ -37,7 +37,7 @@ class InTime(NamedTuple):
         if newest < self.number:
             return
         what = f"the clock says {self.number}, and there is a backup of {newest} already"
-        mend = f"restic --repo {self.repository.to} --password-file {key_of(self.repository)} forget"
+        mend = by_hand(self.repository, "forget")
         hint = "set the clock: sudo timedatectl set-ntp true"
         raise MachineUnfit(what, f"{hint}; where it was wrong then: sudo {mend} {str(times[newest])[:8]}")
 

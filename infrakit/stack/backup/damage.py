@@ -6,7 +6,8 @@ The words of restic are those of 0.14 to 0.18; what has other names from 0.16 on
 import re
 from typing import NamedTuple
 
-from infrakit.stack.backup.repository import KNOWN, Repository, call
+from infrakit.stack.backup.places import is_folder
+from infrakit.stack.backup.repository import KNOWN, Repository, by_hand
 
 PACK = re.compile(r"\bpack\b.*?\b([0-9a-f]{64})\b", re.IGNORECASE)
 HARMLESS = "not referenced in any index"
@@ -65,10 +66,10 @@ def of_pack(
         return Damage(f"{place} is missing", f"sudo {restic} {_index(version)}; {NEXT}", file, hits)
     away = (
         f"sudo {restic} repair packs {pack}"
-        if version >= (0, 17)
+        if version >= (0, 17) or not is_folder(repository.to)
         else f"sudo mv {place} {repository.to}.damaged.{pack[:8]}"
     )
-    again = "" if version >= (0, 17) else f"; sudo {restic} {_index(version)}"
+    again = "" if version >= (0, 17) or not is_folder(repository.to) else f"; sudo {restic} {_index(version)}"
     return Damage(f"{place} is damaged", f"{away}{again}; {NEXT}; if it comes back, take another disk", file, hits)
 
 
@@ -115,7 +116,7 @@ def others_in(lines: list[str]) -> list[str]:
 
 
 def _restic(repository: Repository) -> str:
-    return " ".join(call(repository))
+    return by_hand(repository)
 
 
 def _index(version: tuple[int, ...]) -> str:
@@ -125,4 +126,6 @@ def _index(version: tuple[int, ...]) -> str:
 def _another(repository: Repository, file: str) -> str:
     to = repository.to
     anew = f"sudo mv {to} {to}.damaged; sudo rm {KNOWN}; {NEXT}"
+    if not is_folder(to):
+        anew = f"another backup.to in infrakit.yaml; sudo infrakit up; {NEXT}"
     return f"put {file} back from a copy of the disk; without one its backups are lost, and another is begun by: {anew}"

@@ -16,32 +16,44 @@ IN_A_ROW = 4
 
 
 class Sheet(NamedTuple):
-    """`folder`: that has one for each host; `groups`: of the key."""
+    """`folder`: that has one for each host; `groups`: of the key. `host_key`: of an SSH server; `opened_by`: secrets of
+    a server."""
 
     project: str
     host: str
     folder: str
     groups: tuple[str, ...]
+    host_key: str = ""
+    opened_by: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
         """What brings all of it back."""
         from shlex import join
 
-        return join(("sudo", "python3", "infrakit.pyz", "restore", "--from", self.folder, "--host", self.host))
+        words = ["sudo", "python3", "infrakit.pyz", "restore", "--from", self.folder, "--host", self.host]
+        words += ["--host-key", self.host_key] if self.host_key else []
+        return join([*words, *(word for name in self.opened_by for word in ("--secret", f"{name}=FILE"))])
 
     def about(self) -> Iterator[str]:
         """What it is for, and what to do; a paragraph each."""
         yield (
-            f"With this page and the disk that has {self.folder}, everything of {self.host} ({self.project}) comes "
+            f"With this page and {self._where()}, everything of {self.host} ({self.project}) comes "
             "back, also where nothing else is left. Without it nobody opens the backups, and nobody can make it anew."
         )
         yield "Keep it on paper, away from the machine and the disk. Who has both, has everything."
+        if self.opened_by:
+            yield f"The server asks for what is called {', '.join(self.opened_by)} here: keep a copy of it, too."
+        first, last = ("plug the disk in, ", " Where the disk is mounted elsewhere, say that folder.")
+        first, last = ("", "") if self.opened_by or not self.folder.startswith("/") else (first, last)
         yield (
-            f"On a fresh machine with Debian, Ubuntu or Raspberry Pi OS: plug the disk in, bring InfraKit {VERSION} or "
-            "a newer one, and type the line below. It asks for the groups, shows what it will do, and asks again. "
-            "Where the disk is mounted elsewhere, say that folder."
+            f"On a fresh machine with Debian, Ubuntu or Raspberry Pi OS: {first}bring InfraKit {VERSION} or "
+            "a newer one, and type the line below. It asks for the groups, shows what it will do, and asks again."
+            f"{last}"
         )
+
+    def _where(self) -> str:
+        return f"the disk that has {self.folder}" if self.folder.startswith("/") else self.folder
 
 
 def rows_of(groups: Sequence[str]) -> list[str]:

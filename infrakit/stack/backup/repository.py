@@ -10,6 +10,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Done, Machine
 from infrakit.plan.model import Event, Tell
 from infrakit.resolve.backups import KEY
+from infrakit.stack.backup.places import is_folder, opened, refused, way
 from infrakit.stack.layout import CACHE, STATE, secrets_folder
 
 FOLDER = f"{STATE}/backup"
@@ -38,11 +39,14 @@ QUIET = {"RESTIC_PROGRESS_FPS": "2"}
 
 
 class Repository(NamedTuple):
-    """Of one host. `key`: the file that has it, "" where that is in its place."""
+    """Of one host. `key`: the file that has it, "" where that is in its place. `host_key`: of an SSH server; `secrets`:
+    the folder of those that open a server, "" where they are in their places."""
 
     to: str
     host: str
     key: str = ""
+    host_key: str = ""
+    secrets: str = ""
 
     @property
     def folder(self) -> str:
@@ -52,7 +56,7 @@ class Repository(NamedTuple):
 
 def repository_of(backup: Backup, host: str) -> Repository:
     """Where the backups of a host are."""
-    return Repository(backup.to, host)
+    return Repository(backup.to, host, host_key=backup.host_key)
 
 
 def restic(
@@ -62,7 +66,8 @@ def restic(
     done = asked(machine, repository, *words, timeout_s=timeout_s, tell=tell)
     if done.code:
         error = unfit(done, repository)
-        if isinstance(error, Damaged) and not machine.exists(f"{repository.to}/config"):
+        at_hand = is_folder(repository.to)
+        if isinstance(error, Damaged) and at_hand and not machine.exists(f"{repository.to}/config"):
             raise gone(repository)
         raise error
     return list(values(done.out))
@@ -82,14 +87,29 @@ def asked(
         machine.sleep(LOOK_S)
 
 
-def call(repository: Repository, *words: str) -> tuple[str, ...]:
-    """A call of restic; its key is no word of it."""
-    return ("restic", "--repo", repository.to, "--password-file", key_of(repository), *words)
+def call(machine: Machine, repository: Repository, *words: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """(words, environment) of a call of restic; what opens the place, and its key, is in neither. MachineUnfit where
+    that is missing."""
+    found = way(machine, repository.to, repository.host_key, repository.secrets or _secrets(repository))
+    opened(machine, found)
+    whole = ("restic", *found.words, "--password-file", key_of(repository), "--cache-dir", f"{CACHE}/restic", *words)
+    return whole, {**QUIET, **dict(found.environment)}
+
+
+def by_hand(repository: Repository, *words: str) -> str:
+    """A call of it that a person can type: a server is opened by us."""
+    if not is_folder(repository.to):
+        return " ".join(("infrakit", "backup", "restic", *words))
+    return " ".join(("restic", "--repo", repository.to, "--password-file", key_of(repository), *words))
 
 
 def key_of(repository: Repository) -> str:
     """The file that opens it."""
-    return repository.key or f"{secrets_folder(repository.host)}/secrets/{KEY}"
+    return repository.key or f"{_secrets(repository)}/{KEY}"
+
+
+def _secrets(repository: Repository) -> str:
+    return f"{secrets_folder(repository.host)}/secrets"
 
 
 def _once(machine: Machine, repository: Repository, words: Sequence[str], timeout_s: float, tell: Tell | None) -> Done:
@@ -101,8 +121,8 @@ def _once(machine: Machine, repository: Repository, words: Sequence[str], timeou
         elif tell:
             tell(_progress(line))
 
-    whole = call(repository, "--cache-dir", f"{CACHE}/restic", "--json", *words)
-    done = machine.run(whole, timeout_s=timeout_s, environment=QUIET, heard=heard)
+    whole, environment = call(machine, repository, "--json", *words)
+    done = machine.run(whole, timeout_s=timeout_s, environment=environment, heard=heard)
     return done._replace(out="".join(lines))
 
 
@@ -137,7 +157,9 @@ class Damaged(MachineUnfit):
 
 def gone(repository: Repository) -> NoneThere:
     """The words for it."""
-    return NoneThere(f"{repository.to} is not there", "is its disk plugged in? the first: sudo infrakit backup now")
+    first = "the first: sudo infrakit backup now"
+    where = "is its disk plugged in" if is_folder(repository.to) else "does the server still have its disk"
+    return NoneThere(f"{repository.to} is not there", f"{where}? {first}")
 
 
 def unfit(done: Done, repository: Repository) -> MachineUnfit:
@@ -158,6 +180,8 @@ def unfit(done: Done, repository: Repository) -> MachineUnfit:
     if DAMAGED.search(words):
         what = f"{repository.to} is damaged: {plain[0].removeprefix('Fatal: ')}"
         return Damaged(what, LOOK)
+    if not is_folder(repository.to) and (why := refused(words)):
+        return MachineUnfit(f"{repository.to}: {why[0]}", why[1])
     if any(text in words for text in NONE_THERE):
         return gone(repository)
     return MachineUnfit(f"{repository.to}: {plain[0].removeprefix('Fatal: ')}", "see whether it can be reached")
@@ -212,15 +236,15 @@ class Begin(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         folder, place = self.repository.folder, self.repository.to
-        if not machine.exists(folder):
+        if is_folder(place) and not machine.exists(folder):
             what = f"{folder} is not there"
             raise MachineUnfit(what, f"is its disk plugged in? else make it, once: sudo mkdir -p {folder}")
         before = known(machine)
         found = number(machine, self.repository)
         if place in before and before[place] != found:
             what = f"{place} is another one than before" if found else f"{place} is not there any more"
-            remedy = f"is its disk plugged in? where it is gone for good: sudo rm {KNOWN}"
-            raise MachineUnfit(what, remedy)
+            remedy = gone(self.repository).hint.partition("?")[0]
+            raise MachineUnfit(what, f"{remedy}? where it is gone for good: sudo rm {KNOWN}")
         if not found:
             restic(machine, self.repository, "init")
             found = number(machine, self.repository)

@@ -28,6 +28,7 @@ from infrakit.stack.backup.damage import (
     trees_in,
 )
 from infrakit.stack.backup.dump import TOOLS
+from infrakit.stack.backup.places import is_folder
 from infrakit.stack.backup.repository import (
     LONGEST_S,
     Damaged,
@@ -40,7 +41,6 @@ from infrakit.stack.backup.repository import (
     unfit,
     values,
 )
-from infrakit.stack.layout import CACHE
 
 FOLDERS = ("keys", "index", "snapshots")
 SETS = 30
@@ -130,6 +130,8 @@ def _still(machine: Machine, repository: Repository, damage: Damage) -> bool:
     folder, _, name = damage.file.rpartition("/")
     if not folder.startswith("data/"):
         return False
+    if not is_folder(repository.to):
+        return False
     digest = machine.run(("sha256sum", f"{repository.to}/{damage.file}"), timeout_s=MOST_FILES_S).out[:64]
     return bool(digest) and digest != name
 
@@ -137,7 +139,7 @@ def _still(machine: Machine, repository: Repository, damage: Damage) -> bool:
 def _not_as_named(machine: Machine, repository: Repository) -> list[tuple[str, str]]:
     """(folder, name) of small files whose content is another one."""
     places = [f"{repository.to}/{folder}" for folder in FOLDERS if machine.exists(f"{repository.to}/{folder}")]
-    if not places:
+    if not is_folder(repository.to) or not places:
         return []
     words = ("find", *places, "-type", "f", "-exec", "sha256sum", "{}", "+")
     bad = []
@@ -154,7 +156,7 @@ def _shut(machine: Machine, repository: Repository, *, has_key: bool) -> Damage 
     try:
         restic(machine, repository, "cat", "config")
     except NoneThere:
-        if not machine.exists(f"{repository.to}/keys"):
+        if not (is_folder(repository.to) and machine.exists(f"{repository.to}/keys")):
             raise
         return of_config(repository, "is missing")
     except InfraKitError as error:
@@ -165,6 +167,9 @@ def _shut(machine: Machine, repository: Repository, *, has_key: bool) -> Damage 
 
 
 def _packs(machine: Machine, repository: Repository) -> dict[str, Pack]:
+    """Of a folder: what a server has, restic's own check asks."""
+    if not is_folder(repository.to):
+        return {}
     words = ("find", f"{repository.to}/data", "-type", "f", "-printf", r"%f %s\n")
     lines = machine.run(words, timeout_s=MOST_FILES_S).out.splitlines()
     there = {name: int(size) for name, _, size in (line.partition(" ") for line in lines)}
@@ -182,7 +187,7 @@ def _packs(machine: Machine, repository: Repository) -> dict[str, Pack]:
 def _of_pack(machine: Machine, look: Look, name: str, seen: Seen) -> Damage:
     """Whose data is in it is asked only where that needs nothing that is damaged."""
     repository, pack = look.repository, seen.packs.get(name)
-    there = machine.exists(f"{repository.to}/data/{name[:2]}/{name}")
+    there = not is_folder(repository.to) or machine.exists(f"{repository.to}/data/{name[:2]}/{name}")
     blobs = pack.some if pack and not pack.trees and not seen.is_shut else ()
     hits = _hits(_found(machine, repository, "--blob", *blobs), seen) if blobs else ()
     return of_pack(repository, name, there=there, hits=hits, version=look.version)
@@ -258,8 +263,8 @@ def _sets(machine: Machine, look: Look, seen: Seen) -> Iterator[Damage]:
 def _endless(machine: Machine, look: Look, about: Mapping[str, Any]) -> Iterator[str]:
     """Databases of a part, by their ends alone: what is before them, restic has checked."""
     for container, path in about.get("dumps", {}).items():
-        words = call(look.repository, "--cache-dir", f"{CACHE}/restic", "dump", about["snapshot"], path)
+        words, environment = call(machine, look.repository, "dump", about["snapshot"], path)
         tail = ("sh", "-c", f'"$@" | tail -c {ENDING_BYTES}', "sh", *words)
-        end = machine.run(tail, timeout_s=LONGEST_S).out
+        end = machine.run(tail, timeout_s=LONGEST_S, environment=environment).out
         if not any(tools.end in end for tools in TOOLS.values()):
             yield container
