@@ -21,6 +21,8 @@ from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 from infrakit.system.stop import Stop
 
+MOST_JOURNAL_BYTES = 16 << 20
+"""Of the journal; as much again is kept of what was before."""
 CHANGED = ("/etc", "/usr", "/usr/local", "/var/lib", "/var/lib/docker", STATE)
 """What a plan may have written to."""
 
@@ -136,6 +138,8 @@ def need_agreement(*, as_json: bool) -> None:
 
 def carried(plan: Plan, machine: Machine, progress: Progress, *, recorded: bool = True) -> int:
     """Do it, with a journal, until somebody says stop; how many steps were taken."""
+    with suppress(InfraKitError):
+        machine.turn(JOURNAL, MOST_JOURNAL_BYTES)
     with stopping(machine.stop, lambda: _until(machine.stop.busy)) as asked:
         keep = _kept(machine) if recorded else _forget
         taken = run(plan, machine, _journaled(machine, progress), keep, stopping=asked)

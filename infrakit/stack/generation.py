@@ -15,6 +15,7 @@ from infrakit.model import Artifact, Deployment
 from infrakit.plan.model import Tell
 from infrakit.stack.change import applied
 from infrakit.stack.layout import CURRENT, GENERATIONS, KEPT_GENERATIONS, secrets_folder
+from infrakit.stack.tidy import images_of_none, remove_images
 
 MARK = "generation"
 """A file in every generation that was written whole: the others' leftovers have none."""
@@ -122,8 +123,11 @@ class PutInForce(NamedTuple):
         except InfraKitError:
             return  # the next one throws away what is old
         made_from = {str(item.labels.get(MADE_FROM, "")).rpartition("/")[2] for item in containers}
-        for name in _forgotten(machine, {self.name, before, *made_from} - {""}):
+        gone = _forgotten(machine, {self.name, before, *made_from} - {""})
+        images = images_of_none(machine, gone, set(machine.listing(GENERATIONS)).difference(gone)) if gone else ()
+        for name in gone:
             machine.remove_tree(folder_of(name))
+        remove_images(machine, images)
 
     def _write_down(self, machine: Machine, before: str) -> None:
         """Once all of it is so: who finds this, finds a generation that was whole."""

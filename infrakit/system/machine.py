@@ -134,6 +134,12 @@ class Machine:
             finally:
                 os.close(descriptor)
 
+    def turn(self, path: str, most_bytes: int) -> None:
+        """A file that has grown beyond that goes on anew; what it had is kept as PATH.1, in place of the one before."""
+        with files.plain_errors("rename"):
+            if os.path.isfile(path) and os.path.getsize(path) > most_bytes:
+                os.replace(path, f"{path}.1")
+
     def target(self, path: str) -> str:
         """Where a symbolic link leads, "" where there is none."""
         try:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from infrakit.cli import carry
+from infrakit.cli.progress import Progress
 from infrakit.errors import MachineUnfit
 from infrakit.plan import Plan, Step, Write
+from infrakit.system.machine import Machine
 
 TEXT = "version: 1\ndomain: home.example.org\npattern: monitoring\ntls: {mode: internal}\n"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes a machine")
@@ -44,6 +46,19 @@ def test_a_dry_run_as_json_has_the_same_steps(infrakit, file):
 
     assert {"name", "title", "acts", "because", "waits", "actions"} == set(steps[0])
     assert [step["name"] for step in steps if step["name"].startswith("service ")][-1] != ""
+
+
+def test_a_journal_that_has_grown_too_long_goes_on_anew(tmp_path, monkeypatch):
+    journal = tmp_path / "journal.jsonl"
+    monkeypatch.setattr(carry, "JOURNAL", str(journal))
+    monkeypatch.setattr(carry, "UNDO", str(tmp_path / "undo"))
+    monkeypatch.setattr(carry, "MOST_JOURNAL_BYTES", 1000)
+    plan = Plan("write", (Step("x", "x is there", (), (Write(str(tmp_path / "x"), b"x"),)),))
+    for _ in range(30):
+        carry.carried(plan, Machine(), Progress(as_json=True), recorded=False)
+        assert journal.stat().st_size < 2500
+    assert Path(f"{journal}.1").stat().st_size > 1000
+    assert json.loads(journal.read_text().splitlines()[-1])["kind"]
 
 
 @as_root

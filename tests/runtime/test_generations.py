@@ -9,7 +9,7 @@ import pytest
 from infrakit.emit import compose
 from infrakit.model import Artifact, Dependency, Mount
 from infrakit.plan import Plan, StepFailed, run
-from infrakit.stack import generation, layout
+from infrakit.stack import generation, layout, tidy
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
 from tests.emit.deployments import container, deployment, service
@@ -109,6 +109,19 @@ def test_who_is_not_changed_stays_what_it_was_made_from_and_its_generation_stays
     # What it mounts is there at the next start of the engine, too.
     real.docker("restart", "infrakit-neighbour-1")
     assert found(machine)["neighbour"][0] == "running"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_image_that_no_generation_has_any_more_goes_where_we_fetched_it(machine, real, tmp_path, monkeypatch, ours):
+    image, record = "example/shell:3", tmp_path / "undo.jsonl"
+    import_shell(real, image)
+    record.write_text(json.dumps({"words": ["docker", "image", "rm", image if ours else "example/another:1"]}))
+    monkeypatch.setattr(tidy, "UNDO", str(record))
+    up(machine, host(image=image))
+    for number in range(4):
+        assert machine.engine.image_id(image)
+        up(machine, host(command=f"{GOOD} # {number}"))
+    assert bool(machine.engine.image_id(image)) != ours and machine.engine.image_id(IMAGE)
 
 
 def test_work_that_is_done_once_is_done_again_for_whom_it_was_done_and_who_waits_for_it_comes_along(machine, real):
