@@ -17,8 +17,9 @@ from infrakit.plan import Interrupted, Plan
 from infrakit.stack.backup.damage import Damage, words_of
 from infrakit.stack.backup.last import as_json as as_row
 from infrakit.stack.backup.last import last
-from infrakit.stack.backup.repository import NoneThere, Repository, known, repository_of, restic
-from infrakit.stack.backup.take import HOST, TAG, plans, so_far
+from infrakit.stack.backup.last import now as number_of_now
+from infrakit.stack.backup.repository import HOST, TAG, NoneThere, Repository, known, repository_of, restic
+from infrakit.stack.backup.take import plans, so_far
 from infrakit.stack.backup.verified import plan_verify, write_down
 from infrakit.stack.change.applied import in_force
 from infrakit.stack.change.update import none_restored
@@ -77,7 +78,7 @@ def now(dry_run: bool, as_json: bool) -> int:
     machine = Machine()
     deployment, _ = meant(machine)
     if dry_run:
-        first, parts, end = plans(deployment, _number())
+        first, parts, end = plans(deployment, number_of_now())
         steps = [step for plan in (first, *parts, end) for step in plan.steps]
         show(Plan(first.title, tuple(steps)), machine, as_json=as_json)
         return EXIT_DIFFERENCES
@@ -87,14 +88,9 @@ def now(dry_run: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _number() -> str:
-    """Of a set that is begun now."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
 def take(machine: Machine, deployment: Deployment, progress: Progress, *, forgets: bool = True) -> None:
     """Make a backup. Incomplete where parts of it did not go well. `forgets`: old ones go."""
-    first, parts, end = plans(deployment, _number())
+    first, parts, end = plans(deployment, number_of_now())
     carried(first, machine, progress, recorded=False)
     failed = _each(parts, machine, progress)
     whole, old = (end._replace(steps=(step,)) for step in end.steps)
@@ -141,6 +137,8 @@ def verify(everything: bool, as_json: bool) -> int:
     need_root()
     machine = Machine()
     deployment, backup = meant(machine)
+    if backup.to not in known(machine):
+        raise UsageProblem(f"there is no backup in {backup.to} yet", "sudo infrakit backup now")
     with held(LOCK):
         damaged = _read(machine, deployment, Progress(as_json=False), everything=everything)
     if as_json:

@@ -17,7 +17,8 @@ from infrakit.plan import Interrupted, Plan
 from infrakit.stack.backup.back import content_of
 from infrakit.stack.backup.drill import Drill, compose_files, drill_of, need_room, plan_part, plan_project, plan_start
 from infrakit.stack.backup.isolated import needs_of
-from infrakit.stack.backup.outcome import Outcome, keep, now
+from infrakit.stack.backup.last import now
+from infrakit.stack.backup.outcome import Outcome, keep
 from infrakit.stack.backup.remains import away
 from infrakit.stack.backup.repository import repository_of
 from infrakit.stack.backup.rows import total

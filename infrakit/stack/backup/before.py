@@ -5,9 +5,7 @@ from typing import NamedTuple
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.plan.model import Tell
-from infrakit.stack.backup.repository import Repository, by_hand, restic
-
-HOST = "host"
+from infrakit.stack.backup.repository import HOST, Repository, by_hand, restic
 
 
 class Unlock(NamedTuple):

@@ -1,16 +1,15 @@
 """How a drill of a backup ended: kept for the doctor, and said in words."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from infrakit.machine import Machine
+from infrakit.stack.backup.last import seconds_of
 from infrakit.stack.backup.repository import FOLDER
 
 OUTCOME = f"{FOLDER}/drill.json"
 MOST_BYTES = 1 << 20
-WHEN = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Outcome(NamedTuple):
@@ -44,17 +43,7 @@ class Outcome(NamedTuple):
 
     def at_s(self) -> float:
         """When, in seconds of the clock; 0 where it does not say."""
-        try:
-            import calendar
-
-            return float(calendar.timegm(time.strptime(self.at, WHEN)))
-        except ValueError:
-            return 0.0
-
-
-def now() -> str:
-    """As `at` has it."""
-    return time.strftime(WHEN, time.gmtime())
+        return seconds_of(self.at)
 
 
 def keep(machine: Machine, outcome: Outcome) -> None:

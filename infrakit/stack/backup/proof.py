@@ -13,7 +13,7 @@ from infrakit.stack.backup.repository import LONGEST_S
 from infrakit.stack.backup.rows import Rows, differing, in_server, total
 from infrakit.stack.change.aside import work
 from infrakit.stack.down import WaitUntilWell
-from infrakit.stack.inside import inside
+from infrakit.stack.inside import container_name, inside
 from infrakit.stack.roles import MOST_BYTES, TRY, Role
 from infrakit.stack.services import SETTLE_S
 from infrakit.stack.watch import LONGEST_START_S, PAUSE_S, Watch
@@ -107,7 +107,7 @@ class TakesPassword(NamedTuple):
         value = machine.read(self.path, MOST_BYTES) or b""
         feed = value.replace(b"\\", rb"\\").replace(b":", rb"\:") + b"\n"
         words = ("sh", "-c", TRY, self.role.user, self.role.database)
-        if inside(machine, f"{self.project}-{self.role.container}-1", words, feed=feed).split() != ["yes"]:
+        if inside(machine, container_name(self.project, self.role.container), words, feed=feed).split() != ["yes"]:
             what = f"{self.role.text()} does not take the password of the set, the secret {self.name}"
             raise Differs(
                 what, f"is it the one of now? sudo infrakit secrets rotate {self.name} makes it so; {ANOTHER}"

@@ -34,6 +34,8 @@ LOCKED_S, LOOK_S = 600, 5
 """How long, and how often, somebody else's lock is waited for; restic does so itself only from 0.16 on."""
 LOOK = "sudo infrakit backup verify says what is damaged, and what to do"
 MOST_BYTES = 1 << 20
+TAG, HOST = "infrakit", "host"
+"""Tags: of all snapshots of ours; of the one that makes a set whole."""
 STATUS = '{"message_type":"status"'
 QUIET = {"RESTIC_PROGRESS_FPS": "2"}
 

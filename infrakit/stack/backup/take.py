@@ -18,7 +18,18 @@ from infrakit.plan.model import Tell
 from infrakit.stack.backup.before import InTime, Unlock
 from infrakit.stack.backup.dump import write_down
 from infrakit.stack.backup.last import last
-from infrakit.stack.backup.repository import FOLDER, LONGEST_S, Begin, Ready, Repository, repository_of, restic, tagged
+from infrakit.stack.backup.repository import (
+    FOLDER,
+    HOST,
+    LONGEST_S,
+    TAG,
+    Begin,
+    Ready,
+    Repository,
+    repository_of,
+    restic,
+    tagged,
+)
 from infrakit.stack.backup.rows import in_dump
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.inside import container_name
@@ -31,10 +42,8 @@ DUMPS = f"{FOLDER}/dumps"
 MOST_BYTES = 1 << 24
 MOST_UNUSED = "10%"
 """Of a repository: what is less is not worth writing the rest of its file anew."""
-TAG = "infrakit"
-HOST, LIVE = "host", "live"
-"""Tags: of the snapshot that makes a set whole; of one that was taken while others wrote, so that the next takes less
-time."""
+LIVE = "live"
+"""Tag of a snapshot that was taken while others wrote, so that the next takes less time."""
 
 
 def plans(deployment: Deployment, number: str) -> tuple[Plan, tuple[Plan, ...], Plan]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
 from infrakit.plan.model import Tell
-from infrakit.stack.backup.before import HOST, Unlock
+from infrakit.stack.backup.before import Unlock
 from infrakit.stack.backup.damage import (
     HARMLESS,
     NOT_LISTED,
@@ -30,7 +30,9 @@ from infrakit.stack.backup.damage import (
 from infrakit.stack.backup.dump import TOOLS
 from infrakit.stack.backup.places import is_folder
 from infrakit.stack.backup.repository import (
+    HOST,
     LONGEST_S,
+    TAG,
     Damaged,
     NoneThere,
     Repository,
@@ -49,7 +51,6 @@ MOST_NAMED, SHORT = 10, 8
 UNREADABLE = re.compile(r"belongs to snapshot ([0-9a-f]{64})")
 ENDING_BYTES = 4096
 MOST_FILES_S = 3600
-TAG = "infrakit"
 
 
 class Look(NamedTuple):
