@@ -57,7 +57,7 @@ def plan():
     engine, ours = (Step("engine", "engine", (), ()),), (Step("file", "ours", (), ()),)
     install = plan_install(HOST, emit(HOST), hex_digest, engine, ours)
     file = (Step("the file", "the file", (), ()),)
-    return plan_bare(HOST, install, ORIGIN, chosen(HOST, CONTENT, ()), Given(KEY, SECRET), "/tree", file)
+    return plan_bare(HOST, install, ORIGIN, chosen(HOST, CONTENT, ()), [Given(KEY, SECRET)], "/tree", file)
 
 
 def names() -> list[str]:
