@@ -123,8 +123,10 @@ class PutInForce(NamedTuple):
         except InfraKitError:
             return  # the next one throws away what is old
         made_from = {str(item.labels.get(MADE_FROM, "")).rpartition("/")[2] for item in containers}
-        gone = _forgotten(machine, {self.name, before, *made_from} - {""})
-        images = images_of_none(machine, gone, set(machine.listing(GENERATIONS)).difference(gone)) if gone else ()
+        ways_back = {self.name, before} - {""}
+        gone = _forgotten(machine, ways_back | made_from - {""})
+        old = {*gone, *_forgotten(machine, ways_back)}  # from which something may still run
+        images = images_of_none(machine, old, set(machine.listing(GENERATIONS)) - old)
         for name in gone:
             machine.remove_tree(folder_of(name))
         remove_images(machine, images)

@@ -20,6 +20,8 @@ MOST_BYTES = 1 << 26
 def images_of_none(machine: Machine, gone: Collection[str], left: Collection[str]) -> tuple[str, ...]:
     """Names of images that only generations in `gone` have. None where one that stays cannot be read: nobody knows
     what that has."""
+    if not gone:
+        return ()
     try:
         staying, going = (
             {name for generation in names for name in _names(applied.read(machine, generation))}

@@ -30,7 +30,7 @@ pytestmark = [
 FILE = (
     ALONE
     + """\
-backup: {{{backup}}}
+backup: {{BACKUP}}
 apps:
   wiki: {{image: "{at}/team/wiki:1", health: image, data: [/data]}}
 """
@@ -46,7 +46,8 @@ def host(tmp_path_factory, pyz):
 
 
 def filed(host: Backed, backup: str) -> str:
-    return FILE.replace("{backup}", backup).replace("{{{", "{{").replace("}}}", "}}")
+    """To be formatted with the registry's address."""
+    return FILE.replace("BACKUP", backup)
 
 
 @contextmanager

@@ -124,6 +124,12 @@ def test_an_image_that_no_generation_has_any_more_goes_where_we_fetched_it(machi
     assert bool(machine.engine.image_id(image)) != ours and machine.engine.image_id(IMAGE)
 
 
+def test_a_file_of_which_nothing_runs_any_more_takes_away_what_ran(machine):
+    up(machine, host())
+    up(machine, deployment(networks=(), secrets=()))
+    assert found(machine) == {} and in_force(machine)
+
+
 def test_work_that_is_done_once_is_done_again_for_whom_it_was_done_and_who_waits_for_it_comes_along(machine, real):
     """It may have been done for him: a database whose volume somebody removed has no tables."""
     up(machine, host(once=("prepare",)))

@@ -27,6 +27,7 @@ apps:
 """
 )
 ORDER = ["wiki", "index", "wiki-db"]
+OURS = ("--filter", "label=com.docker.compose.project=infrakit")
 SLOW = "trap 'sleep 0.5; exit 0' TERM; : >/tmp/ready; while :; do sleep 0.1; done"
 AS_UPSMON = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c")
 
@@ -41,7 +42,7 @@ def host(tmp_path_factory, pyz):
 
 def times(host: Backed, key: str) -> dict[str, str]:
     """App -> when its container started, or ended."""
-    names = host.real.docker("ps", "--all", "--quiet").split()
+    names = host.real.docker("ps", "--all", "--quiet", *OURS).split()
     found = json.loads(host.real.docker("inspect", *names))
     return {item["Config"]["Labels"]["com.docker.compose.service"]: item["State"][key] for item in found}
 
@@ -58,7 +59,7 @@ def test_who_relies_on_others_stops_first_and_starts_last(host):
     words = (*AS_UPSMON, 'exec "$@"', "sh", *host.words("halt"))
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not host.real.docker("ps", "--quiet")
+    assert not host.real.docker("ps", "--quiet", *OURS)
     assert in_order(times(host, "FinishedAt"), ORDER)
     again = host.infrakit("halt")
     assert again.returncode == 0 and len(json.loads(Path(HALTED).read_text())) == 3, again.stderr
