@@ -13,10 +13,10 @@ from infrakit.cli import doors, here, installing, source
 from infrakit.cli.backup import sets_of
 from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.completion import script
+from infrakit.cli.given_secret import MOST_BYTES as MOST_SECRET_BYTES
+from infrakit.cli.given_secret import checked
 from infrakit.cli.install import program
 from infrakit.cli.preflight import accepted, look, refuse
-from infrakit.cli.secrets import MOST_BYTES as MOST_SECRET_BYTES
-from infrakit.cli.secrets import checked
 from infrakit.cli.talk import say, say_problems
 from infrakit.cli.terminal import answer, ask, ask_hidden, has_terminal
 from infrakit.emit import emit

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from infrakit.cli.given_secret import MOST_BYTES
 from infrakit.cli.here import BUILD
-from infrakit.cli.secrets import MOST_BYTES
 from infrakit.compiler import load
 from infrakit.composed.words import Converted
 from infrakit.config import parse

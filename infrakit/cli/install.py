@@ -9,10 +9,10 @@ import click
 from infrakit.cli import doors, from_bundle, here, installing, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.completion import script
+from infrakit.cli.given_secret import MOST_BYTES, checked
 from infrakit.cli.planning import tell_sheet, words_of_up
 from infrakit.cli.preflight import ACCEPT, accepted, look, refuse
 from infrakit.cli.questions import QUESTIONS, about_secret
-from infrakit.cli.secrets import MOST_BYTES, checked
 from infrakit.cli.sign_in import note_link
 from infrakit.cli.talk import result, say_problems
 from infrakit.cli.terminal import ask, ask_hidden, has_terminal
@@ -135,7 +135,7 @@ def _plan(
 
 def _given(said: Sequence[str], deployment: Deployment, missing: Sequence[str]) -> list[Given]:
     """Secrets from files, NAME=FILE each; those that are missing beside them are asked for, where there is somebody."""
-    known = {spec.name: spec.description for spec in deployment.secrets if spec.kind == "user"}
+    known = {spec.name: spec for spec in deployment.secrets if spec.kind == "user"}
     given = []
     for words in said:
         name, sign, path = words.partition("=")
@@ -144,10 +144,12 @@ def _given(said: Sequence[str], deployment: Deployment, missing: Sequence[str]) 
                 f"{deployment.host} has no secret {name} to be set" if sign else f"--secret {words}: no file is named"
             )
             raise UsageProblem(what, f"--secret NAME=FILE, NAME one of: {', '.join(known) or 'none'}")
-        given.append(Given(name, checked(name, read_input(path, MOST_BYTES))))
+        given.append(Given(name, checked(name, read_input(path, MOST_BYTES), known[name].owner)))
     asked = [name for name in missing if name not in {item.name for item in given}]
     if asked and has_terminal():
-        given += [Given(name, checked(name, ask_hidden(name, about_secret(known[name])))) for name in asked]
+        for name in asked:
+            value = ask_hidden(name, about_secret(known[name].description))
+            given.append(Given(name, checked(name, value, known[name].owner)))
     return given
 
 

@@ -9,6 +9,7 @@ import click
 from infrakit.cli import here, source
 from infrakit.cli.carry import need_root
 from infrakit.cli.exported import export_secrets, import_secrets
+from infrakit.cli.given_secret import MOST_BYTES, checked
 from infrakit.cli.rotate import rotate_secrets
 from infrakit.cli.talk import result, result_json, say
 from infrakit.config.nearest import nearest
@@ -18,7 +19,6 @@ from infrakit.stack.layout import CONFIGURATION, HOSTS
 from infrakit.system import secrets
 from infrakit.system.files import plain_errors
 
-MOST_BYTES = 64 * 1024
 HOST = click.option("--host", metavar="NAME", help="Only this host.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
@@ -63,19 +63,21 @@ def list_secrets(host: str | None, file: str | None, output: str | None, as_json
 @here.OUTPUT
 @JSON
 def set_secret(name: str, host: str | None, file: str | None, output: str | None, as_json: bool) -> None:
-    places, known = [], set()
+    places, known, owner = [], set(), ""
     for deployment, place in _meant(host, file, output):
         users = {spec.name for spec in deployment.secrets if spec.kind == "user"}
         known |= users
         # One that we make is the user's to say where it is gone, and what it made is still there (stack/moves.py).
         made = {spec.name for spec in deployment.secrets if spec.kind == "password"}
         lost = {each for each in made if not os.path.lexists(os.path.join(place, secrets.FOLDER, each))}
-        places += [place] if name in users | lost else []
+        if name in users | lost:
+            places.append(place)
+            owner = next(spec.owner for spec in deployment.secrets if spec.name == name)
     if not places:
         close = nearest(name, sorted(known))
         hint = f"did you mean {close}?" if close else f"to be set: {', '.join(sorted(known)) or 'none'}"
         raise UsageProblem(f"there is no secret {name} to set", hint)
-    value = _read(name)
+    value = _read(name, owner)
     with plain_errors("keep the secret"):
         for place in places:
             os.makedirs(place, exist_ok=True)
@@ -99,23 +101,10 @@ def _meant(host: str | None, file: str | None, output: str | None) -> Iterator[t
     return ((item, os.path.join(folder, item.host)) for item in fleet.fleet.deployments if only in ("", item.host))
 
 
-def _read(name: str) -> bytes:
-    """Standard input to its end, or a hidden prompt; one line break at the end is not part of the value."""
+def _read(name: str, owner: str) -> bytes:
+    """Standard input to its end, or a hidden prompt."""
     if sys.stdin.isatty():
         value = click.prompt(name, hide_input=True, err=True).encode()
     else:
         value = sys.stdin.buffer.read(MOST_BYTES + 1)
-    return checked(name, value)
-
-
-def checked(name: str, value: bytes) -> bytes:
-    """A secret as it was given, without the line break at its end. UsageProblem where it is none."""
-    value = value.removesuffix(b"\n").removesuffix(b"\r")
-    if not value:
-        raise UsageProblem(f"{name}: nothing was given")
-    if len(value) > MOST_BYTES:
-        raise UsageProblem(f"{name}: more than {MOST_BYTES} bytes")
-    if name == "tunnel_token" and value.lstrip().startswith((b"{", b"-----BEGIN")):
-        what = "this is a file of cloudflared's, and the token of the tunnel is wanted: one line"
-        raise UsageProblem(f"{name}: {what}", f"cloudflared tunnel token NAME | infrakit secrets set {name}")
-    return value
+    return checked(name, value, owner)

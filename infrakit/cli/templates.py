@@ -15,8 +15,8 @@ import click
 
 from infrakit import resources
 from infrakit.cli.adding import Gathered, Target, add, taken_of, to_a_file
-from infrakit.cli.secrets import MOST_BYTES as MOST_OF_SECRET
-from infrakit.cli.secrets import checked
+from infrakit.cli.given_secret import MOST_BYTES as MOST_OF_SECRET
+from infrakit.cli.given_secret import checked
 from infrakit.cli.talk import result, result_json
 from infrakit.composed.fit import fitted
 from infrakit.composed.hidden import hidden

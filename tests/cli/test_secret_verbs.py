@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infrakit.stack.layout import CONFIGURATION, HOSTS
+from tests.tokens import TUNNEL_TOKEN as TOKEN
 
 TEXT = "version: 1\ndomain: home.example.org\npattern: full\ncontact: a@example.org\ntls: {mode: tunnel}\n"
 SECRET = "tunnel_token"
@@ -31,11 +32,11 @@ def nothing_is_left():
 def test_the_installed_file_and_its_folder_are_found_as_up_finds_them(infrakit, installed):
     missing = infrakit("up", "--dry-run")
     assert f"hint: sudo infrakit secrets set {SECRET}\n" in missing.stderr
-    done = infrakit("secrets", "set", SECRET, feed="abc\n")
+    done = infrakit("secrets", "set", SECRET, feed=f"{TOKEN}\n")
 
     assert (done.returncode, done.stderr) == (0, f"secrets of {CONFIGURATION}, in {HOSTS}\n")
     assert done.stdout == f"{SECRET} is set for infrakit; sudo infrakit up applies it\n"
-    assert Path(HOSTS, "infrakit/secrets", SECRET).read_text() == "abc"
+    assert Path(HOSTS, "infrakit/secrets", SECRET).read_text() == TOKEN
     assert f"infrakit: {SECRET}: set; read by cloudflared" in infrakit("secrets", "list").stdout
     assert "missing secret" not in infrakit("up", "--dry-run").stderr
 
@@ -44,13 +45,13 @@ def test_a_file_in_this_folder_that_is_named_is_meant_and_the_hint_names_the_ins
     infrakit, installed, tmp_path
 ):
     (tmp_path / "infrakit.yaml").write_text(TEXT)
-    done = infrakit("secrets", "set", SECRET, "-f", "infrakit.yaml", feed="abc")
+    done = infrakit("secrets", "set", SECRET, "-f", "infrakit.yaml", feed=TOKEN)
     assert (done.stdout, done.stderr) == (f"{SECRET} is set for infrakit\n", "secrets of infrakit.yaml, in build\n")
     assert (tmp_path / "build/infrakit/secrets" / SECRET).exists()
 
     hint = infrakit("up", "--dry-run", "-f", CONFIGURATION).stderr.rpartition("hint: sudo infrakit ")[2]
     assert hint == f"secrets set {SECRET} -f {CONFIGURATION}\n"
-    assert infrakit(*hint.split(), feed="abc").returncode == 0
+    assert infrakit(*hint.split(), feed=TOKEN).returncode == 0
     assert "missing secret" not in infrakit("up", "--dry-run", "-f", CONFIGURATION).stderr
 
 
@@ -59,7 +60,7 @@ def test_of_several_hosts_this_machine_alone_gets_it(infrakit, installed):
     installed.write_text(TEXT.replace("pattern: full\n", hosts))
     done = infrakit("secrets", "list")
     assert done.returncode == 2 and "--host NAME, one of: core, shed" in done.stderr
-    assert infrakit("secrets", "set", SECRET, "--host", "core", feed="abc").returncode == 0
+    assert infrakit("secrets", "set", SECRET, "--host", "core", feed=TOKEN).returncode == 0
     assert os.listdir(HOSTS) == ["core"]
     assert {line.split(":")[0] for line in infrakit("secrets", "list", "--host", "core").stdout.splitlines()} == {
         "core"
@@ -69,7 +70,7 @@ def test_of_several_hosts_this_machine_alone_gets_it(infrakit, installed):
 def test_before_the_file_is_installed_the_hint_works_too(infrakit, tmp_path):
     (tmp_path / "infrakit.yaml").write_text(TEXT)
     hint = infrakit("up", "--dry-run").stderr.rpartition("hint: sudo infrakit ")[2]
-    assert infrakit(*hint.split(), feed="abc").returncode == 0
+    assert infrakit(*hint.split(), feed=TOKEN).returncode == 0
     assert "missing secret" not in infrakit("up", "--dry-run").stderr
 
 

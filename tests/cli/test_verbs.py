@@ -1,11 +1,14 @@
 """The other verbs, from the built zipapp."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.tokens import TUNNEL_TOKEN as TOKEN
 
 FILE = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: tunnel}\n"
 
@@ -150,11 +153,11 @@ def test_a_secret_of_the_users_is_missing_until_it_is_set(infrakit, tmp_path):
     (tmp_path / "infrakit.yaml").write_text(FILE)
     assert "missing secret for infrakit: tunnel_token" in infrakit("compile").stderr
     assert "missing secret" in infrakit("compile").stderr, "also where nothing changed"
-    assert infrakit("secrets", "set", "tunnel_token", feed="abc\n").returncode == 0
-    assert (tmp_path / "build/infrakit/secrets/tunnel_token").read_text() == "abc"
+    assert infrakit("secrets", "set", "tunnel_token", feed=f"{TOKEN}\n").returncode == 0
+    assert (tmp_path / "build/infrakit/secrets/tunnel_token").read_text() == TOKEN
     assert "missing secret" not in infrakit("compile").stderr
     listed = infrakit("secrets", "list").stdout
-    assert "infrakit: tunnel_token: set; read by cloudflared" in listed and "abc" not in listed
+    assert "infrakit: tunnel_token: set; read by cloudflared" in listed and TOKEN not in listed
 
 
 def test_an_unknown_secret_is_guessed(infrakit, tmp_path):
@@ -164,17 +167,31 @@ def test_an_unknown_secret_is_guessed(infrakit, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ['{"AccountTag": "a", "TunnelSecret": "hunter2"}\n', "-----BEGIN ARGO TUNNEL TOKEN-----"]
+    "text",
+    [
+        "hunter2",
+        '{"AccountTag": "hunter2", "TunnelID": "b"}',
+        '{"AccountTag": "hunter2", "TunnelSecret": 7, "TunnelID": "b"}',
+        "-----BEGIN ARGO TUNNEL TOKEN-----\nhunter2",
+        base64.b64encode(b'{"a": "hunter2"}').decode(),
+        "[" * 9999,
+    ],
 )
-def test_a_file_of_cloudflareds_is_no_token(infrakit, tmp_path, text):
+def test_what_is_no_token_of_a_tunnel_is_refused(infrakit, tmp_path, text):
     (tmp_path / "infrakit.yaml").write_text(FILE)
     done = infrakit("secrets", "set", "tunnel_token", feed=text)
-    assert (
-        done.returncode == 2
-        and "hint: cloudflared tunnel token NAME | " in done.stderr
-        and "hunter2" not in done.stderr
-    )
+    assert done.returncode == 2 and "neither the token of a tunnel nor its credentials file" in done.stderr
+    assert "hint: cloudflared tunnel token NAME | " in done.stderr and "hunter2" not in done.stderr
     assert not (tmp_path / "build/infrakit/secrets/tunnel_token").exists()
+
+
+def test_a_credentials_file_becomes_the_token_that_says_the_same(infrakit, tmp_path):
+    """As `cloudflared tunnel create` writes it; the token as `cloudflared tunnel token` prints it."""
+    (tmp_path / "infrakit.yaml").write_text(FILE)
+    feed = '{"AccountTag":"a1","TunnelSecret":"c2VjcmV0","TunnelID":"4c1f","Endpoint":""}\n'
+    done = infrakit("secrets", "set", "tunnel_token", feed=feed)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "build/infrakit/secrets/tunnel_token").read_text() == TOKEN
 
 
 def test_a_closed_pipe_is_no_traceback(pyz, tmp_path):
