@@ -15,6 +15,17 @@ PRIVATE_NAMES = (
 """Below these no public authority gives a certificate: nobody has them in the public DNS (RFC 6761, RFC 8375, ICANN on
 .internal), or a router answers for them at home."""
 
+GIVEN_OUT = (
+    *("duckdns.org", "dynv6.net", "dedyn.io", "ddns.net", "ddnss.de", "dyndns.org", "freeddns.org", "mooo.com"),
+    *("hopto.org", "zapto.org", "sytes.net", "servebeer.com", "no-ip.org", "no-ip.biz", "myfritz.net", "synology.me"),
+    *("myqnapcloud.com", "selfhost.eu", "spdns.de", "spdns.org", "goip.de", "nsupdate.info", "dnshome.de", "ts.net"),
+    *("co.uk", "org.uk", "me.uk", "com.au", "net.au", "org.au", "co.nz", "co.za", "co.in", "co.jp", "ne.jp", "co.kr"),
+    *("com.br", "com.ar", "com.mx", "com.tr", "com.cn", "com.hk", "com.sg", "com.tw", "com.ua", "com.pl", "co.il"),
+    *("co.at", "or.at", "eu.org", "github.io", "pages.dev"),
+)
+"""Whose names are given out one by one, by registries and by services of dynamic DNS: no certificate for them is for
+one of those who have a name there (some of publicsuffix.org's list, seen 2026-11)."""
+
 USUAL = ("app", "cloud", "com", "dev", "info", "me", "net", "org")
 """Last labels for which the list of all need not be read."""
 
@@ -74,7 +85,8 @@ def domain_real(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
     if found is None:
         return []
     mode = (*config.tls.path, "mode")
-    hint = "write tls: {mode: internal}, or a domain that is yours"
+    yours = f"yours.{config.domain}" if config.domain in GIVEN_OUT else "a domain that is yours"
+    hint = f"write tls: {{mode: internal}}, or {yours}"
     related = locate(mode) if mode in config.said else None
     return [Problem(locate(("domain",)), f"domain: {found[0]}", "tls-domain", hint, found[1], related)]
 
@@ -88,6 +100,8 @@ def not_public(config: Config, name: str) -> tuple[str, str] | None:
     below = next((known for known in PRIVATE_NAMES if f".{name}".endswith(f".{known}")), "")
     if below:
         return f"{who} below {below}", "error"
+    if name in GIVEN_OUT:
+        return f"{name} is nobody's own: names below it are given out one by one", "error"
     last = name.rpartition(".")[2]
     if len(last) <= 2 or last in USUAL or last.startswith("xn--"):
         return None
