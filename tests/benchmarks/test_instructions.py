@@ -64,13 +64,13 @@ def test_what_other_verbs_left_behind_costs_a_compile_nothing(meter):
     assert len(after) > 1.5 * len(before)
     for name, words in calls.items():
         costs = {before: [], after: []}
-        for _ in range(
-            15
-        ):  # by turns: how much of Python's own files the kernel maps at once depends on what else the machine does
+        # By turns: how much of Python's own files the kernel maps at once depends on what else the machine does. What
+        # came along when all was loaded was a quarter more.
+        for _ in range(15):
             for content, peaks in costs.items():
                 cache.write_bytes(content)
                 peaks.append(meter.peak_kib(*words))
-        assert statistics.median(costs[after]) == pytest.approx(statistics.median(costs[before]), rel=0.01), name
+        assert statistics.median(costs[after]) == pytest.approx(statistics.median(costs[before]), rel=0.05), name
         instructions = []
         for content in (before, after):
             cache.write_bytes(content)
