@@ -16,8 +16,10 @@ def backups(deployment: Deployment, backup: Backup) -> Section:
     what = ("InfraKit", "this file, its lock, blueprints, secrets, and the tree in force", "copied while they run")
     parts = [row(backup.origin, *map(Word, what)), *map(_part, backup.parts)]
     left = tuple(row(backup.origin, Word(name, amber=True), Word(why)) for name, why in backup.left)
+    known = row(backup.origin, Word(backup.host_key, code=True))
     tables = [
         Table("", ("To", "When", "Kept", "Tried out"), (where,), backup.origin),
+        *([Table("The server's key", ("Known by",), (known,), backup.origin)] if backup.host_key else []),
         Table("In each", ("Of", "What", "How"), tuple(parts), backup.origin),
         *([Table("In none", ("What", "Whose"), left, backup.origin)] if left else []),
     ]

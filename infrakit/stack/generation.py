@@ -84,15 +84,16 @@ class WriteGeneration(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """`current` leads to this generation, which says what it was made from, and every one finds the secrets of the
-    host."""
+    """`current` leads to this generation, which says that it was made from this, and every one finds the secrets of the
+    host. What no file of a tree shows is in the deployment alone: how a server of backups is known."""
 
     name: str
-    host: str
+    deployment: Deployment
 
     def holds(self, machine: Machine) -> bool:
-        leads = machine.target(CURRENT) == _relative(self.name) and applied.readable(machine, self.name) is not None
-        return leads and not _astray(machine, self.host)
+        there = applied.readable(machine, self.name) if machine.target(CURRENT) == _relative(self.name) else None
+        made_from_this = there is not None and applied.same(there.deployment, self.deployment)
+        return made_from_this and not _astray(machine, self.deployment.host)
 
     def text(self) -> str:
         return f"{CURRENT} is generation {self.name}"
@@ -133,7 +134,11 @@ class PutInForce(NamedTuple):
 
     def _write_down(self, machine: Machine, before: str) -> None:
         """Once all of it is so: who finds this, finds a generation that was whole."""
-        if (self.again or before == self.name) and applied.readable(machine, self.name) is not None:
+        there = applied.readable(machine, self.name) if self.again or before == self.name else None
+        if there is not None:
+            if not applied.same(there.deployment, self.deployment):
+                now = there._replace(deployment=self.deployment, program=VERSION)
+                machine.write(_record(self.name), applied.to_json(now), 0o600)
             return
         from infrakit.stack.change.reasons import told
 

@@ -67,7 +67,12 @@ def plan_up(
             *readers_step(deployment, wanted, folder),
             *_services(deployment, artifacts, wanted, folder),
             _others(deployment),
-            Step("in force", "in force", (InForce(name, host),), (PutInForce(name, deployment, files, labels, again),)),
+            Step(
+                "in force",
+                "in force",
+                (InForce(name, deployment),),
+                (PutInForce(name, deployment, files, labels, again),),
+            ),
             *forgotten(former),
             *wiring(deployment),
             *timer_steps(deployment),

@@ -1,6 +1,8 @@
 """infrakit backup and restore by way of real servers, of SSH and restic's own, from the built zipapp with a real
 engine: what opens them is asked for as a secret, and stands in no call and in no file that others read."""
 
+import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -81,10 +83,11 @@ def ssh_server(folder: Path):
         yield f"root@127.0.0.1:{port}", (keys / "server.pub").read_text().strip(), keys
 
 
-def given(host: Backed, name: str, value: bytes) -> None:
-    done = subprocess.run(
-        host.words("secrets", "set", name), cwd=host.folder, input=value, capture_output=True, timeout=120
-    )
+def given(host: Backed, name: str, value: bytes, hint: str = "") -> None:
+    """As the words of `hint` have it, before the file is in force."""
+    words = next((line.split()[5:] for line in hint.splitlines() if "hint: sudo infrakit secrets set " in line), [name])
+    words = ["secrets", "set", name, *words[1:]]
+    done = subprocess.run(host.words(*words), cwd=host.folder, input=value, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
 
@@ -123,9 +126,8 @@ def test_over_ssh_by_a_key_to_a_server_whose_key_is_known(host, tmp_path):
         (host.folder / "infrakit.yaml").write_text(filed(host, to).format(at=host.registry.address))
         before = host.infrakit("up", "--yes")
         assert before.returncode != 0 and "backup_ssh_key" in before.stderr, before.stderr
-        (host.folder / "infrakit.yaml").unlink()
         private = (keys / "client").read_bytes()
-        given(host, "backup_ssh_key", private)
+        given(host, "backup_ssh_key", private, before.stderr)
         host.up(filed(host, to))
         goes_round(host)
         is_nowhere(host, private.splitlines()[2])
@@ -152,11 +154,13 @@ def rest_server(folder: Path, *, secret: bool):
     if secret:
         subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
         files = ("-keyout", folder / "key.pem", "-out", folder / "own.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files], check=True)
-        hashed = subprocess.run(
-            ["openssl", "passwd", "-apr1", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files],
+            check=True,
+            capture_output=True,
         )
-        (folder / "users").write_text(f"bob:{hashed.stdout.strip()}\n")
+        hashed = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
+        (folder / "users").write_text(f"bob:{{SHA}}{hashed}\n")
         words += ["--htpasswd-file", str(folder / "users"), "--tls"]
         words += ["--tls-cert", str(folder / "own.pem"), "--tls-key", str(folder / "key.pem")]
     else:
@@ -178,9 +182,8 @@ def test_by_restics_own_server_with_a_password_that_stands_in_no_call(host, tmp_
         shutil.copy(tmp_path / "own.pem", certificates / "ca-certificates.crt")
         given_to = filed(host, f"to: 'rest:{address}/team'")
         (host.folder / "infrakit.yaml").write_text(given_to.format(at=host.registry.address))
-        assert "backup_rest_password" in host.infrakit("up", "--yes").stderr
-        (host.folder / "infrakit.yaml").unlink()
-        given(host, "backup_rest_password", PASSWORD.encode())
+        missing = host.infrakit("up", "--yes").stderr
+        given(host, "backup_rest_password", PASSWORD.encode(), missing)
         host.up(given_to)
         goes_round(host)
         is_nowhere(host, b"4711")
@@ -197,9 +200,8 @@ def test_by_an_s3_server_with_a_key_that_signs_each_call(host):
         (host.folder / "infrakit.yaml").write_text(text.format(at=host.registry.address))
         missing = host.infrakit("up", "--yes").stderr
         assert "backup_s3_id" in missing and "backup_s3_key" in missing, missing
-        (host.folder / "infrakit.yaml").unlink()
-        given(host, "backup_s3_id", identity.encode())
-        given(host, "backup_s3_key", key.encode())
+        given(host, "backup_s3_id", identity.encode(), missing)
+        given(host, "backup_s3_key", key.encode(), missing)
         host.up(text)
         goes_round(host)
         is_nowhere(host, b"Schluessel+4712")

@@ -148,7 +148,7 @@ def test_what_makes_backups_comes_from_the_bundle_where_that_has_it():
 
 
 def test_a_bundle_brings_it_where_the_file_says_where_backups_go():
-    assert set(names_of(backs_up=True)) - set(names_of(backs_up=False)) == {"restic"}
+    assert set(names_of(backs_up=True)) - set(names_of(backs_up=False)) == {"restic", "openssh-client"}
 
 
 def test_a_bundle_without_packages_for_this_system_says_for_which_it_has_some():

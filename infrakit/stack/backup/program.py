@@ -21,9 +21,12 @@ def restic_steps(deployment: Deployment, files: str = "") -> tuple[Step, ...]:
 def program_steps(to: str, files: str = "") -> tuple[Step, ...]:
     """It is there, and who leads it to the server."""
     first = () if files else (Refresh(),)
-    calls = {PACKAGE: ((PACKAGE, "version"), "which makes the backups"), SSH: (("ssh", "-V"), "which leads to them")}
+    calls = {
+        PACKAGE: (Answers((PACKAGE, "version"), PACKAGE), "which makes the backups"),
+        SSH: (Answers(("ssh", "-V")), "which leads to them"),
+    }
     return tuple(
-        Step(name, f"{name}, {what}", (Answers(call, name),), (*first, Install((name,), files=files)))
+        Step(name, f"{name}, {what}", (there,), (*first, Install((name,), files=files)))
         for name in packages_of(to)
-        for call, what in [calls[name]]
+        for there, what in [calls[name]]
     )

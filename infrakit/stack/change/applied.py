@@ -109,6 +109,11 @@ def _plain(value: Any) -> Any:
     return {str(key): _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
+def same(one: Deployment, other: Deployment) -> bool:
+    """Whether the records of both would be: nobody keeps where a value came from."""
+    return bool(_plain(one) == _plain(other))
+
+
 def _value(found: Any) -> Any:
     """What `_plain` wrote."""
     if isinstance(found, list):
