@@ -4,6 +4,7 @@ What opens a server is no word of a call and stands in no environment: the way t
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ OPEN = f"{STATE}/backup/open"
 SSH_KEY, KNOWN_HOSTS, CREDENTIALS, ADDRESS = (f"{OPEN}/{name}" for name in ("ssh_key", "known_hosts", "s3", "address"))
 SFTP = re.compile(r"sftp://([^@/]+)@(\[[0-9a-f:]+\]|[^:/]+)(?::(\d+))?(/.*)")
 MOST_BYTES = 1 << 16
+SSH_CALL, ASK_S = "sftp.command=", 60
 
 
 class Way(NamedTuple):
@@ -44,7 +46,7 @@ def way(machine: Machine, to: str, host_key: str, secrets: str) -> Way:
         options += ["BatchMode=yes", "IdentitiesOnly=yes", "ServerAliveInterval=60", "ServerAliveCountMax=10"]
         call = ["ssh", "-i", SSH_KEY, *(word for option in options for word in ("-o", option))]
         call += [*(("-p", port) if port else ()), "-l", user, shown, "-s", "sftp"]
-        words = ("--repo", f"sftp:{user}@{host}:{path}", "-o", f"sftp.command={' '.join(call)}")
+        words = ("--repo", f"sftp:{user}@{host}:{path}", "-o", f"{SSH_CALL}{' '.join(call)}")
         key = _secret(machine, secrets, BACKUP_SSH_KEY)
         return Way(words, (), ((SSH_KEY, key.rstrip() + b"\n"), (KNOWN_HOSTS, known.encode())))
     if to.startswith("s3:"):
@@ -72,6 +74,13 @@ def opened(machine: Machine, found: Way) -> None:
         if machine.read(path, MOST_BYTES * 2) != content:
             machine.make_folder(OPEN, 0o700)
             machine.write(path, content, 0o600)
+
+
+def ssh_says(machine: Machine, call: Iterable[str]) -> str:
+    """Why a session ends before it begins, in ssh's own words: restic may be gone before it has passed them on.
+    `call`: of restic."""
+    ssh = next((word.removeprefix(SSH_CALL) for word in call if word.startswith(SSH_CALL)), "")
+    return machine.run(tuple(ssh.split()), timeout_s=ASK_S).err if ssh else ""
 
 
 UNREACHED = re.compile(

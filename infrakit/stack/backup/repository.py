@@ -10,7 +10,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Done, Machine
 from infrakit.plan.model import Event, Tell
 from infrakit.resolve.backups import KEY
-from infrakit.stack.backup.places import is_folder, opened, refused, way
+from infrakit.stack.backup.places import is_folder, opened, refused, ssh_says, way
 from infrakit.stack.layout import CACHE, STATE, secrets_folder
 
 FOLDER = f"{STATE}/backup"
@@ -36,6 +36,7 @@ LOOK = "sudo infrakit backup verify says what is damaged, and what to do"
 MOST_BYTES = 1 << 20
 TAG, HOST = "infrakit", "host"
 """Tags: of all snapshots of ours; of the one that makes a set whole."""
+NO_SESSION = "unable to start the sftp session"
 STATUS = '{"message_type":"status"'
 QUIET = {"RESTIC_PROGRESS_FPS": "2"}
 
@@ -125,7 +126,8 @@ def _once(machine: Machine, repository: Repository, words: Sequence[str], timeou
 
     whole, environment = call(machine, repository, "--json", *words)
     done = machine.run(whole, timeout_s=timeout_s, environment=environment, heard=heard)
-    return done._replace(out="".join(lines))
+    why = ssh_says(machine, whole) if done.code and NO_SESSION in done.err else ""
+    return done._replace(out="".join(lines), err=f"{done.err}\n{why}")
 
 
 def _progress(line: str) -> Event:
