@@ -29,8 +29,20 @@ class Site(NamedTuple):
     tree: dict[str, Any]
 
 
-def sites(config: dict[str, Any]) -> list[Site]:
-    """Every top-level route."""
+class Reading(NamedTuple):
+    """What Caddy read: every top-level route, and every upstream of each."""
+
+    sites: list[Site]
+    dials: list[Dial]
+
+
+def reading(config: dict[str, Any]) -> Reading:
+    """Of Caddy's JSON; looked for once, since it is long and asked often."""
+    sites = _sites(config)
+    return Reading(sites, list(_dials(sites)))
+
+
+def _sites(config: dict[str, Any]) -> list[Site]:
     return [
         Site(listen, tuple(name for match in route.get("match", ()) for name in match.get("host", ())) or ("",), route)
         for server in config["apps"]["http"]["servers"].values()
@@ -39,9 +51,8 @@ def sites(config: dict[str, Any]) -> list[Site]:
     ]
 
 
-def dials(config: dict[str, Any]) -> Iterator[Dial]:
-    """Every upstream of every site."""
-    for site in sites(config):
+def _dials(sites: list[Site]) -> Iterator[Dial]:
+    for site in sites:
         for proxy, door in _proxies(site.tree, ""):
             said = proxy.get("headers", {}).get("request", {}).get("set", {}).get("X-Infrakit-Door", [""])[0]
             for upstream in proxy["upstreams"]:
@@ -50,33 +61,35 @@ def dials(config: dict[str, Any]) -> Iterator[Dial]:
                     yield Dial(site.listen, name, upstream["dial"], secure, said or door)
 
 
-def fleet_doors(config: dict[str, Any], listen: str) -> dict[str, set[str]]:
+def fleet_doors(config: Reading, listen: str) -> dict[str, set[str]]:
     """Behind a fleet's port: the door that the core's Caddy may ask for -> where it leads."""
     found: dict[str, set[str]] = {}
-    for dial in dials(config):
+    for dial in config.dials:
         if dial.listen == listen:
             found.setdefault(dial.door, set()).add(dial.address)
     return found
 
 
-def _proxies(node: Any, door: str) -> Iterator[tuple[dict[str, Any], str]]:
+def _proxies(node: Any, door: str) -> list[tuple[dict[str, Any], str]]:
+    """No generators within generators: most of a tree are texts, and it is deep."""
+    found: list[tuple[dict[str, Any], str]] = []
     if isinstance(node, dict):
         for match in node.get("match", ()) if isinstance(node.get("match"), list) else ():
             door = match.get("header", {}).get("X-Infrakit-Door", [door])[0] if isinstance(match, dict) else door
         if node.get("handler") == "reverse_proxy":
-            yield node, door
-        for value in node.values():
-            yield from _proxies(value, door)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _proxies(value, door)
+            found.append((node, door))
+        node = list(node.values())
+    for value in node if isinstance(node, list) else ():
+        if isinstance(value, (dict, list)):
+            found += _proxies(value, door)
+    return found
 
 
-def faults(config: dict[str, Any], host: Host, leads: dict[str, set[str]]) -> Iterator[str]:
+def faults(config: Reading, host: Host, leads: dict[str, set[str]]) -> Iterator[str]:
     """`leads`: host name of a door -> the addresses on this host (container:port) that it may lead to."""
-    listeners = {site.listen for site in sites(config)}
+    listeners = {site.listen for site in config.sites}
     seen: set[tuple[str, str]] = set()
-    for site in sites(config):
+    for site in config.sites:
         for name in site.hostnames:
             if name and (site.listen, name) in seen:
                 yield f"{name}: two sites at {site.listen}"
@@ -86,7 +99,7 @@ def faults(config: dict[str, Any], host: Host, leads: dict[str, set[str]]) -> It
     open_to_all = {listen for listen in listeners if listen.startswith(":")}
     if published - open_to_all:
         yield f"Caddy publishes {sorted(published)} and listens at {sorted(open_to_all)}"
-    for dial in dials(config):
+    for dial in config.dials:
         if dial.secure:
             continue
         container, _, port = dial.address.rpartition(":")
@@ -103,10 +116,10 @@ def faults(config: dict[str, Any], host: Host, leads: dict[str, set[str]]) -> It
             yield f"{dial.hostname}: leads to {dial.address}, and not to {leads.get(dial.hostname)}"
 
 
-def unreached(config: dict[str, Any], doors: dict[str, tuple[set[str], int]]) -> Iterator[str]:
+def unreached(config: Reading, doors: dict[str, tuple[set[str], int]]) -> Iterator[str]:
     """`doors`: host name -> where on this host it may lead to, and to how many places it does. Each has a site, which
     leads there, or to another host's Caddy for this very door, and for no other."""
-    every = list(dials(config))
+    every = config.dials
     behind: dict[str, set[str]] = {}
     for dial in every:
         behind.setdefault(dial.listen, set()).add(dial.door if dial.secure and dial.door else dial.address)

@@ -205,7 +205,7 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
     for each, host in hosts:
         if "caddy/Caddyfile" not in host.files:
             continue
-        for dial in caddy_of.dials(judges.adapted(host.files["caddy/Caddyfile"])):
+        for dial in judges.adapted(host.files["caddy/Caddyfile"]).dials:
             if not dial.secure:
                 continue
             if (dial.door, dial.address) == AGENT:

@@ -19,6 +19,7 @@ from typing import Any
 from infrakit.system.certificates import NEW_KEY
 from tests.emit.tree import compose
 from tests.fuzz.bytes_of import Host
+from tests.fuzz.caddy_of import Reading, reading
 from tests.runtime.caddy import CADDY
 from tests.runtime.engine import HAPROXY
 
@@ -38,15 +39,15 @@ class Judges:
         self.folder = folder
         self.caddy = _Caddy(folder / "caddy")
         self.known: dict[Any, Any] = {}
-        self.adaptions: dict[bytes, dict[str, Any]] = {}
+        self.adaptions: dict[bytes, Reading] = {}
         self.bodies: dict[str, dict[str, Any]] = {}
         self.asked = dict.fromkeys(("adapted", "validated", "haproxy", "projects", "containers"), 0)
 
-    def adapted(self, caddyfile: bytes) -> dict[str, Any]:
-        """Caddy's JSON; ValueError with Caddy's words."""
+    def adapted(self, caddyfile: bytes) -> Reading:
+        """What Caddy reads in it; ValueError with Caddy's words."""
         if caddyfile not in self.adaptions:
             self.adaptions = {} if len(self.adaptions) > KEPT else self.adaptions
-            self.adaptions[caddyfile] = self.caddy.adapt(PROVIDER.sub(b"", caddyfile))
+            self.adaptions[caddyfile] = reading(self.caddy.adapt(PROVIDER.sub(b"", caddyfile)))
             self.asked["adapted"] += 1
             if self._new("caddy", frozenset(NAMES.sub(b"", caddyfile).splitlines())):
                 self.caddy.validate(PROVIDER.sub(b"", caddyfile))
@@ -126,7 +127,9 @@ class _Caddy:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder, self.socket = folder, folder / "admin.sock"
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+        # Garbage is a quarter of what adapting costs; there is memory for four times as much of it.
+        collect = {"GOGC": "400"}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder), **collect}
         (folder / "idle.json").write_text(json.dumps({"admin": {"listen": f"unix/{self.socket}"}}))
         self.process = subprocess.Popen(
             [CADDY, "run", "--config", "idle.json"],
