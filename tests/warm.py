@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,17 @@ def _import_all(pyz: str) -> None:
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         _started(pyz)
     modules: Any = sys.meta_path[0]
-    modules._shipped("")
-    for name in sorted({*modules.shipped, *modules.fresh}):
+    with zipfile.ZipFile(pyz) as archive:
+        prefix = "site-packages/"
+        carried = [name.removeprefix(prefix) for name in archive.namelist() if name.startswith(prefix)]
+    for name in sorted({_module(path) for path in (*carried, *modules.members()) if path.endswith(".py")}):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def _answer(pyz: str, asked: list, files: Sequence[int]) -> None:
