@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 022
-unset PYTHONPATH PYTHONHOME
+unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 python=${PYTHON:-python3}
 
@@ -61,8 +61,17 @@ prepare() {
 	fi
 }
 
+# Bytecode of the tests that are new, by one process: each worker would rewrite all their assertions at the same time.
+rewrite() {
+	local rewritten=.build/tests/rewritten
+	[ -e "$rewritten" ] && [ -z "$(find tests -name '*.py' -newer "$rewritten")" ] && return
+	.build/tests/bin/python -m pytest --collect-only -qq "$@" >/dev/null 2>&1 || true # the run itself says what is wrong
+	touch "$rewritten"
+}
+
 check() {
 	prepare
+	rewrite "$@"
 	.build/tests/bin/python -m pytest -n "${WORKERS:-7}" --dist loadgroup --no-loadscope-reorder "$@"
 }
 
