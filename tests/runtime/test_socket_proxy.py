@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -154,11 +155,15 @@ WEBSOCKET = (
 )
 
 
+@cache
 def consumers() -> dict[str, dict]:
     """Container -> its `docker` entry, for every blueprint that has one."""
     found = {}
-    for path in sorted((Path(__file__).parents[2] / "blueprints").glob("*.yaml")):
-        for name, container in YAML(typ="safe", pure=True).load(path.read_text())["containers"].items():
+    texts = [path.read_text() for path in sorted((Path(__file__).parents[2] / "blueprints").glob("*.yaml"))]
+    for text in texts:
+        if "docker:" not in text:
+            continue
+        for name, container in YAML(typ="safe", pure=True).load(text)["containers"].items():
             if "docker" in container:
                 found[name] = container["docker"]
     return found
