@@ -7,6 +7,7 @@ carries it through. A new string field fails the first test until it is listed h
 
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -111,8 +112,15 @@ def source_of(text: str) -> bytes:
     return json.dumps(tree, ensure_ascii=False).encode()
 
 
+@cache
 def deployment_of(text: str):
     return load(source_of(text), "infrakit.yaml", lambda name: b"").fleet.deployments[0]
+
+
+@cache
+def emitted(text: str):
+    """All files; six tests look at those of each text."""
+    return emit.emit(deployment_of(text))
 
 
 def strings(tree) -> set[str]:
@@ -173,7 +181,7 @@ def test_text_that_breaks_lines_never_reaches_an_output_raw(text):
 @pytest.mark.parametrize("text", TEXTS)
 def test_compose_reads_exactly_this_value(tmp_path, text):
     host = deployment_of(text)
-    services = project(write(tmp_path, emit.emit(host), host))["services"]
+    services = project(write(tmp_path, emitted(text), host))["services"]
     assert services["glances"]["environment"]["FREE_TEXT"] == text
     assert services["own"]["environment"]["FREE_TEXT"] == text
     assert services["own"]["command"] == ["say", text]
@@ -185,8 +193,7 @@ def test_compose_reads_exactly_this_value(tmp_path, text):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_authentik_blueprint_holds_exactly_this_value(text):
-    host = deployment_of(text)
-    for artifact in emit.emit(host):
+    for artifact in emitted(text):
         if artifact.path == "authentik/blueprints/infrakit.yaml":
             found = strings(_plain(YAML(typ="rt", pure=True).load(artifact.content.decode())))
             assert text.strip() in found, artifact.path
@@ -209,20 +216,20 @@ def test_caddy_reads_the_same_whatever_the_text(text):
 
 
 def _caddyfile(text: str) -> bytes:
-    return next(artifact.content for artifact in emit.emit(deployment_of(text)) if artifact.path == "caddy/Caddyfile")
+    return next(artifact.content for artifact in emitted(text) if artifact.path == "caddy/Caddyfile")
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_environment_file_holds_none_of_it(text):
-    plain = next(artifact.content for artifact in emit.emit(deployment_of("plain")) if artifact.path == ".env")
-    assert plain == next(artifact.content for artifact in emit.emit(deployment_of(text)) if artifact.path == ".env")
+    plain = next(artifact.content for artifact in emitted("plain") if artifact.path == ".env")
+    assert plain == next(artifact.content for artifact in emitted(text) if artifact.path == ".env")
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_review_shows_it_as_text(text):
     """The page holds the title once read as HTML, and no tag that the user's file brought."""
     page = next(
-        artifact.content.decode() for artifact in emit.emit(deployment_of(text)) if artifact.path == "review.html"
+        artifact.content.decode() for artifact in emitted(text) if artifact.path == "review.html"
     )
     seen: list[str] = []
     tags: list[str] = []

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+from functools import lru_cache
 
 import ruamel.yaml
 
@@ -44,7 +45,9 @@ def in_brackets(content):
     return b'"version": 1' in content
 
 
+@lru_cache(4)
 def loaded(content):
+    """Asked often of the file before and of the file after; nobody changes what is given."""
     return ruamel.yaml.YAML(typ="safe", pure=True).load(content.decode())
 
 
