@@ -17,6 +17,7 @@ from infrakit.emit import compose
 from infrakit.model import Deployment
 from infrakit.system.certificates import mint_certificates
 from tests.apps.facts import Facts, coloured, facts
+from tests.emit.read import tree_of
 from tests.emit.test_compose import SCHEMA
 from tests.emit.test_examples import LINT_CONFIG
 from tests.emit.tree import needs_compose, project, write
@@ -89,7 +90,7 @@ def test_every_file_follows_the_compose_schema(deployments):
         files = {f"services/{service.name}.yaml" for service in deployment.services if service.kind == "app"}
         for artifact in compose.emit(deployment):
             if artifact.path in files:
-                problems = list(schema.iter_errors(YAML(typ="safe", pure=True).load(artifact.content.decode())))
+                problems = list(schema.iter_errors(tree_of(artifact.content)))
                 assert problems == [], name
 
 

@@ -1,10 +1,9 @@
 """The tunnel leads to Caddy and nowhere else."""
 
-from ruamel.yaml import YAML
-
 from infrakit.emit import cloudflared
 from infrakit.emit.yaml_text import leaves
 from tests.emit.deployments import container, deployment, origin, route, service
+from tests.emit.read import tree_of
 
 HOST = deployment(
     service("cloudflared", container("cloudflared")),
@@ -18,7 +17,7 @@ HOST = deployment(
 
 def tree(host):
     (artifact,) = cloudflared.emit(host)
-    return YAML(typ="safe", pure=True).load(artifact.content.decode())
+    return tree_of(artifact.content)
 
 
 def test_each_door_for_people_leads_to_caddy_under_its_own_name():

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ruamel.yaml import YAML
 
 from infrakit.emit import cloudflared, compose, environment_file, haproxy, service_files
 from infrakit.emit.container import CONFIG_LABEL, WATCH_LABEL, size
 from infrakit.emit.yaml_text import leaves
 from infrakit.model import Dependency, PublishedPort
 from tests.emit.deployments import container, deployment, everything, service
+from tests.emit.read import tree_of
 from tests.emit.test_yaml_text import NAUGHTY
 from tests.emit.tree import compose as run_compose
 from tests.emit.tree import needs_compose, project, write
@@ -35,7 +35,7 @@ def files(host):
 
 def parsed(host, path):
     content = next(artifact.content for artifact in files(host) if artifact.path == path)
-    return YAML(typ="safe", pure=True).load(content.decode())
+    return tree_of(content)
 
 
 def body(host, name):
@@ -216,7 +216,7 @@ def test_every_file_follows_the_compose_schema(host):
     schema = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
 
     for artifact in compose.emit(host):
-        schema.validate(YAML(typ="safe", pure=True).load(artifact.content.decode()))
+        schema.validate(tree_of(artifact.content))
 
 
 def test_every_file_pleases_yamllint(tmp_path):
@@ -235,7 +235,7 @@ def test_every_file_pleases_yamllint(tmp_path):
 )
 def test_every_value_of_every_file_has_a_cause(host):
     for artifact in compose.emit(host):
-        tree = YAML(typ="safe", pure=True).load(artifact.content.decode())
+        tree = tree_of(artifact.content)
         causes = compose.trace(host, artifact.path)
         labels = {leaf for leaf in causes if leaf.endswith(CONFIG_LABEL)}
         assert set(causes) - labels == {leaf for leaf in leaves(tree) if not leaf.endswith(CONFIG_LABEL)}

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ruamel.yaml import YAML
 
 from infrakit import emit
 from infrakit.emit import compose, haproxy
 from infrakit.emit.yaml_text import leaves
 from tests.emit.examples import hosts
+from tests.emit.read import tree_of
 from tests.emit.test_compose import SCHEMA, YAMLLINT
 from tests.emit.tree import compose as run_compose
 from tests.emit.tree import needs_compose, project, write
@@ -88,7 +88,7 @@ def test_every_file_follows_the_compose_schema(name):
     schema = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
 
     for artifact in compose.emit(HOSTS[name]):
-        schema.validate(YAML(typ="safe", pure=True).load(artifact.content.decode()))
+        schema.validate(tree_of(artifact.content))
 
 
 @every_host
@@ -129,7 +129,7 @@ def test_compose_lint_finds_nothing_but_what_has_a_reason(tmp_path, name):
 
 
 def test_at_most_five_findings_are_suppressed_each_with_a_reason():
-    rules = YAML(typ="safe", pure=True).load(LINT_CONFIG.read_text())["rules"]
+    rules = tree_of(LINT_CONFIG.read_text())["rules"]
     reasons = [
         reason for rule in rules.values() for reason in (rule.get("exclude_services") or {"": rule["reason"]}).values()
     ]
@@ -144,7 +144,7 @@ def test_every_value_of_every_file_has_a_cause(name):
     for artifact in emit.emit(host):
         if not artifact.path.endswith(".yaml") or artifact.path.startswith("authentik/"):
             continue
-        tree = YAML(typ="safe", pure=True).load(artifact.content.decode())
+        tree = tree_of(artifact.content)
         causes = emit.trace(host, artifact.path)
         hashes = {leaf for leaf in (*causes, *leaves(tree)) if leaf.endswith("io.infrakit.config")}
         assert set(causes) - hashes == set(leaves(tree)) - hashes

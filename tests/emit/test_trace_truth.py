@@ -4,7 +4,6 @@ it stands in."""
 from functools import lru_cache
 
 import pytest
-from ruamel.yaml import YAML
 
 from infrakit.compiler import load
 from infrakit.config import parse
@@ -12,6 +11,7 @@ from infrakit.config.document import leaves as scalars
 from infrakit.emit import emit, trace
 from infrakit.emit.yaml_text import leaves
 from infrakit.errors import ConfigurationInvalid
+from tests.emit.read import tree_of
 
 TEXT = """\
 version: 1
@@ -92,7 +92,7 @@ def compiled(text: str) -> dict[tuple[str, str], tuple[dict, dict]]:
     for deployment in fleet.deployments:
         for artifact in emit(deployment):
             if artifact.path.endswith(".yaml") and not artifact.path.startswith("authentik/"):
-                tree = YAML(typ="safe", pure=True).load(artifact.content.decode())
+                tree = tree_of(artifact.content)
                 found[deployment.host, artifact.path] = leaves(tree), trace(deployment, artifact.path)
     return found
 

@@ -228,9 +228,7 @@ def test_the_environment_file_holds_none_of_it(text):
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_review_shows_it_as_text(text):
     """The page holds the title once read as HTML, and no tag that the user's file brought."""
-    page = next(
-        artifact.content.decode() for artifact in emitted(text) if artifact.path == "review.html"
-    )
+    page = next(artifact.content.decode() for artifact in emitted(text) if artifact.path == "review.html")
     seen: list[str] = []
     tags: list[str] = []
 

@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from infrakit.compiler import load
 from infrakit.emit.compose import emit
@@ -13,6 +12,7 @@ from infrakit.errors import ConfigurationInvalid
 from infrakit.model import Deployment
 from infrakit.stack.backup.isolated import isolated, needs_of
 from infrakit.stack.belongings import of_deployment
+from tests.emit.read import tree_of
 from tests.resolve.test_backups import TEXT
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def test_nothing_leads_in_or_out_and_nothing_of_the_host_is_there(name):
 def nothing_leads_in_or_out(host):
     alone = isolated(host, host.backup.parts)
     files = emit(alone.deployment)
-    main, *services = [YAML(typ="safe").load(item.content) for item in files]
+    main, *services = [tree_of(item.content) for item in files]
     assert main["name"] == f"{host.name}_drill"
     for network in main.get("networks", {}).values():
         assert network["internal"] is True and "ipam" not in network
