@@ -2,6 +2,7 @@
 move."""
 
 import json
+from functools import cache
 
 import pytest
 
@@ -38,6 +39,7 @@ def names() -> list[str]:
     return names_of(FILE.encode())
 
 
+@cache
 def names_of(file: bytes) -> list[str]:
     """Without the mirror."""
     file = b"".join(line for line in file.splitlines(keepends=True) if not line.startswith(b"images:"))
