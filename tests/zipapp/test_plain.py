@@ -11,7 +11,18 @@ import pytest
 from infrakit.packaging.plain import NOTICE, plain
 from tests.conftest import ROOT
 
-WHEELS = sorted((ROOT / ".build/wheels").glob("*.whl"))
+LISTED = (ROOT / "infrakit/packaging/runtime.txt").read_text()
+SHIPPED = {name.replace(".", "-") for name in re.findall(r"^([a-z.-]+)==", LISTED, re.MULTILINE)}
+TOOLS = pytest.mark.soak
+"""No library of the zipapp's: they build it, and are more code than all that is in it."""
+WHEELS = [
+    pytest.param(wheel, marks=() if re.sub("[_.]", "-", wheel.name.partition("-")[0]) in SHIPPED else TOOLS)
+    for wheel in sorted((ROOT / ".build/wheels").glob("*.whl"))
+]
+
+
+def test_every_library_is_looked_at():
+    assert SHIPPED and len(SHIPPED) == sum(not item.marks for item in WHEELS)
 
 
 def meaning(source: str) -> str:
