@@ -1,4 +1,4 @@
-"""FIRST LAST FOLDER [MORE...] -> one line of JSON: what became of the files of these seeds, and what the programs read.
+"""FIRST LAST FOLDER -> one line of JSON: what became of the files of these seeds, and what the real programs read.
 
 Runs alone in a process: whoever waits for it can end it. A file may compute for 2 s of the processor's time.
 """
@@ -8,7 +8,6 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -233,7 +232,7 @@ def _across(file: Plausible, hosts: list[tuple[Deployment, Host]], judges: Judge
     return found
 
 
-def main(seeds: Sequence[int], folder: Path) -> None:
+def main(first: int, last: int, folder: Path) -> None:
     def stop(number: int, frame: Any) -> None:
         raise TooLong
 
@@ -243,8 +242,8 @@ def main(seeds: Sequence[int], folder: Path) -> None:
     counts = {"compiled": 0, "refused": 0, "hosts": 0}
     wrong: dict[int, str] = {}
     try:
-        for number, seed in enumerate(seeds):
-            if number % COLLECTED == 0:
+        for seed in range(first, last):
+            if seed % COLLECTED == 0:
                 gc.collect()
                 gc.freeze()  # what is kept need not be looked at again
             file = plausible(seed)
@@ -272,5 +271,4 @@ def main(seeds: Sequence[int], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    first, last, folder, *more = sys.argv[1:]
-    main([*range(int(first), int(last)), *map(int, more)], Path(folder))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
