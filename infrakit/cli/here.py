@@ -21,6 +21,7 @@ from infrakit.stack import installed, moves
 from infrakit.stack.change import lines
 from infrakit.stack.change.applied import in_force
 from infrakit.stack.layout import CONFIGURATION, HOSTS, INSTALLED, LOCKED
+from infrakit.stack.move.under import judge as moved
 from infrakit.system import secrets
 from infrakit.system.certificates import FLEET_KINDS
 from infrakit.system.files import only_ours
@@ -184,6 +185,7 @@ def findings(
         remedy = f"correct hosts.{deployment.host}.architecture, or name the host that this machine is: --host NAME"
         found.append(Finding("other-architecture", "error", what, remedy))
     found += lines.judge(_in_force(), deployment)
+    found += [] if os.geteuid() else moved(Machine(), deployment)
     if deployment.core not in ("", deployment.host) and _is_apart(deployment):
         what = f"this machine has no certificate of the fleet: no door of {deployment.core} would lead here"
         remedy = f"on {deployment.core}: sudo infrakit secrets export --for {deployment.host}; it says what comes then"

@@ -25,6 +25,7 @@ VERBS = {
     "update": "Move images to newer ones, with their data put aside, and back where something is not well then.",
     "backup": "Copies of all that this machine keeps: now, list, verify, drill, and the sheet that opens them.",
     "restore": "Put data back as it was in a backup, or its files somewhere else.",
+    "move": "Move an app with its data to another host of the file, and confirm it or take it back.",
     "resume": "Go on with what was broken off, by a power cut for instance; done at boot by itself.",
     "drift": "Say what was changed by hand since the last `up`, and take it back.",
     "generations": "List what was in force on this machine, and what each changed.",

@@ -15,7 +15,7 @@ from infrakit.system.lock import held
 from infrakit.system.machine import Machine
 
 MOST_BYTES = 1 << 16
-FINISH = (["up"], ["rollback"], ["drift"], ["down"], ["restore"])
+FINISH = (["up"], ["rollback"], ["drift"], ["down"], ["restore"], ["move"])
 
 
 @click.command(

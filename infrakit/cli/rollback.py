@@ -18,6 +18,7 @@ from infrakit.stack.change.differences import differences
 from infrakit.stack.change.reasons import World
 from infrakit.stack.change.update import none_under_way
 from infrakit.stack.layout import CONFIGURATION
+from infrakit.stack.move.under import judge as moved
 from infrakit.system.digest import hex_digest
 from infrakit.system.machine import Machine
 
@@ -47,6 +48,7 @@ def command(number: int | None, accept: tuple[str, ...], yes: bool, dry_run: boo
     seen = moves.look(machine, host, [host.host])
     findings = moves.judge(seen, host, [host.host])
     findings += lines.judge(now.deployment, host)
+    findings += moved(machine, host)
     for name in here.missing(host, seen):
         remedy = f"sudo infrakit secrets set {name}"
         findings.append(Finding("secret-missing", "error", f"missing secret: {name}", remedy))

@@ -63,7 +63,7 @@ def plan_bare(
     names = tuple(part.part.name for part in parts)
     note, put = Begun(origin, names), PutHost(origin, tuple(action for step in file for action in step.actions))
     data = [fetch_step(origin.repository, origin.number, part) for part in parts if part.snapshot]
-    data += [_back(deployment, origin.number, part, tree) for part in parts if part.snapshot]
+    data += [back_step(deployment, origin.number, part, tree) for part in parts if part.snapshot]
     return Plan(
         f"bring {deployment.name} on {deployment.host} back as in {origin.number}",
         (
@@ -79,7 +79,7 @@ def plan_bare(
     )
 
 
-def _back(deployment: Deployment, number: str, part: Chosen, tree: str) -> Step:
+def back_step(deployment: Deployment, number: str, part: Chosen, tree: str) -> Step:
     name = part.part.name
     labelled = tuple(_labelled(deployment, part))
     databases = tuple(

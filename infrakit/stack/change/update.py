@@ -20,6 +20,7 @@ from infrakit.stack.change.aside import brought_back, data_of, forget, place, pu
 from infrakit.stack.change.back import artifacts_of, plan_back
 from infrakit.stack.change.way_back import take_back
 from infrakit.stack.installed import Replace
+from infrakit.stack.move.under import none_moving
 from infrakit.stack.services import Wanted, is_well
 from infrakit.stack.up import plan_up, wanted_of
 from infrakit.stack.watch import Watch
@@ -97,6 +98,7 @@ def none_rotated(machine: Machine) -> None:
 
 def none_restored(machine: Machine) -> None:
     """UsageProblem where data is half here and half there (stack/backup/back.py)."""
+    none_moving(machine)
     if machine.exists(layout.RESTORING):
         raise UsageProblem("a restore was broken off: data is half as it was", "sudo infrakit restore goes on with it")
 

@@ -1,0 +1,95 @@
+"""infrakit move: an app with its data to another host of the file, in two halves, and back."""
+
+import click
+
+from infrakit.cli import here
+from infrakit.cli.carry import need_root
+from infrakit.cli.preflight import ACCEPT
+from infrakit.cli.talk import result, result_json
+from infrakit.errors import EXIT_OK, UsageProblem
+from infrakit.stack.move.under import WORDS, all_here
+from infrakit.system.machine import Machine
+
+VERSION = 1
+
+
+@click.command(
+    help="""Move APPs with their data to another host of the file. Here, --to HOST: they stop, all that they have is
+copied into a place that both hosts reach, encrypted, and a ticket is written. There, --take TICKET: they start with
+that data. Here again, --confirm removes what was kept, or --back starts them as they were. Killed, the same call goes
+on."""
+)
+@click.argument("apps", metavar="[APP]...", nargs=-1)
+@click.option("--to", "host", metavar="HOST", help="Which host of the file they go to.")
+@click.option("--ticket", metavar="FILE", help="Where to write the ticket; APP.move in this folder.")
+@click.option(
+    "--through", metavar="PLACE", help="A folder, or a place on a server, for the copy; else that of backups."
+)
+@click.option("--take", metavar="TICKET", help="On the host that they go to: take them in.")
+@click.option("--confirm", "ends", flag_value="confirm", help="They are well there: remove what is kept of them here.")
+@click.option("--back", "ends", flag_value="back", help="Start them here again, with the data that they had here.")
+@click.option("--list", "lists", is_flag=True, help="Say which moves of this host are under way.")
+@click.option("--without-folders", is_flag=True, help="Folders of the host that they write to stay here.")
+@ACCEPT
+@here.YES
+@here.DRY_RUN
+@here.CHANGE_JSON
+def command(
+    apps: tuple[str, ...],
+    host: str | None,
+    ticket: str | None,
+    through: str | None,
+    take: str | None,
+    ends: str | None,
+    lists: bool,
+    without_folders: bool,
+    accept: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    said = [bool(take), bool(ends), lists, bool(host)]
+    if sum(said) > 1 or (take or lists) and (apps or ticket) or ends and (ticket or through):
+        what = "--to, --take, --confirm, --back and --list are different calls"
+        raise UsageProblem(what, "infrakit move --help says what belongs to which")
+    need_root()
+    if lists:
+        return _list(as_json=as_json)
+    from infrakit.cli.moving import Asked
+
+    asked = Asked(apps, host, ticket, through, without_folders, accept, yes, dry_run, as_json)
+    if take:
+        from infrakit.cli.move_take import take_in
+
+        return take_in(asked, take)
+    if not apps:
+        raise UsageProblem(
+            "no app is named", "infrakit move APP --to HOST; infrakit move --list says what is under way"
+        )
+    from infrakit.cli.move_away import confirm as confirmed
+    from infrakit.cli.move_away import send, take_back
+
+    return confirmed(asked) if ends == "confirm" else take_back(asked) if ends == "back" else send(asked)
+
+
+def _list(*, as_json: bool) -> int:
+    found = all_here(Machine())
+    if as_json:
+        rows = [
+            {
+                "apps": list(item.group.services),
+                "to": item.to,
+                "since": item.number,
+                "way": item.way,
+                "volumes": list(item.group.volumes),
+                "ticket": item.ticket,
+            }
+            for item in found
+        ]
+        result_json({"version": VERSION, "moves": rows})
+        return EXIT_OK
+    for item in found:
+        result(f"{item.shown} to {item.to}, since {item.number}: {WORDS[item.way]}")
+    if not found:
+        result("no move is under way")
+    return EXIT_OK

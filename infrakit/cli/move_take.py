@@ -1,0 +1,99 @@
+"""The host that an app comes to: a ticket, and all of it starts here with its data."""
+
+import os
+
+from infrakit.cli import doors, source
+from infrakit.cli.carry import carry_out
+from infrakit.cli.moving import Asked, running, upcoming
+from infrakit.cli.talk import result
+from infrakit.errors import EXIT_OK, UsageProblem
+from infrakit.lock import LockFile
+from infrakit.stack.backup.program import program_steps
+from infrakit.stack.backup.repository import Repository
+from infrakit.stack.change.update import none_under_way
+from infrakit.stack.move import arrive
+from infrakit.stack.move.copy import need_folder
+from infrakit.stack.move.ticket import MOST_BYTES, Ticket, read
+from infrakit.stack.move.under import arriving, has_arrived, of
+from infrakit.stack.secrets import Given
+from infrakit.system.files import only_ours, read_input
+from infrakit.system.machine import Machine
+
+
+def take_in(asked: Asked, path: str) -> int:
+    """The exit code. Goes on with one that was broken off."""
+    only_ours(path)
+    ticket, key = read(read_input(path, MOST_BYTES), path)
+    machine = Machine()
+    host = running(machine).deployment.host
+    if host != ticket.to:
+        raise UsageProblem(f"{path} is for {ticket.to}, and this machine is {host}", "carry it there")
+    number, names = arriving(machine)
+    if number not in ("", ticket.number):
+        what = f"a move of {names} to this machine was broken off, and {path} is of another one"
+        raise UsageProblem(what, "go on with that first")
+    if not number and has_arrived(machine, ticket.number):
+        result(f"{ticket.name} is here already; what it wrote here since is newer than the copy")
+        return EXIT_OK
+    words: tuple[str, ...] = ("move", "--take", os.path.abspath(path), "--yes")
+    words += ("--through", os.path.abspath(asked.through)) if asked.through else ()
+    words += tuple(word for code in asked.accept for word in ("--accept", code))
+    yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
+    if has_arrived(machine, ticket.number):
+        plan = arrive.plan_over(ticket)
+        return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words)
+    if not number:
+        none_under_way(machine)
+    after = upcoming(_file(ticket), host, asked, tuple(ticket.secrets))
+    _need_right_file(after.deployment.name, ticket)
+    if not number:
+        _need_not_sent(machine, ticket)
+        arrive.need_vacant(machine, after.deployment, ticket)
+    repository = _repository(asked, ticket, host)
+    need_folder(machine, repository.to)
+    programs, given = program_steps(repository.to), Given("move", key)
+    plan = arrive.plan_take(ticket, after.deployment, repository, programs, given, after.plan, after.tree)
+
+    def after_all(taken: int) -> None:
+        doors.tell(after.deployment, machine, as_json=as_json, whole=False, ask_names=True)
+        if not as_json:
+            result(f"{ticket.name} is here; on {ticket.sender}: sudo infrakit move {ticket.services[-1]} --confirm")
+            result("on every other host of the file: sudo infrakit up, with infrakit.yaml as it is here")
+
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words, after=after_all)
+
+
+def _file(ticket: Ticket) -> source.Source:
+    """As it came along: what is in force on the host that they left."""
+    lock = LockFile("infrakit.lock of the ticket", ticket.lock.encode()) if ticket.lock is not None else None
+    blueprints: list[str] = []
+
+    def read_blueprint(name: str) -> bytes:
+        if name not in ticket.blueprints:
+            raise UsageProblem(f"the ticket has no {name}", "write it anew: infrakit move, on the host that they left")
+        blueprints.append(name)
+        return ticket.blueprints[name].encode()
+
+    name = "infrakit.yaml of the ticket"
+    return source.Source("", name, ticket.file.encode(), read_blueprint, blueprints, lock)
+
+
+def _need_right_file(fleet: str, ticket: Ticket) -> None:
+    if fleet != ticket.fleet:
+        raise UsageProblem(f"the ticket is of {ticket.fleet}, and its file of {fleet}", "carry it here again")
+
+
+def _need_not_sent(machine: Machine, ticket: Ticket) -> None:
+    """One that went from here and comes back as a move of the other host is over here first."""
+    under = of(machine, ticket.services)
+    if under is not None:
+        what = f"what {under.shown} left here when it went to {under.to} is kept still"
+        raise UsageProblem(what, f"sudo infrakit move {under.name} --confirm removes it, and its data here; then again")
+
+
+def _repository(asked: Asked, ticket: Ticket, host: str) -> Repository:
+    """Of the copy, as this host opens it."""
+    place = ticket.place.to
+    if asked.through:
+        place = f"{os.path.abspath(asked.through)}/{place.rpartition('/')[2]}"
+    return Repository(place, host, arrive.KEY, ticket.place.host_key)

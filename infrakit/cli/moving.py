@@ -1,0 +1,64 @@
+"""What both halves of a move share: the flags, the file as it will be, and the plan that brings it up."""
+
+from typing import NamedTuple
+
+from infrakit.cli import here, source
+from infrakit.cli.preflight import accepted, refuse
+from infrakit.cli.talk import say_problems
+from infrakit.compiler import Compiled
+from infrakit.emit import emit
+from infrakit.errors import UsageProblem
+from infrakit.model import Deployment
+from infrakit.plan import Plan
+from infrakit.stack.change.applied import Applied, in_force
+from infrakit.stack.generation import folder_of, generation_id
+from infrakit.stack.up import plan_up
+from infrakit.system.digest import hex_digest
+from infrakit.system.machine import Machine
+
+
+class Asked(NamedTuple):
+    """The flags."""
+
+    apps: tuple[str, ...]
+    host: str | None
+    ticket: str | None
+    through: str | None
+    without_folders: bool
+    accept: tuple[str, ...]
+    yes: bool
+    dry_run: bool
+    as_json: bool
+
+
+class Upcoming(NamedTuple):
+    """The file as it will be x this machine. `tree`: the folder of its generation."""
+
+    compiled: Compiled
+    deployment: Deployment
+    plan: Plan
+    tree: str
+
+
+def running(machine: Machine) -> Applied:
+    """What is in force here. UsageProblem where nothing is."""
+    found = in_force(machine)
+    if found is None:
+        raise UsageProblem("nothing is in force on this machine", "sudo infrakit install")
+    return found
+
+
+def upcoming(
+    file: source.Source, host: str, asked: Asked, given: tuple[str, ...] = (), mended: tuple[str, ...] = ()
+) -> Upcoming:
+    """`given`: secrets that come along; `mended`: codes of findings that this very call mends."""
+    compiled = source.compiled(file)
+    deployment = here.deployment_of(compiled, host)
+    say_problems(compiled.warnings)
+    seen = here.data(compiled, deployment)
+    findings = here.findings(file, compiled, deployment, seen, given)
+    findings += here.edited(file, asks=asked.dry_run or not (asked.yes or asked.as_json))
+    refuse([item for item in accepted(findings, asked.accept) if item.code not in mended])
+    put, artifacts = here.file_to_install(file), emit(deployment)
+    plan = plan_up(deployment, artifacts, hex_digest, None, seen.former, file=put)
+    return Upcoming(compiled, deployment, plan, folder_of(generation_id(artifacts, hex_digest)))
