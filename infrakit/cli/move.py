@@ -7,7 +7,7 @@ from infrakit.cli.carry import need_root
 from infrakit.cli.preflight import ACCEPT
 from infrakit.cli.talk import result, result_json
 from infrakit.errors import EXIT_OK, UsageProblem
-from infrakit.stack.move.under import WORDS, all_here
+from infrakit.stack.move.under import WORDS, all_here, arriving
 from infrakit.system.machine import Machine
 
 VERSION = 1
@@ -27,7 +27,9 @@ on."""
 )
 @click.option("--take", metavar="TICKET", help="On the host that they go to: take them in.")
 @click.option("--confirm", "ends", flag_value="confirm", help="They are well there: remove what is kept of them here.")
-@click.option("--back", "ends", flag_value="back", help="Start them here again, with the data that they had here.")
+@click.option(
+    "--back", "ends", flag_value="back", help="Start them here again, with the data that they had; or give up a --take."
+)
 @click.option("--list", "lists", is_flag=True, help="Say which moves of this host are under way.")
 @click.option("--without-folders", is_flag=True, help="Folders of the host that they write to stay here.")
 @ACCEPT
@@ -66,14 +68,19 @@ def command(
         raise UsageProblem(
             "no app is named", "infrakit move APP --to HOST; infrakit move --list says what is under way"
         )
-    from infrakit.cli.move_away import confirm as confirmed
-    from infrakit.cli.move_away import send, take_back
+    coming = arriving(Machine())
+    if ends == "back" and coming and set(apps) & set(coming.services):
+        from infrakit.cli.move_take import give_up
 
-    return confirmed(asked) if ends == "confirm" else take_back(asked) if ends == "back" else send(asked)
+        return give_up(asked, coming)
+    from infrakit.cli import move_away
+
+    ending = {"confirm": move_away.confirm, "back": move_away.take_back}
+    return ending[ends](asked) if ends else move_away.send(asked)
 
 
 def _list(*, as_json: bool) -> int:
-    found = all_here(Machine())
+    found, coming = all_here(Machine()), arriving(Machine())
     if as_json:
         rows = [
             {
@@ -86,10 +93,13 @@ def _list(*, as_json: bool) -> int:
             }
             for item in found
         ]
+        rows += [{"apps": list(coming.services), "since": coming.number, "way": "arriving"}] if coming else []
         result_json({"version": VERSION, "moves": rows})
         return EXIT_OK
     for item in found:
         result(f"{item.shown} to {item.to}, since {item.number}: {WORDS[item.way]}")
-    if not found:
+    if coming:
+        result(f"{coming.shown} to this machine, since {coming.number}: on its way in")
+    if not found and not coming:
         result("no move is under way")
     return EXIT_OK

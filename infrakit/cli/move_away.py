@@ -12,7 +12,7 @@ from infrakit.cli.moving import Asked, running, upcoming
 from infrakit.cli.talk import result, say
 from infrakit.errors import MachineUnfit, UsageProblem
 from infrakit.model import Deployment
-from infrakit.plan import Plan
+from infrakit.plan import Plan, Step
 from infrakit.stack.backup.last import FORMAT
 from infrakit.stack.backup.places import is_folder
 from infrakit.stack.backup.program import program_steps
@@ -23,7 +23,7 @@ from infrakit.stack.move.copy import arrived, need_folder, repository_of
 from infrakit.stack.move.file import backed_up, brought_back, sent, sent_still
 from infrakit.stack.move.group import group_of
 from infrakit.stack.move.ticket import Place, Ticket
-from infrakit.stack.move.under import BACK, CONFIRM, GONE, OUT, Group, Under, how_on, of
+from infrakit.stack.move.under import BACK, CONFIRM, GONE, OUT, Group, Noted, NoteIt, Under, all_here, how_on, of
 from infrakit.stack.secrets import Given
 from infrakit.system.machine import Machine
 
@@ -121,9 +121,11 @@ def _sent(asked: Asked, under: Under, machine: Machine) -> int:
     _need_is_there(after.compiled.fleet.deployments, under)
     draft = _draft(under, after.deployment.name, found)
     if under.way == GONE:
-        plan = Plan(f"{under.shown} went to {under.to}", (ticket_step(under, draft),))
+        kept = Step("gone", "it is written down", (Noted(under),), (NoteIt(under),))
+        plan = Plan(f"{under.shown} went to {under.to}", (ticket_step(under, draft), kept))
     else:
-        key = Given(f"move-{under.name}", entropy.token_hex(KEY_BYTES).encode())
+        there = machine.read(under.key) if under.number in {item.number for item in all_here(machine)} else None
+        key = Given(f"move-{under.name}", there or entropy.token_hex(KEY_BYTES).encode())
         plan = plan_away(under, after.deployment.name, program_steps(under.place), key, after.plan, draft)
         if not asked.as_json:
             size = size_of(machine, under.group)

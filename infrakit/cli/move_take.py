@@ -2,19 +2,21 @@
 
 import os
 
-from infrakit.cli import doors, source
+from infrakit.cli import doors, here, source
 from infrakit.cli.carry import carry_out
 from infrakit.cli.moving import Asked, running, upcoming
 from infrakit.cli.talk import result
 from infrakit.errors import EXIT_OK, UsageProblem
 from infrakit.lock import LockFile
+from infrakit.model import Deployment
 from infrakit.stack.backup.program import program_steps
 from infrakit.stack.backup.repository import Repository
 from infrakit.stack.change.update import none_under_way
+from infrakit.stack.layout import CONFIGURATION
 from infrakit.stack.move import arrive
 from infrakit.stack.move.copy import need_folder
 from infrakit.stack.move.ticket import MOST_BYTES, Ticket, read
-from infrakit.stack.move.under import arriving, has_arrived, of
+from infrakit.stack.move.under import Arriving, arriving, has_arrived, of
 from infrakit.stack.secrets import Given
 from infrakit.system.files import only_ours, read_input
 from infrakit.system.machine import Machine
@@ -28,11 +30,11 @@ def take_in(asked: Asked, path: str) -> int:
     host = running(machine).deployment.host
     if host != ticket.to:
         raise UsageProblem(f"{path} is for {ticket.to}, and this machine is {host}", "carry it there")
-    number, names = arriving(machine)
-    if number not in ("", ticket.number):
-        what = f"a move of {names} to this machine was broken off, and {path} is of another one"
-        raise UsageProblem(what, "go on with that first")
-    if not number and has_arrived(machine, ticket.number):
+    coming = arriving(machine)
+    if coming and coming.number != ticket.number:
+        what = f"a move of {coming.shown} to this machine was broken off, and {path} is of another one"
+        raise UsageProblem(what, f"go on with that first, or give it up: infrakit move {coming.services[-1]} --back")
+    if not coming and has_arrived(machine, ticket.number):
         result(f"{ticket.name} is here already; what it wrote here since is newer than the copy")
         return EXIT_OK
     words: tuple[str, ...] = ("move", "--take", os.path.abspath(path), "--yes")
@@ -42,17 +44,18 @@ def take_in(asked: Asked, path: str) -> int:
     if has_arrived(machine, ticket.number):
         plan = arrive.plan_over(ticket)
         return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words)
-    if not number:
+    if not coming:
         none_under_way(machine)
+        _need_not_sent(machine, ticket)
     after = upcoming(_file(ticket), host, asked, tuple(ticket.secrets))
     _need_right_file(after.deployment.name, ticket)
-    if not number:
-        _need_not_sent(machine, ticket)
+    if not coming:
         arrive.need_vacant(machine, after.deployment, ticket)
     repository = _repository(asked, ticket, host)
     need_folder(machine, repository.to)
+    note = coming or _note(ticket, after.deployment)
     programs, given = program_steps(repository.to), Given("move", key)
-    plan = arrive.plan_take(ticket, after.deployment, repository, programs, given, after.plan, after.tree)
+    plan = arrive.plan_take(ticket, after.deployment, repository, programs, given, after.plan, after.tree, note)
 
     def after_all(taken: int) -> None:
         doors.tell(after.deployment, machine, as_json=as_json, whole=False, ask_names=True)
@@ -76,6 +79,26 @@ def _file(ticket: Ticket) -> source.Source:
 
     name = "infrakit.yaml of the ticket"
     return source.Source("", name, ticket.file.encode(), read_blueprint, blueprints, lock)
+
+
+def _note(ticket: Ticket, deployment: Deployment) -> Arriving:
+    external = {volume.external for volume in deployment.volumes}
+    volumes = tuple(name for name in arrive.volumes_of(deployment, ticket) if name not in external)
+    return Arriving(ticket.number, ticket.services, volumes, here.find(CONFIGURATION).content.decode())
+
+
+def give_up(asked: Asked, coming: Arriving) -> int:
+    """The exit code: what was begun here is taken back."""
+    machine = Machine()
+    if has_arrived(machine, coming.number):
+        what = f"{coming.shown} is here, whole, and may have written since"
+        raise UsageProblem(what, "sudo infrakit move --take TICKET ends it; a move of its own takes it back")
+    host = running(machine).deployment.host
+    before = upcoming(here.find(CONFIGURATION)._replace(content=coming.before.encode()), host, asked)
+    words = ("move", coming.services[-1], "--back", "--yes")
+    yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
+    plan = arrive.plan_give_up(coming, before.plan)
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words)
 
 
 def _need_right_file(fleet: str, ticket: Ticket) -> None:

@@ -208,12 +208,35 @@ def test_data_that_is_on_the_other_host_already_is_never_written_over(hosts):
     copy.rename(elsewhere)
     lost = other.infrakit("move", "--take", "wiki.move", "--yes")
     assert lost.returncode != 0 and "is not there" in lost.stderr and not other.has(*APPS), lost.stderr
+    assert not other.state("moves/arriving").exists() and other.left_to_do() == []
     elsewhere.rename(copy)
     content = (other.folder / "wiki.move").read_text()
     (other.folder / "wiki.move").write_text(content.replace('"to": "', '"to": "x', 1))
     damaged = other.infrakit("move", "--take", "wiki.move", "--yes")
     assert damaged.returncode == 1 and "is damaged" in damaged.stderr, damaged.stderr
     well(one.infrakit("move", "wiki", "--back", "--yes"))
+    (other.folder / "wiki.move").unlink()
+
+
+def test_what_is_half_taken_in_is_given_up_and_the_file_is_as_it_was(hosts):
+    one, other = sender_of(hosts)
+    before, file = data(one), (other.folder / "etc/infrakit.yaml").read_bytes()
+    well(one.infrakit("move", "wiki", "--to", other.name, "--yes"))
+    carry(one, other)
+    number = 14
+    while True:
+        assert other.killed(number, "move", "--take", "wiki.move", "--yes")
+        if of_ours(other):
+            break
+        number += 2
+    assert other.infrakit("move", "--list").stdout.startswith("wiki-db, wiki to this machine, since ")
+    shown = other.infrakit("move", "wiki", "--back", "--dry-run")
+    assert shown.returncode == 6 and "remove the volume infrakit_wiki-data and all in it" in shown.stdout, shown.stderr
+    well(other.infrakit("move", "wiki", "--back", "--yes"))
+    assert not of_ours(other) and not other.has(*APPS) and other.left_to_do() == []
+    assert (other.folder / "etc/infrakit.yaml").read_bytes() == file and not other.state("moves/arriving").exists()
+    well(one.infrakit("move", "wiki", "--back", "--yes"))
+    assert one.runs(*APPS) and data(one) == before
     (other.folder / "wiki.move").unlink()
 
 

@@ -17,10 +17,10 @@ from infrakit.stack.backup.bare import back_step
 from infrakit.stack.backup.exchange import Clean, Over
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
 from infrakit.stack.layout import secrets_folder
-from infrakit.stack.move.away import RemoveSecret
-from infrakit.stack.move.copy import KeepKey, KeyThere, TellOrigin
+from infrakit.stack.move.away import NoVolume, RemoveSecret, RemoveVolume
+from infrakit.stack.move.copy import KeepKey, KeyThere, NeedPlace, PlaceThere, TellOrigin
 from infrakit.stack.move.ticket import Ticket
-from infrakit.stack.move.under import ARRIVED, ARRIVING, MOVES, has_arrived
+from infrakit.stack.move.under import ARRIVED, ARRIVING, MOVES, Arriving, has_arrived
 from infrakit.stack.secrets import Given
 
 KEY = f"{MOVES}/arriving.key"
@@ -45,11 +45,11 @@ def plan_take(
     key: Given,
     up: Plan,
     tree: str,
+    note: Arriving,
 ) -> Plan:
     """`up`: what brings them up here; `tree`: the folder of its generation."""
     names = {step.name for step in up.steps}
     first = next((at for at, step in enumerate(up.steps) if step.name.startswith("service ")), len(up.steps))
-    note = note_of(ticket)
     part, bring = chosen(ticket, deployment), BringSecrets(ticket, deployment, repository)
     data = (fetch_step(repository, ticket.number, part), back_step(deployment, ticket.number, part, tree))
     here = (TellOrigin(repository, ticket.number), NoteHere(ticket.number))
@@ -57,9 +57,12 @@ def plan_take(
         title_of(ticket),
         (
             *(step for step in programs if step.name not in names),
-            Step("key", "the key of the copy", (KeyThere(KEY),), (KeepKey(KEY, key),)),
-            Step("begun", "no start before the data is here", (FileIs(ARRIVING, note, 0o600),), (Begin(note),)),
-            Step("secrets brought", f"the secrets of {ticket.name}", (FileIs(SECRETS, note, 0o600),), (bring,)),
+            Step("key", "the key of the copy", (KeyThere(KEY, key),), (KeepKey(KEY, key),)),
+            Step("copy", f"the copy in {repository.to}", (PlaceThere(repository),), (NeedPlace(repository),)),
+            Step(
+                "begun", "no start before the data is here", (FileIs(ARRIVING, note.printed(), 0o600),), (Begin(note),)
+            ),
+            Step("secrets brought", f"the secrets of {ticket.name}", (SecretsHere(ticket.number),), (bring,)),
             *up.steps[:first],
             *(data if part.folders or part.dumps else ()),
             *up.steps[first:],
@@ -79,9 +82,10 @@ def title_of(ticket: Ticket) -> str:
     return f"take {ticket.name} from {ticket.sender} to {ticket.to}"
 
 
-def note_of(ticket: Ticket) -> bytes:
-    """What stands in the note while it is under way."""
-    return f"{ticket.number} {ticket.name}\n".encode()
+def plan_give_up(note: Arriving, up: Plan) -> Plan:
+    """What came goes; where it came from it is all there. `up`: what brings up what ran before."""
+    volumes = (Step(f"volume {name}", f"no {name}", (NoVolume(name),), (RemoveVolume(name),)) for name in note.volumes)
+    return Plan(f"do not take {note.shown} in", (*up.steps, *volumes, over_step()))
 
 
 def over_step() -> Step:
@@ -94,10 +98,10 @@ def over_step() -> Step:
 class Begin(NamedTuple):
     """Write down that it has begun."""
 
-    note: bytes
+    note: Arriving
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        machine.write(ARRIVING, self.note, 0o600)
+        machine.write(ARRIVING, self.note.printed(), 0o600)
 
     def text(self) -> str:
         return "write down that it has begun"
@@ -130,10 +134,22 @@ class BringSecrets(NamedTuple):
         for name, value in values.items():
             machine.keep_secret(folder, name, value)
         machine.remove_tree(STAGE)
-        machine.write(SECRETS, f"{self.ticket.number} {self.ticket.name}\n".encode(), 0o600)
+        machine.write(SECRETS, self.ticket.number.encode(), 0o600)
 
     def text(self) -> str:
         return f"put {', '.join(sorted(self.ticket.secrets)) or 'none'} into their places"
+
+
+class SecretsHere(NamedTuple):
+    """They were brought."""
+
+    number: str
+
+    def holds(self, machine: Machine) -> bool:
+        return bool(machine.read(SECRETS) == self.number.encode())
+
+    def text(self) -> str:
+        return "they are in their places"
 
 
 class IsHere(NamedTuple):

@@ -32,7 +32,7 @@ def plan_away(under: Under, project: str, programs: Sequence[Step], key: Given, 
         (
             *[step for step in up.steps if step.name in {item.name for item in programs}],
             *first,
-            Step("key", "a key for the copy alone", (KeyThere(under.key),), (KeepKey(under.key, key),)),
+            Step("key", "a key for the copy alone", (KeyThere(under.key, key),), (KeepKey(under.key, key),)),
             Step("begun", "it is written down that it has begun", (Noted(on_the_way),), (NoteIt(on_the_way),)),
             Step("place", f"a copy in {under.place}", (PlaceThere(repository),), (MakePlace(repository),)),
             Step("copy", f"copy {under.shown}", (Taken(under, project),), (Take(under, project),)),

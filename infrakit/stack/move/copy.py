@@ -49,9 +49,10 @@ class KeyThere(NamedTuple):
     """There is what opens the copy."""
 
     path: str
+    key: Given
 
     def holds(self, machine: Machine) -> bool:
-        return bool(machine.read(self.path))
+        return bool(machine.read(self.path) == self.key.value)
 
     def text(self) -> str:
         return "there is a key for the copy"
@@ -81,6 +82,19 @@ class PlaceThere(NamedTuple):
 
     def text(self) -> str:
         return f"{self.repository.to} is there"
+
+
+class NeedPlace(NamedTuple):
+    """Go no further where the copy is not there, or cannot be opened: nothing is begun yet."""
+
+    repository: Repository
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        need_folder(machine, self.repository.to)
+        restic(machine, self.repository, "cat", "config")
+
+    def text(self) -> str:
+        return f"look whether the copy in {self.repository.to} is there"
 
 
 class MakePlace(NamedTuple):

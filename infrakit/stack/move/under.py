@@ -16,7 +16,7 @@ from infrakit.stack.layout import STATE
 
 MOVES = f"{STATE}/moves"
 ARRIVING = f"{MOVES}/arriving"
-"""There while one is taken in: the number of the move, and who comes."""
+"""There while one is taken in (Arriving)."""
 ARRIVED = f"{MOVES}/arrived"
 """Numbers of those that are here, a line each: their data is older than what is here."""
 MOST_BYTES = 1 << 22
@@ -118,10 +118,37 @@ def of(machine: Machine, names: Iterable[str]) -> Under | None:
     return meant[0] if meant else None
 
 
-def arriving(machine: Machine) -> tuple[str, str]:
-    """(number, who comes) of the one that is being taken in; "" where none is."""
-    number, _, names = (machine.read(ARRIVING, MOST_BYTES) or b"").decode("utf-8", "replace").strip().partition(" ")
-    return number, names
+class Arriving(NamedTuple):
+    """One that is being taken in. `volumes`: theirs, as Docker calls them, which were empty before; `before`: the file
+    that was in force."""
+
+    number: str
+    services: tuple[str, ...]
+    volumes: tuple[str, ...]
+    before: str
+
+    @property
+    def shown(self) -> str:
+        """Who comes."""
+        return ", ".join(self.services)
+
+    def printed(self) -> bytes:
+        """Its file."""
+        return json.dumps(self._asdict(), sort_keys=True, indent=1).encode() + b"\n"
+
+
+def arriving(machine: Machine) -> Arriving | None:
+    """The one that is being taken in; None where none is."""
+    content = machine.read(ARRIVING, MOST_BYTES)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)
+        lists = {name: tuple(map(str, found[name])) for name in ("services", "volumes")}
+        return Arriving(**{**found, **lists})
+    except (ValueError, KeyError, TypeError):
+        what = f"{ARRIVING} was written by another InfraKit, or damaged"
+        raise InfraKitError(what, "use the InfraKit that wrote it") from None
 
 
 def has_arrived(machine: Machine, number: str) -> bool:
@@ -132,10 +159,11 @@ def has_arrived(machine: Machine, number: str) -> bool:
 def none_moving(machine: Machine) -> None:
     """UsageProblem where a move was broken off: who changes the stack now would begin what went, or is not here yet,
     empty."""
-    number, names = arriving(machine)
-    if number:
-        what = f"a move of {names} to this machine was broken off"
-        raise UsageProblem(what, "sudo infrakit move --take TICKET goes on with it")
+    coming = arriving(machine)
+    if coming:
+        what = f"a move of {coming.shown} to this machine was broken off"
+        verb = f"sudo infrakit move {coming.services[-1]}"
+        raise UsageProblem(what, f"sudo infrakit move --take TICKET goes on with it; {verb} --back gives it up")
     for item in all_here(machine):
         if item.way != GONE:
             raise UsageProblem(f"a move of {item.shown} to {item.to} was broken off", how_on(item))
