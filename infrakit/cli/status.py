@@ -1,7 +1,8 @@
 """infrakit status: what of this host's stack runs, and how it is. Exit code 0 only where all of it is well and up to
 date."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -50,6 +51,8 @@ def command(file: str | None, host: str | None, whole: bool, disk: bool, as_json
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for service, name, state, well, _ in rows:
             result(f"{'=' if well else '!'} {service:{widths[0]}}  {name:{widths[1]}}  {state}")
+        for line in _moves(machine):
+            result(line)
         if whole:
             result("")
             doors.say_pages(deployment)
@@ -57,6 +60,19 @@ def command(file: str | None, host: str | None, whole: bool, disk: bool, as_json
         elif line := doors.authority_line(found):
             result(line)
     return EXIT_OK if all(row[3] for row in rows) else EXIT_FAILED
+
+
+def _moves(machine: Machine) -> Iterator[str]:
+    """What is on another host by now, and kept here; nothing that anybody but root could see."""
+    from infrakit.stack.move.under import GONE, all_here, arriving, how_on
+
+    for item in () if os.geteuid() else all_here(machine):
+        kept = ", ".join(item.group.volumes) or "nothing"
+        how = f"infrakit move {item.name} --confirm, or --back" if item.way == GONE else how_on(item)
+        yield f"- {item.shown} went to {item.to}, and {kept} is kept here: {how}"
+    coming = None if os.geteuid() else arriving(machine)
+    if coming:
+        yield f"- {coming.shown} is half taken in: infrakit move --take TICKET goes on with it"
 
 
 def _disk(deployment: Deployment, machine: Machine, *, as_json: bool) -> int:

@@ -29,6 +29,7 @@ from infrakit.stack.change.update import (
     carry,
     look,
     none_other,
+    none_restored,
     none_rotated,
     plan_update,
     read,
@@ -81,6 +82,7 @@ def command(
         if under is None and back:
             raise UsageProblem("no update was broken off", "infrakit rollback puts an earlier generation in force")
         if under is None:
+            none_restored(host.machine)
             return _update(host, going, services, yes=yes, dry_run=dry_run, as_json=as_json)
         none_other(services, under.services, "an update", "update")
         under = under._replace(way=BACK) if back else under

@@ -148,6 +148,8 @@ def test_an_app_goes_with_its_data_and_what_it_left_is_kept_until_somebody_says_
     assert core.left_to_do() == [], "the file that is in force has it elsewhere"
     (listed,) = json.loads(core.infrakit("move", "--list", "--json").stdout)["moves"]
     assert (listed["apps"], listed["way"], listed["to"]) == (["wiki-db", "wiki"], "gone", "shed")
+    assert "- wiki-db, wiki went to shed, and infrakit_" in core.infrakit("status").stdout
+    assert core.infrakit("drift").returncode == 0, "what is kept is nobody's drift"
     (core.folder / "infrakit.yaml").write_text(FILE.format(at=core.registry.address))
     twice = core.infrakit("up", "--yes", "-f", "infrakit.yaml")
     (core.folder / "infrakit.yaml").unlink()
