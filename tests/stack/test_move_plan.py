@@ -129,6 +129,7 @@ TAKE = """\
     start infrakit-wiki-db-1
     wait until they are well
     load the database of wiki-db
+    give the role postgres of wiki-db the password
     put infrakit_wiki-data back
     put infrakit_pictures back
     write down that wiki is back
