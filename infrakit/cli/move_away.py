@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from infrakit.cli import here, source
+from infrakit.cli.bare import place_of
 from infrakit.cli.carry import carry_out
 from infrakit.cli.moving import Asked, running, upcoming
 from infrakit.cli.talk import result, say
@@ -58,21 +59,31 @@ def _new(asked: Asked, machine: Machine) -> Under:
     base, host_key = _base(asked, deployment)
     whole = source.compiled(found._replace(content=backed_up(found.content, found.name, base)))
     group = group_of(here.named(whole, deployment.host), asked.apps)
-    there = {service.name for service in applied.deployment.services}
-    missing = [name for name in group.services if name not in there]
+    there = {item.service for item in machine.engine.containers(applied.deployment.name)}
+    missing = [name for name in group.containers if name not in there]
     if missing:
-        raise UsageProblem(f"{', '.join(missing)} is in the file, and does not run yet", "sudo infrakit up")
+        raise UsageProblem(f"{', '.join(missing)} is in the file, and not on this machine", "sudo infrakit up")
     if group.folders and not asked.without_folders:
         what = f"{', '.join(group.folders)} stays here: a folder of this machine, which they write to"
         raise UsageProblem(what, "copy it to the other host yourself, then: --without-folders")
     number = time.strftime(FORMAT, time.gmtime())
     name = f"move-{group.services[-1]}-{number.replace(':', '').replace('-', '')}"
     ticket = os.path.abspath(asked.ticket or f"{group.services[-1]}.move")
+    _need_place_for(ticket)
     after, _ = sent(found.content, found.name, group.services, deployment.host, asked.host)
     before, later = found.content.decode(), after.decode()
     place = f"{base}/{name}"
     _need_room(machine, group, place)
     return Under(number, deployment.host, asked.host, group, place, host_key, ticket, before, later)
+
+
+def _need_place_for(ticket: str) -> None:
+    """Before anything stops: it is written when all else is done."""
+    folder = os.path.dirname(ticket)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise UsageProblem(f"{folder} is no folder that the ticket could be written to", "--ticket FILE names another")
+    if os.path.lexists(ticket):
+        raise UsageProblem(f"{ticket} is there already", "--ticket FILE names another")
 
 
 def _installed() -> source.Source:
@@ -87,8 +98,7 @@ def _installed() -> source.Source:
 def _base(asked: Asked, deployment: Deployment) -> tuple[str, str]:
     """Where copies go, and the key of an SSH server there."""
     if asked.through:
-        place = os.path.abspath(asked.through) if asked.through.startswith(("/", ".")) else asked.through
-        return place.rstrip("/"), deployment.backup.host_key if deployment.backup else ""
+        return place_of(asked.through), deployment.backup.host_key if deployment.backup else ""
     if deployment.backup is None:
         what = f"{CONFIGURATION} does not say where backups go, where both hosts could reach the copy"
         raise UsageProblem(what, "--through FOLDER names a folder: of a stick, or of a server that both have")

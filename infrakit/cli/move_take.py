@@ -3,14 +3,16 @@
 import os
 
 from infrakit.cli import doors, here, source
+from infrakit.cli.bare import place_of
 from infrakit.cli.carry import carry_out
 from infrakit.cli.moving import Asked, running, upcoming
 from infrakit.cli.talk import result
-from infrakit.errors import EXIT_OK, UsageProblem
+from infrakit.errors import EXIT_OK, MachineUnfit, UsageProblem
 from infrakit.lock import LockFile
 from infrakit.model import Deployment
 from infrakit.stack.backup.program import program_steps
 from infrakit.stack.backup.repository import Repository
+from infrakit.stack.change.aside import free_bytes
 from infrakit.stack.change.update import none_under_way
 from infrakit.stack.layout import CONFIGURATION
 from infrakit.stack.move import arrive
@@ -38,7 +40,7 @@ def take_in(asked: Asked, path: str) -> int:
         result(f"{ticket.name} is here already; what it wrote here since is newer than the copy")
         return EXIT_OK
     words: tuple[str, ...] = ("move", "--take", os.path.abspath(path), "--yes")
-    words += ("--through", os.path.abspath(asked.through)) if asked.through else ()
+    words += ("--through", place_of(asked.through)) if asked.through else ()
     words += tuple(word for code in asked.accept for word in ("--accept", code))
     yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
     if has_arrived(machine, ticket.number):
@@ -51,6 +53,7 @@ def take_in(asked: Asked, path: str) -> int:
     _need_right_file(after.deployment.name, ticket)
     if not coming:
         arrive.need_vacant(machine, after.deployment, ticket)
+        _need_room(machine, ticket)
     repository = _repository(asked, ticket, host)
     need_folder(machine, repository.to)
     note = coming or _note(ticket, after.deployment)
@@ -114,9 +117,16 @@ def _need_not_sent(machine: Machine, ticket: Ticket) -> None:
         raise UsageProblem(what, f"sudo infrakit move {under.name} --confirm removes it, and its data here; then again")
 
 
+def _need_room(machine: Machine, ticket: Ticket) -> None:
+    free = free_bytes(machine)
+    if ticket.place.bytes > free:
+        what = f"{ticket.name} has {ticket.place.bytes / 1e6:.0f} MB, and there is room for {free / 1e6:.0f}"
+        raise MachineUnfit(what, f"make room in {machine.engine.folder()}; nothing was changed")
+
+
 def _repository(asked: Asked, ticket: Ticket, host: str) -> Repository:
     """Of the copy, as this host opens it."""
     place = ticket.place.to
     if asked.through:
-        place = f"{os.path.abspath(asked.through)}/{place.rpartition('/')[2]}"
+        place = f"{place_of(asked.through)}/{place.rpartition('/')[2]}"
     return Repository(place, host, arrive.KEY, ticket.place.host_key)

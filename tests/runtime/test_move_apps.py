@@ -118,6 +118,8 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_changed(hosts):
         (("there", "--to", "shed"), 2, "there is no app there on core"),
         (("wiki-db", "--to", "shed"), 2, "wiki needs wiki-db, which would go without it"),
         (("wiki", "--to", "shed", "--through", "/mnt/stick"), 3, "/mnt/stick is not there"),
+        (("wiki", "--to", "shed", "--ticket", "/nowhere/wiki.move"), 2, "/nowhere is no folder"),
+        (("wiki", "--to", "shed", "--ticket", "/etc/hostname"), 2, "/etc/hostname is there already"),
         (("wiki", "--confirm"), 2, "no move of wiki is under way"),
         (("wiki", "--back"), 2, "no move of wiki is under way"),
     ]:
