@@ -7,7 +7,7 @@ from infrakit.cli.carry import need_root
 from infrakit.cli.preflight import ACCEPT
 from infrakit.cli.talk import result, result_json
 from infrakit.errors import EXIT_OK, UsageProblem
-from infrakit.stack.move.under import WORDS, all_here, arriving
+from infrakit.stack.move.under import WORDS, all_here, arriving, whole
 from infrakit.system.machine import Machine
 
 VERSION = 1
@@ -17,7 +17,7 @@ VERSION = 1
     help="""Move APPs with their data to another host of the file. Here, --to HOST: they stop, all that they have is
 copied into a place that both hosts reach, encrypted, and a ticket is written. There, --take TICKET: they start with
 that data. Here again, --confirm removes what was kept, or --back starts them as they were. Killed, the same call goes
-on."""
+on. With --all this machine stops for good, after a last backup; a new one brings it back: restore --from."""
 )
 @click.argument("apps", metavar="[APP]...", nargs=-1)
 @click.option("--to", "host", metavar="HOST", help="Which host of the file they go to.")
@@ -31,6 +31,7 @@ on."""
     "--back", "ends", flag_value="back", help="Start them here again, with the data that they had; or give up a --take."
 )
 @click.option("--list", "lists", is_flag=True, help="Say which moves of this host are under way.")
+@click.option("--all", "everything", is_flag=True, help="All of this machine, to another one that becomes this host.")
 @click.option("--without-folders", is_flag=True, help="Folders of the host that they write to stay here.")
 @ACCEPT
 @here.YES
@@ -44,6 +45,7 @@ def command(
     take: str | None,
     ends: str | None,
     lists: bool,
+    everything: bool,
     without_folders: bool,
     accept: tuple[str, ...],
     yes: bool,
@@ -51,7 +53,8 @@ def command(
     as_json: bool,
 ) -> int:
     said = [bool(take), bool(ends), lists, bool(host)]
-    if sum(said) > 1 or (take or lists) and (apps or ticket) or ends and (ticket or through):
+    wrong = everything and (apps or host or take or lists or through or ends == "confirm")
+    if wrong or sum(said) > 1 or (take or lists) and (apps or ticket) or ends and (ticket or through):
         what = "--to, --take, --confirm, --back and --list are different calls"
         raise UsageProblem(what, "infrakit move --help says what belongs to which")
     need_root()
@@ -60,6 +63,10 @@ def command(
     from infrakit.cli.moving import Asked
 
     asked = Asked(apps, host, ticket, through, without_folders, accept, yes, dry_run, as_json)
+    if everything:
+        from infrakit.cli import move_all
+
+        return move_all.take_back(asked) if ends else move_all.send(asked)
     if take:
         from infrakit.cli.move_take import take_in
 
@@ -80,7 +87,8 @@ def command(
 
 
 def _list(*, as_json: bool) -> int:
-    found, coming = all_here(Machine()), arriving(Machine())
+    machine = Machine()
+    found, coming, all_of_it = all_here(machine), arriving(machine), whole(machine)
     if as_json:
         rows = [
             {
@@ -94,12 +102,15 @@ def _list(*, as_json: bool) -> int:
             for item in found
         ]
         rows += [{"apps": list(coming.services), "since": coming.number, "way": "arriving"}] if coming else []
+        rows += [{"apps": [], "way": all_of_it["way"], "ticket": all_of_it["ticket"]}] if all_of_it else []
         result_json({"version": VERSION, "moves": rows})
         return EXIT_OK
     for item in found:
         result(f"{item.shown} to {item.to}, since {item.number}: {WORDS[item.way]}")
+    if all_of_it:
+        result(f"all of this machine to another one: {WORDS[all_of_it['way']].partition(';')[0]}")
     if coming:
         result(f"{coming.shown} to this machine, since {coming.number}: on its way in")
-    if not found and not coming:
+    if not found and not coming and not all_of_it:
         result("no move is under way")
     return EXIT_OK

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from infrakit.cli import here, source
 from infrakit.cli.bare import place_of
 from infrakit.cli.carry import carry_out
-from infrakit.cli.moving import Asked, running, upcoming
+from infrakit.cli.moving import Asked, need_place_for, running, upcoming
 from infrakit.cli.talk import result, say
 from infrakit.errors import MachineUnfit, UsageProblem
 from infrakit.model import Deployment
@@ -69,21 +69,12 @@ def _new(asked: Asked, machine: Machine) -> Under:
     number = time.strftime(FORMAT, time.gmtime())
     name = f"move-{group.services[-1]}-{number.replace(':', '').replace('-', '')}"
     ticket = os.path.abspath(asked.ticket or f"{group.services[-1]}.move")
-    _need_place_for(ticket)
+    need_place_for(ticket)
     after, _ = sent(found.content, found.name, group.services, deployment.host, asked.host)
     before, later = found.content.decode(), after.decode()
     place = f"{base}/{name}"
     _need_room(machine, group, place)
     return Under(number, deployment.host, asked.host, group, place, host_key, ticket, before, later)
-
-
-def _need_place_for(ticket: str) -> None:
-    """Before anything stops: it is written when all else is done."""
-    folder = os.path.dirname(ticket)
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise UsageProblem(f"{folder} is no folder that the ticket could be written to", "--ticket FILE names another")
-    if os.path.lexists(ticket):
-        raise UsageProblem(f"{ticket} is there already", "--ticket FILE names another")
 
 
 def _installed() -> source.Source:

@@ -1,5 +1,6 @@
 """What both halves of a move share: the flags, the file as it will be, and the plan that brings it up."""
 
+import os
 from typing import NamedTuple
 
 from infrakit.cli import here, source
@@ -62,3 +63,12 @@ def upcoming(
     put, artifacts = here.file_to_install(file), emit(deployment)
     plan = plan_up(deployment, artifacts, hex_digest, None, seen.former, file=put)
     return Upcoming(compiled, deployment, plan, folder_of(generation_id(artifacts, hex_digest)))
+
+
+def need_place_for(ticket: str) -> None:
+    """Before anything stops: it is written when all else is done."""
+    folder = os.path.dirname(ticket)
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise UsageProblem(f"{folder} is no folder that the ticket could be written to", "--ticket FILE names another")
+    if os.path.lexists(ticket):
+        raise UsageProblem(f"{ticket} is there already", "--ticket FILE names another")

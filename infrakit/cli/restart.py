@@ -3,12 +3,13 @@
 import click
 
 from infrakit.cli import here
-from infrakit.cli.carry import carry_out
+from infrakit.cli.carry import carry_out, need_root
 from infrakit.cli.source import compiled
 from infrakit.config.nearest import nearest
 from infrakit.errors import UsageProblem
 from infrakit.model import network_of
 from infrakit.stack.down import in_waves, plan_restart
+from infrakit.stack.move.under import none_moving
 from infrakit.system.machine import Machine
 
 
@@ -41,5 +42,8 @@ def command(service: str | None, file: str | None, host: str | None, yes: bool, 
     running = {item.service: item.name for item in there if item.service in wanted}
     if not running:
         raise UsageProblem(f"{service or deployment.name} does not run here", "infrakit up")
+    if not dry_run:
+        need_root()
+        none_moving(Machine())
     plan = plan_restart(deployment.name, in_waves(everything, running))
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)

@@ -64,12 +64,14 @@ def command(file: str | None, host: str | None, whole: bool, disk: bool, as_json
 
 def _moves(machine: Machine) -> Iterator[str]:
     """What is on another host by now, and kept here; nothing that anybody but root could see."""
-    from infrakit.stack.move.under import GONE, all_here, arriving, how_on
+    from infrakit.stack.move.under import GONE, all_here, arriving, how_on, whole
 
     for item in () if os.geteuid() else all_here(machine):
         kept = ", ".join(item.group.volumes) or "nothing"
         how = f"infrakit move {item.name} --confirm, or --back" if item.way == GONE else how_on(item)
         yield f"- {item.shown} went to {item.to}, and {kept} is kept here: {how}"
+    if not os.geteuid() and whole(machine):
+        yield "- all of it went to another machine, or is on its way: infrakit move --all --back starts it here again"
     coming = None if os.geteuid() else arriving(machine)
     if coming:
         yield f"- {coming.shown} is half taken in: infrakit move --take TICKET goes on with it"

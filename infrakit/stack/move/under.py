@@ -19,6 +19,8 @@ ARRIVING = f"{MOVES}/arriving"
 """There while one is taken in (Arriving)."""
 ARRIVED = f"{MOVES}/arrived"
 """Numbers of those that are here, a line each: their data is older than what is here."""
+WHOLE = f"{MOVES}/all"
+"""There while the whole stack is on its way to another machine, or gone (stack/move/whole.py)."""
 MOST_BYTES = 1 << 22
 OUT, GONE, BACK, CONFIRM = "out", "gone", "back", "confirm"
 WORDS = {
@@ -156,9 +158,23 @@ def has_arrived(machine: Machine, number: str) -> bool:
     return number in (machine.read(ARRIVED, MOST_BYTES) or b"").decode("utf-8", "replace").split()
 
 
+def whole(machine: Machine) -> dict[str, str]:
+    """How far the whole stack is on its way: way ("out" or "gone"), number of the set, ticket; {} where it is not."""
+    content = machine.read(WHOLE, MOST_BYTES)
+    try:
+        return {str(name): str(value) for name, value in json.loads(content or b"{}").items()}
+    except (ValueError, AttributeError):
+        raise InfraKitError(f"{WHOLE} is damaged", f"sudo rm {WHOLE}; then: sudo infrakit up") from None
+
+
 def none_moving(machine: Machine) -> None:
     """UsageProblem where a move was broken off: who changes the stack now would begin what went, or is not here yet,
     empty."""
+    if whole(machine):
+        what = "the stack of this machine went to another one, or is on its way"
+        raise UsageProblem(
+            what, "sudo infrakit move --all goes on with it; sudo infrakit move --all --back takes it back"
+        )
     coming = arriving(machine)
     if coming:
         what = f"a move of {coming.shown} to this machine was broken off"

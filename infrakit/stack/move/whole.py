@@ -1,0 +1,181 @@
+"""A whole host -> the plan after which nothing of it runs, all of it is in a backup that nobody wrote after, and a key
+is written for the machine that brings it back; and the plan that starts it here again.
+
+Nothing is removed, and nothing is new on the other machine: that restores, as one whose disk burnt does.
+"""
+
+import json
+from typing import NamedTuple
+
+from infrakit.errors import InfraKitError
+from infrakit.machine import Machine
+from infrakit.model import Deployment
+from infrakit.plan import FileIs, Gone, Plan, Step
+from infrakit.plan.model import Tell
+from infrakit.stack.backup.confirmed import key_of
+from infrakit.stack.backup.take import plans
+from infrakit.stack.change.aside import work
+from infrakit.stack.halt import StartHalted, waves
+from infrakit.stack.inside import container_name
+from infrakit.stack.layout import HALTED
+from infrakit.stack.move.away import RemoveSecret
+from infrakit.stack.move.under import MOST_BYTES, MOVES, WHOLE, whole
+
+RAN = f"{MOVES}/all.ran"
+"""Who ran before."""
+LONGEST_STOP_S = 900
+
+
+def plan_whole(deployment: Deployment, number: str, ticket: str) -> Plan:
+    """`number`: of the set; `ticket`: where the key goes."""
+    assert deployment.backup is not None, "the file says where backups go"
+    first, parts, end = plans(deployment, number)
+    servers = {dump.container for part in deployment.backup.parts for dump in part.dumps}
+    others = tuple(tuple(name for name in wave if name not in servers) for wave in waves(deployment))
+    out, gone = (Note(way, number, ticket) for way in ("out", "gone"))
+    writers = Stand(deployment.name, tuple(filter(None, others)))
+    all_still = Stand(deployment.name, waves(deployment))
+    return Plan(
+        f"move {deployment.name} on {deployment.host} to another machine",
+        (
+            Step("begun", "it is written down that it has begun", (NotedAs(out),), (out,)),
+            Step("still", "who writes files stands still", (Still(writers),), (writers,)),
+            *first.steps,
+            *(step for plan in parts for step in plan.steps),
+            end.steps[0],
+            Step("all still", "nothing of it runs", (Still(all_still),), (all_still,)),
+            Step("ticket", f"{ticket}: the key of the backups", (KeyIs(deployment.host, ticket),), (
+                WriteKey(deployment.host, ticket),)),
+            Step("gone", "it starts here no more until you take it back", (NotedAs(gone),), (gone,)),
+        ),
+    )  # fmt: skip
+
+
+def plan_whole_back(deployment: Deployment, ticket: str) -> Plan:
+    """All of it runs here as it did; nothing was removed."""
+    gone = tuple(RemoveSecret(path) for path in (ticket, RAN, WHOLE))
+    return Plan(
+        f"start {deployment.name} on {deployment.host} again",
+        (
+            Step(
+                "run",
+                "all that ran before",
+                (Gone(RAN),),
+                (StartAgain(deployment.name, waves(deployment)), RemoveSecret(RAN)),
+            ),
+            Step("over", "it is over", tuple(Gone(path) for path in (ticket, WHOLE)), gone),
+        ),
+    )
+
+
+class Note(NamedTuple):
+    """Write down how far it is. way: "out" or "gone"."""
+
+    way: str
+    number: str
+    ticket: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        machine.make_folder(MOVES, 0o700)
+        machine.write(WHOLE, json.dumps(self._asdict()).encode(), 0o600)
+
+    def text(self) -> str:
+        return "write down that it has begun" if self.way == "out" else "write down that it is gone"
+
+
+class NotedAs(NamedTuple):
+    """It is written down."""
+
+    note: Note
+
+    def holds(self, machine: Machine) -> bool:
+        return whole(machine) == self.note._asdict()
+
+    def text(self) -> str:
+        return "it is written down"
+
+
+class Stand(NamedTuple):
+    """Stop containers, those first that rely on others; they start neither at boot nor after a fault. Who ran before is
+    written down first."""
+
+    project: str
+    waves: tuple[tuple[str, ...], ...]
+
+    def running(self, machine: Machine) -> set[str]:
+        """Of all of the project, by Compose's name."""
+        found = machine.engine.containers(self.project)
+        return {item.service for item in found if item.state in ("running", "restarting")}
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        running = self.running(machine)
+        machine.write(RAN, json.dumps(sorted(running.union(ran(machine)))).encode(), 0o600)
+        for wave in reversed(self.waves):
+            names = [container_name(self.project, name) for name in wave if name in running]
+            if names:
+                work(machine, ("docker", "stop", *names), LONGEST_STOP_S)
+
+    def text(self) -> str:
+        return f"stop {', '.join(name for wave in reversed(self.waves) for name in wave)}"
+
+
+class Still(NamedTuple):
+    """None of these runs."""
+
+    stand: Stand
+
+    def holds(self, machine: Machine) -> bool:
+        return not self.stand.running(machine).intersection(name for wave in self.stand.waves for name in wave)
+
+    def text(self) -> str:
+        return "they stand still"
+
+
+def ran(machine: Machine) -> set[str]:
+    """Who ran before, as Compose calls them."""
+    try:
+        return {str(name) for name in json.loads(machine.read(RAN, MOST_BYTES) or b"[]")}
+    except (ValueError, TypeError):
+        raise InfraKitError(f"{RAN} is damaged", f"sudo rm {RAN} {WHOLE}; then: sudo infrakit up") from None
+
+
+class StartAgain(NamedTuple):
+    """Start who ran before; a boot in the midst of this goes on with it, as after a halt."""
+
+    project: str
+    waves: tuple[tuple[str, ...], ...]
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        before = ran(machine)
+        every = [[container_name(self.project, name) for name in wave if name in before] for wave in self.waves]
+        machine.write(HALTED, json.dumps([wave for wave in every if wave]).encode(), 0o600)
+        StartHalted(self.project).do(machine, tell)
+
+    def text(self) -> str:
+        return "start who ran before, each after those that it relies on"
+
+
+class KeyIs(NamedTuple):
+    """The key is there, for root alone."""
+
+    host: str
+    path: str
+
+    def holds(self, machine: Machine) -> bool:
+        return FileIs(self.path, key_of(machine, self.host) + b"\n", 0o600).holds(machine)
+
+    def text(self) -> str:
+        return f"{self.path} has the key of the backups"
+
+
+class WriteKey(NamedTuple):
+    """Write it."""
+
+    host: str
+    path: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        machine.write(self.path, key_of(machine, self.host) + b"\n", 0o600)
+
+    def text(self) -> str:
+        return f"write {self.path}, for root alone: who has it opens all backups of {self.host}"
