@@ -12,6 +12,7 @@ from infrakit.lock import LockFile
 from infrakit.model import Deployment
 from infrakit.stack.backup.program import program_steps
 from infrakit.stack.backup.repository import Repository
+from infrakit.stack.change.applied import in_force
 from infrakit.stack.change.aside import free_bytes
 from infrakit.stack.change.update import none_under_way
 from infrakit.stack.layout import CONFIGURATION
@@ -29,6 +30,10 @@ def take_in(asked: Asked, path: str) -> int:
     only_ours(path)
     ticket, key = read(read_input(path, MOST_BYTES), path)
     machine = Machine()
+    if in_force(machine) is None:
+        what = f"nothing is in force here, and an install with the file as it is now would begin {ticket.name} empty"
+        first = f"on {ticket.sender}: sudo infrakit move {ticket.services[-1]} --back"
+        raise UsageProblem(what, f"{first}; install this machine; then move again")
     host = running(machine).deployment.host
     if host != ticket.to:
         raise UsageProblem(f"{path} is for {ticket.to}, and this machine is {host}", "carry it there")

@@ -61,7 +61,7 @@ def test_a_ticket_that_is_none_is_damaged_or_others_may_read_changes_nothing(inf
     assert done.returncode == 1 and "is damaged: it has no end" in done.stderr, done.stderr
     path.write_bytes(ticket_of(TICKET, SECRET))
     done = infrakit("move", "--take", str(path), "--yes")
-    assert done.returncode == 2 and "nothing is in force on this machine" in done.stderr, done.stderr
+    assert done.returncode == 2 and "install this machine; then move again" in done.stderr, done.stderr
     assert SECRET.decode() not in done.stdout + done.stderr and not os.path.exists(MOVES)
 
 
