@@ -315,7 +315,7 @@ def test_killed_at_each_thing_that_it_tells_it_goes_on(hosts):
     number, came = 1, True
     while came:
         came = killed_on_its_way(hosts, (number, number, number), resumes=bool(number % 2))
-        number += 1
+        number += 3
     assert number > 20
 
 
@@ -323,5 +323,5 @@ def test_killed_at_each_thing_that_it_tells_it_goes_on(hosts):
 def test_killed_at_each_thing_that_it_tells_it_is_taken_back(hosts):
     number = 1
     while killed_and_taken_back(hosts, number):
-        number += 1
+        number += 2
     assert number > 10
