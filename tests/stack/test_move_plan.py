@@ -35,7 +35,9 @@ from infrakit.stack.move.under import (
     has_arrived,
     judge,
     of,
+    whole,
 )
+from infrakit.stack.move.whole import Note, plan_whole, plan_whole_back
 from infrakit.stack.secrets import Given
 from infrakit.stack.up import plan_up
 from infrakit.system.digest import hex_digest
@@ -208,6 +210,20 @@ def test_no_text_of_a_plan_has_the_key():
         assert SECRET.decode() not in "".join(said)
 
 
+def test_a_whole_machine_is_backed_up_when_who_writes_stands_still_and_databases_stop_last():
+    plan = plan_whole(host(FILE, "core"), NUMBER, "/root/core.move")
+    found = names(plan)
+    order = ["begun", "still", "repository", "backup wiki-db", "host", "all still", "ticket", "gone"]
+    assert [name for name in found if name in order] == ["begun", "still", "repository", "backup wiki-db", *order[4:]]
+    assert "old" not in found, "what is kept of older backups is not this one's to say"
+    (writers,) = next(step for step in plan.steps if step.name == "still").actions
+    (last,) = next(step for step in plan.steps if step.name == "all still").actions
+    stopped = {name for wave in writers.waves for name in wave}
+    assert {"wiki", "door"} <= stopped and "wiki-db" not in stopped
+    assert "wiki-db" in {name for wave in last.waves for name in wave}
+    assert names(plan_whole_back(host(FILE, "core"), "/root/core.move")) == ["run", "over"]
+
+
 @pytest.fixture
 def machine():
     yield Machine()
@@ -249,6 +265,16 @@ def test_while_one_comes_nobody_starts_it_without_its_data(machine):
     assert "sudo infrakit move wiki --back gives it up" in error.value.hint
     Path(ARRIVED).write_text(f"2026-01-01T00:00:00Z\n{NUMBER}\n")
     assert has_arrived(machine, NUMBER)
+
+
+@root
+@pytest.mark.parametrize("way", ["out", "gone"])
+def test_while_all_of_a_machine_is_another_one_nothing_of_it_starts(machine, way):
+    Note(way, NUMBER, "/root/core.move").do(machine, lambda event: None)
+    assert whole(machine) == {"way": way, "number": NUMBER, "ticket": "/root/core.move"} and all_here(machine) == []
+    with pytest.raises(UsageProblem, match="the stack of this machine went to another one") as error:
+        none_under_way(machine)
+    assert "sudo infrakit move --all --back takes it back" in error.value.hint
 
 
 @root

@@ -3,6 +3,7 @@ from here, their data kept; a ticket for who takes them; and the plans that end 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
@@ -13,7 +14,8 @@ from infrakit.plan.model import Tell
 from infrakit.stack.change.aside import work
 from infrakit.stack.layout import secrets_folder
 from infrakit.stack.move.copy import Forget, KeepKey, KeyThere, MakePlace, PlaceThere, Take, Taken, repository_of, taken
-from infrakit.stack.move.ticket import Ticket, printed
+from infrakit.stack.move.ticket import MOST_BYTES as MOST_TICKET_BYTES
+from infrakit.stack.move.ticket import Ticket, printed, read
 from infrakit.stack.move.under import BACK, CONFIRM, GONE, OUT, Noted, NoteIt, Under
 from infrakit.stack.secrets import Given
 
@@ -127,14 +129,15 @@ def plan_back(under: Under, up: Plan) -> Plan:
 
 def _ended(under: Under) -> tuple[Step, ...]:
     """The copy goes, the ticket is worth nothing, and nothing is under way; the note last."""
-    paths = (under.ticket, under.taken, under.key)
-    forget = Forget(repository_of(under))
-    note = Step("over", "it is over", (Gone(under.file),), (RemoveSecret(under.file),))
+    actions = (
+        Forget(repository_of(under)),
+        RemoveTicket(under.ticket, under.number),
+        RemoveSecret(under.taken),
+        RemoveSecret(under.key),
+    )
     return (
-        Step(
-            "copy", f"no copy in {under.place}", (Gone(under.key),), (forget, *(RemoveSecret(path) for path in paths))
-        ),
-        note,
+        Step("copy", f"no copy in {under.place}", (Gone(under.key),), actions),
+        Step("over", "it is over", (Gone(under.file),), (RemoveSecret(under.file),)),
     )
 
 
@@ -148,6 +151,21 @@ class RemoveSecret(NamedTuple):
 
     def text(self) -> str:
         return Remove(self.path).text()
+
+
+class RemoveTicket(NamedTuple):
+    """No ticket of this move at this path; what somebody else put there stays."""
+
+    path: str
+    number: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        with suppress(InfraKitError):
+            if read(machine.read(self.path, MOST_TICKET_BYTES) or b"", self.path)[0].number == self.number:
+                machine.remove(self.path)
+
+    def text(self) -> str:
+        return f"remove {self.path}"
 
 
 class NoVolume(NamedTuple):

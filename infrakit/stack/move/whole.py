@@ -53,7 +53,7 @@ def plan_whole(deployment: Deployment, number: str, ticket: str) -> Plan:
 
 def plan_whole_back(deployment: Deployment, ticket: str) -> Plan:
     """All of it runs here as it did; nothing was removed."""
-    gone = tuple(RemoveSecret(path) for path in (ticket, RAN, WHOLE))
+    gone = (RemoveKey(deployment.host, ticket), RemoveSecret(RAN), RemoveSecret(WHOLE))
     return Plan(
         f"start {deployment.name} on {deployment.host} again",
         (
@@ -63,7 +63,7 @@ def plan_whole_back(deployment: Deployment, ticket: str) -> Plan:
                 (Gone(RAN),),
                 (StartAgain(deployment.name, waves(deployment)), RemoveSecret(RAN)),
             ),
-            Step("over", "it is over", tuple(Gone(path) for path in (ticket, WHOLE)), gone),
+            Step("over", "it is over", (Gone(WHOLE),), gone),
         ),
     )
 
@@ -179,3 +179,17 @@ class WriteKey(NamedTuple):
 
     def text(self) -> str:
         return f"write {self.path}, for root alone: who has it opens all backups of {self.host}"
+
+
+class RemoveKey(NamedTuple):
+    """No key at this path; what somebody else put there stays."""
+
+    host: str
+    path: str
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        if KeyIs(self.host, self.path).holds(machine):
+            machine.remove(self.path)
+
+    def text(self) -> str:
+        return f"remove {self.path}"
