@@ -35,6 +35,7 @@ from infrakit.stack.backup.take import FORMAT
 from infrakit.stack.generation import folder_of, generation_id
 from infrakit.stack.install import plan_install, program_steps
 from infrakit.stack.layout import CONFIGURATION, CURRENT, secrets_folder
+from infrakit.stack.move.under import COPY
 from infrakit.stack.secrets import Given
 from infrakit.system.digest import hex_digest
 from infrakit.system.files import read_input
@@ -130,7 +131,7 @@ def _only(folder: str, machine: Machine) -> str:
     """The host whose backups are there; asked for where there are several."""
     if not is_folder(folder):
         raise UsageProblem(f"whose backups of {folder} are meant is not said", "say it: --host NAME")
-    names = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
+    names = hosts_in(folder, machine)
     if len(names) == 1:
         return names[0]
     if not names:
@@ -142,9 +143,15 @@ def _only(folder: str, machine: Machine) -> str:
     return ask(f"host ({known})", names[0], "which of them this machine is to be")
 
 
+def hosts_in(folder: str, machine: Machine) -> list[str]:
+    """Those whose backups are in a folder; a copy of what is on its way from one host to another is no host's."""
+    there = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
+    return [name for name in there if not COPY.fullmatch(name)]
+
+
 def _need_one(folder: str, host: str, machine: Machine) -> None:
     if is_folder(folder) and not machine.exists(f"{folder}/{host}/config"):
-        names = [name for name in machine.listing(folder) if machine.exists(f"{folder}/{name}/config")]
+        names = hosts_in(folder, machine)
         hint = (
             f"there are some of: {', '.join(names)}" if names else "is its disk mounted? it has a folder for each host"
         )

@@ -24,7 +24,20 @@ from infrakit.stack.move.copy import arrived, need_folder, repository_of
 from infrakit.stack.move.file import backed_up, brought_back, sent, sent_still
 from infrakit.stack.move.group import group_of
 from infrakit.stack.move.ticket import Place, Ticket
-from infrakit.stack.move.under import BACK, CONFIRM, GONE, OUT, Group, Noted, NoteIt, Under, all_here, how_on, of
+from infrakit.stack.move.under import (
+    BACK,
+    CONFIRM,
+    GONE,
+    OUT,
+    Group,
+    Noted,
+    NoteIt,
+    Under,
+    all_here,
+    copy_name,
+    how_on,
+    of,
+)
 from infrakit.stack.secrets import Given
 from infrakit.system.machine import Machine
 
@@ -67,7 +80,7 @@ def _new(asked: Asked, machine: Machine) -> Under:
         what = f"{', '.join(group.folders)} stays here: a folder of this machine, which they write to"
         raise UsageProblem(what, "copy it to the other host yourself, then: --without-folders")
     number = time.strftime(FORMAT, time.gmtime())
-    name = f"move-{group.services[-1]}-{number.replace(':', '').replace('-', '')}"
+    name = copy_name(group.services[-1], number)
     ticket = os.path.abspath(asked.ticket or f"{group.services[-1]}.move")
     need_place_for(ticket)
     after, _ = sent(found.content, found.name, group.services, deployment.host, asked.host)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.cli.bare import hosts_in
 from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.errors import InfraKitError, UsageProblem
@@ -32,6 +33,7 @@ from infrakit.stack.move.under import (
     Under,
     all_here,
     arriving,
+    copy_name,
     has_arrived,
     judge,
     of,
@@ -231,6 +233,14 @@ def machine():
 
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a place for it")
+
+
+def test_a_copy_beside_the_backups_of_hosts_is_none_of_a_host(tmp_path):
+    for name in ("core", "move-on", copy_name("wiki-db", NUMBER), "empty"):
+        (tmp_path / name).mkdir()
+        if name != "empty":
+            (tmp_path / name / "config").touch()
+    assert hosts_in(str(tmp_path), Machine()) == ["core", "move-on"]
 
 
 @root

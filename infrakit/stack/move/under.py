@@ -3,6 +3,7 @@ nobody else starts, or removes, what went.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ ARRIVED = f"{MOVES}/arrived"
 WHOLE = f"{MOVES}/all"
 """There while the whole stack is on its way to another machine, or gone (stack/move/whole.py)."""
 MOST_BYTES = 1 << 22
+COPY = re.compile(r"move-.+-\d{8}T\d{6}Z")
+"""How the folder of a copy is called, which may lie beside those of hosts."""
 OUT, GONE, BACK, CONFIRM = "out", "gone", "back", "confirm"
 WORDS = {
     OUT: "on its way out",
@@ -86,6 +89,11 @@ class Under(NamedTuple):
     def taken(self) -> str:
         """The file that says what is in the copy, once that is whole."""
         return f"{MOVES}/{self.name}.taken"
+
+
+def copy_name(app: str, number: str) -> str:
+    """What COPY matches. `number`: of the move."""
+    return f"move-{app}-{number.replace(':', '').replace('-', '')}"
 
 
 def printed(under: Under) -> bytes:
