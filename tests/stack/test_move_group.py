@@ -61,7 +61,7 @@ def test_who_it_needs_goes_along_with_all_that_either_has():
     } - {"infrakit_wiki-db-var-lib-postgresql-data"}
     assert found.theirs == ("shop",), "somebody else made it, and nobody but him removes it"
     assert found.secrets == ("wiki_db", "wiki_token"), "the key of the backups is this host's own"
-    assert found.folders == ("/srv/in",)
+    assert found.written == (".wiki-db.env", ".wiki.env") and found.folders == ("/srv/in",)
 
 
 def test_what_backups_leave_out_goes_along_all_the_same():

@@ -102,7 +102,7 @@ def plan_confirm(under: Under, deployment: Deployment) -> Plan:
     used = {spec.name for spec in deployment.secrets}
     secrets = [name for name in under.group.secrets if name not in used]
     paths = tuple(f"{secrets_folder(under.host)}/secrets/{name}" for name in secrets)
-    texts = tuple(f"{secrets_folder(under.host)}/secrets/.{name}.env" for name in under.group.containers)
+    texts = tuple(f"{secrets_folder(under.host)}/secrets/{name}" for name in under.group.written)
     return Plan(
         f"{under.shown} is on {under.to}: remove what is kept here",
         (

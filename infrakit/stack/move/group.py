@@ -47,6 +47,7 @@ def group_of(deployment: Deployment, names: Sequence[str]) -> Group:
             for spec in deployment.secrets
             if spec.kind in CARRIED and containers.intersection(spec.required_by)
         ),
+        (*(f".{item.name}.env" for item in every), *(file.stored for item in every for file in item.secret_files)),
         tuple(dict.fromkeys(written)),
     )
 

@@ -37,8 +37,8 @@ WORDS = {
 class Group(NamedTuple):
     """`services`, `containers`: each after those that it needs. `copied`: volumes whose files go, as (what mounts name
     it, what Docker does); `dumps`: databases that go by their own tools. `volumes`: all that they leave here, as Docker
-    calls them; `theirs`: those of them that somebody else made. `secrets`: names. `folders`: of this host, which they
-    write to."""
+    calls them; `theirs`: those of them that somebody else made. `secrets`: names; `written`: files
+    beside them with some in it. `folders`: of this host, which they write to."""
 
     services: tuple[str, ...]
     containers: tuple[str, ...]
@@ -47,6 +47,7 @@ class Group(NamedTuple):
     volumes: tuple[str, ...]
     theirs: tuple[str, ...]
     secrets: tuple[str, ...]
+    written: tuple[str, ...]
     folders: tuple[str, ...]
 
 
