@@ -215,8 +215,8 @@ def test_no_text_of_a_plan_has_the_key():
 def test_a_whole_machine_is_backed_up_when_who_writes_stands_still_and_databases_stop_last():
     plan = plan_whole(host(FILE, "core"), NUMBER, "/root/core.move")
     found = names(plan)
-    order = ["begun", "still", "repository", "backup wiki-db", "host", "all still", "ticket", "gone"]
-    assert [name for name in found if name in order] == ["begun", "still", "repository", "backup wiki-db", *order[4:]]
+    order = ["begun", "repository", "still", "databases", "backup wiki-db", "host", "all still", "ticket", "gone"]
+    assert [name for name in found if name in order] == order
     assert "old" not in found, "what is kept of older backups is not this one's to say"
     (writers,) = next(step for step in plan.steps if step.name == "still").actions
     (last,) = next(step for step in plan.steps if step.name == "all still").actions

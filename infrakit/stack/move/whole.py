@@ -13,8 +13,10 @@ from infrakit.model import Deployment
 from infrakit.plan import FileIs, Gone, Plan, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.backup.confirmed import key_of
+from infrakit.stack.backup.exchange import StartAll
 from infrakit.stack.backup.take import plans
 from infrakit.stack.change.aside import work
+from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.halt import StartHalted, waves
 from infrakit.stack.inside import container_name
 from infrakit.stack.layout import HALTED
@@ -39,8 +41,9 @@ def plan_whole(deployment: Deployment, number: str, ticket: str) -> Plan:
         f"move {deployment.name} on {deployment.host} to another machine",
         (
             Step("begun", "it is written down that it has begun", (NotedAs(out),), (out,)),
-            Step("still", "who writes files stands still", (Still(writers),), (writers,)),
             *first.steps,
+            Step("still", "who writes files stands still", (Still(writers),), (writers,)),
+            *_serving(deployment.name, tuple(sorted(servers))),
             *(step for plan in parts for step in plan.steps),
             end.steps[0],
             Step("all still", "nothing of it runs", (Still(all_still),), (all_still,)),
@@ -49,6 +52,13 @@ def plan_whole(deployment: Deployment, number: str, ticket: str) -> Plan:
             Step("gone", "it starts here no more until you take it back", (NotedAs(gone),), (gone,)),
         ),
     )  # fmt: skip
+
+
+def _serving(project: str, servers: tuple[str, ...]) -> tuple[Step, ...]:
+    """Databases are asked for what they have; a run before, which was cut, may have stopped them."""
+    called = tuple(container_name(project, name) for name in servers)
+    actions = (StartAll(called), WaitUntilWell(project, servers))
+    return (Step("databases", "databases run", (Serving(project, servers),), actions),) if servers else ()
 
 
 def plan_whole_back(deployment: Deployment, ticket: str) -> Plan:
@@ -117,6 +127,23 @@ class Stand(NamedTuple):
 
     def text(self) -> str:
         return f"stop {', '.join(name for wave in reversed(self.waves) for name in wave)}"
+
+
+class Serving(NamedTuple):
+    """These run, and are well."""
+
+    project: str
+    names: tuple[str, ...]
+
+    def holds(self, machine: Machine) -> bool:
+        found = {item.service: item for item in machine.engine.containers(self.project, self.names)}
+        return all(
+            name in found and found[name].state == "running" and found[name].health in ("healthy", "")
+            for name in self.names
+        )
+
+    def text(self) -> str:
+        return f"{', '.join(self.names)} run, and are well"
 
 
 class Still(NamedTuple):
