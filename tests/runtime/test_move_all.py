@@ -3,6 +3,7 @@ still for good and another one becomes it, or it starts again; also where it was
 
 import json
 import os
+import random
 import stat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from infrakit.stack.layout import CONFIGURATION
 from infrakit.stack.move.under import WHOLE
 from tests.runtime import test_backup
+from tests.runtime.pair import One
 from tests.runtime.test_backup import PLANTED, SECRETS, is_as_before
 from tests.runtime.test_backup_bare import LOOKS, bare, burn, restore
 
@@ -70,22 +72,32 @@ def test_another_machine_becomes_it_with_all_that_it_had(host):
     well(host.now())
 
 
+def killed(host, number: int, *, goes_on: bool) -> bool:
+    """Killed when it has told so many things, gone on with or not, and taken back, which is killed too; whether it came
+    so far."""
+    came = One.killed(host, number, "move", "--all", "--yes")
+    if os.path.exists(WHOLE) and goes_on:
+        host.infrakit("resume")
+        well(host.infrakit("move", "--all", "--yes"))
+        assert stands_still(host) and host.infrakit("up", "--yes").returncode == 2
+    if os.path.exists(WHOLE):
+        One.killed(host, 1 + number % 4, "move", "--all", "--back", "--yes")
+    if os.path.exists(WHOLE):
+        well(host.infrakit("move", "--all", "--back", "--yes"))
+    is_as_before(host)
+    assert host.left_to_do() == [] and not list(host.folder.glob("*.move"))
+    return came
+
+
+def test_killed_once_it_goes_on_and_starts_again(host):
+    seed = int(os.environ.get("INFRAKIT_SEED", random.randrange(10**6)))
+    print(f"INFRAKIT_SEED={seed}")
+    killed(host, random.Random(seed).randrange(4, 24), goes_on=True)
+
+
 @pytest.mark.soak
 def test_killed_at_each_thing_that_it_tells_it_goes_on_or_starts_again(host):
-    from tests.runtime.pair import One
-
-    number, came = 1, True
-    while came:
-        came = One.killed(host, number, "move", "--all", "--yes")
-        if os.path.exists(WHOLE) and number % 2:
-            host.infrakit("resume")
-            well(host.infrakit("move", "--all", "--yes"))
-            assert stands_still(host) and host.infrakit("up", "--yes").returncode == 2
-        if os.path.exists(WHOLE):
-            One.killed(host, 1 + number % 4, "move", "--all", "--back", "--yes")
-        if os.path.exists(WHOLE):
-            well(host.infrakit("move", "--all", "--back", "--yes"))
-        is_as_before(host)
-        assert host.left_to_do() == [] and not list(host.folder.glob("*.move"))
-        number += 2 if number > 6 else 1
+    number = 1
+    while killed(host, number, goes_on=bool(number % 2)):
+        number += 1
     assert number > 8
