@@ -5,12 +5,24 @@ from typing import NamedTuple
 from infrakit.model import Origin
 
 
+class Own(NamedTuple):
+    """How an app says that its data is written down. `dump`, `restore`: words of commands in its container, to standard
+    output and from standard input; `holds`: paths in it whose files are in the dump; `ends`: text at the end of a whole
+    one, "" where nothing is said."""
+
+    dump: tuple[str, ...]
+    restore: tuple[str, ...]
+    holds: tuple[str, ...]
+    ends: str = ""
+
+
 class Dump(NamedTuple):
-    """What the own tools of the database in `container` write down of it. kind: "postgresql", "mariadb" (and
-    MySQL)."""
+    """What the own tools of the database in `container` write down of it. kind: "postgresql", "mariadb" (and MySQL), or
+    "own", which says how itself."""
 
     container: str
     kind: str
+    own: Own | None = None
 
 
 class BackupPart(NamedTuple):

@@ -1,7 +1,8 @@
-"""backup: of infrakit.yaml, typed: loaded where the file has it."""
+"""backup: of infrakit.yaml, and of apps, typed: loaded where the file has it."""
 
 from typing import Any, NamedTuple
 
+from infrakit.backups import Own
 from infrakit.config.document import Path
 
 KEPT = {"daily": 7, "weekly": 4, "monthly": 6}
@@ -25,3 +26,18 @@ def backup_of(values: dict[str, Any]) -> BackupConfig:
     without = tuple(values.get("without", ()))
     daily, drill, host_key = values.get("daily", "02:00"), values.get("drill", ""), values.get("host_key", "")
     return BackupConfig(values["to"].rstrip("/"), daily, keep, without, ("backup",), drill, host_key)
+
+
+class AppBackup(NamedTuple):
+    """apps.<name>.backup: `own` None where the app says no dump of its own."""
+
+    own: Own | None
+    path: Path
+
+
+def app_backup_of(values: dict[str, Any], path: Path) -> AppBackup:
+    """Where a key of the four is missing that go together, a check says so: here it is ()."""
+    dump, restore = tuple(values.get("dump", ())), tuple(values.get("restore", ()))
+    holds = tuple(item.rstrip("/") for item in values.get("holds", ()))
+    ends = values.get("ends", "")
+    return AppBackup(Own(dump, restore, holds, ends) if dump or restore or holds or ends else None, path)

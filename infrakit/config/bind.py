@@ -26,7 +26,7 @@ from infrakit.config.model import (
 from infrakit.model import Origin, Updates
 
 if TYPE_CHECKING:
-    from infrakit.config.backup import BackupConfig
+    from infrakit.config.backup import AppBackup, BackupConfig
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -188,6 +188,7 @@ def _app(name: str, values: dict[str, Any]) -> AppConfig:
         hosts=_named(values.get("hosts", []), (*path, "hosts")),
         blueprint=values.get("blueprint", ""),
         grants=_named(values.get("grants", []), (*path, "grants")),
+        backup=_app_backup(values.get("backup", {}), (*path, "backup")),
         path=path,
     )
 
@@ -288,6 +289,14 @@ def _backup(values: dict[str, Any]) -> "BackupConfig | None":
     from infrakit.config.backup import backup_of
 
     return backup_of(values)
+
+
+def _app_backup(values: dict[str, Any], path: Path) -> "AppBackup | None":
+    if not values:
+        return None
+    from infrakit.config.backup import app_backup_of
+
+    return app_backup_of(values, path)
 
 
 def _network(values: dict[str, Any]) -> NetworkConfig:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infrakit.model import Pass, Updates
 
 if TYPE_CHECKING:
-    from infrakit.config.backup import BackupConfig
+    from infrakit.config.backup import AppBackup, BackupConfig
 
 Path = tuple[str | int, ...]
 
@@ -234,6 +234,7 @@ class AppConfig(NamedTuple):
     hosts: tuple[tuple[str, Path], ...]
     blueprint: str
     grants: tuple[tuple[str, Path], ...]
+    backup: "AppBackup | None"
     path: Path
 
     @property

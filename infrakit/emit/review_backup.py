@@ -1,6 +1,8 @@
 """Deployment -> the section of the review about its backups: what is in them, and what is not."""
 
-from infrakit.backups import Backup, BackupPart
+import shlex
+
+from infrakit.backups import Backup, BackupPart, Dump
 from infrakit.emit.review_parts import Cell, Row, Section, Table, Word, row
 from infrakit.model import Deployment
 
@@ -30,6 +32,14 @@ def backups(deployment: Deployment, backup: Backup) -> Section:
 def _part(part: BackupPart) -> Row:
     copied = f"copied while {', '.join(part.stops)} is stopped" if part.stops else "copied while it runs"
     volumes = [(Word(f"volume {name}"), Word(copied)) for name in part.volumes]
-    dumps = [(Word(f"database of {item.container}"), Word(HOW[item.kind])) for item in part.dumps]
-    what, how = zip(*dumps, *volumes)
+    what, how = zip(*map(_dump, part.dumps), *volumes)
     return Row((Cell((Word(part.name),)), Cell(tuple(what)), Cell(tuple(how))), part.origin)
+
+
+def _dump(dump: Dump) -> tuple[Word, Word]:
+    """Of an app's own, what is run in its container."""
+    if dump.own is None:
+        return Word(f"database of {dump.container}"), Word(HOW[dump.kind])
+    there, back = shlex.join(dump.own.dump), shlex.join(dump.own.restore)
+    what = f"{', '.join(dump.own.holds)} of {dump.container}"
+    return Word(what), Word(f"in {dump.container}: {there}; and back: {back}", code=True)

@@ -5,10 +5,10 @@ database is written down by its own tools, since its files are whole at no insta
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from infrakit.backups import Backup, BackupPart, Dump
-from infrakit.config.backup import BackupConfig
+from infrakit.config.backup import AppBackup, BackupConfig
 from infrakit.model import (
     BACKUP_KEY,
     BACKUP_REST_PASSWORD,
@@ -22,7 +22,7 @@ from infrakit.model import (
     SharedVolume,
     network_of,
 )
-from infrakit.resolve.world import HostDraft, World
+from infrakit.resolve.world import HostDraft, Placed, World
 
 KEY = BACKUP_KEY
 KEY_BYTES = 16
@@ -91,13 +91,46 @@ def _drill(parts: Iterable[BackupPart], host: HostDraft) -> str:
 
 def _of_services(host: HostDraft) -> Iterator[BackupPart]:
     runs_on = {placed.name for placed in host.placed if placed.blueprint.backup.live}
+    said = said_of(host)
     for service in host.services:
-        dumps = tuple(Dump(item.name, kind) for item in service.containers if (kind := database_of(item)))
-        files = [(item, mount) for item in service.containers for mount in item.mounts if _is_copied(item, mount)]
+        written = {item.name: dump for item in service.containers if (dump := _dump_of(item, said))}
+        files = [
+            (item, mount)
+            for item in service.containers
+            for mount in item.mounts
+            if mount.kind == "volume" and not is_in(written.get(item.name), mount)
+        ]
         volumes = tuple(dict.fromkeys(mount.source for _, mount in files))
-        if volumes or dumps:
+        if volumes or written:
             stops = () if service.name in runs_on else _writers(files, host)
-            yield BackupPart(service.name, volumes, dumps, stops, service.origin._replace(decided_by=PASS))
+            origin = service.origin._replace(decided_by=PASS)
+            yield BackupPart(service.name, volumes, tuple(written.values()), stops, origin)
+
+
+def said_of(host: HostDraft) -> dict[str, AppBackup]:
+    """Container -> what an app says of backups of it: of a blueprint's, the main one."""
+    return {main_of(placed): placed.app.backup for placed in host.placed if placed.app and placed.app.backup}
+
+
+def main_of(placed: Placed) -> str:
+    """The container that an app's own keys are about."""
+    return placed.blueprint.main.name
+
+
+def _dump_of(container: Container, said: Mapping[str, AppBackup]) -> Dump | None:
+    """What its app says comes first."""
+    own = said[container.name].own if container.name in said else None
+    if own is not None:
+        return Dump(container.name, "own", own)
+    kind = database_of(container)
+    return Dump(container.name, kind) if kind else None
+
+
+def is_in(dump: Dump | None, mount: Mount) -> bool:
+    """Whether what is in a mount is in a dump of its container, so that its files are not copied."""
+    if dump is None:
+        return False
+    return mount.path.rstrip("/") in dump.own.holds if dump.own is not None else bool(holds_database(mount))
 
 
 def _of_shared(volume: SharedVolume, host: HostDraft) -> BackupPart:
@@ -120,11 +153,6 @@ def _writers(files: Iterable[tuple[Container, Mount]], host: HostDraft) -> tuple
     return tuple(dict.fromkeys(found))
 
 
-def _is_copied(container: Container, mount: Mount) -> bool:
-    """A volume, but for one that holds a database which is written down."""
-    return mount.kind == "volume" and not (database_of(container) and holds_database(mount))
-
-
 def database_of(container: Container) -> str:
     """Of which kind its server is that can be asked for what it has, "" where it is none."""
     kind = next((kind for mount in container.mounts if not mount.read_only and (kind := holds_database(mount))), "")
@@ -140,9 +168,10 @@ def holds_database(mount: Mount) -> str:
 def _elsewhere(host: HostDraft, shared: Iterable[SharedVolume]) -> Iterator[tuple[str, str]]:
     """(folder, who writes to it) where nothing of ours is: they may be anything, and of any size."""
     servers = {volume.name: f"{volume.server}:{volume.path}" for volume in shared if volume.server}
+    said = said_of(host)
     for service in host.services:
         for item in service.containers:
             for mount in item.mounts:
                 place = mount.source if mount.kind == "host" else servers.get(mount.source, "")
-                if place and not mount.read_only and not (database_of(item) and holds_database(mount)):
+                if place and not mount.read_only and not is_in(_dump_of(item, said), mount):
                     yield place, item.name

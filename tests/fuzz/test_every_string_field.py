@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from infrakit import emit, resources
+from infrakit.backups import Own
 from infrakit.compiler import load
 from infrakit.config.keys import all_keys
 from infrakit.errors import ConfigurationInvalid
@@ -63,6 +64,7 @@ a blank one."""
 FREE = {
     *("apps.*.environment.*", "apps.*.command", "apps.*.entrypoint", "apps.*.health", "apps.*.labels.*"),
     *("services.*.environment.*", "services.*.options.*", "apps.*.files.*"),
+    *("apps.*.backup.dump", "apps.*.backup.restore", "apps.*.backup.ends"),
 }
 """Fields that take any text; options go on only where the blueprint's own list of values allows."""
 
@@ -94,6 +96,7 @@ def source_of(text: str) -> bytes:
             "administrators": ["alice"],
             "users": {"alice": {"name": text.strip(), "email": "alice@example.org"}},
         },
+        "backup": {"to": "/backups"},
         "services": {"glances": {"environment": {"FREE_TEXT": text}}},
         "apps": {
             "own": {
@@ -106,6 +109,8 @@ def source_of(text: str) -> bytes:
                 "entrypoint": ["begin", text],
                 "health": ["CMD", "ask", text],
                 "labels": {"free": text},
+                "data": ["/data"],
+                "backup": {"dump": ["save", text], "restore": ["load", text], "holds": ["/data"], "ends": text},
             }
         },
     }
@@ -189,6 +194,12 @@ def test_compose_reads_exactly_this_value(tmp_path, text):
     assert services["own"]["healthcheck"]["test"] == ["CMD", "ask", text]
     assert services["own"]["labels"]["free"] == text
     assert (tmp_path / "own" / "free").read_text() == text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_command_of_a_backup_is_exactly_these_words(text):
+    (part,) = [part for part in deployment_of(text).backup.parts if part.name == "own"]
+    assert part.dumps[0].own == Own(("save", text), ("load", text), ("/data",), text)
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrakit.backups import Dump
+from infrakit.backups import Dump, Own
 from infrakit.catalog import load_catalog
 from infrakit.compiler import load
 from infrakit.emit import emit
@@ -76,6 +76,33 @@ def test_the_catalogue_says_the_same_of_its_databases_and_forgets_no_volume():
         assert {item.container for item in part.dumps} == {item.container for item in blueprint.backup.databases}
         assert set(part.volumes) >= {f"{name}-{volume}" for volume in blueprint.backup.volumes}
         assert not part.stops or not blueprint.backup.live
+
+
+def test_an_app_that_says_its_dump_keeps_the_files_that_are_in_it_out_of_the_copies():
+    own = Own(("save", "-"), ("load",), ("/data", "/srv"), "-- end")
+    said = "backup: {dump: [save, '-'], restore: [load], holds: [/data/, /srv], ends: '-- end'}"
+    apps = f"""\
+  docs: {{image: "ghcr.io/team/docs:1.2", data: [/data, /more], mounts: ["/srv/docs:/srv", "/srv/z:/z"], {said}}}
+  tables: {{image: "ghcr.io/team/pg:17.12", data: [/var/lib/postgresql/data], {said.replace("/data/, /srv", "/x")}}}
+  files: {{image: "ghcr.io/team/f:1.2", data: [/x], {said.replace("/data/, /srv", "/x")}}}
+"""
+    apps = apps.replace("data: [/var/lib/postgresql/data]", "data: [/var/lib/postgresql/data, /x]")
+    (found,) = hosts(TEXT + apps)
+    there = {name: (part.volumes, part.dumps, part.stops) for name, part in parts(found).items()}
+    assert there["docs"] == (("docs-more",), (Dump("docs", "own", own),), ("docs",))
+    assert there["files"] == ((), (Dump("files", "own", own._replace(holds=("/x",))),), ())
+    volume = "tables-var-lib-postgresql-data"
+    assert there["tables"] == ((volume,), (Dump("tables", "own", own._replace(holds=("/x",))),), ("tables",))
+    assert ("/srv/z", "docs") in found.backup.left and ("/srv/docs", "docs") not in found.backup.left
+
+
+def test_what_is_run_in_whose_container_stands_in_the_review():
+    text = TEXT.replace(
+        "data: [/data], mounts", "data: [/data], backup: {dump: [save, a b], restore: [load], holds: [/data]}, mounts"
+    )
+    (found,) = hosts(text)
+    (review,) = [item.content.decode() for item in emit(found) if item.path.endswith("REVIEW.md")]
+    assert "/data of shop" in review and "in shop: save 'a b'; and back: load" in review
 
 
 def test_the_key_is_minted_and_no_container_reads_it(host):

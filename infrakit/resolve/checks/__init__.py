@@ -77,12 +77,18 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         from infrakit.resolve.checks.backup import backup_sound
 
         found += backup_sound(config, catalog, locate)
+    if any(app.backup for app in config.apps):
+        from infrakit.resolve.checks.app_backup import backups_of_apps
+
+        found += backups_of_apps(config, catalog, locate)
     texts = [value for app in config.apps for _, value in app.environment]
     texts += [value for service in config.services for _, value in service.environment]
     texts += [value for app in config.apps for _, value in app.labels]
     texts += [
         word for app in config.apps for words in (app.command, app.entrypoint, app.health) for word in words or ()
     ]
+    owns = [app.backup.own for app in config.apps if app.backup and app.backup.own]
+    texts += [word for own in owns for word in (*own.dump, *own.restore)]
     if any(app.files for app in config.apps) or any("$" in text or "/run/secrets/" in text for text in texts):
         from infrakit.resolve.checks.texts import no_secret_in_files, texts_known
 
@@ -115,6 +121,15 @@ def databases_apart(world: World, locate: Locate) -> list[Problem]:
     from infrakit.resolve.checks.databases import servers_apart
 
     return servers_apart(world, locate)
+
+
+def dumps_of_data(world: World, locate: Locate) -> list[Problem]:
+    """Of apps that say how they are backed up, where there are any."""
+    if not any(app.backup for app in world.config.apps):
+        return []
+    from infrakit.resolve.checks.app_backup import paths_kept
+
+    return paths_kept(world, locate)
 
 
 def names_apart(world: World, locate: Locate) -> list[Problem]:
@@ -196,6 +211,7 @@ DECIDED = (
     of_tls,
     shared_apart,
     databases_apart,
+    dumps_of_data,
     names_apart,
     room,
     architectures,

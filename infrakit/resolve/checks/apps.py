@@ -57,7 +57,7 @@ def app_names(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]
 
 HONOURED = (
     *("blueprint", "image", "memory", "cpus", "environment", "not_secret", "allow", "public", "saml"),
-    *("needs", "hosts", "grants"),
+    *("needs", "hosts", "grants", "backup"),
 )
 """Keys of an app that count beside a blueprint: what can be changed about a service of the catalogue, too, and what
 only infrakit.yaml can say."""

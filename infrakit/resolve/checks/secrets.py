@@ -77,6 +77,10 @@ def called_plain(world: World, locate: Locate) -> list[Problem]:
                 continue
             names = {name for container in service.containers for name in names_of(container)}
             files = placed.app.files if placed.app is not None else ()
+            if placed.app is not None and placed.app.backup is not None:
+                from infrakit.resolve.checks.app_backup import named_in_backup
+
+                names.update(name for _, name, _ in named_in_backup(placed.app.backup))
             if files:
                 from infrakit.resolve.names_in_files import assigned
 

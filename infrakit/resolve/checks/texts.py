@@ -150,6 +150,9 @@ def _as_they_are(app: AppConfig) -> Iterator[tuple[Path, str]]:
         if words and not isinstance(words, str):
             yield from (((key, number), word) for number, word in enumerate(words))
     yield from ((("labels", key), value) for key, value in app.labels)
+    if app.backup is not None and app.backup.own is not None:
+        for key, said in (("dump", app.backup.own.dump), ("restore", app.backup.own.restore)):
+            yield from ((("backup", key, number), word) for number, word in enumerate(said))
 
 
 def no_secret_in_files(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:

@@ -13,7 +13,7 @@ from infrakit.errors import UsageProblem
 from infrakit.machine import Machine
 from infrakit.model import Container, Deployment
 from infrakit.plan import Action, Plan, Step
-from infrakit.resolve.backups import holds_database
+from infrakit.resolve.backups import is_in
 from infrakit.stack.backup.exchange import (
     Clean,
     Empty,
@@ -62,7 +62,24 @@ def chosen(deployment: Deployment, content: Mapping[str, Any], names: Sequence[s
             raise UsageProblem(f"the backup has no {name}", f"it has: {', '.join(sorted(there))}")
         if name not in here:
             raise UsageProblem(f"{name} is not in the file any more", f"infrakit restore --beside FOLDER {name}")
-    return tuple(_chosen(deployment, here[name], there[name]) for name in (names or there) if name in here)
+    parts = in_turn(deployment, [here[name] for name in (names or there) if name in here])
+    return tuple(_chosen(deployment, part, there[part.name]) for part in parts)
+
+
+def in_turn(deployment: Deployment, parts: Sequence[BackupPart]) -> list[BackupPart]:
+    """Each after those of services that its own needs: whose dump is read back may ask them. Volumes that apps share
+    come first."""
+    order = [service.name for service in in_order(deployment.services)]
+    return sorted(parts, key=lambda part: order.index(part.name) if part.name in order else -1)
+
+
+def needed_by(deployment: Deployment, name: str) -> tuple[str, ...]:
+    """Containers that run before this one does, in turn."""
+    every = {item.name: item for service in in_order(deployment.services) for item in service.containers}
+    found = {name}
+    while more := {need.container for item in found for need in every[item].depends_on} - found:
+        found |= more
+    return tuple(item for item in every if item in found - {name} and not every[item].one_shot)
 
 
 def _chosen(deployment: Deployment, part: BackupPart, about: Mapping[str, Any]) -> Chosen:
@@ -116,7 +133,8 @@ def _back(deployment: Deployment, number: str, part: Chosen) -> Step:
     databases = tuple(
         action for dump, path in part.dumps for action in database_actions(deployment, number, name, dump, path)
     )
-    actions = (*databases, *(Exchange(number, name, *folder) for folder in part.folders), Mark(number, name))
+    # Files first: who runs already would keep those that he has open.
+    actions = (*(Exchange(number, name, *folder) for folder in part.folders), *databases, Mark(number, name))
     return Step(f"back {name}", f"{name} as it was", (IsBack(number, name),), actions)
 
 
@@ -125,11 +143,12 @@ def database_actions(deployment: Deployment, number: str, part: str, dump: Dump,
     container = next(
         item for service in deployment.services for item in service.containers if item.name == dump.container
     )
-    project, called = deployment.name, container_name(deployment.name, dump.container)
+    project = deployment.name
     yield Stop(project, (dump.container,))
-    yield Empty(number, part, dump.container, tuple(_places(deployment, container)))
-    yield StartAll((called,))
-    yield WaitUntilWell(project, (called,))
+    yield Empty(number, part, dump.container, tuple(_places(deployment, container, dump)))
+    for name in (*(needed_by(deployment, dump.container) if dump.own else ()), dump.container):
+        yield StartAll((container_name(project, name),))
+        yield WaitUntilWell(project, (container_name(project, name),))
     yield Load(number, part, project, dump, path)
     for spec in deployment.secrets:
         role = role_of(deployment, spec.name)
@@ -137,9 +156,9 @@ def database_actions(deployment: Deployment, number: str, part: str, dump: Dump,
             yield SetRole(project, role, f"{secrets_folder(deployment.host)}/secrets/{spec.name}")
 
 
-def _places(deployment: Deployment, container: Container) -> Iterator[tuple[str, str]]:
+def _places(deployment: Deployment, container: Container, dump: Dump) -> Iterator[tuple[str, str]]:
     """(kind, volume or folder) of the server's files."""
     for mount in container.mounts:
-        if holds_database(mount) and not mount.read_only:
+        if is_in(dump, mount) and not mount.read_only:
             name = mount.source
             yield mount.kind, name if mount.kind == "host" else docker_volume(deployment.name, name, deployment.volumes)

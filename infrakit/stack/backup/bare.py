@@ -14,7 +14,7 @@ from infrakit.machine import Machine
 from infrakit.model import OF_BACKUPS, Deployment, Service
 from infrakit.plan import Action, Gone, Plan, Remove, Step
 from infrakit.plan.model import Tell, inverse_of
-from infrakit.stack.backup.back import Chosen, database_actions, fetch_step
+from infrakit.stack.backup.back import Chosen, database_actions, fetch_step, needed_by
 from infrakit.stack.backup.exchange import Clean, Exchange, IsBack, Mark, Over
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
 from infrakit.stack.change.aside import work
@@ -87,7 +87,7 @@ def back_step(deployment: Deployment, number: str, part: Chosen, tree: str) -> S
     )
     exchanges = (Exchange(number, name, *folder) for folder in part.folders)
     volumes = (MakeVolumes(labelled),) if labelled else ()
-    actions = (*volumes, *databases, *exchanges, Mark(number, name))
+    actions = (*volumes, *exchanges, *databases, Mark(number, name))
     return Step(f"back {name}", f"{name} as it was", (IsBack(number, name),), actions)
 
 
@@ -101,9 +101,9 @@ def _labelled(deployment: Deployment, part: Chosen) -> Iterator[tuple[str, tuple
 
 
 def _database(deployment: Deployment, number: str, part: Chosen, dump: Dump, path: str, tree: str) -> Iterator[Action]:
-    service = _service_of(deployment, dump.container)
-    yield from owner_actions(deployment, service, tree)
-    yield MakeContainer(tree, dump.container)
+    for name in (*(needed_by(deployment, dump.container) if dump.own else ()), dump.container):
+        yield from owner_actions(deployment, _service_of(deployment, name), tree)
+        yield MakeContainer(tree, name)
     yield from database_actions(deployment, number, part.part.name, dump, path)
 
 

@@ -11,6 +11,7 @@ from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import Artifact, Deployment
 from infrakit.plan import Action, Plan, Step
+from infrakit.stack.backup.back import in_turn, needed_by
 from infrakit.stack.backup.exchange import StartAll
 from infrakit.stack.backup.isolated import Isolated, isolated
 from infrakit.stack.backup.proof import AsRecorded, LoadDump, RowsAreThere, TakesPassword, WellOrDone
@@ -68,7 +69,7 @@ def drill_of(
 ) -> Drill:
     """Of a host that says where backups go."""
     assert deployment.backup is not None, "the file says where backups are"
-    parts = tuple(part for part in deployment.backup.parts if part.name in content["parts"])
+    parts = tuple(in_turn(deployment, [part for part in deployment.backup.parts if part.name in content["parts"]]))
     folder = f"{machine.engine.folder()}/{FOLDER}"
     alone = isolated(deployment, parts)
     return Drill(deployment, repository, number, snapshot, content, parts, alone, _read(alone, files), folder)
@@ -190,9 +191,10 @@ def _database(drill: Drill, part: BackupPart, dump: Dump) -> Step:
     project, about = drill.alone.deployment.name, drill.about(part)
     called = container_name(project, dump.container)
     rows = about.get("rows", {}).get(dump.container, {})
+    needs = needed_by(drill.deployment, dump.container) if dump.own else ()
+    started = [container_name(project, name) for name in needs if name in drill.alone.order]
     actions: list[Action] = [
-        StartAll((called,)),
-        WaitUntilWell(project, (called,)),
+        *(action for name in (*started, called) for action in (StartAll((name,)), WaitUntilWell(project, (name,)))),
         LoadDump(project, dump, f"{drill.stage(part)}{about['dumps'][dump.container]}"),
         *([RowsAreThere(called, rows)] if rows else []),
     ]

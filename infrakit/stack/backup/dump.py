@@ -2,15 +2,18 @@
 
 They run in the container, where they are of the server's own version, and ask it over its own socket: PostgreSQL asks
 for no password there (docker-library/postgres docker-entrypoint.sh, pg_setup_hba_conf), MariaDB and MySQL for that of
-root, which they are told in a file that nobody else opens.
+root, which they are told in a file that nobody else opens. An app may say commands of its own instead. Of these nothing
+is known but how they end: what they say is shown to nobody, for it may hold what they sign in with.
 """
 
 import re
+import shlex
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from infrakit.backups import Dump
 from infrakit.errors import MachineUnfit
-from infrakit.machine import Machine
+from infrakit.machine import Done, Machine
 from infrakit.stack.inside import container_name
 
 LONGEST_S = 24 * 3600
@@ -88,29 +91,51 @@ statements=$({HEALTH})
 def write_down(machine: Machine, project: str, dump: Dump, path: str) -> None:
     """MachineUnfit where it does not come to its end."""
     name = container_name(project, dump.container)
-    words = ("docker", "exec", name, "sh", "-c", TOOLS[dump.kind].dump)
-    done = machine.run(words, timeout_s=LONGEST_S, into=path)
-    said = [line.strip() for line in done.err.splitlines() if line.strip()]
+    words = dump.own.dump if dump.own else ("sh", "-c", TOOLS[dump.kind].dump)
+    done = machine.run(("docker", "exec", name, *words), timeout_s=LONGEST_S, into=path)
     if done.code:
-        what = said[-1] if said else f"exit code {done.code}"
-        raise MachineUnfit(f"the database in {dump.container}: {what}", f"see: docker logs --tail 50 {name}")
+        raise _failed(project, dump, done, words)
     if not is_whole(machine, dump, path):
-        raise MachineUnfit(f"the database in {dump.container}: it was written down to no end", "run again")
+        what = "it was written down to no end" if end_of(dump) else "nothing was written"
+        hint = f"see: {_by_hand(name, words)} | tail" if dump.own else "run again"
+        raise MachineUnfit(f"the database in {dump.container}: {what}", hint)
+
+
+def end_of(dump: Dump) -> str:
+    """What stands at the end of a whole one; "" where nothing is known of that."""
+    return dump.own.ends if dump.own else TOOLS[dump.kind].end
 
 
 def is_whole(machine: Machine, dump: Dump, path: str) -> bool:
-    """Whether such a file has its end."""
-    return TOOLS[dump.kind].end in machine.run(("tail", "-c", "4096", path)).out
+    """Whether such a file has its end; where none is known, whether anything is in it."""
+    there = machine.run(("tail", "-c", "4096", path)).out
+    return bool(there) and end_of(dump) in there
 
 
 def load(machine: Machine, project: str, dump: Dump, path: str) -> None:
-    """Into a server that has nothing but what its image made. MachineUnfit where anything else is said."""
-    name, tools = container_name(project, dump.container), TOOLS[dump.kind]
+    """Into a server that has nothing but what its image made. MachineUnfit where anything else is said; of an app's own
+    command, where its exit code says so."""
+    name = container_name(project, dump.container)
     if not is_whole(machine, dump, path):
         raise MachineUnfit(f"{path} has no end", "take another backup: infrakit backup list")
-    words = ("docker", "exec", "--interactive", name, "sh", "-c", tools.load)
-    done = machine.run(words, timeout_s=LONGEST_S, fed_from=path)
-    said = [line.strip() for line in done.err.splitlines() if "ERROR" in line and not tools.harmless.search(line)]
+    words = dump.own.restore if dump.own else ("sh", "-c", TOOLS[dump.kind].load)
+    done = machine.run(("docker", "exec", "--interactive", name, *words), timeout_s=LONGEST_S, fed_from=path)
+    harmless = TOOLS[dump.kind].harmless if dump.kind in TOOLS else re.compile("")
+    said = [line.strip() for line in done.err.splitlines() if "ERROR" in line and not harmless.search(line)]
     if done.code or said:
-        what = (said or done.err.strip().splitlines()[-1:] or [f"exit code {done.code}"])[0]
-        raise MachineUnfit(f"the database in {dump.container}: {what}", f"see: docker logs --tail 50 {name}")
+        raise _failed(project, dump, done._replace(err=said[0] if said else done.err), words)
+
+
+def _failed(project: str, dump: Dump, done: Done, words: Sequence[str]) -> MachineUnfit:
+    name = container_name(project, dump.container)
+    what = f"the database in {dump.container}: "
+    if dump.own:
+        return MachineUnfit(f"{what}{words[0]} ended with exit code {done.code}", f"see: {_by_hand(name, words)}")
+    said = [line.strip() for line in done.err.splitlines() if line.strip()]
+    return MachineUnfit(f"{what}{said[-1] if said else f'exit code {done.code}'}", f"see: docker logs --tail 50 {name}")
+
+
+def _by_hand(container: str, words: Sequence[str]) -> str:
+    """A call that says what a command of an app's own says."""
+    call = f"sudo docker exec -i {container} {shlex.join(words)}"
+    return "".join(letter if letter.isprintable() else " " for letter in call)

@@ -16,7 +16,7 @@ from infrakit.model import Deployment
 from infrakit.plan import Plan, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.backup.before import InTime, Unlock
-from infrakit.stack.backup.dump import write_down
+from infrakit.stack.backup.dump import end_of, write_down
 from infrakit.stack.backup.last import last
 from infrakit.stack.backup.repository import (
     FOLDER,
@@ -157,17 +157,20 @@ class Take(NamedTuple):
             machine.remove_tree(DUMPS)  # on a disk that is full, too
 
     def _all(self, machine: Machine, tell: Tell) -> None:
-        dumps = {item.container: f"{DUMPS}/{item.container}.sql" for item in self.part.dumps}
+        dumps = {
+            item.container: f"{DUMPS}/{item.container}.{'dump' if item.own else 'sql'}" for item in self.part.dumps
+        }
         for item in self.part.dumps:
             write_down(machine, self.project, item, dumps[item.container])
         folders = {name: f"{machine.engine.folder()}/volumes/{name}/_data" for name in self.volumes}
         there = {name: path for name, path in folders.items() if machine.exists(path)}
-        rows = {name: in_dump(machine, path) for name, path in dumps.items()}
+        rows = {item.container: in_dump(machine, dumps[item.container]) for item in self.part.dumps if not item.own}
+        ends = {item.container: end_of(item) for item in self.part.dumps}
         paths = (*there.values(), *dumps.values())
         running = self._running(machine)
         taken = self._take(machine, tell, paths, running) if paths else {}
         content = so_far(machine)
-        content["parts"][self.part.name] = {**taken, "volumes": there, "dumps": dumps, "rows": rows}
+        content["parts"][self.part.name] = {**taken, "volumes": there, "dumps": dumps, "ends": ends, "rows": rows}
         _keep(machine, content)
         WaitUntilWell(self.project, tuple(running)).do(machine, tell)
 

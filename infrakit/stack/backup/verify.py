@@ -263,9 +263,11 @@ def _sets(machine: Machine, look: Look, seen: Seen) -> Iterator[Damage]:
 
 def _endless(machine: Machine, look: Look, about: Mapping[str, Any]) -> Iterator[str]:
     """Databases of a part, by their ends alone: what is before them, restic has checked."""
+    ends = about.get("ends", {})
     for container, path in about.get("dumps", {}).items():
         words, environment = call(machine, look.repository, "dump", about["snapshot"], path)
         tail = ("sh", "-c", f'"$@" | tail -c {ENDING_BYTES}', "sh", *words)
         end = machine.run(tail, timeout_s=LONGEST_S, environment=environment).out
-        if not any(tools.end in end for tools in TOOLS.values()):
+        known = [ends[container]] if container in ends else [tools.end for tools in TOOLS.values()]
+        if not end or not any(one in end for one in known):
             yield container
