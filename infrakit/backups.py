@@ -27,13 +27,15 @@ class Dump(NamedTuple):
 
 class BackupPart(NamedTuple):
     """What is backed up at one instant: `volumes`, as Docker calls them, and databases. `stops`: containers that stand
-    still meanwhile, who would else write in the midst of it. `name`: of a service, or of a shared volume."""
+    still meanwhile, who would else write in the midst of it. `name`: of a service, or of a shared volume. `sqlite`:
+    (volume, path in it) of databases, or folders with some, that SQLite itself copies while they are in use."""
 
     name: str
     volumes: tuple[str, ...]
     dumps: tuple[Dump, ...]
     stops: tuple[str, ...]
     origin: Origin
+    sqlite: tuple[tuple[str, str], ...] = ()
 
 
 class Backup(NamedTuple):

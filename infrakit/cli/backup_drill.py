@@ -153,9 +153,8 @@ def _users(drill: Drill, part: BackupPart) -> set[str]:
 
 
 def _words(about: Any) -> str:
-    rows, tables = total(
-        {f"{name} {base}": found for name, bases in about.get("rows", {}).items() for base, found in bases.items()}
-    )
+    bases = {f"{name} {base}": rows for name, found in about.get("rows", {}).items() for base, rows in found.items()}
+    rows, tables = total({**bases, **{live: item["rows"] for live, item in about.get("sqlite", {}).items()}})
     counted = f", {rows} rows in {tables} tables" if tables else ", rows not recorded" if about.get("dumps") else ""
     return f"as recorded: {about.get('files', 0)} files, {about.get('bytes', 0) / 1e6:.1f} MB{counted}"
 

@@ -29,10 +29,11 @@ def backup_of(values: dict[str, Any]) -> BackupConfig:
 
 
 class AppBackup(NamedTuple):
-    """apps.<name>.backup: `own` None where the app says no dump of its own."""
+    """apps.<name>.backup: `own` None where the app says no dump of its own. `sqlite`: paths in its container."""
 
     own: Own | None
     path: Path
+    sqlite: tuple[str, ...] = ()
 
 
 def app_backup_of(values: dict[str, Any], path: Path) -> AppBackup:
@@ -40,4 +41,5 @@ def app_backup_of(values: dict[str, Any], path: Path) -> AppBackup:
     dump, restore = tuple(values.get("dump", ())), tuple(values.get("restore", ()))
     holds = tuple(item.rstrip("/") for item in values.get("holds", ()))
     ends = values.get("ends", "")
-    return AppBackup(Own(dump, restore, holds, ends) if dump or restore or holds or ends else None, path)
+    own = Own(dump, restore, holds, ends) if dump or restore or holds or ends else None
+    return AppBackup(own, path, tuple(item.rstrip("/") for item in values.get("sqlite", ())))

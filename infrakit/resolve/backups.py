@@ -102,9 +102,22 @@ def _of_services(host: HostDraft) -> Iterator[BackupPart]:
         ]
         volumes = tuple(dict.fromkeys(mount.source for _, mount in files))
         if volumes or written:
-            stops = () if service.name in runs_on else _writers(files, host)
+            asked = [
+                (item.name, path) for item in service.containers if item.name in said for path in said[item.name].sqlite
+            ]
+            sqlite = tuple(place for name, path in asked if (place := place_of(path, files, name)))
+            stops = () if sqlite or service.name in runs_on else _writers(files, host)
             origin = service.origin._replace(decided_by=PASS)
-            yield BackupPart(service.name, volumes, tuple(written.values()), stops, origin)
+            yield BackupPart(service.name, volumes, tuple(written.values()), stops, origin, sqlite)
+
+
+def place_of(path: str, files: Iterable[tuple[Container, Mount]], container: str) -> tuple[str, str] | None:
+    """(volume, path in it) of a path in a container; None where that is in none that is copied."""
+    found = [
+        mount for item, mount in files if item.name == container and f"{path}/".startswith(f"{mount.path.rstrip('/')}/")
+    ]
+    mount = max(found, key=lambda mount: len(mount.path), default=None)
+    return None if mount is None else (mount.source, path[len(mount.path.rstrip("/")) :].strip("/"))
 
 
 def said_of(host: HostDraft) -> dict[str, AppBackup]:

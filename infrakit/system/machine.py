@@ -322,6 +322,30 @@ class Machine:
         except OSError:
             return []
 
+    def sqlite_in(self, folder: str) -> list[str]:
+        """Paths of SQLite databases below a folder (system/sqlite.py)."""
+        from infrakit.system import sqlite
+
+        return sqlite.found_in(folder)
+
+    def copy_sqlite(self, folder: str, name: str, target: str) -> None:
+        """One below a folder that others write to, as it is at one instant."""
+        from infrakit.system import sqlite
+
+        sqlite.copy(folder, name, target, self.stop)
+
+    def sqlite_rows(self, path: str) -> dict[str, int]:
+        """Table -> rows, of a copy."""
+        from infrakit.system import sqlite
+
+        return sqlite.rows_of(path)
+
+    def sqlite_damage(self, path: str) -> str:
+        """What is wrong with a copy, "" where nothing is."""
+        from infrakit.system import sqlite
+
+        return sqlite.damage_of(path)
+
     def run(
         self,
         words: Sequence[str],

@@ -96,6 +96,21 @@ def test_an_app_that_says_its_dump_keeps_the_files_that_are_in_it_out_of_the_cop
     assert ("/srv/z", "docs") in found.backup.left and ("/srv/docs", "docs") not in found.backup.left
 
 
+def test_an_app_whose_databases_sqlite_copies_runs_on(host):
+    said = "backup: {sqlite: [/data/x/one.db, /more/deep/]}"
+    apps = f"""\
+  vault: {{image: "ghcr.io/team/v:1.2", port: 80, data: [/data/, /more], {said}}}
+  under: {{image: "ghcr.io/team/u:1.2", port: 81, network: vault}}
+"""
+    (found,) = hosts(TEXT + apps)
+    part = parts(found)["vault"]
+    assert (part.stops, part.sqlite) == ((), (("vault-data", "x/one.db"), ("vault-more", "deep")))
+    assert part.volumes == ("vault-data", "vault-more")
+    assert not [name for name, part in parts(host).items() if part.sqlite]
+    (review,) = [item.content.decode() for item in emit(found) if item.path.endswith("REVIEW.md")]
+    assert "SQLite databases by SQLite itself" in review
+
+
 def test_what_is_run_in_whose_container_stands_in_the_review():
     text = TEXT.replace(
         "data: [/data], mounts", "data: [/data], backup: {dump: [save, a b], restore: [load], holds: [/data]}, mounts"

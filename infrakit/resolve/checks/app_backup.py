@@ -17,6 +17,8 @@ TOGETHER = {
     "holds": "the paths of data whose files are in it",
 }
 """Keys that go together, and what each says."""
+OUR_KERNEL = ("", "runc", "crun", "nvidia")
+"""Runtimes whose containers have the host's kernel, and none of their own."""
 
 
 def backups_of_apps(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
@@ -82,18 +84,44 @@ def paths_kept(world: World, locate: Locate) -> list[Problem]:
     for host in world.hosts:
         for placed, service in zip(host.placed, host.services):
             said = placed.app.backup if placed.app is not None else None
-            if said is None or said.own is None:
+            if said is None:
                 continue
             container = next(item for item in service.containers if item.name == main_of(placed))
+            for number, path in enumerate(said.sqlite):
+                wrong = _unseen(container, said, path)
+                if wrong is not None:
+                    place = (*said.path, "sqlite", number)
+                    found[place] = _problem(place, f"{path} {wrong[0]}", wrong[1], locate)
+            if said.own is None:
+                continue
             mounts = {mount.path.rstrip("/"): mount for mount in container.mounts}
             for number, path in enumerate(said.own.holds):
                 wrong = _unheld(container, mounts.get(path))
                 if wrong is not None:
                     place = (*said.path, "holds", number)
-                    found[place] = Problem(
-                        locate(place), f"{'.'.join(map(str, place[:4]))}: {path} {wrong[0]}", CODE, wrong[1]
-                    )
+                    found[place] = _problem(place, f"{path} {wrong[0]}", wrong[1], locate)
     return list(found.values())
+
+
+def _problem(place: Path, what: str, hint: str, locate: Locate) -> Problem:
+    return Problem(locate(place), f"{'.'.join(map(str, place[:-1]))}: {what}", CODE, hint)
+
+
+def _unseen(container: Container, said: AppBackup, path: str) -> tuple[str, str] | None:
+    """(what, hint) of a database that cannot be copied while it is in use: only in a volume of its own nobody else
+    changes it, and only in our kernel a lock is one for both."""
+    runtime = str(dict(container.privileges).get("runtime", ""))
+    if runtime not in OUR_KERNEL:
+        return f"is in use in another kernel: runtime: {runtime}", "remove it: the app stands still while it is copied"
+    held = said.own.holds if said.own is not None else ()
+    within = [mount for mount in container.mounts if f"{path}/".startswith(f"{mount.path.rstrip('/')}/")]
+    mount = max(within, key=lambda mount: len(mount.path), default=None)
+    if mount is not None and mount.kind == "volume" and mount.path.rstrip("/") in held:
+        return "is in the dump already", "keep one of sqlite and holds"
+    if mount is None or mount.kind != "volume":
+        kept = [item.path for item in container.mounts if item.kind == "volume"]
+        return "is in no volume of its own", f"write a path below {' or '.join(kept) or 'one of data'}"
+    return None
 
 
 def _unheld(container: Container, mount: Mount | None) -> tuple[str, str] | None:

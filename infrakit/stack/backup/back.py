@@ -16,6 +16,7 @@ from infrakit.plan import Action, Plan, Step
 from infrakit.resolve.backups import is_in
 from infrakit.stack.backup.exchange import (
     Clean,
+    Complete,
     Empty,
     Exchange,
     Fetch,
@@ -27,6 +28,7 @@ from infrakit.stack.backup.exchange import (
     Over,
     StartAll,
 )
+from infrakit.stack.backup.online import Copied, of_json
 from infrakit.stack.backup.repository import Repository, restic
 from infrakit.stack.backup.take import SET
 from infrakit.stack.change.aside import Stop
@@ -39,13 +41,14 @@ from infrakit.stack.up import in_order
 
 class Chosen(NamedTuple):
     """A part that is put back: `snapshot`, and how many `bytes` it has; `folders`: (volume as Docker calls it, where it
-    is in the snapshot); `dumps`: the same of databases."""
+    is in the snapshot); `dumps`: the same of databases; `online`: SQLite's."""
 
     part: BackupPart
     snapshot: str
     bytes: int
     folders: tuple[tuple[str, str], ...]
     dumps: tuple[tuple[Dump, str], ...]
+    online: tuple[Copied, ...]
 
 
 def content_of(machine: Machine, repository: Repository, snapshot: str) -> dict[str, Any]:
@@ -86,7 +89,7 @@ def _chosen(deployment: Deployment, part: BackupPart, about: Mapping[str, Any]) 
     volumes = [docker_volume(deployment.name, name, deployment.volumes) for name in part.volumes]
     folders = tuple((name, about["volumes"][name]) for name in volumes if name in about["volumes"])
     dumps = tuple((dump, about["dumps"][dump.container]) for dump in part.dumps if dump.container in about["dumps"])
-    return Chosen(part, about.get("snapshot", ""), about.get("bytes", 0), folders, dumps)
+    return Chosen(part, about.get("snapshot", ""), about.get("bytes", 0), folders, dumps, of_json(about))
 
 
 def plan_restore(deployment: Deployment, repository: Repository, number: str, parts: Sequence[Chosen]) -> Plan:
@@ -134,8 +137,15 @@ def _back(deployment: Deployment, number: str, part: Chosen) -> Step:
         action for dump, path in part.dumps for action in database_actions(deployment, number, name, dump, path)
     )
     # Files first: who runs already would keep those that he has open.
-    actions = (*(Exchange(number, name, *folder) for folder in part.folders), *databases, Mark(number, name))
+    actions = (*file_actions(number, part), *databases, Mark(number, name))
     return Step(f"back {name}", f"{name} as it was", (IsBack(number, name),), actions)
+
+
+def file_actions(number: str, part: Chosen) -> Iterator[Action]:
+    """Its volumes, as in a set."""
+    if part.online:
+        yield Complete(number, part.part.name, part.online)
+    yield from (Exchange(number, part.part.name, *folder) for folder in part.folders)
 
 
 def database_actions(deployment: Deployment, number: str, part: str, dump: Dump, path: str) -> Iterator[Action]:

@@ -14,8 +14,8 @@ from infrakit.machine import Machine
 from infrakit.model import OF_BACKUPS, Deployment, Service
 from infrakit.plan import Action, Gone, Plan, Remove, Step
 from infrakit.plan.model import Tell, inverse_of
-from infrakit.stack.backup.back import Chosen, database_actions, fetch_step, needed_by
-from infrakit.stack.backup.exchange import Clean, Exchange, IsBack, Mark, Over
+from infrakit.stack.backup.back import Chosen, database_actions, fetch_step, file_actions, needed_by
+from infrakit.stack.backup.exchange import Clean, IsBack, Mark, Over
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
 from infrakit.stack.change.aside import work
 from infrakit.stack.layout import CONFIGURATION, RESTORING, STATE, secrets_folder
@@ -85,9 +85,8 @@ def back_step(deployment: Deployment, number: str, part: Chosen, tree: str) -> S
     databases = tuple(
         action for dump, path in part.dumps for action in _database(deployment, number, part, dump, path, tree)
     )
-    exchanges = (Exchange(number, name, *folder) for folder in part.folders)
     volumes = (MakeVolumes(labelled),) if labelled else ()
-    actions = (*volumes, *exchanges, *databases, Mark(number, name))
+    actions = (*volumes, *file_actions(number, part), *databases, Mark(number, name))
     return Step(f"back {name}", f"{name} as it was", (IsBack(number, name),), actions)
 
 

@@ -14,7 +14,8 @@ from infrakit.plan import Action, Plan, Step
 from infrakit.stack.backup.back import in_turn, needed_by
 from infrakit.stack.backup.exchange import StartAll
 from infrakit.stack.backup.isolated import Isolated, isolated
-from infrakit.stack.backup.proof import AsRecorded, LoadDump, RowsAreThere, TakesPassword, WellOrDone
+from infrakit.stack.backup.online import of_json
+from infrakit.stack.backup.proof import AsRecorded, LoadDump, RowsAreThere, SqliteIsSound, TakesPassword, WellOrDone
 from infrakit.stack.backup.remains import NoteRemains, Remains
 from infrakit.stack.backup.repository import Repository
 from infrakit.stack.backup.stage import Create, FetchInto, Fill, GiveToUser, PutSecrets
@@ -179,6 +180,10 @@ def plan_part(drill: Drill, part: BackupPart) -> Plan:
         Step(f"fetch {part.name}", f"{part.name} from the backup", (), (fetch,)),
         Step(f"files {part.name}", f"{part.name} as recorded", (), (compare,)),
     ]
+    online = of_json(about)
+    if online:
+        sound = SqliteIsSound(stage, online)
+        steps.append(Step(f"sqlite {part.name}", f"SQLite databases of {part.name} as recorded", (), (sound,)))
     folders = tuple(Fill(f"{stage}{path}", volume) for path, volume in _folders(drill, part))
     if folders:
         steps.append(Step(f"fill {part.name}", f"{part.name} in volumes of its own", (), folders))

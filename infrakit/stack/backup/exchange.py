@@ -8,6 +8,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.plan.model import Event, Tell
 from infrakit.stack.backup.dump import load
+from infrakit.stack.backup.online import Copied, put_in_place
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
 from infrakit.stack.change.aside import RESTORED, free_bytes, work
 from infrakit.stack.layout import RESTORING
@@ -128,6 +129,20 @@ class Exchange(NamedTuple):
 
     def text(self) -> str:
         return f"put {self.volume} back"
+
+
+class Complete(NamedTuple):
+    """Databases that were copied by SQLite stand among the files again."""
+
+    number: str
+    part: str
+    found: tuple[Copied, ...]
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        put_in_place(machine, stage(machine, self.number, self.part), self.found)
+
+    def text(self) -> str:
+        return f"put SQLite's copies among the files of {self.part}"
 
 
 class Empty(NamedTuple):

@@ -1,7 +1,7 @@
 """What a drill looks at: whether what was fetched, loaded and started is as the backup recorded it. Each raises Differs
 where it is not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.backups import Dump
@@ -9,6 +9,7 @@ from infrakit.errors import EXIT_FAILED, InfraKitError
 from infrakit.machine import Machine
 from infrakit.plan.model import Event, Tell
 from infrakit.stack.backup.dump import is_whole, load
+from infrakit.stack.backup.online import Copied, of_json, put_in_place
 from infrakit.stack.backup.repository import LONGEST_S
 from infrakit.stack.backup.rows import Rows, differing, in_server, total
 from infrakit.stack.change.aside import work
@@ -28,6 +29,13 @@ class Differs(InfraKitError):
     exit_code = EXIT_FAILED
 
 
+def _differs(told: Sequence[str]) -> None:
+    """Differs, where anything is told."""
+    if told:
+        more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+        raise Differs("; ".join(told[:MOST_NAMED]) + more, ANOTHER)
+
+
 class AsRecorded(NamedTuple):
     """A part has the volumes and dumps that it should, and as many files and bytes as were copied. `about`: what the
     set says of it."""
@@ -43,6 +51,11 @@ class AsRecorded(NamedTuple):
         sizes: list[int] = []
         words = ("find", self.folder, "-type", "f", "-printf", "%s\\n")
         machine.run(words, timeout_s=LONGEST_S, heard=lambda line: sizes.append(int(line)))
+        told += [
+            f"the copy of {item.live} is not in the backup"
+            for item in of_json(self.about)
+            if not machine.exists(f"{self.folder}{item.copy}")
+        ]
         for name, there in (("files", len(sizes)), ("bytes", sum(sizes))):
             if self.about.get(name, there) != there:
                 told.append(f"it has {there} {name}, and had {self.about[name]}")
@@ -61,6 +74,31 @@ class AsRecorded(NamedTuple):
 
     def text(self) -> str:
         return "compare files and bytes with what was recorded"
+
+
+class SqliteIsSound(NamedTuple):
+    """Databases that SQLite copied are without damage and have as many rows as were recorded; then they stand among
+    the files."""
+
+    folder: str
+    found: tuple[Copied, ...]
+
+    def do(self, machine: Machine, tell: Tell) -> None:
+        told = []
+        for item in self.found:
+            path = f"{self.folder}{item.copy}"
+            damage = machine.sqlite_damage(path)
+            if damage:
+                told.append(f"{item.live} is damaged: {damage}")
+            else:
+                told += differing({item.live: item.rows}, {item.live: machine.sqlite_rows(path)})
+        _differs(told)
+        put_in_place(machine, self.folder, self.found)
+        rows, tables = total({item.live: item.rows for item in self.found})
+        tell(Event("note", "", f"{rows} rows in {tables} tables"))
+
+    def text(self) -> str:
+        return "look for damage in SQLite databases, and compare their rows with what was recorded"
 
 
 class LoadDump(NamedTuple):
@@ -84,10 +122,7 @@ class RowsAreThere(NamedTuple):
     rows: Rows
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        told = differing(self.rows, in_server(machine, self.container, self.rows))
-        if told:
-            more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-            raise Differs("; ".join(told[:MOST_NAMED]) + more, ANOTHER)
+        _differs(differing(self.rows, in_server(machine, self.container, self.rows)))
         rows, tables = total(self.rows)
         tell(Event("note", "", f"{rows} rows in {tables} tables"))
 

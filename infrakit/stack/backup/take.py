@@ -18,6 +18,7 @@ from infrakit.plan.model import Tell
 from infrakit.stack.backup.before import InTime, Unlock
 from infrakit.stack.backup.dump import end_of, write_down
 from infrakit.stack.backup.last import last
+from infrakit.stack.backup.online import as_json, copied, left_out
 from infrakit.stack.backup.repository import (
     FOLDER,
     HOST,
@@ -166,11 +167,14 @@ class Take(NamedTuple):
         there = {name: path for name, path in folders.items() if machine.exists(path)}
         rows = {item.container: in_dump(machine, dumps[item.container]) for item in self.part.dumps if not item.own}
         ends = {item.container: end_of(item) for item in self.part.dumps}
-        paths = (*there.values(), *dumps.values())
+        named = {volume: there[name] for volume, name in zip(self.part.volumes, self.volumes) if name in there}
+        online = copied(machine, self.part, named, DUMPS)
+        paths = (*there.values(), *dumps.values(), *(item.copy for item in online))
         running = self._running(machine)
-        taken = self._take(machine, tell, paths, running) if paths else {}
+        taken = self._take(machine, tell, [*paths, *left_out(online)], running) if paths else {}
         content = so_far(machine)
-        content["parts"][self.part.name] = {**taken, "volumes": there, "dumps": dumps, "ends": ends, "rows": rows}
+        about = {"volumes": there, "dumps": dumps, "ends": ends, "rows": rows, "sqlite": as_json(online)}
+        content["parts"][self.part.name] = {**taken, **about}
         _keep(machine, content)
         WaitUntilWell(self.project, tuple(running)).do(machine, tell)
 
@@ -195,6 +199,7 @@ class Take(NamedTuple):
 
     def text(self) -> str:
         meanwhile = f", with {', '.join(self.part.stops)} stopped for a moment" if self.part.stops else ""
+        meanwhile = ", SQLite databases by SQLite itself" if self.part.sqlite else meanwhile
         return f"copy {', '.join((*(item.container for item in self.part.dumps), *self.volumes))}{meanwhile}"
 
 
