@@ -1,5 +1,6 @@
-"""infrakit backup, restore and drill of apps that say how they are backed up, from the built zipapp, with a real engine,
-a real restic and a real SQLite: one that writes all the time while it is copied, and one with a dump of its own."""
+"""infrakit backup, restore and drill of apps that say how they are backed up, from the built zipapp, with a real
+engine, a real restic and a real SQLite: one that writes all the time while it is copied, and one with a dump of its
+own."""
 
 import gzip
 import json
@@ -50,7 +51,8 @@ apps:
 WRITES = """
 trap 'exit 0' TERM
 mkdir -p /data/deep
-sqlite3 /data/deep/vault.db 'PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS rows (number integer, page text)' || exit
+sqlite3 /data/deep/vault.db 'PRAGMA journal_mode=WAL' || exit
+sqlite3 /data/deep/vault.db 'CREATE TABLE IF NOT EXISTS rows (number integer, page text)' || exit
 chmod 640 /data/deep/vault.db
 : >/tmp/ready
 number=$(sqlite3 /data/deep/vault.db 'SELECT count(*) FROM rows')
@@ -61,7 +63,7 @@ while :; do
 done | sqlite3 -bail -cmd '.timeout 60000' /data/deep/vault.db >/data/acknowledged 2>/data/failed &
 wait
 """
-"""A row at a time, each in a transaction of its own, and after it a line that says so, large enough that no buffer holds
+"""A row at a time, each in a transaction of its own, and after it a line that says so, so large that no buffer holds
 many."""
 KEEPS = """
 trap 'exit 0' TERM
@@ -94,7 +96,7 @@ def host(tmp_path_factory, pyz):
             ("words", KEEPS, ("/bin/cat", "/bin/sed"), (("dump.sh", DUMPS), ("restore.sh", RESTORES))),
         ):
             shell = gzip.compress(shell_archive(*programs, files=(("run.sh", script), *more)), 1)
-            says = {"Cmd": ["/bin/sh", "/run.sh"], "Healthcheck": CHECK, "Env": ["PATH=/usr/bin:/bin"]}
+            says = {"Cmd": ["/bin/sh", "/run.sh"], "Healthcheck": CHECK, "Env": ["PATH=/usr/bin:/bin", "HOME=/tmp"]}
             made.registry.publish(f"team/{name}", tag="1", contents=[shell], says=says)
         made.up(FILE)
         yield made
@@ -152,7 +154,7 @@ def test_files_beside_have_the_database_among_them(host, tmp_path):
     place = tmp_path / "beside" / str(host.place("vault-data")).removeprefix("/")
     there = rows_of(place / LIVE)
     assert there == list(range(len(there))) and len(there) >= 100
-    assert not [path for path in (tmp_path / "beside").rglob("*.sqlite")]
+    assert not list((tmp_path / "beside").rglob("*.sqlite"))
 
 
 def test_a_dump_of_its_own_is_read_back_by_its_own_command_into_empty_folders(host):
