@@ -4,10 +4,11 @@ import pytest
 
 from infrakit.backups import BackupPart, Dump, Own
 from infrakit.compiler import load as compiled
-from infrakit.errors import MachineUnfit
+from infrakit.errors import MachineUnfit, UsageProblem
 from infrakit.machine import Done
-from infrakit.stack.backup.back import in_turn, needed_by
+from infrakit.stack.backup.back import chosen, in_turn, needed_by, plan_restore
 from infrakit.stack.backup.dump import load, write_down
+from infrakit.stack.backup.repository import Repository
 
 DUMP = Dump("shop", "own", Own(("save", "a b"), ("load", "all\nof it"), ("/data",), "the end"))
 TEXT = """\
@@ -78,3 +79,28 @@ def test_whose_dump_is_read_back_finds_those_that_it_needs_with_their_data():
     assert needed_by(host, "a") == ("c", "b") and needed_by(host, "c") == ()
     parts = [BackupPart(name, (), (), (), host.origin) for name in ("a", "volumes/music", "b", "c")]
     assert [part.name for part in in_turn(host, parts)] == ["volumes/music", "c", "b", "a"]
+
+
+def of_set(about: dict) -> dict:
+    return {"parts": {"c": {"snapshot": "abc", "bytes": 1, "rows": {}, **about}}}
+
+
+FILES = {"volumes": {"infrakit_c-data": "/volumes/c-data"}, "dumps": {}}
+WRITTEN = {"volumes": {}, "dumps": {"c": "/dumps/c.dump"}}
+
+
+def test_a_set_comes_back_as_it_was_made_also_where_the_file_says_another_way_now():
+    said = ", backup: {dump: [save], restore: [load], holds: [/data]}}\n  once"
+    (plain,) = compiled(TEXT.encode(), "infrakit.yaml", lambda _: b"").fleet.deployments
+    (saying,) = compiled(TEXT.replace("}\n  once", said).encode(), "infrakit.yaml", lambda _: b"").fleet.deployments
+    for host in (plain, saying):
+        (part,) = chosen(host, of_set(FILES), ["c"])
+        assert (part.folders, part.dumps) == ((("infrakit_c-data", "/volumes/c-data"),), ())
+        plan = plan_restore(host, Repository("/b", host.host), "2030-01-01T00:00:00Z", [part])
+        (stop,) = [step for step in plan.steps if step.name == "stop"]
+        assert stop.title == "stop c, b, a"
+    (part,) = chosen(saying, of_set(WRITTEN), ["c"])
+    assert part.folders == () and [dump.own.restore for dump, _ in part.dumps] == [("load",)]
+    for host, about in ((plain, WRITTEN), (saying, {**WRITTEN, "dumps": {"c": "/dumps/c.sql"}})):
+        with pytest.raises(UsageProblem, match="c was written down in another way than the file says now"):
+            chosen(host, of_set(about), ["c"])

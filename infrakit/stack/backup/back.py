@@ -11,7 +11,7 @@ from infrakit.backups import BackupPart, Dump
 from infrakit.emit.compose import docker_volume
 from infrakit.errors import UsageProblem
 from infrakit.machine import Machine
-from infrakit.model import Container, Deployment
+from infrakit.model import Container, Deployment, Mount
 from infrakit.plan import Action, Plan, Step
 from infrakit.resolve.backups import is_in
 from infrakit.stack.backup.exchange import (
@@ -30,7 +30,7 @@ from infrakit.stack.backup.exchange import (
 )
 from infrakit.stack.backup.online import Copied, of_json
 from infrakit.stack.backup.repository import Repository, restic
-from infrakit.stack.backup.take import SET
+from infrakit.stack.backup.take import DUMP, SET, SQL
 from infrakit.stack.change.aside import Stop
 from infrakit.stack.down import WaitUntilWell
 from infrakit.stack.inside import container_name
@@ -86,9 +86,19 @@ def needed_by(deployment: Deployment, name: str) -> tuple[str, ...]:
 
 
 def _chosen(deployment: Deployment, part: BackupPart, about: Mapping[str, Any]) -> Chosen:
-    volumes = [docker_volume(deployment.name, name, deployment.volumes) for name in part.volumes]
+    """As the set has it: an app may have said another way since, and then its files are in one, and a dump in the
+    other."""
+    own = next((service.volumes for service in deployment.services if service.name == part.name), ())
+    sources = dict.fromkeys((*part.volumes, *own))
+    volumes = [docker_volume(deployment.name, name, deployment.volumes) for name in sources]
     folders = tuple((name, about["volumes"][name]) for name in volumes if name in about["volumes"])
     dumps = tuple((dump, about["dumps"][dump.container]) for dump in part.dumps if dump.container in about["dumps"])
+    known = {dump.container: path for dump, path in dumps if path.endswith(DUMP if dump.own else SQL)}
+    for container in about["dumps"]:
+        if container not in known:
+            what = f"{container} was written down in another way than the file says now"
+            hint = f"say it as then; or infrakit restore --beside FOLDER {part.name} brings {about['dumps'][container]}"
+            raise UsageProblem(what, hint)
     return Chosen(part, about.get("snapshot", ""), about.get("bytes", 0), folders, dumps, of_json(about))
 
 
@@ -115,13 +125,19 @@ def plan_restore(deployment: Deployment, repository: Repository, number: str, pa
 
 def _users(deployment: Deployment, parts: Sequence[Chosen]) -> tuple[str, ...]:
     """Who has what is put back open, or needs a database that is, each after those that it needs."""
-    volumes = {name for part in parts for name in part.part.volumes}
+    volumes = {name for part in parts for name, _ in part.folders}
     found = {dump.container for part in parts for dump, _ in part.dumps}
     every = [item for service in in_order(deployment.services) for item in service.containers if not item.one_shot]
-    found |= {item.name for item in every if any(mount.source in volumes for mount in item.mounts)}
+    found |= {item.name for item in every if any(_volume_of(deployment, mount) in volumes for mount in item.mounts)}
     while more := {item.name for item in every if {need.container for need in item.depends_on} & found} - found:
         found |= more
     return tuple(item.name for item in every if item.name in found)
+
+
+def _volume_of(deployment: Deployment, mount: Mount) -> str:
+    """As Docker calls it, "" where it is none."""
+    is_one = mount.kind in ("volume", "shared")
+    return docker_volume(deployment.name, mount.source, deployment.volumes) if is_one else ""
 
 
 def fetch_step(repository: Repository, number: str, part: Chosen) -> Step:

@@ -187,7 +187,8 @@ def plan_part(drill: Drill, part: BackupPart) -> Plan:
     folders = tuple(Fill(f"{stage}{path}", volume) for path, volume in _folders(drill, part))
     if folders:
         steps.append(Step(f"fill {part.name}", f"{part.name} in volumes of its own", (), folders))
-    steps += [_database(drill, part, dump) for dump in part.dumps if dump.container in drill.alone.order]
+    there = [dump for dump in part.dumps if dump.container in about.get("dumps", {})]
+    steps += [_database(drill, part, dump) for dump in there if dump.container in drill.alone.order]
     return Plan(_title(drill), tuple(steps))
 
 

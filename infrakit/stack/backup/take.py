@@ -40,6 +40,8 @@ FORMAT = 1
 SET = f"{FOLDER}/set.json"
 """What the last run has taken so far, and the file in the host's snapshot by which a set is read."""
 DUMPS = f"{FOLDER}/dumps"
+SQL, DUMP = ".sql", ".dump"
+"""How files end that a database's own tools wrote, and that an app's own command did."""
 MOST_BYTES = 1 << 24
 MOST_UNUSED = "10%"
 """Of a repository: what is less is not worth writing the rest of its file anew."""
@@ -158,9 +160,7 @@ class Take(NamedTuple):
             machine.remove_tree(DUMPS)  # on a disk that is full, too
 
     def _all(self, machine: Machine, tell: Tell) -> None:
-        dumps = {
-            item.container: f"{DUMPS}/{item.container}.{'dump' if item.own else 'sql'}" for item in self.part.dumps
-        }
+        dumps = {item.container: f"{DUMPS}/{item.container}{DUMP if item.own else SQL}" for item in self.part.dumps}
         for item in self.part.dumps:
             write_down(machine, self.project, item, dumps[item.container])
         folders = {name: f"{machine.engine.folder()}/volumes/{name}/_data" for name in self.volumes}
