@@ -31,7 +31,7 @@ def backups(deployment: Deployment, backup: Backup) -> Section:
 
 def _part(part: BackupPart) -> Row:
     copied = f"copied while {', '.join(part.stops)} is stopped" if part.stops else "copied while it runs"
-    copied = "copied while it runs, SQLite databases by SQLite itself" if part.sqlite else copied
+    copied += ", SQLite databases by SQLite itself" if part.sqlite else ""
     volumes = [(Word(f"volume {name}"), Word(copied)) for name in part.volumes]
     what, how = zip(*map(_dump, part.dumps), *volumes)
     return Row((Cell((Word(part.name),)), Cell(tuple(what)), Cell(tuple(how))), part.origin)

@@ -102,11 +102,11 @@ def _of_services(host: HostDraft) -> Iterator[BackupPart]:
         ]
         volumes = tuple(dict.fromkeys(mount.source for _, mount in files))
         if volumes or written:
-            asked = [
-                (item.name, path) for item in service.containers if item.name in said for path in said[item.name].sqlite
-            ]
-            sqlite = tuple(place for name, path in asked if (place := place_of(path, files, name)))
-            stops = () if sqlite or service.name in runs_on else _writers(files, host)
+            online = {item.name: said[item.name].sqlite for item in service.containers if item.name in said}
+            places = [place_of(path, files, name) for name, paths in online.items() for path in paths]
+            sqlite = tuple(place for place in places if place is not None)
+            others = [(item, mount) for item, mount in files if not online.get(item.name)]
+            stops = () if service.name in runs_on else _writers(others, host)
             origin = service.origin._replace(decided_by=PASS)
             yield BackupPart(service.name, volumes, tuple(written.values()), stops, origin, sqlite)
 

@@ -13,7 +13,7 @@ from infrakit.plan import Step, preview
 from infrakit.resolve.backups import KEY
 from infrakit.stack.backup.back import chosen
 from infrakit.stack.backup.bare import HOST_BACK, Begun, MakeContainer, MakeVolumes, Origin, PutHost, begun, plan_bare
-from infrakit.stack.backup.exchange import Empty, Exchange, Load, Mark
+from infrakit.stack.backup.exchange import Complete, Empty, Exchange, Load, Mark, StartAll
 from infrakit.stack.backup.repository import Repository
 from infrakit.stack.change.update import none_restored
 from infrakit.stack.install import plan_install
@@ -53,11 +53,11 @@ ORIGIN = Origin("/mnt/new", Repository("/mnt/new/infrakit", "infrakit"), NUMBER,
 SECRET = b"lusab-babad-gutih-tugad-fimol-vozam-kanij-zozoz"
 
 
-def plan():
+def plan(host=HOST, content=CONTENT):
     engine, ours = (Step("engine", "engine", (), ()),), (Step("file", "ours", (), ()),)
-    install = plan_install(HOST, emit(HOST), hex_digest, engine, ours)
+    install = plan_install(host, emit(host), hex_digest, engine, ours)
     file = (Step("the file", "the file", (), ()),)
-    return plan_bare(HOST, install, ORIGIN, chosen(HOST, CONTENT, ()), [Given(KEY, SECRET)], "/tree", file)
+    return plan_bare(host, install, ORIGIN, chosen(host, content, ()), [Given(KEY, SECRET)], "/tree", file)
 
 
 def names() -> list[str]:
@@ -93,6 +93,21 @@ def test_a_database_is_made_and_loaded_before_who_needs_it_is_made():
     kinds = [type(action) for action in step("back wiki-db").actions]
     assert kinds.index(MakeContainer) < kinds.index(Empty) < kinds.index(Load) and kinds[-1] is Mark
     assert [type(action) for action in step("back wiki").actions] == [MakeVolumes, Exchange, Mark]
+
+
+def test_a_dump_of_an_apps_own_is_read_back_with_what_the_app_needs_beside_it_and_sqlites_copies_come_first():
+    said = b"data: [/data, /x], backup: {dump: [save], restore: [load], holds: [/data], sqlite: [/x/one.db]}"
+    (host,) = load(FILE.replace(b"data: [/data]", said), "infrakit.yaml", lambda _: b"").fleet.deployments
+    about = {"volumes": {"infrakit_wiki-x": "/x"}, "dumps": {"wiki": "/dumps/wiki.dump"}}
+    about["sqlite"] = {"/x/one.db": {"copy": "/dumps/wiki.0.sqlite", "rows": {}}}
+    parts = {**CONTENT["parts"], "wiki": {**CONTENT["parts"]["wiki"], **about}}
+    back = [item for item in plan(host, {"parts": parts}).steps if item.name.startswith("back ")]
+    assert [item.name for item in back][-2:] == ["back wiki-db", "back wiki"]
+    kinds = [type(action) for action in back[-1].actions]
+    assert kinds[:5] == [MakeVolumes, Complete, Exchange, MakeContainer, MakeContainer]
+    assert kinds.index(Empty) < kinds.index(StartAll) < kinds.index(Load)
+    made = [action.container for action in back[-1].actions if isinstance(action, MakeContainer)]
+    assert made == ["wiki-db", "wiki"]
 
 
 def test_no_text_of_the_plan_has_the_key():

@@ -199,7 +199,7 @@ class Take(NamedTuple):
 
     def text(self) -> str:
         meanwhile = f", with {', '.join(self.part.stops)} stopped for a moment" if self.part.stops else ""
-        meanwhile = ", SQLite databases by SQLite itself" if self.part.sqlite else meanwhile
+        meanwhile += ", SQLite databases by SQLite itself" if self.part.sqlite else ""
         return f"copy {', '.join((*(item.container for item in self.part.dumps), *self.volumes))}{meanwhile}"
 
 
