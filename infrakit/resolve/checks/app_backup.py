@@ -73,7 +73,7 @@ def _secrets(app: AppConfig, said: AppBackup, locate: Locate) -> Iterator[Proble
         kind = what_is_secret(name, value) if name not in app.not_secret else ""
         if kind:
             what = f"apps.{app.name}.backup.{path[3]}: {name} holds {kind}"
-            hint = "let a shell read it from its file: [sh, -c, 'TOOL --password \"$(cat /run/secrets/NAME)\"']"
+            hint = "let a shell read its file: [sh, -c, 'PASSWORD=$(cat /run/secrets/NAME) TOOL'], or the tool"
             hint += f"; or, where it is none, apps.{app.name}.not_secret: [{name}]"
             yield Problem(locate(path), what, "secret-in-environment", hint)
 
