@@ -338,7 +338,7 @@ class Machine:
         """Table -> rows, of a copy."""
         from infrakit.system import sqlite
 
-        return sqlite.rows_of(path)
+        return sqlite.rows_of(path, self.stop)
 
     def sqlite_damage(self, path: str) -> str:
         """What is wrong with a copy, "" where nothing is."""

@@ -7,7 +7,6 @@ container may put a link where a database was: what was opened is looked at, bef
 """
 
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +14,11 @@ from urllib.parse import quote
 
 from infrakit.errors import MachineUnfit, Stopped
 from infrakit.system.stop import Stop
+
+try:
+    import sqlite3
+except ImportError:  # a Python that somebody built without it
+    raise MachineUnfit("this python3 has no sqlite3 of its own", "call the system's: sudo /usr/bin/python3") from None
 
 MAGIC = b"SQLite format 3\0"
 SMALLEST_PAGE = 512
@@ -52,10 +56,6 @@ def copy(folder: str, name: str, target: str, stop: Stop) -> None:
     """As it is at one instant, with its owner and its mode. `name`: below the folder."""
     path, place = os.path.join(folder, name), os.path.join(os.path.realpath(folder), name)
 
-    def look(*_: int) -> None:
-        if stop.asked:
-            raise Stopped
-
     with _plain_errors(path):
         about = os.lstat(path)
         with closing(_opened(path, "mode=ro")) as source, closing(sqlite3.connect(target)) as made:
@@ -63,9 +63,14 @@ def copy(folder: str, name: str, target: str, stop: Stop) -> None:
             source.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()  # from here on it is of this instant
             if place not in _open_files():
                 raise MachineUnfit(f"{path}: a link leads elsewhere", "see who put it there, and run again")
-            source.backup(made, pages=PAGES, progress=look)
+            source.backup(made, pages=PAGES, progress=lambda *_: _look(stop))
         os.chown(target, about.st_uid, about.st_gid)
         os.chmod(target, stat.S_IMODE(about.st_mode))
+
+
+def _look(stop: Stop) -> None:
+    if stop.asked:
+        raise Stopped
 
 
 def _opened(path: str, how: str) -> sqlite3.Connection:
@@ -83,11 +88,12 @@ def _open_files() -> set[str]:
     return found
 
 
-def rows_of(path: str) -> dict[str, int]:
+def rows_of(path: str, stop: Stop) -> dict[str, int]:
     """Table -> rows, of a copy that nobody writes to. Without those that need what this SQLite has not."""
     found = {}
     with _plain_errors(path), closing(_opened(path, "mode=ro&immutable=1")) as database:
         for (name,) in database.execute(TABLES).fetchall():
+            _look(stop)
             called = name.replace('"', '""')
             try:
                 (found[name],) = database.execute(f'SELECT count(*) FROM "{called}"').fetchone()

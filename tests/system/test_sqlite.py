@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from infrakit.errors import MachineUnfit, Stopped
 from infrakit.system import sqlite
 from infrakit.system.stop import Stop
 
+ROOT = Path(__file__).parents[2]
 WRITER = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
@@ -57,7 +59,9 @@ def test_a_copy_is_of_one_instant_and_has_all_that_was_acknowledged_before(tmp_p
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         words = dict(database.execute("SELECT word, count(*) FROM rows WHERE number >= 0 GROUP BY word").fetchall())
     assert words["first"] == words["second"] >= known
-    assert sqlite.damage_of(str(copy)) == "" and sqlite.rows_of(str(copy)) == {"rows": 5000 + 2 * words["first"]}
+    assert sqlite.damage_of(str(copy)) == "" and sqlite.rows_of(str(copy), Stop()) == {
+        "rows": 5000 + 2 * words["first"]
+    }
 
 
 def test_owner_and_mode_are_kept_and_nothing_is_left_beside_either(tmp_path):
@@ -69,7 +73,7 @@ def test_owner_and_mode_are_kept_and_nothing_is_left_beside_either(tmp_path):
     sqlite.copy(str(tmp_path), "live.db", str(tmp_path / "copy"), Stop())
     about, wanted = os.stat(tmp_path / "copy"), os.stat(path)
     assert (about.st_mode, about.st_uid, about.st_gid) == (wanted.st_mode, wanted.st_uid, wanted.st_gid)
-    sqlite.rows_of(str(tmp_path / "copy"))
+    sqlite.rows_of(str(tmp_path / "copy"), Stop())
     assert not [item.name for item in tmp_path.iterdir() if item.name.startswith("copy-")]
 
 
@@ -103,7 +107,7 @@ def test_a_folder_that_is_reached_by_a_link_of_the_machine_is_itself(tmp_path):
     made(tmp_path / "disk/one.db")
     (tmp_path / "docker").symlink_to(tmp_path / "disk")
     sqlite.copy(str(tmp_path / "docker"), "one.db", str(tmp_path / "copy"), Stop())
-    assert sqlite.rows_of(str(tmp_path / "copy")) == {"rows": 5000}
+    assert sqlite.rows_of(str(tmp_path / "copy"), Stop()) == {"rows": 5000}
 
 
 def test_what_is_no_database_is_named_in_words_and_a_damaged_one_is_found(tmp_path):
@@ -129,13 +133,22 @@ def test_rows_of_odd_names_count_and_those_of_virtual_tables_do_not(tmp_path):
         database.execute("CREATE VIRTUAL TABLE pages USING fts5(words)")
         database.execute("CREATE VIEW all_of_it AS SELECT 1")
         database.commit()
-    found = sqlite.rows_of(str(tmp_path / "one.db"))
+    found = sqlite.rows_of(str(tmp_path / "one.db"), Stop())
     assert found['a "b" [c]'] == 2 and not {"pages", "all_of_it", "sqlite_sequence"} & set(found)
 
 
-def test_who_says_stop_waits_for_no_large_copy(tmp_path):
+def test_who_says_stop_waits_for_no_large_copy_and_not_for_each_table(tmp_path):
     made(tmp_path / "one.db")
     stop = Stop()
     stop.asked = True
     with pytest.raises(Stopped):
         sqlite.copy(str(tmp_path), "one.db", str(tmp_path / "copy"), stop)
+    with pytest.raises(Stopped):
+        sqlite.rows_of(str(tmp_path / "one.db"), stop)
+
+
+def test_a_python_without_sqlite_is_said_in_words():
+    script = "import sys; sys.modules['sqlite3'] = None\nfrom infrakit.system.machine import Machine\n"
+    script += "try: Machine().sqlite_in('/')\nexcept Exception as error: print(type(error).__name__, error)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "MachineUnfit this python3 has no sqlite3 of its own\n", done.stderr
