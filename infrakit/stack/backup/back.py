@@ -80,7 +80,7 @@ def needed_by(deployment: Deployment, name: str) -> tuple[str, ...]:
     """Containers that run before this one does, in turn."""
     every = {item.name: item for service in in_order(deployment.services) for item in service.containers}
     found = {name}
-    while more := {need.container for item in found for need in every[item].depends_on} - found:
+    while more := {need.container for item in found & set(every) for need in every[item].depends_on} - found:
         found |= more
     return tuple(item for item in every if item in found - {name} and not every[item].one_shot)
 
