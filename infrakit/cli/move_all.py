@@ -31,6 +31,7 @@ def send(asked: Asked) -> int:
         _say_next(deployment, under["number"], under["ticket"])
         return EXIT_OK
     if not under:
+        _need_no_own_dump(deployment)
         need_place_for(ticket)
     number = number_of_now()
     for place, who in deployment.backup.left if deployment.backup else ():
@@ -47,6 +48,15 @@ def send(asked: Asked) -> int:
     return carry_out(
         plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words, recorded=False, after=after
     )
+
+
+def _need_no_own_dump(deployment: Deployment) -> None:
+    """Who is written down by a command of his own runs meanwhile, and what he writes after that would stay here."""
+    parts = deployment.backup.parts if deployment.backup else ()
+    for part in (part for part in parts if any(dump.own for dump in part.dumps)):
+        what = f"{part.name} would have to run for its own dump, and go on writing, while all else stands still"
+        hint = f"sudo infrakit unset apps.{part.name}.backup && sudo infrakit up: then its files are copied"
+        raise UsageProblem(what, hint)
 
 
 def _say_next(deployment: Deployment, number: str, ticket: str) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from infrakit.backups import Dump
 from infrakit.compiler import load
 from infrakit.errors import UsageProblem
 from infrakit.stack.move.file import backed_up, brought_back, said, sent, sent_still
@@ -55,7 +56,7 @@ def test_who_it_needs_goes_along_with_all_that_either_has():
     found = group_of(host(), ["wiki"])
     assert found.services == found.containers == ("wiki-db", "wiki")
     assert dict(found.copied) == {"wiki-data": "infrakit_wiki-data", "pictures": "infrakit_pictures", "old": "shop"}
-    assert [tuple(dump) for dump in found.dumps] == [("wiki-db", "postgresql")]
+    assert found.dumps == (Dump("wiki-db", "postgresql"),)
     assert "infrakit_wiki-db-var-lib-postgresql-data" in found.volumes and not set(found.volumes) - {
         name for _, name in found.copied
     } - {"infrakit_wiki-db-var-lib-postgresql-data"}
@@ -66,6 +67,12 @@ def test_who_it_needs_goes_along_with_all_that_either_has():
 
 def test_what_backups_leave_out_goes_along_all_the_same():
     assert ("wiki-data", "infrakit_wiki-data") in group_of(host(), ["wiki"]).copied
+
+
+def test_who_says_a_dump_of_his_own_stands_still_and_his_files_go():
+    own = b"{dump: [wiki, export], restore: [wiki, import], holds: [/data]}"
+    content = FILE.replace(b"    needs: [wiki-db]\n", b"    needs: [wiki-db]\n    backup: %s\n" % own)
+    assert content != FILE and group_of(host(content), ["wiki"]) == group_of(host(), ["wiki"])
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def chosen(ticket: Ticket, deployment: Deployment) -> Chosen:
     dumps = tuple(dump for dump, _ in ticket.dumps)
     part = BackupPart(ticket.services[-1], tuple(ticket.volumes), dumps, (), deployment.origin)
     called = [(docker_volume(deployment.name, name, deployment.volumes), path) for name, path in ticket.volumes.items()]
-    return Chosen(part, ticket.place.snapshot, ticket.place.bytes, tuple(called), ticket.dumps)
+    return Chosen(part, ticket.place.snapshot, ticket.place.bytes, tuple(called), ticket.dumps, ())
 
 
 def plan_take(

@@ -61,9 +61,21 @@ def _place(content: bytes, name: str, app: str) -> tuple[Path, Schema]:
     return located(resources.schema("infrakit"), f"apps.{app}.hosts", parse(content, name).root)
 
 
+def _own_ways(content: bytes, name: str) -> list[str]:
+    """Apps that say how their data is written down."""
+    pairs = {key.value: value for key, value in parse(content, name).root.value}
+    apps = pairs["apps"].value if "apps" in pairs and pairs["apps"].kind == "map" else ()
+    return [
+        str(app.value) for app, node in apps if node.kind == "map" and "backup" in {key.value for key, _ in node.value}
+    ]
+
+
 def backed_up(content: bytes, name: str, to: str) -> bytes:
-    """The file as if it said that backups of all go `to` a place: what is kept is found by that."""
+    """The file as if it said that backups of all go `to` a place: what is kept is found by that. Who moves stands still
+    meanwhile, and so no app says another way for its own."""
     schema = resources.schema("infrakit")
     content = deleted(content, name, ("backup",)).content
+    for app in _own_ways(content, name):
+        content = deleted(content, name, ("apps", app, "backup")).content
     path, part = located(schema, "backup.to", parse(content, name).root)
     return assigned(content, name, path, part, to).content
