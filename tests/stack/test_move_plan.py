@@ -127,6 +127,8 @@ TAKE = """\
     bring wiki here, and read it once more
 + wiki as it was
     make the volumes infrakit_wiki-data, infrakit_pictures
+    put infrakit_wiki-data back
+    put infrakit_pictures back
     make wiki-db
     stop wiki-db
     move the files of wiki-db aside
@@ -134,8 +136,6 @@ TAKE = """\
     wait until they are well
     load the database of wiki-db
     give the role postgres of wiki-db the password
-    put infrakit_wiki-data back
-    put infrakit_pictures back
     write down that wiki is back
 + it is written down that all is here
     say beside the copy that it is here
