@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.errors import InfraKitError
 from infrakit.model import ImagePin
@@ -83,3 +84,21 @@ def test_what_changed_is_told_in_words():
         "~ glances: image sha256:aaaaaaaaaaaa -> sha256:bbbbbbbbbbbb"
     )
     assert told(before, FULL, {**before.files, ".env": (0o644, "0")}) == ("~ .env",)
+
+
+def test_a_file_in_another_place_says_the_same_and_one_with_another_key_of_its_server_does_not(keep):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9pOzMuYTdjJ5ZkUqzNpQ0wX0t4mEqbTzJg8T1Zr3nK"
+    text = f"version: 1\ndomain: home.example.org\npattern: full\nbackup: {{to: 'sftp://a@b.lan/c', host_key: {key}}}\n"
+
+    def made(content: str, name: str):
+        (found,) = load(content.encode(), name, lambda _: b"").fleet.deployments
+        return found
+
+    there = keep(applied.to_json(written(made(text, "infrakit.yaml")))).deployment
+    assert applied.same(there, made("# a comment\n" + text, "/etc/infrakit/infrakit.yaml"))
+    assert not applied.same(there, made(text.replace("K}", "L}"), "infrakit.yaml"))
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_what_was_written_down_says_the_same(keep, name):
+    assert applied.same(keep(applied.to_json(written(HOSTS[name]))).deployment, HOSTS[name])

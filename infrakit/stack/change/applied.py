@@ -11,7 +11,7 @@ from infrakit import VERSION, backups, model
 from infrakit.catalog.versions import version
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.machine import Machine
-from infrakit.model import Artifact, Deployment
+from infrakit.model import Artifact, Deployment, Origin
 from infrakit.stack import layout
 
 FILE = "applied.json"
@@ -110,8 +110,17 @@ def _plain(value: Any) -> Any:
 
 
 def same(one: Deployment, other: Deployment) -> bool:
-    """Whether the records of both would be: nobody keeps where a value came from."""
-    return bool(_plain(one) == _plain(other))
+    """Whether both say the same, whatever file and line it was read from."""
+    return bool(_said(_plain(one)) == _said(_plain(other)))
+
+
+def _said(found: Any) -> Any:
+    """What `_plain` wrote, without where that came from."""
+    if isinstance(found, list):
+        return [_said(item) for item in found]
+    if not isinstance(found, dict):
+        return found
+    return None if found.get(KIND) == Origin.__name__ else {name: _said(item) for name, item in found.items()}
 
 
 def _value(found: Any) -> Any:
