@@ -99,7 +99,7 @@ install_compose() {
 
 install_packages docker.io restic mariadb-server-core mariadb-client yamllint iptables openssl strace valgrind git \
     python3-venv mmdebstrap qemu-user-static gpg openssh-client chromium chromium-driver libnss3-tools \
-    qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck
+    qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck sqlite3
 install_compose
 install_haproxy
 install_ssh_server
