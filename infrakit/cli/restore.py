@@ -18,6 +18,7 @@ from infrakit.plan import Interrupted
 from infrakit.stack.backup.back import chosen, content_of, plan_restore
 from infrakit.stack.backup.bare import begun
 from infrakit.stack.backup.exchange import under_way
+from infrakit.stack.backup.holes import dig
 from infrakit.stack.backup.online import of_json, put_in_place
 from infrakit.stack.backup.repository import LONGEST_S, Repository, repository_of, restic
 from infrakit.stack.change.update import none_under_way
@@ -145,6 +146,7 @@ def _beside(
             raise UsageProblem(f"the backup has no {name}", f"it has: {', '.join(sorted(there))}")
         words = ("restore", there[name]["snapshot"], "--target", folder, "--verify")
         restic(machine, repository, *words, timeout_s=LONGEST_S)
+        dig(machine, folder, name)
         put_in_place(machine, folder, of_json(there[name]))
         paths = [folder + path for about in ("volumes", "dumps") for path in there[name][about].values()]
         result(f"{name}: {', '.join(paths)}")

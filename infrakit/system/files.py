@@ -15,6 +15,8 @@ from infrakit.errors import EXIT_LOCKED, InfraKitError, MachineUnfit, UsageProbl
 TEMPORARY = ".infrakit.tmp"
 MOST_BYTES = 64 << 20
 """Of a file of ours: what is larger is none."""
+SMALLEST_SPARSE, BLOCK = 1 << 16, 512
+"""Bytes; the second is what st_blocks counts in (stat(3type))."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _REMEDIES = {
     28: "free some space and run again",
@@ -230,6 +232,19 @@ def exchange(new: str, old: str) -> None:
         folder, name = os.path.split(new)
         os.rename(old, os.path.join(folder, "." + name))
         os.rename(new, old)
+
+
+def sparse(folder: str) -> Iterator[str]:
+    """Files below `folder` that take less of the disk than they are long; small ones are not worth it."""
+    for place, _, names in os.walk(folder):
+        for path in (os.path.join(place, name) for name in names):
+            try:
+                about = os.lstat(path)
+            except OSError:  # it is gone meanwhile
+                continue
+            is_large = stat.S_ISREG(about.st_mode) and about.st_size >= SMALLEST_SPARSE
+            if is_large and about.st_blocks * BLOCK < about.st_size:
+                yield path
 
 
 def sync(folder: str) -> None:

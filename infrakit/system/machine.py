@@ -322,6 +322,10 @@ class Machine:
         except OSError:
             return []
 
+    def sparse_in(self, folder: str) -> list[str]:
+        """Files below a folder that have holes worth keeping, by their whole paths."""
+        return list(files.sparse(folder))
+
     def sqlite_in(self, folder: str) -> list[str]:
         """Paths of SQLite databases below a folder (system/sqlite.py)."""
         from infrakit.system import sqlite

@@ -8,6 +8,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.plan.model import Event, Tell
 from infrakit.stack.backup.dump import load
+from infrakit.stack.backup.holes import dig
 from infrakit.stack.backup.online import Copied, put_in_place
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic
 from infrakit.stack.change.aside import RESTORED, free_bytes, work
@@ -59,6 +60,7 @@ class Fetch(NamedTuple):
         tell(Event("progress", "", f"{self.bytes / 1e6:.1f} MB"))
         words = ("restore", self.snapshot, "--target", folder, "--verify")
         restic(machine, self.repository, *words, timeout_s=LONGEST_S, tell=tell)
+        dig(machine, folder, self.part)
         machine.flush(folder)
         machine.write(f"{folder}/{WHOLE}", b"")
 

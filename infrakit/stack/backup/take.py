@@ -17,6 +17,7 @@ from infrakit.plan import Plan, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.backup.before import InTime, Unlock
 from infrakit.stack.backup.dump import end_of, write_down
+from infrakit.stack.backup.holes import DUMPS, listed
 from infrakit.stack.backup.last import last
 from infrakit.stack.backup.online import as_json, copied, left_out
 from infrakit.stack.backup.repository import (
@@ -39,7 +40,6 @@ from infrakit.stack.layout import CONFIGURATION, CURRENT, STATE, secrets_folder
 FORMAT = 1
 SET = f"{FOLDER}/set.json"
 """What the last run has taken so far, and the file in the host's snapshot by which a set is read."""
-DUMPS = f"{FOLDER}/dumps"
 SQL, DUMP = ".sql", ".dump"
 """How files end that a database's own tools wrote, and that an app's own command did."""
 MOST_BYTES = 1 << 24
@@ -169,7 +169,8 @@ class Take(NamedTuple):
         ends = {item.container: end_of(item) for item in self.part.dumps}
         named = {volume: there[name] for volume, name in zip(self.part.volumes, self.volumes) if name in there}
         online = copied(machine, self.part, named, DUMPS)
-        paths = (*there.values(), *dumps.values(), *(item.copy for item in online))
+        holes = listed(machine, there.values(), self.part.name)
+        paths = (*there.values(), *dumps.values(), *(item.copy for item in online), *holes)
         running = self._running(machine)
         taken = self._take(machine, tell, [*paths, *left_out(online)], running) if paths else {}
         content = so_far(machine)

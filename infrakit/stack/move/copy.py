@@ -13,6 +13,7 @@ from infrakit.errors import InfraKitError, MachineUnfit
 from infrakit.machine import Machine
 from infrakit.plan.model import Event, Tell
 from infrakit.stack.backup.dump import write_down
+from infrakit.stack.backup.holes import DUMPS, listed
 from infrakit.stack.backup.places import is_folder
 from infrakit.stack.backup.repository import LONGEST_S, Repository, restic, tagged
 from infrakit.stack.backup.repository import number as number_of
@@ -24,7 +25,6 @@ from infrakit.stack.move.under import MOVES, Under
 from infrakit.stack.secrets import Given
 
 TAG, ARRIVED = "infrakit-move", "arrived"
-DUMPS = f"{MOVES}/dumps"
 LONGEST_STOP_S = 900
 MOST_BYTES = 1 << 22
 AGAIN = 'test -e "$1" || { shift; exec docker start "$@"; }'
@@ -155,7 +155,8 @@ class Take(NamedTuple):
             with machine.afterwards(("sh", "-c", AGAIN, "sh", under.taken, *names)):
                 dumps = self._written_down(machine, tell)
                 secrets = self._secrets(machine)
-                paths = [*volumes.values(), *dumps.values(), *secrets.values()]
+                holes = listed(machine, volumes.values(), group.services[-1])
+                paths = [*volumes.values(), *dumps.values(), *secrets.values(), *holes]
                 done = self._backup(machine, tell, "whole", paths)
                 whole = {"number": under.number, "volumes": volumes, "dumps": dumps, "secrets": secrets, **done}
                 machine.write(under.taken, json.dumps(whole, sort_keys=True).encode(), 0o600)
