@@ -188,6 +188,7 @@ def judged(seed):
         return "refused"
     assert loaded(after) == wanted
     assert words(after) == words(before)
+    assert b"\r\n" not in before or b"\n" not in after.replace(b"\r\n", b""), "a line ends otherwise than all others"
     one_of_many = len(parent(tree, path)) > 1 and not in_brackets(before)
     others_stayed(before, after, path if what == "set" or one_of_many else path[:-1])
     if what == "set" and not there and (len(path) == 1 or has(tree, path[:-1])):

@@ -18,7 +18,7 @@ from tests.resolve.test_backups import TEXT
 ROOT = Path(__file__).parents[1]
 HEAD = "version: 1\ndomain: home.example.org\npattern: full\ntls: {mode: internal}\nbackup: {to: /mnt/disk}\n"
 CASES = {path.parent.name: path.read_text() for path in ROOT.glob("composed/fixtures/*/expected.yaml")}
-CASES |= {path.name: path.read_text() for path in ROOT.glob("apps/*.expected.yaml")}
+APPS = {path.name: path.read_text() for path in ROOT.glob("apps/*.yaml") if ".expected" not in path.name}
 KEYS = {
     *("image", "restart", "entrypoint", "command", "user", "working_dir", "hostname", "group_add", "init", "ulimits"),
     *("environment", "env_file", "networks", "network_mode", "secrets", "volumes", "tmpfs", "read_only", "cap_drop"),
@@ -32,6 +32,7 @@ HYBRID = HEAD.replace(
     "pattern: full\n", "hosts: {core: {pattern: full}, shed: {pattern: monitoring, address: 192.168.1.31}}\n"
 )
 EVERY = {**{name: HEAD + text for name, text in CASES.items()}, "own": TEXT, "fleet": HYBRID}
+EVERY |= {name: text.rstrip() + "\nbackup: {to: /mnt/disk}\n" for name, text in APPS.items()}
 
 
 @cache
@@ -45,7 +46,7 @@ def hosts_of(text: str) -> list[Deployment]:
 
 def test_there_is_enough_to_look_at():
     hosts = [host for text in EVERY.values() for host in hosts_of(text)]
-    assert len(hosts) > 20 and sum(bool(isolated(host, host.backup.parts).order) for host in hosts) > 20
+    assert len(hosts) > 75 and sum(bool(isolated(host, host.backup.parts).order) for host in hosts) > 75
 
 
 @pytest.mark.parametrize("name", EVERY)
