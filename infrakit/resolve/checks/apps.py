@@ -156,6 +156,9 @@ def saml_or_oidc(config: Config, catalog: Catalog, locate: Locate) -> list[Probl
             what = f"apps.{app.name}.oidc.email_verified: the app does not ask for addresses"
             place = locate((*app.oidc.path, "email_verified"), key=True)
             found.append(Problem(place, what, "no-scope", "add email to scopes, or remove it"))
+        if app.oidc is not None and app.oidc.scopes and "openid" not in app.oidc.scopes:
+            what = f"apps.{app.name}.oidc.scopes: without openid nobody is signed in: the app gets no ID token"
+            found.append(Problem(locate((*app.oidc.path, "scopes")), what, "no-scope", "add openid"))
         ways = [
             key
             for key, said in (

@@ -18,6 +18,12 @@ OF_THE_ENGINE = "172.17.0.0/16"
 def pool_private(config: Config, catalog: Catalog, locate: Locate) -> list[Problem]:
     """Addresses of the internet's, or of this machine's own, cannot be given to containers as well."""
     base, length = _range(config.network.pool)
+    if base & ((1 << (32 - length)) - 1):
+        from ipaddress import ip_network
+
+        what = f"network.pool: {config.network.pool} is an address in a range, and the range is wanted"
+        hint = f"write {ip_network(config.network.pool, strict=False)}"
+        return [Problem(locate(("network", "pool")), what, "pool-public", hint)]
     for private in PRIVATE:
         start, bits = _range(private)
         if length >= bits and base >> (32 - bits) == start >> (32 - bits):

@@ -1,6 +1,6 @@
 """Ports of each host -> Problems: one port at one address is one container's, and Caddy's own ports are apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from infrakit.errors import Position, Problem
@@ -12,8 +12,9 @@ WEB = ("http_port", "https_port")
 LOOPBACK = 8085
 """Where Caddy answers its health check; from FIRST_HOP on it leads to other hosts (both emit/caddyfile.py)."""
 FIRST_HOP = 8101
-PLAIN = 80
-"""Caddy refuses its whole file for https there (modules/caddyhttp/reverseproxy/addresses.go)."""
+MOST_OF_HOST = 2000
+PLAIN, OF_TLS = 80, 443
+"""Of the first Caddy refuses its whole file for https there (modules/caddyhttp/reverseproxy/addresses.go)."""
 
 
 class Claim(NamedTuple):
@@ -39,9 +40,19 @@ def ports_apart(world: World, locate: Locate) -> list[Problem]:
                 problem = _problem(claim, other)
                 found.setdefault(problem.what, problem)
             same.append(claim)
-        for problem in _inside(world, host, locate):
+        for problem in (*_inside(world, host, locate), *_too_many(host, taken)):
             found.setdefault(problem.what, problem)
     return list(found.values())
+
+
+def _too_many(host: HostDraft, taken: Mapping[tuple[int, str], list[Claim]]) -> Iterator[Problem]:
+    if len(taken) <= MOST_OF_HOST:
+        return
+    by_apps = [claim for claims in taken.values() for claim in claims if claim.asked]
+    if by_apps:
+        what = f"{host.shown} would publish {len(taken)} ports, and {MOST_OF_HOST} are the most"
+        hint = "publish fewer: each costs the engine a process, and a start of minutes"
+        yield Problem(by_apps[-1].position, what, "port", hint)
 
 
 def _claims(world: World, host: HostDraft, locate: Locate) -> Iterator[Claim]:
@@ -76,9 +87,27 @@ def of_tls(world: World, locate: Locate) -> list[Problem]:
     keys = [key for key in ("https_port", "fleet_port") if getattr(network, key) == PLAIN]
     what = f"{PLAIN} is plain HTTP's, and Caddy speaks no TLS there"
     return [
-        Problem(locate(("network", key)), f"network.{key}: {what}", "scheme-port", "choose another port")
-        for key in keys
+        *(
+            Problem(locate(("network", key)), f"network.{key}: {what}", "scheme-port", "choose another port")
+            for key in keys
+        ),
+        *_unasked(world, locate),
     ]
+
+
+def _unasked(world: World, locate: Locate) -> Iterator[Problem]:
+    """Ports of Caddy's at which nobody comes."""
+    said = [key for key in WEB if ("network", key) in world.config.said]
+    mode, network = world.config.tls.mode, world.config.network
+    if said and mode == "tunnel":
+        what = f"network.{said[0]}: behind a tunnel Caddy publishes no port for the web"
+        yield Problem(
+            locate(("network", said[0])), what, "port-unused", "remove it, or choose another tls.mode", "warning"
+        )
+    elif len(said) == len(WEB) and mode == "acme" and network.http_port != PLAIN and network.https_port != OF_TLS:
+        what = f"network.https_port: who gives certificates asks at {PLAIN} and {OF_TLS} alone"
+        hint = f"let your router lead one of them to {network.http_port} or {network.https_port}; or tls: {{mode: dns}}"
+        yield Problem(locate(("network", "https_port")), what, "port-unasked", hint, "warning")
 
 
 def _unused(world: World) -> list[tuple[str, int]]:

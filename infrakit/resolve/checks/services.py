@@ -275,6 +275,12 @@ def images_of_apps(
 def _too_old(key: str, image: str, item: ContainerBlueprint, where: Position, severity: str) -> list[Problem]:
     from infrakit.catalog.versions import below_floor, tag_of, version
 
+    if item.minimum_version and not version(tag_of(image)) and tag_of(image):
+        what = (
+            f"{key}: {tag_of(image)} does not begin with a version: is it {' or '.join(item.minimum_version)} at least?"
+        )
+        hint = f"begin the tag with it: {tag_of(item.image)}-{tag_of(image)}; older ones: {item.advisory}"
+        return [Problem(where, what, "version-unknown", hint, "warning")]
     if not below_floor(version(tag_of(image)), item.minimum_version):
         return []
     floors = ", ".join(item.minimum_version)
