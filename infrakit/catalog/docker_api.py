@@ -21,7 +21,6 @@ GET /events filters since until
 GET /system/df type verbose
 GET /plugins filters
 GET /containers/json all before filters limit since size
-GET /containers/{id}/json size
 GET /containers/{id}/logs details follow since stderr stdout tail timestamps until
 GET /containers/{id}/stats one-shot stream
 GET /containers/{id}/top
@@ -39,17 +38,19 @@ GET /volumes filters
 GET /volumes/{id}
 GET /nodes filters
 GET /nodes/{id}
-GET /services filters status
-GET /services/{id} insertDefaults
 GET /services/{id}/logs details follow since stderr stdout tail timestamps
-GET /tasks filters
-GET /tasks/{id}
 GET /tasks/{id}/logs details follow since stderr stdout tail timestamps
 GET /secrets filters
 GET /secrets/{id}
 """
 
+# What is known of a container has its environment, in which apps get secrets that they read from nowhere else.
 _FILES = """
+GET /containers/{id}/json size
+GET /services filters status
+GET /services/{id} insertDefaults
+GET /tasks filters
+GET /tasks/{id}
 GET /containers/{id}/archive path
 HEAD /containers/{id}/archive path
 GET /containers/{id}/export

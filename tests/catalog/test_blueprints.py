@@ -12,7 +12,7 @@ from infrakit.catalog.load import read_trees
 from infrakit.catalog.model import Catalog
 from infrakit.catalog.show import describe, text_of
 from infrakit.config import check_schema, parse
-from infrakit.model import POWER_READS, POWER_ROOT
+from infrakit.model import POWER_FILES, POWER_READS, POWER_ROOT
 from infrakit.resolve.checks.own_texts import unknown_references
 from infrakit.resolve.patterns import PROFILES
 
@@ -100,7 +100,11 @@ def test_readers_of_docker_are_read_only():
         for _, container in CONTAINERS
         if container.docker
     }
-    assert {name for name, found in powers.items() if found == {POWER_READS}} == {"dozzle", "dozzle-agent", "glances"}
+    assert {name for name, found in powers.items() if found <= {POWER_READS, POWER_FILES}} == {
+        "dozzle",
+        "dozzle-agent",
+        "glances",
+    }
     assert {name for name, found in powers.items() if POWER_ROOT in found} == {
         "portainer",
         "portainer-agent",

@@ -8,7 +8,7 @@ import pytest
 from infrakit import emit
 from infrakit.emit import review
 from infrakit.emit.review_parts import Word
-from infrakit.model import POWER_READS, Grant, Group, Mount, Origin, PublishedPort, SecretSpec, Upstream, User
+from infrakit.model import POWER_FILES, Grant, Group, Mount, Origin, PublishedPort, SecretSpec, Upstream, User
 from tests.emit import deployments
 from tests.emit.deployments import everything
 from tests.emit.examples import hosts
@@ -237,7 +237,7 @@ def test_what_amounts_to_root_is_said_in_these_words():
 
 def test_who_only_reads_is_not_called_root():
     for proxy in [proxy for service in FULL.services for proxy in service.socket_proxies]:
-        words = "reads only" if proxy.powers == (POWER_READS,) else "**root on the host**"
+        words = "**reads files and secrets**" if proxy.powers == (POWER_FILES,) else "**root on the host**"
         assert f"| {proxy.consumer} | {words} |" in markdown(FULL)
 
 
