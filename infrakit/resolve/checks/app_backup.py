@@ -51,9 +51,9 @@ def _not_together(app: AppConfig, said: AppBackup) -> Iterator[tuple[Path, str, 
 
 
 def _idle(config: Config, app: AppConfig, said: AppBackup) -> Iterator[tuple[Path, str, str]]:
-    if config.backup is None:
+    if config.backup is None and ("backup",) not in config.said:
         yield said.path, "nothing is backed up", "add backup: {to: /mnt/usb/backups} at the top, or remove it"
-    elif app.name in config.backup.without:
+    elif config.backup is not None and app.name in config.backup.without:
         yield said.path, f"backup.without leaves {app.name} out", "remove one of the two"
 
 
