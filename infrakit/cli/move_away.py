@@ -3,7 +3,6 @@
 import os
 import secrets as entropy
 import shutil
-import time
 from collections.abc import Iterable
 
 from infrakit.cli import here, source
@@ -14,7 +13,7 @@ from infrakit.cli.talk import result, say
 from infrakit.errors import MachineUnfit, UsageProblem
 from infrakit.model import Deployment
 from infrakit.plan import Plan, Step
-from infrakit.stack.backup.last import FORMAT
+from infrakit.stack.backup.last import now as number_of_now
 from infrakit.stack.backup.places import is_folder
 from infrakit.stack.backup.program import program_steps
 from infrakit.stack.change.update import none_under_way
@@ -79,7 +78,7 @@ def _new(asked: Asked, machine: Machine) -> Under:
     if group.folders and not asked.without_folders:
         what = f"{', '.join(group.folders)} stays here: a folder of this machine, which they write to"
         raise UsageProblem(what, "copy it to the other host yourself, then: --without-folders")
-    number = time.strftime(FORMAT, time.gmtime())
+    number = number_of_now()
     name = copy_name(group.services[-1], number)
     ticket = os.path.abspath(asked.ticket or f"{group.services[-1]}.move")
     need_place_for(ticket)
