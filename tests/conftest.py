@@ -91,7 +91,7 @@ STACKS = (
 )
 """Of the tests of a real engine those that bring a stack up."""
 FROM_ZIPAPP = (
-    *("backup", "backup_bare", "backup_damaged", "backup_drill", "backup_mariadb", "backup_servers"),
+    *("backup", "backup_bare", "backup_damaged", "backup_drill", "backup_mariadb", "backup_servers", "backup_rounds"),
     "halt",
     *("rotate", "side_by_side", "update"),
 )

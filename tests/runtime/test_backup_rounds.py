@@ -49,6 +49,7 @@ apps:
 )
 NOTES = """
 trap 'exit 0' TERM
+: >>/data/log
 number=$(grep -c . /data/log)
 : >/tmp/ready
 while :; do echo "line $number" >>/data/log; number=$((number + 1)); sleep 0.02; done
