@@ -326,6 +326,16 @@ class Machine:
         """Files below a folder that have holes worth keeping, by their whole paths."""
         return list(files.sparse(folder))
 
+    def dig_holes(self, path: str, timeout_s: float) -> None:
+        """Where a file is nothing but zeros it takes no room of the disk any more; when it was changed stays what it
+        was. A disk that knows no holes keeps it as it is."""
+        try:
+            before = os.lstat(path)
+            self.run(("fallocate", "--dig-holes", "--", path), timeout_s=timeout_s)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns), follow_symlinks=False)
+        except OSError:  # it did not come, or the disk cannot
+            return
+
     def sqlite_in(self, folder: str) -> list[str]:
         """Paths of SQLite databases below a folder (system/sqlite.py)."""
         from infrakit.system import sqlite

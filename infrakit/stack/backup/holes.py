@@ -27,7 +27,7 @@ def dig(machine: Machine, folder: str, part: str) -> None:
     """Of what was brought to a folder. A disk that knows no holes keeps them filled."""
     content = machine.read(f"{folder}{_list(part)}", MOST_BYTES)
     for name in content.split(b"\0") if content else ():
-        machine.run(("fallocate", "--dig-holes", "--", f"{folder}{os.fsdecode(name)}"), timeout_s=LONGEST_S)
+        machine.dig_holes(f"{folder}{os.fsdecode(name)}", LONGEST_S)
 
 
 def _list(part: str) -> str:
