@@ -86,8 +86,10 @@ class ConfigurationInvalid(InfraKitError):
     exit_code = EXIT_CONFIGURATION
 
     def __init__(self, problems: "tuple[Problem, ...] | list[Problem]") -> None:
-        count = len(problems)
-        super().__init__(f"{count} problem{'' if count == 1 else 's'} found")
+        warnings = sum(problem.severity == "warning" for problem in problems)
+        count = len(problems) - warnings
+        more = f", and {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+        super().__init__(f"{count} problem{'' if count == 1 else 's'} found{more}")
         self.problems = tuple(problems)
 
 

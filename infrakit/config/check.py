@@ -280,6 +280,8 @@ def _as_wanted(text: str, schema: Schema) -> str:
     """A hint with the form of `text` that its pattern takes: in small letters; of a host's name the ASCII form that the
     DNS has (RFC 3492; a sharp s is no ss, as in IDNA 2008)."""
     form = text.lower()
+    if schema.get("x-code") == "domain" and re.fullmatch("[0-9.]+|[0-9a-f]*:[0-9a-f:.]+", form):
+        return "there are no names below an address: at home write home.arpa, and tls: {mode: internal}"
     if schema.get("x-code") in ("domain", "subdomain"):
         from unicodedata import normalize
 

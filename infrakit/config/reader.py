@@ -130,7 +130,9 @@ class Composer:
             ValueError,
         ):
             mark = source.get_mark()
-            self.refuse(mark, "not YAML that can be read", "yaml-syntax", "check quotes, colons and indentation")
+            hint = "check quotes, colons and indentation"
+            hint += ", and what is written as \\U: the last character is 0010FFFF" if "\\U" in text else ""
+            self.refuse(mark, "not YAML that can be read", "yaml-syntax", hint)
         return empty
 
     def refuse(self, mark: Any, what: str, code: str, hint: str, related: Position | None = None) -> None:

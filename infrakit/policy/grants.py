@@ -151,15 +151,17 @@ def dangers(service: Service, container: Container) -> Iterator[tuple[str, str, 
 def _reached(
     owners: Mapping[str, tuple[Service, Container]], container: Container, asked: set[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Whom it asked to reach around sign-in: a file of the user's nobody else, an app no service of the catalogue.
+    """Whom it asked to reach around sign-in: a file of the user's nobody else but whom infrakit.yaml says, an app no
+    service of the catalogue.
 
     Dozzle, for one, believes every neighbour who he says he is.
     """
     own, _ = owners[container.name]
     for name, (service, other) in owners.items():
-        bound = own.kind == "blueprint" or service.kind == "catalogue"
+        written = f"needs.{name}" in container.origins
+        bound = own.kind == "blueprint" and not written or service.kind == "catalogue"
         if bound and service.name != own.name and asked.intersection(other.networks):
-            yield "reach", name, f"needs.{name}" if f"needs.{name}" in container.origins else "reaches"
+            yield "reach", name, f"needs.{name}" if written else "reaches"
 
 
 def _required(deployment: Deployment) -> list[Broken]:

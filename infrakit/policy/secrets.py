@@ -19,9 +19,17 @@ NAMES = (
       for key in ("KEY", "_KEY")),
 )  # fmt: skip
 """How names of values end that are a secret whatever they look like: a word of a person's, or a minted one."""
-HINTS = ("KEY", "AUTH", "CREDENTIAL", "CREDENTIALS", "SALT", "SEED", "COOKIE", "LICENSE", "WEBHOOK", "HOOK", "CLAIM")
+HINTS = (
+    *("KEY", "AUTH", "CREDENTIAL", "CREDENTIALS", "SALT", "SEED", "COOKIE", "LICENSE", "WEBHOOK", "HOOK", "CLAIM"),
+    *("JWT", "SESSION", "SIGNING"),
+)
 """How names end of values that are a secret where they look drawn by lot."""
 OPEN = ("PUBLIC_KEY", "PUBKEY", "COMPASS", "BYPASS")
+SUMS = (
+    *("ID", "UUID", "GUID", "SHA", "HASH", "SUM", "MD", "DIGEST", "COMMIT", "REVISION", "REF", "FINGERPRINT"),
+    *("CERT", "CERTIFICATE"),
+)
+"""How names end of drawn texts that are no secret, less the numbers at their ends."""
 
 PREFIXES = (
     *(
@@ -63,6 +71,7 @@ SHORT = {
 """Programs whose option of one letter is a password's: of curl NAME:PASSWORD."""
 PLACES = {"entrypoint": "entry point", "health": "health check"}
 SHORTEST_DRAWN = 16
+LONG_DRAWN = 32
 A_SECRET, IN_ADDRESS, AMONG = "a secret", "a password in an address", "a secret among its words"
 
 _SAYS_NOTHING = (
@@ -72,6 +81,7 @@ _SAYS_NOTHING = (
 _PATH = r"(file://)?[.~]{0,2}(/[\w.@-]+)+/?"
 _NAMED_FILE = ("/run/secrets/", "file:///run/secrets/")
 _PLACEHOLDER = r"[$]\{?\w+\}?|[<{%].*[>}%]|[*]+|x{3,}|"
+_HOOK = r"https://(hooks\.slack\.com/(services|workflows|triggers)|(\w+\.)?discord(app)?\.com/api/webhooks)/[\w/-]{16}"
 _CALLED = r"hook|/bot[0-9]"
 """What addresses hold that are called without a password, since they are secret themselves: webhooks, bots."""
 _USERINFO = r"://(\S*)@"
@@ -82,6 +92,7 @@ _OPTION = (
     r"--[\w-]{0,40}(?:pass(?:word|wd|phrase)?|pwd|auth)[ =]+([^\s;&,\"'=-][^\s;&,\"']*)",
     r"--[\w-]{0,40}(?:secret|token|key)[ =]+(?![0-9]+(?:\s|$))([^\s;&,\"'=-][^\s;&,\"']*)",
 )
+_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _TELEGRAM = r"[0-9]{8,10}:[A-Za-z0-9_-]{30,40}"
 _ASSIGNED = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|access_?key)\s*=\s*([^\s;&,\"']+)"
 
@@ -201,6 +212,10 @@ def what_is_secret(key: str, value: str) -> str:
         return A_SECRET
     if "://" in value and re.search(_CALLED, value) and any(map(is_drawn, re.split(r"[/?&=:@]", value))):
         return A_SECRET
+    if value.startswith("https://") and ("slack" in value or "discord" in value) and re.match(_HOOK, value):
+        return A_SECRET
+    if len(value) >= LONG_DRAWN and not name.endswith((*SUMS, *OPEN)) and _is_key(value):
+        return A_SECRET
     if "@" in value and ":" in value and (_has_userinfo(value) or _is_word(re.match(_SCHEMELESS, value))):
         return IN_ADDRESS
     if _may_assign(value) and any(_is_word(match) for match in re.finditer(_ASSIGNED, value, re.IGNORECASE)):
@@ -249,6 +264,11 @@ def is_drawn(text: str) -> bool:
     kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in text if c.isalnum()]
     changes = sum(a != b and a + b != "ul" for a, b in zip(kinds, kinds[1:]))
     return changes * 4 >= len(kinds)
+
+
+def _is_key(value: str) -> bool:
+    """Whether a value is nothing but drawn text, as keys are that are minted: under any name it is one."""
+    return bool(re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", value)) and not re.fullmatch(_UUID, value) and is_drawn(value)
 
 
 def _has_userinfo(value: str) -> bool:

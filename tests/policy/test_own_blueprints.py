@@ -387,6 +387,14 @@ def test_a_name_that_begins_like_a_service_opens_no_volume_of_it():
     assert codes(blueprint, name="port") == set(), "its volume is called port-portainer-data"
 
 
+def test_whom_infrakit_yaml_says_an_own_blueprint_reaches_without_a_grant():
+    """What the file itself reaches out to, it asks for."""
+    others = "}\n  db: {image: 'x/db:1', serves: [5432]"
+    assert codes(own(), ", needs: [db]" + others) == set()
+    assert codes(own(), ", needs: [glances]" + others) == {"not-granted"}
+    assert codes(own("reaches: [db]"), others) == {"not-granted"}
+
+
 def test_what_the_operator_grants_may_be_reached():
     assert codes(own("reaches: [glances]"), ", grants: [reach]") == set()
     asks = "reaches: [glances]\n    environment: {A: '${inside.glances}', B: '${inside.own}'}"

@@ -53,7 +53,10 @@ def _wrong(config: Config, app: AppConfig) -> tuple[str, str] | None:
     door, example = app.doors[0], "for instance https://192.168.1.1"
     host, own = door.address, {name for name, _ in door.domains}
     if host.startswith("["):
-        return f"{host} is out of reach for Caddy, which speaks IPv4", "write its IPv4 address, or a name that has one"
+        return (
+            f"{host} is out of reach for Caddy, which speaks IPv4",
+            "write its IPv4 address, or a name that leads to one",
+        )
     if not 1 <= door.port <= 65535:
         return f"{door.port} is no port", example
     if door.scheme == "https" and door.port == PLAIN:

@@ -73,7 +73,7 @@ def memory_fits(world: World, locate: Locate) -> list[Problem]:
     return [
         Problem(
             place,
-            f"{dotted(path)}: what runs there may use {total // MEBIBYTE}m",
+            f"{dotted(path)}: too little: what runs there may use {total // MEBIBYTE}m",
             "memory",
             "lower limits under services, or move something",
         )

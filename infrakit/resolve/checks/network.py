@@ -133,7 +133,7 @@ def addresses_dialled(world: World, locate: Locate) -> list[Problem]:
     for host in world.hosts:
         if host.config is not None and host.name in dialled:
             what = f"hosts.{host.shown}.address: {host.address} is out of reach for the core's Caddy, which speaks IPv4"
-            hint = "write its IPv4 address, for instance 192.168.1.31, or a name that has one"
+            hint = "write its IPv4 address, for instance 192.168.1.31, or a name where it publishes no port"
             found.append(Problem(locate((*host.config.path, "address")), what, "address", hint))
     return found
 
@@ -186,6 +186,8 @@ def proxies_named(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                 what = "is too wide a range: everybody in it could say that he comes from any address"
             elif network.overlaps(pool):
                 what = f"overlaps {config.network.pool}, and whomever Docker relays seems to come from there"
+            elif network.is_unspecified or network.is_loopback or network.is_multicast:
+                what = "is no machine's that could come here"
             elif network.version == 6:
                 unseen.append(number)
         except ValueError:

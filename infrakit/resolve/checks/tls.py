@@ -122,6 +122,7 @@ def timezone_known(config: Config, catalog: Catalog, locate: Locate) -> list[Pro
         return []
     known = time_zones()
     close = {name.lower(): name for name in known}.get(nearest(config.timezone, map(str.lower, known)), "")
+    close = "" if config.timezone[-1:].isdigit() else close  # hours from Greenwich, that no guess should change
     hint = f"did you mean {close}?" if close else "for instance Europe/Berlin"
     what = f"timezone: there is no time zone {config.timezone}"
     return [Problem(locate(("timezone",)), what, "timezone", hint)]
