@@ -33,7 +33,7 @@ def command(dry_run: bool, as_json: bool) -> int:
     machine = Machine()
     applied = in_force(machine)
     if applied is None:
-        result("nothing is in force on this machine")
+        say("nothing is in force on this machine")
         return EXIT_OK
     action = Halt(applied.deployment.name, waves(applied.deployment))
     plan = Plan(f"halt {applied.deployment.name}", (Step("halt", "nothing of it runs", (), (action,)),))

@@ -1,5 +1,6 @@
 """The host that an app comes to: a ticket, and all of it starts here with its data."""
 
+import json
 import os
 
 from infrakit.cli import doors, here, source
@@ -42,7 +43,8 @@ def take_in(asked: Asked, path: str) -> int:
         what = f"a move of {coming.shown} to this machine was broken off, and {path} is of another one"
         raise UsageProblem(what, f"go on with that first, or give it up: infrakit move {coming.services[-1]} --back")
     if not coming and has_arrived(machine, ticket.number):
-        result(f"{ticket.name} is here already; what it wrote here since is newer than the copy")
+        said = f"{ticket.name} is here already; what it wrote here since is newer than the copy"
+        result(json.dumps({"kind": "note", "step": "", "text": said}, sort_keys=True) if asked.as_json else said)
         return EXIT_OK
     words: tuple[str, ...] = ("move", "--take", os.path.abspath(path), "--yes")
     words += ("--through", place_of(asked.through)) if asked.through else ()
