@@ -7,7 +7,7 @@ import click
 from infrakit.cli import here
 from infrakit.cli.carry import carried, need_root, show
 from infrakit.cli.progress import Progress
-from infrakit.cli.talk import result, say
+from infrakit.cli.talk import say
 from infrakit.errors import EXIT_DIFFERENCES, EXIT_OK
 from infrakit.plan import Plan, Step
 from infrakit.stack.change.applied import in_force
