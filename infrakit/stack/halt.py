@@ -4,6 +4,7 @@ again in that order after it was off. What Docker itself does at a shutdown is a
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from infrakit.errors import InfraKitError, MachineUnfit
@@ -36,34 +37,49 @@ def _needs(container: Container) -> set[str]:
     return {need.container for need in container.depends_on} - {container.name} | ({other} if other else set())
 
 
-def halted(machine: Machine) -> tuple[tuple[str, ...], ...]:
+def halted(machine: Machine, path: str = HALTED) -> tuple[tuple[str, ...], ...]:
     """Who was stopped by us and is to start again, in waves; names as Docker calls them."""
-    content = machine.read(HALTED, MOST_BYTES)
     try:
-        return tuple(tuple(map(str, wave)) for wave in json.loads(content or b"[]"))
-    except (ValueError, TypeError):
-        raise InfraKitError(f"{HALTED} is damaged", f"sudo rm {HALTED}; sudo infrakit up starts all") from None
+        found = json.loads(machine.read(path, MOST_BYTES) or b"[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(wave, list) for wave in found):
+        raise InfraKitError(f"{path} is damaged", f"sudo rm {path}; sudo infrakit up starts all")
+    return tuple(tuple(map(str, wave)) for wave in found)
 
 
 class Halt(NamedTuple):
-    """Stop all that runs, the last to rely on others first. Called again it goes on."""
+    """Stop all that runs, the last to rely on others first. Called again it goes on. `path`: where it is written down
+    who ran; `spared`: who goes on running."""
 
     project: str
     waves: tuple[tuple[str, ...], ...]
+    path: str = HALTED
+    spared: tuple[str, ...] = ()
+
+    def left(self, machine: Machine) -> set[str]:
+        """Who is to stop, and runs."""
+        return _running(machine, self.project).intersection(chain(*self.waves)).difference(self.spared)
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        running = {item.service for item in machine.engine.containers(self.project) if item.state == "running"}
-        before = {name for wave in halted(machine) for name in wave}
+        running = _running(machine, self.project)
+        before = {called for wave in halted(machine, self.path) for called in wave}
         named = [tuple((name, container_name(self.project, name)) for name in wave) for wave in self.waves]
         kept = [[called for name, called in wave if name in running or called in before] for wave in named]
-        machine.write(HALTED, json.dumps([wave for wave in kept if wave]).encode(), 0o600)
+        machine.write(self.path, json.dumps([wave for wave in kept if wave]).encode(), 0o600)
         for wave in reversed(named):
-            words = [called for name, called in wave if name in running]
+            words = [called for name, called in wave if name in running and name not in self.spared]
             if words:
                 work(machine, ("docker", "stop", *words), LONGEST_S)
 
     def text(self) -> str:
-        return f"stop {self.project}, who relies on others first"
+        but = f", but {', '.join(self.spared)}" if self.spared else ""
+        return f"stop {self.project}{but}, who relies on others first"
+
+
+def _running(machine: Machine, project: str) -> set[str]:
+    """By Compose's name; who dies again and again, too."""
+    return {item.service for item in machine.engine.containers(project) if item.state in ("running", "restarting")}
 
 
 class StartHalted(NamedTuple):

@@ -220,9 +220,8 @@ def test_a_whole_machine_is_backed_up_when_who_writes_stands_still_and_databases
     assert "old" not in found, "what is kept of older backups is not this one's to say"
     (writers,) = next(step for step in plan.steps if step.name == "still").actions
     (last,) = next(step for step in plan.steps if step.name == "all still").actions
-    stopped = {name for wave in writers.waves for name in wave}
-    assert {"wiki", "door"} <= stopped and "wiki-db" not in stopped
-    assert "wiki-db" in {name for wave in last.waves for name in wave}
+    assert writers.waves == last.waves and {"wiki", "door", "wiki-db"} <= {name for wave in last.waves for name in wave}
+    assert "wiki-db" in writers.spared and not {"wiki", "door"} & {*writers.spared} and last.spared == ()
     assert names(plan_whole_back(host(FILE, "core"), "/root/core.move")) == ["run", "over"]
 
 

@@ -7,7 +7,6 @@ Nothing is removed, and nothing is new on the other machine: that restores, as o
 import json
 from typing import NamedTuple
 
-from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.plan import FileIs, Gone, Plan, Step
@@ -15,35 +14,32 @@ from infrakit.plan.model import Tell
 from infrakit.stack.backup.confirmed import key_of
 from infrakit.stack.backup.exchange import StartAll
 from infrakit.stack.backup.take import plans
-from infrakit.stack.change.aside import work
 from infrakit.stack.down import WaitUntilWell
-from infrakit.stack.halt import StartHalted, waves
+from infrakit.stack.halt import Halt, StartHalted, halted, waves
 from infrakit.stack.inside import container_name
 from infrakit.stack.layout import HALTED
 from infrakit.stack.move.away import RemoveSecret
-from infrakit.stack.move.under import MOST_BYTES, MOVES, WHOLE, whole
+from infrakit.stack.move.under import MOVES, WHOLE, whole
 
 RAN = f"{MOVES}/all.ran"
 """Who ran before."""
-LONGEST_STOP_S = 900
 
 
 def plan_whole(deployment: Deployment, number: str, ticket: str) -> Plan:
     """`number`: of the set; `ticket`: where the key goes."""
     assert deployment.backup is not None, "the file says where backups go"
     first, parts, end = plans(deployment, number)
-    servers = {dump.container for part in deployment.backup.parts for dump in part.dumps}
-    others = tuple(tuple(name for name in wave if name not in servers) for wave in waves(deployment))
+    servers = tuple(sorted({dump.container for part in deployment.backup.parts for dump in part.dumps}))
     out, gone = (Note(way, number, ticket) for way in ("out", "gone"))
-    writers = Stand(deployment.name, tuple(filter(None, others)))
-    all_still = Stand(deployment.name, waves(deployment))
+    all_still = Halt(deployment.name, waves(deployment), RAN)
+    writers = all_still._replace(spared=servers)
     return Plan(
         f"move {deployment.name} on {deployment.host} to another machine",
         (
             Step("begun", "it is written down that it has begun", (NotedAs(out),), (out,)),
             *first.steps,
             Step("still", "who writes files stands still", (Still(writers),), (writers,)),
-            *_serving(deployment.name, tuple(sorted(servers))),
+            *_serving(deployment.name, servers),
             *(step for plan in parts for step in plan.steps),
             end.steps[0],
             Step("all still", "nothing of it runs", (Still(all_still),), (all_still,)),
@@ -67,12 +63,7 @@ def plan_whole_back(deployment: Deployment, ticket: str) -> Plan:
     return Plan(
         f"start {deployment.name} on {deployment.host} again",
         (
-            Step(
-                "run",
-                "all that ran before",
-                (Gone(RAN),),
-                (StartAgain(deployment.name, waves(deployment)), RemoveSecret(RAN)),
-            ),
+            Step("run", "all that ran before", (Gone(RAN),), (StartAgain(deployment.name), RemoveSecret(RAN))),
             Step("over", "it is over", (Gone(WHOLE),), gone),
         ),
     )
@@ -105,30 +96,6 @@ class NotedAs(NamedTuple):
         return "it is written down"
 
 
-class Stand(NamedTuple):
-    """Stop containers, those first that rely on others; they start neither at boot nor after a fault. Who ran before is
-    written down first."""
-
-    project: str
-    waves: tuple[tuple[str, ...], ...]
-
-    def running(self, machine: Machine) -> set[str]:
-        """Of all of the project, by Compose's name."""
-        found = machine.engine.containers(self.project)
-        return {item.service for item in found if item.state in ("running", "restarting")}
-
-    def do(self, machine: Machine, tell: Tell) -> None:
-        running = self.running(machine)
-        machine.write(RAN, json.dumps(sorted(running.union(ran(machine)))).encode(), 0o600)
-        for wave in reversed(self.waves):
-            names = [container_name(self.project, name) for name in wave if name in running]
-            if names:
-                work(machine, ("docker", "stop", *names), LONGEST_STOP_S)
-
-    def text(self) -> str:
-        return f"stop {', '.join(name for wave in reversed(self.waves) for name in wave)}"
-
-
 class Serving(NamedTuple):
     """These run, and are well."""
 
@@ -149,33 +116,22 @@ class Serving(NamedTuple):
 class Still(NamedTuple):
     """None of these runs."""
 
-    stand: Stand
+    halt: Halt
 
     def holds(self, machine: Machine) -> bool:
-        return not self.stand.running(machine).intersection(name for wave in self.stand.waves for name in wave)
+        return not self.halt.left(machine)
 
     def text(self) -> str:
         return "they stand still"
-
-
-def ran(machine: Machine) -> set[str]:
-    """Who ran before, as Compose calls them."""
-    try:
-        return {str(name) for name in json.loads(machine.read(RAN, MOST_BYTES) or b"[]")}
-    except (ValueError, TypeError):
-        raise InfraKitError(f"{RAN} is damaged", f"sudo rm {RAN} {WHOLE}; then: sudo infrakit up") from None
 
 
 class StartAgain(NamedTuple):
     """Start who ran before; a boot in the midst of this goes on with it, as after a halt."""
 
     project: str
-    waves: tuple[tuple[str, ...], ...]
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        before = ran(machine)
-        every = [[container_name(self.project, name) for name in wave if name in before] for wave in self.waves]
-        machine.write(HALTED, json.dumps([wave for wave in every if wave]).encode(), 0o600)
+        machine.write(HALTED, json.dumps(halted(machine, RAN)).encode(), 0o600)
         StartHalted(self.project).do(machine, tell)
 
     def text(self) -> str:
