@@ -14,7 +14,7 @@ from infrakit.stack.belongings import Belongings
 from infrakit.stack.change.aside import ForgetAll, NoneAside
 from infrakit.stack.services import LABEL
 from infrakit.stack.timer import no_timers
-from infrakit.stack.watch import Watch
+from infrakit.stack.watch import Watch, is_done
 
 STOP_S = 600
 NO_DOCKER = 127
@@ -152,7 +152,7 @@ def in_waves(containers: Sequence[Container], running: Mapping[str, str]) -> lis
 
 
 class WaitUntilWell(NamedTuple):
-    """These containers of a project run, and their checks say that they are well."""
+    """These containers of a project run, and their checks say that they are well; or they did their work."""
 
     project: str
     names: tuple[str, ...]
@@ -164,6 +164,8 @@ class WaitUntilWell(NamedTuple):
             while found is None or found.state != "running" or found.health not in ("healthy", ""):
                 if found is None:
                     raise MachineUnfit(f"{name} is gone", "infrakit up brings it back")
+                if is_done(machine, found):
+                    break
                 if not watch.gets_well(name):
                     raise MachineUnfit(watch.last_words(found), f"see: infrakit logs {found.service}")
                 found = watch.found(name)

@@ -63,10 +63,12 @@ class Halt(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         running = _running(machine, self.project)
-        before = {called for wave in halted(machine, self.path) for called in wave}
+        before = {*chain(*halted(machine, self.path), *halted(machine))}
         named = [tuple((name, container_name(self.project, name)) for name in wave) for wave in self.waves]
         kept = [[called for name, called in wave if name in running or called in before] for wave in named]
         machine.write(self.path, json.dumps([wave for wave in kept if wave]).encode(), 0o600)
+        if self.path != HALTED:
+            machine.remove(HALTED)  # else the next boot would start them
         for wave in reversed(named):
             words = [called for name, called in wave if name in running and name not in self.spared]
             if words:
@@ -83,7 +85,11 @@ def _running(machine: Machine, project: str) -> set[str]:
 
 
 class StartHalted(NamedTuple):
-    """Start them again; one that does not get well keeps no other from being started."""
+    """Start them again; one that does not get well keeps no other from being started.
+
+    Where the halt was killed, Docker may still be stopping one that does not hear: it is running until it is not, and
+    a start would leave it so. `docker restart` waits for the end of it, and starts one that stands still, too.
+    """
 
     project: str
 
@@ -104,6 +110,8 @@ class StartHalted(NamedTuple):
 def _there(machine: Machine, names: Iterable[str]) -> tuple[str, ...]:
     """Those that were not removed since."""
     done = machine.run(("docker", "container", "ls", "--all", "--format", "{{.Names}}"))
+    if done.code:
+        raise MachineUnfit(done.err.strip() or f"exit code {done.code}", "does Docker run? then: sudo infrakit resume")
     there = set(done.out.split())
     return tuple(name for name in names if name in there)
 
@@ -111,7 +119,7 @@ def _there(machine: Machine, names: Iterable[str]) -> tuple[str, ...]:
 def _started(machine: Machine, project: str, names: Sequence[str], tell: Tell) -> list[str]:
     """What does not go well."""
     try:
-        work(machine, ("docker", "start", *names), LONGEST_S)
+        work(machine, ("docker", "restart", *names), LONGEST_S)
         WaitUntilWell(project, tuple(names)).do(machine, tell)
     except InfraKitError as error:
         return [error.message]

@@ -22,6 +22,12 @@ PAUSE_S = 0.5
 LOG_LINES, LONGEST_LINE = 3, 300
 
 
+def is_done(machine: Machine, container: Container) -> bool:
+    """Whether it is work that is done once, and came to a good end: it needs no start, and is no fault."""
+    ended = container.state == "exited" and container.exit_code == 0
+    return ended and machine.engine.limits(container.name).restart == "no"
+
+
 class Watch:
     """The containers of a project, or of some services of it, from now on. `before`: how they were, by name."""
 

@@ -45,6 +45,8 @@ SQL, DUMP = ".sql", ".dump"
 MOST_BYTES = 1 << 24
 MOST_UNUSED = "10%"
 """Of a repository: what is less is not worth writing the rest of its file anew."""
+AGAIN = ("docker", "restart")
+"""Not `start`: it would do nothing for one that Docker is still stopping, for a run that was killed."""
 LIVE = "live"
 """Tag of a snapshot that was taken while others wrote, so that the next takes less time."""
 
@@ -100,7 +102,7 @@ class StartStopped(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         names = stopped(machine)
-        with machine.afterwards(("docker", "start", *names)):
+        with machine.afterwards((*AGAIN, *names)):
             pass
         machine.remove(STOPPED)
 
@@ -185,7 +187,7 @@ class Take(NamedTuple):
             return _backup(machine, self.repository, tell, tags, paths)
         _backup(machine, self.repository, tell, tagged(TAG, LIVE), paths)
         machine.write(STOPPED, json.dumps(running).encode(), 0o600)
-        with machine.afterwards(("docker", "start", *running)):
+        with machine.afterwards((*AGAIN, *running)):
             done = machine.run(("docker", "stop", *reversed(running)), timeout_s=LONGEST_S)
             if done.code:
                 raise InfraKitError(f"docker stop: {done.err.strip()}", "see: infrakit status")

@@ -23,12 +23,14 @@ from infrakit.stack.inside import container_name
 from infrakit.stack.layout import secrets_folder
 from infrakit.stack.move.under import MOVES, Under
 from infrakit.stack.secrets import Given
+from infrakit.stack.watch import is_done
 
 TAG, ARRIVED = "infrakit-move", "arrived"
 LONGEST_STOP_S = 900
 MOST_BYTES = 1 << 22
-AGAIN = 'test -e "$1" || { shift; exec docker start "$@"; }'
-"""For a shell: who was stopped for a copy that did not come to its end runs again."""
+AGAIN = 'test -e "$1" || { shift; exec docker restart "$@"; }'
+"""For a shell: who was stopped for a copy that did not come to its end runs again, be it that Docker is still stopping
+him."""
 
 
 def repository_of(under: Under) -> Repository:
@@ -146,7 +148,8 @@ class Take(NamedTuple):
         machine.make_folder(MOVES, 0o700)
         volumes = self._volumes(machine)
         found = {item.service: item for item in machine.engine.containers(self.project, group.containers)}
-        names = [container_name(self.project, name) for name in group.containers if name in found]
+        again = [name for name in group.containers if name in found and not is_done(machine, found[name])]
+        names = [container_name(self.project, name) for name in again]
         running = [item for item in found.values() if item.state == "running"]
         if running and volumes:
             self._backup(machine, tell, "live", [*volumes.values()])

@@ -38,7 +38,7 @@ def plan_whole(deployment: Deployment, number: str, ticket: str) -> Plan:
         (
             Step("begun", "it is written down that it has begun", (NotedAs(out),), (out,)),
             *first.steps,
-            Step("still", "who writes files stands still", (Still(writers),), (writers,)),
+            Step("still", "who writes files stands still", (Still(writers), Gone(HALTED)), (writers,)),
             *_serving(deployment.name, servers),
             *(step for plan in parts for step in plan.steps),
             end.steps[0],
@@ -63,7 +63,7 @@ def plan_whole_back(deployment: Deployment, ticket: str) -> Plan:
     return Plan(
         f"start {deployment.name} on {deployment.host} again",
         (
-            Step("run", "all that ran before", (Gone(RAN),), (StartAgain(deployment.name), RemoveSecret(RAN))),
+            Step("run", "all that ran before", (Gone(RAN), Gone(HALTED)), (StartAgain(deployment.name),)),
             Step("over", "it is over", (Gone(WHOLE),), gone),
         ),
     )
@@ -126,12 +126,16 @@ class Still(NamedTuple):
 
 
 class StartAgain(NamedTuple):
-    """Start who ran before; a boot in the midst of this goes on with it, as after a halt."""
+    """Start who ran before; a boot in the midst of this goes on with it, as after a halt. Who was not well before, and
+    is not now, is told of once, and keeps nothing from being over."""
 
     project: str
 
     def do(self, machine: Machine, tell: Tell) -> None:
-        machine.write(HALTED, json.dumps(halted(machine, RAN)).encode(), 0o600)
+        if machine.exists(RAN):
+            machine.write(HALTED, json.dumps(halted(machine, RAN)).encode(), 0o600)
+            machine.write(WHOLE, json.dumps({**whole(machine), "way": "out"}).encode(), 0o600)
+            machine.remove(RAN)
         StartHalted(self.project).do(machine, tell)
 
     def text(self) -> str:
