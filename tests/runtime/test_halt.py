@@ -24,11 +24,13 @@ apps:
   index: {{image: "{at}/team/slow:1", health: image, needs: [wiki-db], serves: [80]}}
   wiki-db: {{image: "{at}/team/slow:1", health: image, serves: [5432]}}
   other: {{image: "{at}/team/slow:1", health: image}}
+  deaf: {{image: "{at}/team/deaf:1", health: image, stop_grace: 5s}}
 """
 )
 ORDER = ["wiki", "index", "wiki-db"]
 OURS = ("--filter", "label=com.docker.compose.project=infrakit")
 SLOW = "trap 'sleep 0.5; exit 0' TERM; : >/tmp/ready; while :; do sleep 0.1; done"
+DEAF = "trap '' TERM; : >/tmp/ready; while :; do sleep 0.1; done"
 AS_UPSMON = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c")
 
 
@@ -36,6 +38,7 @@ AS_UPSMON = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 def host(tmp_path_factory, pyz):
     with backed(tmp_path_factory, pyz) as made:
         publish(made.registry, "slow", SLOW, tag="1")
+        publish(made.registry, "deaf", DEAF, tag="1")
         made.up(FILE)
         yield made
 
@@ -94,3 +97,16 @@ def test_killed_in_the_midst_all_of_it_starts_again(host):
     running.wait()
     assert host.infrakit("resume").returncode == 0
     assert {how for name, (_, _, how) in host.found().items() if name != "other"} == {"healthy"}
+
+
+def test_who_was_still_being_stopped_when_it_was_killed_runs_again(host):
+    """Docker goes on stopping him, and he runs until that is over."""
+    began = times(host, "StartedAt")["deaf"]
+    running = subprocess.Popen(host.words("halt"), cwd=host.folder, stderr=subprocess.DEVNULL, start_new_session=True)
+    while "infrakit-wiki-db-1" in host.real.docker("ps", "--format", "{{.Names}}"):
+        assert running.poll() is None, "it was over before"
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert host.infrakit("resume").returncode == 0
+    assert times(host, "StartedAt")["deaf"] > began
+    assert host.left_to_do() == []
