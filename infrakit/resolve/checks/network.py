@@ -186,7 +186,7 @@ def proxies_named(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
                 what = "is too wide a range: everybody in it could say that he comes from any address"
             elif network.overlaps(pool):
                 what = f"overlaps {config.network.pool}, and whomever Docker relays seems to come from there"
-            elif network.is_unspecified or network.is_loopback or network.is_multicast:
+            elif network.is_unspecified or network.is_multicast:
                 what = "is no machine's that could come here"
             elif network.version == 6:
                 unseen.append(number)

@@ -102,7 +102,7 @@ class StartStopped(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         names = stopped(machine)
-        with machine.afterwards((*AGAIN, *names)):
+        with machine.afterwards(("docker", "start", *names)):
             pass
         machine.remove(STOPPED)
 
