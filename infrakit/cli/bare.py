@@ -303,11 +303,8 @@ def _say_what_differs(deployment: Deployment, content: dict[str, Any], origin: O
 
 def _again(asked: Asked, origin: Origin) -> tuple[str, ...]:
     """Words that finish it, once the key is in its place."""
-    packages, host = asked.packages, origin.repository.host
+    host = origin.repository.host
     words = ["restore", "--from", origin.folder, "--host", host, "--at", origin.number, "--yes"]
     words += ["--host-key", asked.host_key] if asked.host_key else []
     words += [word for code in asked.accept for word in ("--accept", code)]
-    words += ["--docker-repository", packages.repository, "--docker-key", packages.key]
-    words += ["--docker-from", "distribution"] if packages.own else []
-    words += ["--packages", os.path.abspath(packages.folder)] if packages.folder else []
-    return tuple(words)
+    return (*words, *asked.packages.words())

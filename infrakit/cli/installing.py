@@ -1,5 +1,7 @@
-"""Where Docker's packages come from, as flags say -> the steps to an engine; for `install`, and `restore --from`."""
+"""Where Docker's packages come from, as flags say -> the steps to an engine; for `install`,
+`restore --from` and `move --take`."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -65,6 +67,13 @@ class Packages(NamedTuple):
     def are_others(self) -> bool:
         """Whether they come from elsewhere than where Docker has them."""
         return bool(self.folder) or self.own or self.repository != REPOSITORY
+
+    def words(self) -> tuple[str, ...]:
+        """The flags that say the same."""
+        words = ["--docker-repository", self.repository, "--docker-key", self.key]
+        words += ["--docker-from", "distribution"] if self.own else []
+        words += ["--packages", os.path.abspath(self.folder)] if self.folder else []
+        return tuple(words)
 
 
 def packages_of(docker_repository: str, docker_key: str, docker_from: str, packages_folder: str | None) -> Packages:

@@ -2,7 +2,7 @@
 
 import click
 
-from infrakit.cli import here
+from infrakit.cli import here, installing
 from infrakit.cli.carry import need_root
 from infrakit.cli.preflight import ACCEPT
 from infrakit.cli.talk import result, result_json
@@ -25,7 +25,11 @@ on. With --all this machine stops for good, after a last backup; a new one bring
 @click.option(
     "--through", metavar="PLACE", help="A folder, or a place on a server, for the copy; else that of backups."
 )
-@click.option("--take", metavar="TICKET", help="On the host that they go to: take them in.")
+@click.option(
+    "--take",
+    metavar="TICKET",
+    help="On the host that they go to: take them in; where it has nothing yet, it is installed first.",
+)
 @click.option("--confirm", "ends", flag_value="confirm", help="They are well there: remove what is kept of them here.")
 @click.option(
     "--back", "ends", flag_value="back", help="Start them here again, with the data that they had; or give up a --take."
@@ -33,6 +37,7 @@ on. With --all this machine stops for good, after a last backup; a new one bring
 @click.option("--list", "lists", is_flag=True, help="Say which moves of this host are under way.")
 @click.option("--all", "everything", is_flag=True, help="All of this machine, to another one that becomes this host.")
 @click.option("--without-folders", is_flag=True, help="Folders of the host that they write to stay here.")
+@installing.options
 @ACCEPT
 @here.YES
 @here.DRY_RUN
@@ -47,6 +52,10 @@ def command(
     lists: bool,
     everything: bool,
     without_folders: bool,
+    docker_repository: str,
+    docker_key: str,
+    docker_from: str,
+    packages_folder: str | None,
     accept: tuple[str, ...],
     yes: bool,
     dry_run: bool,
@@ -62,7 +71,8 @@ def command(
         return _list(as_json=as_json)
     from infrakit.cli.moving import Asked
 
-    asked = Asked(apps, host, ticket, through, without_folders, accept, yes, dry_run, as_json)
+    packages = installing.packages_of(docker_repository, docker_key, docker_from, packages_folder)
+    asked = Asked(apps, host, ticket, through, without_folders, accept, packages, yes, dry_run, as_json)
     if everything:
         from infrakit.cli import move_all
 

@@ -6,7 +6,7 @@ import os
 from infrakit.cli import doors, here, source
 from infrakit.cli.bare import place_of
 from infrakit.cli.carry import carry_out
-from infrakit.cli.moving import Asked, running, upcoming
+from infrakit.cli.moving import Asked, fresh, running, upcoming
 from infrakit.cli.talk import result
 from infrakit.errors import EXIT_OK, MachineUnfit, UsageProblem
 from infrakit.lock import LockFile
@@ -31,14 +31,13 @@ def take_in(asked: Asked, path: str) -> int:
     only_ours(path)
     ticket, key = read(read_input(path, MOST_BYTES), path)
     machine = Machine()
-    if in_force(machine) is None:
-        what = f"nothing is in force here, and an install with the file as it is now would begin {ticket.name} empty"
-        first = f"on {ticket.sender}: sudo infrakit move {ticket.services[-1]} --back"
-        raise UsageProblem(what, f"{first}; install this machine; then move again")
-    host = running(machine).deployment.host
+    coming, applied = arriving(machine), in_force(machine)
+    host = applied.deployment.host if applied else ticket.to
     if host != ticket.to:
         raise UsageProblem(f"{path} is for {ticket.to}, and this machine is {host}", "carry it there")
-    coming = arriving(machine)
+    if applied is None and not coming and machine.exists(CONFIGURATION):
+        what = f"nothing is in force here, and there is a {CONFIGURATION} that was never brought up"
+        raise UsageProblem(what, f"sudo mv {CONFIGURATION} {CONFIGURATION}.old; then again")
     if coming and coming.number != ticket.number:
         what = f"a move of {coming.shown} to this machine was broken off, and {path} is of another one"
         raise UsageProblem(what, f"go on with that first, or give it up: infrakit move {coming.services[-1]} --back")
@@ -49,6 +48,7 @@ def take_in(asked: Asked, path: str) -> int:
     words: tuple[str, ...] = ("move", "--take", os.path.abspath(path), "--yes")
     words += ("--through", place_of(asked.through)) if asked.through else ()
     words += tuple(word for code in asked.accept for word in ("--accept", code))
+    words += () if applied else asked.packages.words()
     yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
     if has_arrived(machine, ticket.number):
         plan = arrive.plan_over(ticket)
@@ -56,19 +56,21 @@ def take_in(asked: Asked, path: str) -> int:
     if not coming:
         none_under_way(machine)
         _need_not_sent(machine, ticket)
-    after = upcoming(_file(ticket), host, asked, tuple(ticket.secrets))
+    given = tuple(ticket.secrets)
+    after = upcoming(_file(ticket), host, asked, given) if applied else fresh(_file(ticket), host, asked, given)
     _need_right_file(after.deployment.name, ticket)
     if not coming:
         arrive.need_vacant(machine, after.deployment, ticket)
+    if not coming and applied:
         _need_room(machine, ticket)
     repository = _repository(asked, ticket, host)
     need_folder(machine, repository.to)
     note = coming or _note(ticket, after.deployment)
-    programs, given = program_steps(repository.to), Given("move", key)
-    plan = arrive.plan_take(ticket, after.deployment, repository, programs, given, after.plan, after.tree, note)
+    programs, opens = program_steps(repository.to), Given("move", key)
+    plan = arrive.plan_take(ticket, after.deployment, repository, programs, opens, after.plan, after.tree, note)
 
     def after_all(taken: int) -> None:
-        doors.tell(after.deployment, machine, as_json=as_json, whole=False, ask_names=True)
+        doors.tell(after.deployment, machine, as_json=as_json, whole=applied is None, ask_names=True)
         if not as_json:
             result(f"{ticket.name} is here; on {ticket.sender}: sudo infrakit move {ticket.services[-1]} --confirm")
             result("on every other host of the file: sudo infrakit up, with infrakit.yaml as it is here")
@@ -94,7 +96,8 @@ def _file(ticket: Ticket) -> source.Source:
 def _note(ticket: Ticket, deployment: Deployment) -> Arriving:
     external = {volume.external for volume in deployment.volumes}
     volumes = tuple(name for name in arrive.volumes_of(deployment, ticket) if name not in external)
-    return Arriving(ticket.number, ticket.services, volumes, here.find(CONFIGURATION).content.decode())
+    before = here.find(CONFIGURATION).content.decode() if os.path.exists(CONFIGURATION) else ""
+    return Arriving(ticket.number, ticket.services, volumes, before)
 
 
 def give_up(asked: Asked, coming: Arriving) -> int:
@@ -103,6 +106,11 @@ def give_up(asked: Asked, coming: Arriving) -> int:
     if has_arrived(machine, coming.number):
         what = f"{coming.shown} is here, whole, and may have written since"
         raise UsageProblem(what, "sudo infrakit move --take TICKET ends it; a move of its own takes it back")
+    if not coming.before:
+        what = f"this machine had nothing before {coming.shown} came"
+        raise UsageProblem(
+            what, "sudo infrakit uninstall --purge takes all of it away; sudo infrakit move --take TICKET goes on"
+        )
     host = running(machine).deployment.host
     before = upcoming(here.find(CONFIGURATION)._replace(content=coming.before.encode()), host, asked)
     words = ("move", coming.services[-1], "--back", "--yes")

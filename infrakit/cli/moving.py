@@ -4,7 +4,8 @@ import os
 from typing import NamedTuple
 
 from infrakit.cli import here, source
-from infrakit.cli.preflight import accepted, refuse
+from infrakit.cli.installing import Packages, to_engine
+from infrakit.cli.preflight import accepted, look, refuse
 from infrakit.cli.talk import say_problems
 from infrakit.compiler import Compiled
 from infrakit.emit import emit
@@ -27,6 +28,7 @@ class Asked(NamedTuple):
     through: str | None
     without_folders: bool
     accept: tuple[str, ...]
+    packages: Packages
     yes: bool
     dry_run: bool
     as_json: bool
@@ -62,6 +64,27 @@ def upcoming(
     refuse([item for item in accepted(findings, asked.accept) if item.code not in mended])
     put, artifacts = here.file_to_install(file), emit(deployment)
     plan = plan_up(deployment, artifacts, hex_digest, None, seen.former, file=put)
+    return Upcoming(compiled, deployment, plan, folder_of(generation_id(artifacts, hex_digest)))
+
+
+def fresh(file: source.Source, host: str, asked: Asked, given: tuple[str, ...]) -> Upcoming:
+    """The same for a machine that has nothing: Docker and what is InfraKit's come first."""
+    from infrakit.cli.completion import script
+    from infrakit.cli.install import program
+    from infrakit.stack.install import plan_install, program_steps
+
+    compiled = source.compiled(file)
+    deployment = here.deployment_of(compiled, host)
+    say_problems(compiled.warnings)
+    machine = Machine()
+    facts, findings = look(machine, deployment, own_repository=asked.packages.are_others)
+    seen = here.data(compiled, deployment)
+    findings += here.findings(file, compiled, deployment, seen, given)
+    refuse(accepted(findings, asked.accept))
+    artifacts = emit(deployment)
+    engine = to_engine(asked.packages, file, facts, machine)
+    ours = (*here.file_to_install(file), *program_steps(program(), script("bash").encode()))
+    plan = plan_install(deployment, artifacts, hex_digest, engine, ours, None, seen.former)
     return Upcoming(compiled, deployment, plan, folder_of(generation_id(artifacts, hex_digest)))
 
 

@@ -61,7 +61,7 @@ def test_a_ticket_that_is_none_is_damaged_or_others_may_read_changes_nothing(inf
     assert done.returncode == 1 and "is damaged: it has no end" in done.stderr, done.stderr
     path.write_bytes(ticket_of(TICKET, SECRET))
     done = infrakit("move", "--take", str(path), "--yes")
-    assert done.returncode == 2 and "install this machine; then move again" in done.stderr, done.stderr
+    assert done.returncode == 2 and "that was never brought up\n  hint: sudo mv" in done.stderr, done.stderr
     assert SECRET.decode() not in done.stdout + done.stderr and not os.path.exists(MOVES)
 
 
@@ -94,3 +94,12 @@ def test_whoever_changes_the_stack_hears_of_a_move_that_was_broken_off(infrakit,
     assert other.returncode == 2 and "a move of wiki-db, wiki to shed is under way" in other.stderr, other.stderr
     early = infrakit("move", "wiki", "--confirm", "--yes")
     assert early.returncode == 2 and "sudo infrakit move wiki --back takes it back" in early.stderr, early.stderr
+
+
+def test_where_nothing_was_before_a_move_that_was_broken_off_is_given_up_by_taking_all_away(infrakit):
+    Path(MOVES).mkdir()
+    Path(MOVES, "arriving").write_bytes(COMING._replace(before="").printed())
+    for words in (("up", "--yes"), ("move", "wiki", "--back", "--yes")):
+        done = infrakit(*words)
+        assert done.returncode == 2 and "sudo infrakit uninstall --purge" in done.stderr, done.stderr
+        assert "move --take TICKET goes on" in done.stderr

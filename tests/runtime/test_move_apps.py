@@ -7,13 +7,16 @@ import os
 import random
 import shutil
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from tests.emit.tree import needs_compose
 from tests.runtime.backed import needs_restic
 from tests.runtime.engine import needs_engine
-from tests.runtime.pair import pair, picture, plant
+from tests.runtime.pair import OWN, pair, picture, plant
+from tests.runtime.test_backup_bare import APART, LOOKS, MACHINE
 from tests.runtime.test_rotate import postgres_layer
 from tests.runtime.test_update import CHECK, WELL, publish
 
@@ -325,3 +328,46 @@ def test_killed_at_each_thing_that_it_tells_it_is_taken_back(hosts):
     while killed_and_taken_back(hosts, number):
         number += 2
     assert number > 10
+
+
+def nothing_left(host) -> None:
+    """As a machine is that InfraKit never saw, but for its engine."""
+    for kind, more in (("container", ["--all"]), ("volume", []), ("network", ["--filter", "type=custom"])):
+        left = host.real.docker(kind, "ls", "--quiet", *more).split()
+        if left:
+            host.real.docker(kind, "rm", *(["--force"] if kind != "network" else []), *left)
+    for place in ("state", "etc"):
+        subprocess.run(["find", host.folder / place, "-mindepth", "1", "-delete"], check=True)
+
+
+def on_bare(host, *said: str) -> subprocess.CompletedProcess:
+    program = [sys.executable, str(host.pyz), *said, *MACHINE]
+    words = ["unshare", "--mount", "sh", "-c", OWN + APART, "sh", str(host.real.socket), *program]
+    clean = {"PATH": os.environ["PATH"], "HOME": str(host.folder), "LANG": "C.UTF-8"}
+    return subprocess.run(words, cwd=host.folder, env=clean, capture_output=True, text=True, timeout=300)
+
+
+def test_a_machine_that_has_nothing_is_installed_and_takes_them_in(hosts):
+    one, other = sender_of(hosts)
+    before = data(one)
+    nothing_left(other)
+    for name, text in LOOKS.items():
+        (other.folder / name).write_text(text)
+        (other.folder / name).chmod(0o755)
+    well(one.infrakit("move", "wiki", "--to", other.name, "--yes"))
+    ticket = one.folder / "wiki.move"
+    written = ticket.read_bytes()
+    ticket.unlink()
+    well(one.infrakit("move", "wiki", "--yes"))
+    assert ticket.read_bytes() == written and stat.S_IMODE(ticket.stat().st_mode) == 0o600, "it was lost"
+    carry(one, other)
+    shown = on_bare(other, "move", "--take", "wiki.move", "--dry-run")
+    assert shown.returncode == 6 and "+ wiki as it was" in shown.stdout, shown.stdout + shown.stderr
+    assert not list((other.folder / "etc").iterdir()) and not other.volumes()
+    well(on_bare(other, "move", "--take", "wiki.move", "--yes"))
+    assert other.runs(*APPS) and data(other) == before
+    assert (other.folder / "etc/infrakit.yaml").read_bytes() == (one.folder / "etc/infrakit.yaml").read_bytes()
+    again = well(on_bare(other, "move", "--take", "wiki.move", "--yes"))
+    assert "is here already" in again.stdout
+    well(one.infrakit("move", "wiki", "--confirm", "--yes"))
+    assert not of_ours(one) and data(other) == before

@@ -10,10 +10,11 @@ from infrakit.cli.bare import hosts_in
 from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.errors import InfraKitError, UsageProblem
-from infrakit.plan import Plan, preview
+from infrakit.plan import Plan, Step, preview
 from infrakit.stack.backup.program import program_steps
 from infrakit.stack.backup.repository import Repository
 from infrakit.stack.change.update import none_restored, none_under_way
+from infrakit.stack.install import plan_install
 from infrakit.stack.move.arrive import KEY, plan_give_up, plan_over, plan_take
 from infrakit.stack.move.away import plan_away, plan_back, plan_confirm
 from infrakit.stack.move.copy import TAG, taken
@@ -78,12 +79,10 @@ def away() -> Plan:
     return plan_away(UNDER, "infrakit", program_steps("/mnt/disk"), key, up(AFTER, "core"), TICKET)
 
 
-def take() -> Plan:
-    repository = Repository("/mnt/disk/move-wiki", "shed", KEY)
-    programs = program_steps("/mnt/disk")
-    return plan_take(
-        TICKET, host(AFTER, "shed"), repository, programs, Given("move", SECRET), up(AFTER, "shed"), "/tree", COMING
-    )
+def take(brings_up: "Plan | None" = None) -> Plan:
+    repository, found = Repository("/mnt/disk/move-wiki", "shed", KEY), brings_up or up(AFTER, "shed")
+    programs, opens = program_steps("/mnt/disk"), Given("move", SECRET)
+    return plan_take(TICKET, host(AFTER, "shed"), repository, programs, opens, found, "/tree", COMING)
 
 
 def names(plan: Plan) -> list[str]:
@@ -194,6 +193,14 @@ def test_secrets_and_data_are_in_their_places_before_any_of_them_starts():
     assert found.index("back wiki") < min(found.index(f"service {name}") for name in APPS) <= starts
     assert found.index("copy") < found.index("begun"), "where there is none, nothing is begun"
     assert found[-2:] == ["here", "over"]
+
+
+def test_a_machine_that_has_nothing_is_installed_when_the_copy_is_within_reach_and_before_the_data_comes():
+    found = host(AFTER, "shed")
+    engine, ours = (Step("engine", "engine", (), ()),), (Step("file", "ours", (), ()),)
+    steps = names(take(plan_install(found, emit(found), hex_digest, engine, ours)))
+    order = ["copy", "begun", "secrets brought", "engine", "file", "secrets", "fetch wiki", "back wiki", "service wiki"]
+    assert [name for name in steps if name in order] == order
 
 
 def test_where_all_is_here_nothing_is_brought_a_second_time():

@@ -131,6 +131,7 @@ class BringSecrets(NamedTuple):
             if there not in (None, value) and others:
                 what = f"the secret {name} is another one here, and {', '.join(sorted(others))} reads it"
                 raise MachineUnfit(what, f"give the one of {self.ticket.name} another name in infrakit.yaml")
+        machine.make_folder(folder)
         for name, value in values.items():
             machine.keep_secret(folder, name, value)
         machine.remove_tree(STAGE)

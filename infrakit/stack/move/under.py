@@ -131,7 +131,7 @@ def of(machine: Machine, names: Iterable[str]) -> Under | None:
 
 class Arriving(NamedTuple):
     """One that is being taken in. `volumes`: theirs, as Docker calls them, which were empty before; `before`: the file
-    that was in force."""
+    that was in force, "" where there was none."""
 
     number: str
     services: tuple[str, ...]
@@ -187,8 +187,8 @@ def none_moving(machine: Machine) -> None:
     coming = arriving(machine)
     if coming:
         what = f"a move of {coming.shown} to this machine was broken off"
-        verb = f"sudo infrakit move {coming.services[-1]}"
-        raise UsageProblem(what, f"sudo infrakit move --take TICKET goes on with it; {verb} --back gives it up")
+        verb = f"move {coming.services[-1]} --back" if coming.before else "uninstall --purge"
+        raise UsageProblem(what, f"sudo infrakit move --take TICKET goes on with it; sudo infrakit {verb} gives it up")
     for item in all_here(machine):
         if item.way != GONE:
             raise UsageProblem(f"a move of {item.shown} to {item.to} was broken off", how_on(item))
