@@ -11,6 +11,7 @@ from infrakit.cli.talk import result
 from infrakit.errors import EXIT_OK, MachineUnfit, UsageProblem
 from infrakit.lock import LockFile
 from infrakit.model import Deployment
+from infrakit.plan import Plan
 from infrakit.stack.backup.program import program_steps
 from infrakit.stack.backup.repository import Repository
 from infrakit.stack.change.applied import in_force
@@ -106,17 +107,20 @@ def give_up(asked: Asked, coming: Arriving) -> int:
     if has_arrived(machine, coming.number):
         what = f"{coming.shown} is here, whole, and may have written since"
         raise UsageProblem(what, "sudo infrakit move --take TICKET ends it; a move of its own takes it back")
-    if not coming.before:
-        what = f"this machine had nothing before {coming.shown} came"
-        raise UsageProblem(
-            what, "sudo infrakit uninstall --purge takes all of it away; sudo infrakit move --take TICKET goes on"
-        )
-    host = running(machine).deployment.host
-    before = upcoming(here.find(CONFIGURATION)._replace(content=coming.before.encode()), host, asked)
+    if not coming.before and machine.exists(CONFIGURATION):
+        what = f"this machine had nothing before {coming.shown} came, and is half installed"
+        remedy = "sudo infrakit uninstall --purge takes all of it away; sudo infrakit move --take TICKET goes on"
+        raise UsageProblem(what, remedy)
+    plan = arrive.plan_give_up(coming, _before(asked, coming, machine)) if coming.before else arrive.plan_forget(coming)
     words = ("move", coming.services[-1], "--back", "--yes")
     yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
-    plan = arrive.plan_give_up(coming, before.plan)
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words)
+
+
+def _before(asked: Asked, coming: Arriving, machine: Machine) -> Plan:
+    """What brings up what ran before."""
+    file = here.find(CONFIGURATION)._replace(content=coming.before.encode())
+    return upcoming(file, running(machine).deployment.host, asked).plan
 
 
 def _need_right_file(fleet: str, ticket: Ticket) -> None:

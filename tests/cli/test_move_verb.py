@@ -96,10 +96,16 @@ def test_whoever_changes_the_stack_hears_of_a_move_that_was_broken_off(infrakit,
     assert early.returncode == 2 and "sudo infrakit move wiki --back takes it back" in early.stderr, early.stderr
 
 
-def test_where_nothing_was_before_a_move_that_was_broken_off_is_given_up_by_taking_all_away(infrakit):
-    Path(MOVES).mkdir()
+def test_where_nothing_was_before_a_move_that_was_broken_off_is_given_up(infrakit):
+    Path(MOVES, "brought").mkdir(parents=True)
+    Path(MOVES, "brought", "secret").write_bytes(SECRET)
+    Path(MOVES, "arriving.key").write_bytes(SECRET)
     Path(MOVES, "arriving").write_bytes(COMING._replace(before="").printed())
-    for words in (("up", "--yes"), ("move", "wiki", "--back", "--yes")):
-        done = infrakit(*words)
-        assert done.returncode == 2 and "sudo infrakit uninstall --purge" in done.stderr, done.stderr
-        assert "move --take TICKET goes on" in done.stderr
+    refused = infrakit("up", "--yes")
+    assert refused.returncode == 2 and "move wiki --back gives it up" in refused.stderr, refused.stderr
+    half = infrakit("move", "wiki", "--back", "--yes")
+    assert half.returncode == 2 and "sudo infrakit uninstall --purge takes all of it away" in half.stderr, half.stderr
+    os.unlink(CONFIGURATION)
+    done = infrakit("move", "wiki", "--back", "--yes")
+    assert done.returncode == 0 and os.listdir(MOVES) == [], done.stderr
+    assert infrakit("move", "--list").stdout == "no move is under way\n"

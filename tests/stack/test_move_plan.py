@@ -141,6 +141,7 @@ TAKE = """\
     write it down
 + what was fetched goes
     remove what was there before
+    remove /var/lib/infrakit/moves/brought and all in it
     remove /var/lib/infrakit/moves/secrets-are-here
     remove /var/lib/infrakit/moves/arriving.key
     remove /var/lib/infrakit/moves/arriving

@@ -10,7 +10,7 @@ from infrakit.emit.compose import docker_volume
 from infrakit.errors import MachineUnfit
 from infrakit.machine import Machine
 from infrakit.model import Deployment
-from infrakit.plan import FileIs, Gone, Plan, Probe, Step
+from infrakit.plan import Action, FileIs, Gone, Plan, Probe, RemoveTree, Step
 from infrakit.plan.model import Tell
 from infrakit.stack.backup.back import Chosen, fetch_step
 from infrakit.stack.backup.bare import back_step
@@ -88,11 +88,20 @@ def plan_give_up(note: Arriving, up: Plan) -> Plan:
     return Plan(f"do not take {note.shown} in", (*up.steps, *volumes, over_step()))
 
 
+def plan_forget(note: Arriving) -> Plan:
+    """Of one that was broken off on a machine that had nothing, and has no engine and no file of ours yet."""
+    over = over_step()
+    return Plan(
+        f"do not take {note.shown} in", (over._replace(done_when=over.done_when[1:], actions=over.actions[1:]),)
+    )
+
+
 def over_step() -> Step:
     """The note last: until then nobody else changes the stack."""
     paths = (SECRETS, KEY, ARRIVING)
-    probes: tuple[Probe, ...] = (Over(), *(Gone(path) for path in paths))
-    return Step("over", "what was fetched goes", probes, (Clean(), *(RemoveSecret(path) for path in paths)))
+    probes: tuple[Probe, ...] = (Over(), *(Gone(path) for path in (STAGE, *paths)))
+    actions: tuple[Action, ...] = (Clean(), RemoveTree(STAGE), *(RemoveSecret(path) for path in paths))
+    return Step("over", "what was fetched goes", probes, actions)
 
 
 class Begin(NamedTuple):

@@ -187,8 +187,8 @@ def none_moving(machine: Machine) -> None:
     coming = arriving(machine)
     if coming:
         what = f"a move of {coming.shown} to this machine was broken off"
-        verb = f"move {coming.services[-1]} --back" if coming.before else "uninstall --purge"
-        raise UsageProblem(what, f"sudo infrakit move --take TICKET goes on with it; sudo infrakit {verb} gives it up")
+        verb = f"sudo infrakit move {coming.services[-1]}"
+        raise UsageProblem(what, f"sudo infrakit move --take TICKET goes on with it; {verb} --back gives it up")
     for item in all_here(machine):
         if item.way != GONE:
             raise UsageProblem(f"a move of {item.shown} to {item.to} was broken off", how_on(item))
