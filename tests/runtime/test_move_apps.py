@@ -15,7 +15,7 @@ import pytest
 from tests.emit.tree import needs_compose
 from tests.runtime.backed import needs_restic
 from tests.runtime.engine import needs_engine
-from tests.runtime.pair import OWN, pair, picture, plant
+from tests.runtime.pair import OWN, One, pair, picture, plant
 from tests.runtime.test_backup_bare import APART, LOOKS, MACHINE
 from tests.runtime.test_rotate import postgres_layer
 from tests.runtime.test_update import CHECK, WELL, publish
@@ -340,20 +340,25 @@ def nothing_left(host) -> None:
         subprocess.run(["find", host.folder / place, "-mindepth", "1", "-delete"], check=True)
 
 
-def on_bare(host, *said: str) -> subprocess.CompletedProcess:
-    program = [sys.executable, str(host.pyz), *said, *MACHINE]
-    words = ["unshare", "--mount", "sh", "-c", OWN + APART, "sh", str(host.real.socket), *program]
-    clean = {"PATH": os.environ["PATH"], "HOME": str(host.folder), "LANG": "C.UTF-8"}
-    return subprocess.run(words, cwd=host.folder, env=clean, capture_output=True, text=True, timeout=300)
+class Bare(One):
+    """The same machine, as one that looks fit for an install."""
+
+    def __init__(self, host) -> None:
+        super().__init__(host.real, host.registry, host.pyz, host.folder, host.name)
+        for name, text in LOOKS.items():
+            (self.folder / name).write_text(text)
+            (self.folder / name).chmod(0o755)
+
+    def words(self, *words: str) -> list[str]:
+        program = [sys.executable, str(self.pyz), *words]
+        return ["unshare", "--mount", "sh", "-c", OWN + APART, "sh", str(self.real.socket), *program]
 
 
 def test_a_machine_that_has_nothing_is_installed_and_takes_them_in(hosts):
     one, other = sender_of(hosts)
     before = data(one)
     nothing_left(other)
-    for name, text in LOOKS.items():
-        (other.folder / name).write_text(text)
-        (other.folder / name).chmod(0o755)
+    bare, take = Bare(other), ("move", "--take", "wiki.move", *MACHINE)
     well(one.infrakit("move", "wiki", "--to", other.name, "--yes"))
     ticket = one.folder / "wiki.move"
     written = ticket.read_bytes()
@@ -361,13 +366,15 @@ def test_a_machine_that_has_nothing_is_installed_and_takes_them_in(hosts):
     well(one.infrakit("move", "wiki", "--yes"))
     assert ticket.read_bytes() == written and stat.S_IMODE(ticket.stat().st_mode) == 0o600, "it was lost"
     carry(one, other)
-    shown = on_bare(other, "move", "--take", "wiki.move", "--dry-run")
+    shown = bare.infrakit(*take, "--dry-run")
     assert shown.returncode == 6 and "+ wiki as it was" in shown.stdout, shown.stdout + shown.stderr
     assert not list((other.folder / "etc").iterdir()) and not other.volumes()
-    well(on_bare(other, "move", "--take", "wiki.move", "--yes"))
+    seed = int(os.environ.get("INFRAKIT_SEED", random.randrange(10**6)))
+    print(f"INFRAKIT_SEED={seed}")
+    bare.killed(random.Random(seed).randrange(4, 40), *take, "--yes")
+    well(bare.infrakit(*take, "--yes"))
     assert other.runs(*APPS) and data(other) == before
     assert (other.folder / "etc/infrakit.yaml").read_bytes() == (one.folder / "etc/infrakit.yaml").read_bytes()
-    again = well(on_bare(other, "move", "--take", "wiki.move", "--yes"))
-    assert "is here already" in again.stdout
+    assert "is here already" in well(bare.infrakit(*take, "--yes")).stdout
     well(one.infrakit("move", "wiki", "--confirm", "--yes"))
     assert not of_ours(one) and data(other) == before

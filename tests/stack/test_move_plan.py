@@ -202,6 +202,7 @@ def test_a_machine_that_has_nothing_is_installed_when_the_copy_is_within_reach_a
     steps = names(take(plan_install(found, emit(found), hex_digest, engine, ours)))
     order = ["copy", "begun", "secrets brought", "engine", "file", "secrets", "fetch wiki", "back wiki", "service wiki"]
     assert [name for name in steps if name in order] == order
+    assert steps[0] == "restic" and steps.count("restic") == 1, "without it there are no secrets out of the copy"
 
 
 def test_where_all_is_here_nothing_is_brought_a_second_time():

@@ -47,25 +47,26 @@ def plan_take(
     tree: str,
     note: Arriving,
 ) -> Plan:
-    """`up`: what brings them up here; `tree`: the folder of its generation."""
-    names = {step.name for step in up.steps}
-    first = next((at for at, step in enumerate(up.steps) if step.name.startswith("service ")), len(up.steps))
+    """`up`: what brings them up here, or installs this machine first; `tree`: the folder of its generation."""
+    names = {step.name for step in programs}  # before all else: secrets are read from the copy
+    steps = tuple(step for step in up.steps if step.name not in names)
+    first = next((at for at, step in enumerate(steps) if step.name.startswith("service ")), len(steps))
     part, bring = chosen(ticket, deployment), BringSecrets(ticket, deployment, repository)
     data = (fetch_step(repository, ticket.number, part), back_step(deployment, ticket.number, part, tree))
     here = (TellOrigin(repository, ticket.number), NoteHere(ticket.number))
     return Plan(
         title_of(ticket),
         (
-            *(step for step in programs if step.name not in names),
+            *programs,
             Step("key", "the key of the copy", (KeyThere(KEY, key),), (KeepKey(KEY, key),)),
             Step("copy", f"the copy in {repository.to}", (PlaceThere(repository),), (NeedPlace(repository),)),
             Step(
                 "begun", "no start before the data is here", (FileIs(ARRIVING, note.printed(), 0o600),), (Begin(note),)
             ),
             Step("secrets brought", f"the secrets of {ticket.name}", (SecretsHere(ticket.number),), (bring,)),
-            *up.steps[:first],
+            *steps[:first],
             *(data if part.folders or part.dumps else ()),
-            *up.steps[first:],
+            *steps[first:],
             Step("here", "it is written down that all is here", (IsHere(ticket.number),), here),
             over_step(),
         ),
