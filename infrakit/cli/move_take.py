@@ -32,38 +32,23 @@ def take_in(asked: Asked, path: str) -> int:
     only_ours(path)
     ticket, key = read(read_input(path, MOST_BYTES), path)
     machine = Machine()
-    coming, applied = arriving(machine), in_force(machine)
+    applied = in_force(machine)
     host = applied.deployment.host if applied else ticket.to
     if host != ticket.to:
         raise UsageProblem(f"{path} is for {ticket.to}, and this machine is {host}", "carry it there")
-    if applied is None and not coming and machine.exists(CONFIGURATION):
-        what = f"nothing is in force here, and there is a {CONFIGURATION} that was never brought up"
-        raise UsageProblem(what, f"sudo mv {CONFIGURATION} {CONFIGURATION}.old; then again")
+    coming = arriving(machine)
     if coming and coming.number != ticket.number:
         what = f"a move of {coming.shown} to this machine was broken off, and {path} is of another one"
         raise UsageProblem(what, f"go on with that first, or give it up: infrakit move {coming.services[-1]} --back")
-    if not coming and has_arrived(machine, ticket.number):
-        said = f"{ticket.name} is here already; what it wrote here since is newer than the copy"
-        result(json.dumps({"kind": "note", "step": "", "text": said}, sort_keys=True) if asked.as_json else said)
-        return EXIT_OK
-    words: tuple[str, ...] = ("move", "--take", os.path.abspath(path), "--yes")
-    words += ("--through", place_of(asked.through)) if asked.through else ()
-    words += tuple(word for code in asked.accept for word in ("--accept", code))
-    words += () if applied else asked.packages.words()
-    yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
     if has_arrived(machine, ticket.number):
-        plan = arrive.plan_over(ticket)
-        return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words)
+        return _over(asked, path, ticket, machine) if coming else _is_here(ticket, as_json=asked.as_json)
     if not coming:
-        none_under_way(machine)
-        _need_not_sent(machine, ticket)
+        _need_fit(machine, ticket, bare=applied is None)
     given = tuple(ticket.secrets)
     after = upcoming(_file(ticket), host, asked, given) if applied else fresh(_file(ticket), host, asked, given)
     _need_right_file(after.deployment.name, ticket)
     if not coming:
         arrive.need_vacant(machine, after.deployment, ticket)
-    if not coming and applied:
-        _need_room(machine, ticket)
     repository = _repository(asked, ticket, host)
     need_folder(machine, repository.to)
     note = coming or _note(ticket, after.deployment)
@@ -71,12 +56,45 @@ def take_in(asked: Asked, path: str) -> int:
     plan = arrive.plan_take(ticket, after.deployment, repository, programs, opens, after.plan, after.tree, note)
 
     def after_all(taken: int) -> None:
-        doors.tell(after.deployment, machine, as_json=as_json, whole=applied is None, ask_names=True)
-        if not as_json:
+        doors.tell(after.deployment, machine, as_json=asked.as_json, whole=applied is None, ask_names=True)
+        if not asked.as_json:
             result(f"{ticket.name} is here; on {ticket.sender}: sudo infrakit move {ticket.services[-1]} --confirm")
             result("on every other host of the file: sudo infrakit up, with infrakit.yaml as it is here")
 
+    words = (*_words(asked, path), *(() if applied else asked.packages.words()))
+    yes, dry_run, as_json = asked.yes, asked.dry_run, asked.as_json
     return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words, after=after_all)
+
+
+def _is_here(ticket: Ticket, *, as_json: bool) -> int:
+    said = f"{ticket.name} is here already; what it wrote here since is newer than the copy"
+    result(json.dumps({"kind": "note", "step": "", "text": said}, sort_keys=True) if as_json else said)
+    return EXIT_OK
+
+
+def _over(asked: Asked, path: str, ticket: Ticket, machine: Machine) -> int:
+    """The exit code: only what was fetched is left to remove."""
+    yes, dry_run, as_json, words = asked.yes, asked.dry_run, asked.as_json, _words(asked, path)
+    plan = arrive.plan_over(ticket)
+    return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json, machine=machine, again=words)
+
+
+def _words(asked: Asked, path: str) -> tuple[str, ...]:
+    """That finish it."""
+    through = ("--through", place_of(asked.through)) if asked.through else ()
+    accepts = (word for code in asked.accept for word in ("--accept", code))
+    return ("move", "--take", os.path.abspath(path), "--yes", *through, *accepts)
+
+
+def _need_fit(machine: Machine, ticket: Ticket, *, bare: bool) -> None:
+    """Before one begins. `bare`: nothing is in force."""
+    if bare and machine.exists(CONFIGURATION):
+        what = f"nothing is in force here, and there is a {CONFIGURATION} that was never brought up"
+        raise UsageProblem(what, f"sudo mv {CONFIGURATION} {CONFIGURATION}.old; then again")
+    none_under_way(machine)
+    _need_not_sent(machine, ticket)
+    if not bare:
+        _need_room(machine, ticket)
 
 
 def _file(ticket: Ticket) -> source.Source:
