@@ -34,6 +34,7 @@ FILE = """\
 version: 1
 domain: home.example.org
 tls: {{mode: internal}}
+network: {{pool: 10.197.0.0/16}}   # an install looks at all networks of this machine: nobody else's tests are in it
 services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: false}}, caddy: {{enabled: false}}}}
 backup: {{to: /mnt/disk, keep: {{daily: 0, weekly: 0, monthly: 0}}}}
 volumes: {{pictures: {{}}}}
