@@ -16,6 +16,7 @@ from infrakit.emit.timer import STOPPED
 from infrakit.stack.backup.repository import KNOWN
 from infrakit.stack.layout import RESTORING
 from tests.emit.tree import needs_compose
+from tests.ports import own_range
 from tests.runtime.backed import SECRETS, backed, needs_restic
 from tests.runtime.engine import needs_engine
 from tests.runtime.test_rotate import postgres_layer
@@ -31,6 +32,7 @@ pytestmark = [
 PLANTED = "dies-ist-ein-geheimnis-4711"
 FILE = (
     ALONE
+    + f"network: {{{{pool: {own_range()}}}}}\n"
     + """\
 backup: {{to: /mnt/disk, keep: {{daily: 2, weekly: 0, monthly: 0}}, without: [other]}}
 volumes: {{pictures: {{}}}}

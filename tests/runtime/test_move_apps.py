@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from tests.emit.tree import needs_compose
+from tests.ports import own_range
 from tests.runtime.backed import needs_restic
 from tests.runtime.engine import needs_engine
 from tests.runtime.pair import OWN, One, pair, picture, plant
@@ -34,7 +35,7 @@ FILE = """\
 version: 1
 domain: home.example.org
 tls: {{mode: internal}}
-network: {{pool: 10.197.0.0/16}}   # an install looks at all networks of this machine: nobody else's tests are in it
+network: {{pool: OWN_RANGE}}
 services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: false}}, caddy: {{enabled: false}}}}
 backup: {{to: /mnt/disk, keep: {{daily: 0, weekly: 0, monthly: 0}}}}
 volumes: {{pictures: {{}}}}
@@ -58,7 +59,7 @@ apps:
     health: image
   here: {{image: "{at}/team/other:1", health: image, hosts: [core]}}
   there: {{image: "{at}/team/other:1", health: image, hosts: [shed]}}
-"""
+""".replace("OWN_RANGE", own_range())
 
 
 def images(registry) -> None:
