@@ -93,6 +93,8 @@ def _installed() -> source.Source:
     """The file that is in force here, which all other hosts have, too."""
     found = here.find(None)
     if not here.is_installed(found):
+        if not os.path.exists(CONFIGURATION):
+            raise UsageProblem("nothing is in force on this machine", "sudo infrakit install")
         what = f"{found.name} in this folder is newer than {CONFIGURATION}"
         raise UsageProblem(what, "sudo infrakit up puts it in force; then again")
     return found

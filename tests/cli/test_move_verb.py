@@ -48,6 +48,13 @@ def test_a_call_that_makes_no_sense_says_which_does(infrakit, words, said):
     assert not os.path.exists(MOVES)
 
 
+def test_a_file_in_this_folder_alone_is_not_in_force(infrakit, tmp_path):
+    os.unlink(CONFIGURATION)
+    (tmp_path / "infrakit.yaml").write_text("version: 1\ndomain: home.example.org\npattern: full\n")
+    done = infrakit("move", "wiki", "--to", "shed", "--yes")
+    assert done.returncode == 2 and "nothing is in force on this machine" in done.stderr, done.stderr
+
+
 def test_a_ticket_that_is_none_is_damaged_or_others_may_read_changes_nothing(infrakit, tmp_path):
     path = tmp_path / "wiki.move"
     done = infrakit("move", "--take", str(path), "--yes")
