@@ -275,6 +275,14 @@ def test_names_with_and_without_a_mirror(image, full, bare):
     assert locked_name(f"mirror.lan:5000/x/{full}", "mirror.lan:5000/x/") == full
 
 
+def test_a_lock_says_which_image_a_moving_tag_is_so_watchtower_has_nothing_to_do():
+    source = FILE + b"services: {dozzle: {image: 'docker.io/amir20/dozzle:v10'}}\n"
+    core, shed = compiled(None, source).fleet.deployments
+    assert ("watchtower" in {item.name for item in core.services}) and core.idle_updater is None
+    core, shed = compiled(fleet_lock(source), source).fleet.deployments
+    assert "watchtower" not in {item.name for item in core.services} and core.idle_updater.path == ("hosts", "core")
+
+
 def test_an_image_that_names_the_mirror_is_fetched_from_there_once():
     own = "mirror.lan:5000/x/own:1"
     for mirror in ("mirror.lan:5000/x/", "mirror.lan:5000/x", "mirror.lan:5000"):

@@ -46,6 +46,33 @@ def test_server_and_worker_of_authentik_have_the_same_settings():
     assert [getattr(server, field) for field in same] == [getattr(worker, field) for field in same]
 
 
+@pytest.mark.parametrize("name", ["authentik", "authentik-worker"])
+def test_authentik_hears_the_clients_address_from_caddy_and_from_nobody_else(name):
+    """Its default believes every private address, which each of its neighbours has."""
+    settings = dict(container("authentik", name).environment)
+    assert settings["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"] == "127.0.0.1/32,${subnet.proxy_network}"
+
+
+def test_nothing_that_reads_logs_asks_for_the_processes_of_a_container():
+    """Docker hands ps_args to ps, and `e` shows the environment of each process (moby, daemon/top_unix.go)."""
+    for service in ("dozzle", "dozzle-agent"):
+        assert [call for call in container(service, service).docker.allow if "/top" in call] == []
+
+
+@pytest.mark.parametrize("service", ["portainer", "portainer-agent", "portainer-edge-agent"])
+def test_what_the_pages_of_portainer_offer_is_allowed(service):
+    """Exporting images, copying from and into containers, pruning of builds."""
+    (calls,) = [set(item.docker.allow) for item in CATALOG[service].containers if item.docker]
+    assert {"GET /images/get", "POST /build/prune"} <= calls
+    assert {f"{method} /containers/{{id}}/archive" for method in ("GET", "HEAD", "PUT")} <= calls
+
+
+def test_watchtower_fetches_images_by_their_names_alone():
+    """With fromSrc Docker would import whatever an address holds."""
+    (calls,) = [item.docker.allow for item in CATALOG["watchtower"].containers if item.docker]
+    assert [call for call in calls if "/images/create" in call] == ["POST /images/create"]
+
+
 def test_guacamole_signs_in_by_the_implicit_flow_without_a_secret():
     oidc = CATALOG["guacamole"].oidc
     assert (oidc.grant_types, oidc.secret) == (("implicit",), "")

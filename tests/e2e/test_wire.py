@@ -10,6 +10,8 @@ from tests.e2e.bed import needs_bed
 
 pytestmark = [pytest.mark.slow, needs_bed]
 
+NEW_PASSWORD = "https://auth.home.example.org/if/flow/default-password-change/"
+"""A page of Authentik's, for who is signed in (goauthentik/authentik, blueprints/default/flow-password-change.yaml)."""
 LINK = re.compile(r"https://auth\.home\.example\.org/recovery/use-token/[\w-]+/")
 AUTHENTIK, GUACAMOLE = "Authentik", "Guacamole"
 DEFAULT_LOGIN = (
@@ -115,6 +117,7 @@ def test_administrators_of_the_file_are_portainers_too(installed):
 
 def test_the_first_administrator_comes_in_by_the_link_of_the_closing_page(installed):
     (link,) = LINK.findall(installed.first.out)
+    assert NEW_PASSWORD in installed.first.out.splitlines()[installed.first.out.splitlines().index(f"  {link}") + 1]
     assert opened(installed, link, "-c /run/jar") == "302 https://auth.home.example.org/if/user/"
     assert opened(installed, link) == "404"
     assert opened(installed, "https://dozzle.home.example.org/", "-b /run/jar").startswith("200")
@@ -125,7 +128,7 @@ def test_the_first_administrator_comes_in_by_the_link_of_the_closing_page(instal
 def test_a_link_for_a_user_is_made_when_asked(installed):
     done = installed.infrakit("sign-in", "bob")
     assert done.code == 0 and LINK.fullmatch(done.out.strip()), done
-    assert "it works once, and for 60 minutes" in done.err
+    assert "it works once, and for 60 minutes" in done.err and NEW_PASSWORD in done.err
     assert opened(installed, done.out.strip()).startswith("302")
     assert "bob" in installed.host.run("tail -n 1 /var/log/infrakit/journal.jsonl").out
     unknown = installed.infrakit("sign-in", "mallory")

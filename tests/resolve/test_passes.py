@@ -7,7 +7,7 @@ import pytest
 
 from infrakit import resources
 from infrakit.catalog import load_catalog
-from infrakit.compiler import load
+from infrakit.compiler import decide, load
 from infrakit.config import bind, check_schema, parse
 from infrakit.emit.review_facts import headline
 from infrakit.errors import ConfigurationInvalid
@@ -15,6 +15,7 @@ from infrakit.resolve.checks.names import is_host
 from infrakit.resolve.checks.ours import FREE
 from infrakit.resolve.networks import _subnets
 from infrakit.resolve.updates import moves
+from infrakit.resolve.world import PROXY_TEMPLATE
 from tests.policy.test_own_blueprints import own
 
 FLEET = """version: 1
@@ -156,6 +157,21 @@ def test_watchtower_is_left_out_where_nothing_moves_that_it_watches(image):
     host = moving(image, ", guacamole: {image: 'guacamole/guacamole:1.7'}")
     assert "watchtower" not in names(host) and not [n for n in host.networks if "watchtower" in n.name]
     assert host.idle_updater.path == ("pattern",)
+
+
+def test_what_stands_before_dockers_socket_is_published_for_the_host_too():
+    """HAProxy is, for each architecture: so with a catalogue whose HAProxy is not."""
+    catalog = load_catalog()
+    template = catalog.blueprints[PROXY_TEMPLATE]
+    (proxy,) = template.containers
+    narrow = template._replace(containers=(proxy._replace(architectures=("amd64",)),))
+    catalog = catalog._replace(blueprints={**catalog.blueprints, PROXY_TEMPLATE: narrow})
+    text = "version: 1\ndomain: home.example.org\nhosts: {pi: {pattern: full, architecture: arm64}}\n"
+    document = parse(text.encode(), "infrakit.yaml")
+    assert not check_schema(document, resources.schema("infrakit"))
+    with pytest.raises(ConfigurationInvalid) as refused:
+        decide(bind(document), document, catalog, lambda _: b"")
+    assert [(item.code, proxy.image in item.what) for item in refused.value.problems] == [("no-image", True)]
 
 
 def test_what_a_user_may_say_otherwise_of_a_service_is_said_by_one():

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from infrakit.compiler import load
 from infrakit.emit import emit
 from infrakit.emit.authentik import MADE_BY_US, named
 from infrakit.stack.up import plan_up
@@ -218,6 +219,55 @@ def test_what_left_the_file_is_taken_away_and_what_is_an_administrators_stays(ap
         'PATCH /api/v3/outposts/instances/o1/ {"type": "proxy", "providers": [5, 1]}',
     ]
     assert api(**known)["left"] == []
+
+
+WIKI = "apps: {wiki: {image: 'x/y:1', port: 80, hosts: [%s]%s}}\n"
+SHED = ", shed: {pattern: [edge, monitoring], address: 192.0.2.11}"
+HEAD = "version: 1\ndomain: home.example.org\nhosts: {core: {pattern: full, address: 192.0.2.10}%s}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gone"),
+    [
+        (HEAD % SHED, HEAD % "", ["infrakit-glances-shed"]),
+        (HEAD % SHED + WIKI % ("core", ""), HEAD % SHED + WIKI % ("core", ", public: true"), ["infrakit-wiki"]),
+        (HEAD % SHED + WIKI % ("core", ""), HEAD % SHED + WIKI % ("shed", ""), []),
+        (
+            HEAD % SHED + WIKI % ("core", ""),
+            HEAD % SHED.replace("shed:", "barn:"),
+            ["infrakit-glances-shed", "infrakit-wiki"],
+        ),
+    ],
+    ids=["a host left", "an app turned public", "an app moved to another host", "a host was renamed, and an app left"],
+)
+def test_what_one_file_made_and_the_next_does_not_is_what_is_taken_away(api, before, after, gone):
+    """From the files to the requests: rows as the blueprint of the first made them, asked with the names of the
+    second."""
+    made, wanted = (
+        named(next(iter(load(text.encode(), "infrakit.yaml", lambda _: b"").fleet.deployments)).access)
+        for text in (before, after)
+    )
+    api.rows |= {
+        "/core/applications/": [{"pk": slug, "slug": slug} for slug in made["applications"]],
+        "/providers/all/": [
+            provider(name, name, name.removesuffix("-forward").removesuffix("-oidc")) for name in made["providers"]
+        ],
+        "/policies/all/": [{"pk": f"p-{name}", "name": name, "bound_to": 1} for name in made["policies"]],
+        "/outposts/instances/": [
+            {
+                "pk": "o1",
+                "name": "authentik Embedded Outpost",
+                "providers": made["proxied"],
+                "providers_obj": [provider(name, name) for name in made["proxied"]],
+            }
+        ],
+    }
+    api(mend=True, **in_force(api) | {"named": wanted})
+    taken = [call.split("/")[-2] for call in api.calls if call.startswith("DELETE /api/v3/core/applications/")]
+    assert sorted(taken) == gone
+    assert {row["slug"] for row in api.rows["/core/applications/"]} == set(made["applications"]) - set(gone)
+    left = {row["name"].rpartition("-")[0] for row in api.rows["/providers/all/"]}
+    assert left == set(made["applications"]) - set(gone)
 
 
 def test_nothing_is_taken_away_before_the_blueprint_is_in_force(api):
