@@ -86,8 +86,7 @@ def edited(found: source.Source, *, asks: bool) -> list[Finding]:
     sees the difference and is asked."""
     machine = Machine()
     current = machine.read(CONFIGURATION, MAXIMUM_BYTES)
-    last = installed.last_states(machine.read(INSTALLED))
-    if current in (None, found.content) or last.get(installed.FILE) == state_of(current):
+    if current in (None, found.content) or state_of(current) in installed.known_states(machine.read(INSTALLED)):
         return []
     what = f"{CONFIGURATION} was changed since it was installed, and {found.name} would take its place"
     remedy = f"the plan shows what differs (--dry-run); to keep it: -f {CONFIGURATION}"

@@ -19,6 +19,10 @@ LOCK = LOCKED.rpartition("/")[2]
 MOST_LINES = 100
 """Of a difference, in a plan."""
 
+COMING = ""
+"""Beside the names, for a while: the state of a file that is about to be put in place. Who is killed there has put
+it in place, and has not written that down; it was edited by nobody."""
+
 States = Mapping[str, str]
 """Name below the folder of the file -> its state (plan/actions.py)."""
 
@@ -36,13 +40,27 @@ def states_of(content: bytes, lock: bytes | None, others: Sequence[tuple[str, by
     return {FILE: state_of(content), LOCK: state_of(lock), **{name: state_of(found) for name, found in others}}
 
 
+def _written(states: States) -> bytes:
+    return json.dumps(states, sort_keys=True).encode() + b"\n"
+
+
 def last_states(content: bytes | None) -> dict[str, str]:
     """What was written down when a file was last put in place; nothing where that is not known."""
+    return {name: state for name, state in _read(content).items() if name != COMING}
+
+
+def _read(content: bytes | None) -> dict[str, str]:
     try:
         found = json.loads(content or b"{}")
     except ValueError:
         return {}
     return {str(name): str(state) for name, state in found.items()} if isinstance(found, dict) else {}
+
+
+def known_states(content: bytes | None) -> set[str]:
+    """States in which the file is as we left it: what was put in place, and what was about to be."""
+    found = _read(content)
+    return {found[name] for name in (FILE, COMING) if name in found}
 
 
 def choose(last: States, read: Callable[[str], bytes | None], read_installed: Callable[[str], bytes | None]) -> Choice:
@@ -74,13 +92,13 @@ def file_steps(file: File, *, other_lock: bool = False) -> tuple[Step, ...]:
     beside = [] if file.in_place else [(f"{FOLDER}/{name}", content) for name, content in file.others]
     beside += [] if file.in_place or file.lock is None else [(LOCKED, file.lock)]
     stale = Step(f"no {LOCKED}", f"no {LOCKED}: it is another file's", (Gone(LOCKED),), (Remove(LOCKED),))
-    last = json.dumps(states_of(file.content, file.lock, file.others), sort_keys=True).encode() + b"\n"
+    last = _written(states_of(file.content, file.lock, file.others))
     return (
         Step(
             f"file {CONFIGURATION}",
             title,
             (FileIs(CONFIGURATION, file.content, None),),
-            (Replace(CONFIGURATION, file.content),),
+            (Replace(CONFIGURATION, file.content, True),),
         ),
         *(file_step(f"file {path}", path, path, content, 0o600) for path, content in beside),
         *([stale] if other_lock and file.lock is None else []),
@@ -89,12 +107,17 @@ def file_steps(file: File, *, other_lock: bool = False) -> tuple[Step, ...]:
 
 
 class Replace(NamedTuple):
-    """A text file with this content, readable by root alone; its plan shows what changes in it."""
+    """The file of this machine with this content, readable by root alone; its plan shows what changes in it.
+    `is_recorded`: a later step writes down that it was put in place."""
 
     path: str
     content: bytes
+    is_recorded: bool = False
 
     def do(self, machine: Machine, tell: Tell) -> None:
+        before, state = _read(machine.read(INSTALLED)), state_of(self.content)
+        if self.is_recorded and before.get(FILE, state) != state:
+            machine.write(INSTALLED, _written({**before, COMING: state}), 0o600)
         machine.write(self.path, self.content, 0o600)
 
     def inverse(self, machine: Machine) -> tuple[Action, ...]:

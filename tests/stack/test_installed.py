@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from infrakit.plan import Plan, preview, run
-from infrakit.stack.installed import File, Replace, choose, file_steps, last_states, states_of
-from infrakit.stack.layout import CONFIGURATION, LOCKED
+from infrakit.plan.actions import state_of
+from infrakit.stack.installed import File, Replace, choose, file_steps, known_states, last_states, states_of
+from infrakit.stack.layout import CONFIGURATION, INSTALLED, LOCKED
 from infrakit.system.machine import Machine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a place for it")
@@ -77,6 +78,18 @@ def test_a_file_is_put_in_place_once_with_all_that_it_has():
     assert (FOLDER / app[0]).read_bytes() == b"app"
     assert all(path.stat().st_mode & 0o077 == 0 for path in FOLDER.rglob("*") if path.is_file())
     assert put(ONE, app) == 2 and not os.path.exists(LOCKED), "a lock of another file stays"
+
+
+def test_who_is_killed_with_the_file_in_place_has_edited_nothing():
+    """Between two writes: the file is there, and that is not written down; it is known all the same."""
+    put(ONE)
+    replace = file_steps(File("x", OTHER.encode()))[0].actions[0]
+    replace.do(Machine(), lambda event: None)
+    record = Machine().read(INSTALLED)
+    assert known_states(record) == {state_of(ONE.encode()), state_of(OTHER.encode())}
+    assert last_states(record) == states_of(ONE.encode(), None, []), "of two files the same counts as before"
+    put(OTHER)
+    assert known_states(Machine().read(INSTALLED)) == {state_of(OTHER.encode())}
 
 
 def test_a_link_to_the_file_stays_a_link(tmp_path):
