@@ -16,6 +16,8 @@ from tests.runtime.engine import engine
 from tests.runtime.test_update import Host
 from tests.system import fake_registry
 
+SEED = int(os.environ.get("INFRAKIT_SEED", "345855"))
+"""When one is killed: the same moments each time, unless somebody asks for others (soak does each)."""
 OWN = "mount --bind state /var/lib/infrakit && mount --bind etc /etc/infrakit || exit\n"
 IN_ITS_PLACES = (
     OWN

@@ -12,7 +12,7 @@ import pytest
 from infrakit.stack.layout import CONFIGURATION
 from infrakit.stack.move.under import WHOLE
 from tests.runtime import test_backup
-from tests.runtime.pair import One
+from tests.runtime.pair import SEED, One
 from tests.runtime.test_backup import PLANTED, SECRETS, is_as_before
 from tests.runtime.test_backup_bare import LOOKS, bare, burn, restore
 
@@ -90,9 +90,7 @@ def killed(host, number: int, *, goes_on: bool) -> bool:
 
 
 def test_killed_once_it_goes_on_and_starts_again(host):
-    seed = int(os.environ.get("INFRAKIT_SEED", random.randrange(10**6)))
-    print(f"INFRAKIT_SEED={seed}")
-    killed(host, random.Random(seed).randrange(4, 24), goes_on=True)
+    killed(host, random.Random(SEED).randrange(4, 24), goes_on=True)
 
 
 @pytest.mark.soak

@@ -3,7 +3,6 @@ the data is identical, what was left behind is kept until somebody says so, and 
 starts nothing twice."""
 
 import json
-import os
 import random
 import shutil
 import stat
@@ -16,7 +15,7 @@ from tests.emit.tree import needs_compose
 from tests.ports import own_range
 from tests.runtime.backed import needs_restic
 from tests.runtime.engine import needs_engine
-from tests.runtime.pair import OWN, One, pair, picture, plant
+from tests.runtime.pair import OWN, SEED, One, pair, picture, plant
 from tests.runtime.test_backup_bare import APART, LOOKS, MACHINE
 from tests.runtime.test_rotate import postgres_layer
 from tests.runtime.test_update import CHECK, WELL, publish
@@ -303,16 +302,12 @@ def killed_and_taken_back(hosts, number: int) -> bool:
 
 
 def test_killed_once_in_each_half_it_goes_on(hosts):
-    seed = int(os.environ.get("INFRAKIT_SEED", random.randrange(10**6)))
-    print(f"INFRAKIT_SEED={seed}")
-    chance = random.Random(seed)
+    chance = random.Random(SEED)
     killed_on_its_way(hosts, (chance.randrange(8, 26), chance.randrange(6, 30), chance.randrange(1, 6)), resumes=True)
 
 
 def test_killed_in_the_midst_it_is_taken_back(hosts):
-    seed = int(os.environ.get("INFRAKIT_SEED", random.randrange(10**6)))
-    print(f"INFRAKIT_SEED={seed}")
-    killed_and_taken_back(hosts, random.Random(seed).randrange(8, 26))
+    killed_and_taken_back(hosts, random.Random(SEED).randrange(8, 26))
 
 
 @pytest.mark.soak
@@ -371,9 +366,7 @@ def test_a_machine_that_has_nothing_is_installed_and_takes_them_in(hosts):
     shown = bare.infrakit(*take, "--dry-run")
     assert shown.returncode == 6 and "+ wiki as it was" in shown.stdout, shown.stdout + shown.stderr
     assert not list((other.folder / "etc").iterdir()) and not other.volumes()
-    seed = int(os.environ.get("INFRAKIT_SEED", random.randrange(10**6)))
-    print(f"INFRAKIT_SEED={seed}")
-    bare.killed(random.Random(seed).randrange(4, 40), *take, "--yes")
+    bare.killed(random.Random(SEED).randrange(4, 40), *take, "--yes")
     well(bare.infrakit(*take, "--yes"))
     assert other.runs(*APPS) and data(other) == before
     assert (other.folder / "etc/infrakit.yaml").read_bytes() == (one.folder / "etc/infrakit.yaml").read_bytes()
