@@ -13,6 +13,15 @@ from infrakit.errors import Position, Problem
 # Section -> the depth from which on a mistake stays within its own entry; what is not named here is one by itself.
 CONTAINED = {"services": 2, "apps": 3, "access": 4, "network": 2, "volumes": 3}
 EVERYWHERE = ("version", "pattern", "profiles", "tls", "hosts")
+BY_ITSELF: tuple[Path, ...] = (
+    ("timezone",),
+    ("contact",),
+    ("updates",),
+    ("backup",),
+    ("doctor",),
+    ("network", "trusted_proxies"),
+)
+"""What may be wrong in its meaning and still no service or app looks wrong because of it."""
 WITHOUT = {"port": "no-port"}
 """Key -> what is said elsewhere in its entry where it is missing; where it is refused, it only looks so."""
 AWAITED = "one-shot-alone"
@@ -61,8 +70,9 @@ def beside_faults(touched: Touched, problems: Iterable[Problem]) -> list[Problem
 
 def sound_part(config: Config, document: Document, problems: Iterable[Problem]) -> Config | None:
     """`config` without the services and apps that `problems` are about; None where one of them is about anything
-    else."""
+    else that could make them look wrong."""
     left = {problem.position for problem in problems}
+    left -= {place for path in BY_ITSELF for place in _places(document, path)}
     bad: dict[str, set[str]] = {"apps": set(), "services": set()}
     for section, entries in (("apps", config.apps), ("services", config.services)):
         for entry in entries:

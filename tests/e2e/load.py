@@ -1,6 +1,7 @@
 """On a host: ask a door fifty times a second, by a connection of its own each time, until a file is there.
 
-load.py NAME FILE prints one JSON object: `asked`, how many; `failed`, whatever was no page; `longest`, in seconds.
+load.py NAME FILE SECONDS prints one JSON object: `asked`, how many; `failed`, whatever was no page; `longest`, in
+seconds; `late`, how many were no page after SECONDS only, which is as long as the door waits for who starts.
 """
 
 import http.client
@@ -34,7 +35,7 @@ def ask(name: str) -> str:
         return f"{type(error).__name__} {error}"
 
 
-def main(name: str, end: str) -> None:
+def main(name: str, end: str, patience_s: str) -> None:
     took: list[tuple[float, str]] = []
 
     def visit() -> None:
@@ -49,8 +50,10 @@ def main(name: str, end: str) -> None:
         time.sleep(EVERY_S)
     for visitor in visitors:
         visitor.join()
-    failed = [wrong for _, wrong in took if wrong]
-    print(json.dumps({"asked": len(took), "failed": failed, "longest": round(max(seconds for seconds, _ in took), 1)}))
+    late = sum(bool(wrong) and seconds >= float(patience_s) for seconds, wrong in took)
+    failed = [wrong for seconds, wrong in took if wrong and seconds < float(patience_s)]
+    longest = round(max(seconds for seconds, _ in took), 1)
+    print(json.dumps({"asked": len(took), "failed": failed, "late": late, "longest": longest}))
 
 
 main(*sys.argv[1:])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infrakit.emit.caddy_upstreams import STARTS_ANEW_S
 from tests.e2e.bed import needs_bed, publish
 from tests.e2e.bed.images import Recipe, caddy
 
@@ -156,7 +157,8 @@ def page() -> Recipe:
 
 
 def test_an_update_of_what_keeps_no_data_fails_no_request(installed):
-    """Fifty a second, through Caddy."""
+    """Fifty a second, through Caddy, which waits for who starts: a machine on which that takes longer than Caddy's
+    patience has failed nothing earlier than that."""
     publish("ghcr.io/team/page:1.0.0", made=page())
     installed.host.run(f"cp {FILE} /root/before.yaml; cp /etc/infrakit/infrakit.lock /root/before.lock")
     installed.host.run(f"cat >>{FILE}", feed=APP.encode())
@@ -165,8 +167,8 @@ def test_an_update_of_what_keeps_no_data_fails_no_request(installed):
         assert done.code == 0, done.out + done.err
     publish("ghcr.io/team/page:1.1.0", made=page())
     installed.host.put("/root/load.py", Path(__file__).with_name("load.py").read_bytes())
-    load = ["docker", "exec", installed.host.name, "python3", "/root/load.py", "page.home.example.org", "/run/enough"]
-    with subprocess.Popen(load, stdout=subprocess.PIPE, text=True) as running:
+    ask = ["python3", "/root/load.py", "page.home.example.org", "/run/enough", str(STARTS_ANEW_S)]
+    with subprocess.Popen(["docker", "exec", installed.host.name, *ask], stdout=subprocess.PIPE, text=True) as running:
         try:
             done = installed.infrakit("update", "page", "--yes", "--watch", "2")
         finally:
@@ -174,7 +176,7 @@ def test_an_update_of_what_keeps_no_data_fails_no_request(installed):
         found = json.loads(running.communicate(timeout=300)[0])
     assert done.code == 0, done.out + done.err
     assert 'team/page:1.1.0"' in installed.host.run(f"cat {FILE}").out
-    assert found["failed"] == [] and found["asked"] > 50, found
+    assert found["failed"] == [] and found["asked"] - found["late"] > 50, found
     print(found)
     asked = "curl -sko /dev/null -w '%{http_code}' --resolve '*:443:127.0.0.1' https://page.home.example.org/"
     assert installed.host.run(f"docker stop homelab-page-1 >/dev/null; {asked}").out == "502"

@@ -6,7 +6,7 @@ Authentik's importer (a stand-in for it, tests/emit/importer.py) on its blueprin
 programs.py) HAProxy and Caddy read every file that differs from those before; Caddy validates the first shapes; Compose
 reads the first shapes as they are, and of the rest every container that differs in more than words.
 
-INFRAKIT_FILES=20000 for as many; the first 5,000 else, and the 50,000 after them in a soak.
+INFRAKIT_FILES=20000 for as many; the first 3,000 else, and the 50,000 after them in a soak.
 """
 
 import json
@@ -21,7 +21,7 @@ from tests.emit.tree import needs_compose
 from tests.runtime.caddy import needs_caddy
 
 ROOT = Path(__file__).parents[2]
-FILES = int(os.environ.get("INFRAKIT_FILES", "5000"))
+FILES = int(os.environ.get("INFRAKIT_FILES", "3000"))
 SOAK = 50_000
 WORKERS = 2
 PATIENCE_S = 1200

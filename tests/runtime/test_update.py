@@ -48,7 +48,13 @@ apps:
 WELL = f": >/tmp/ready; {FOR_EVER}"
 DIES = "rm -f /data/pages; echo 'broken' >/data/other; sleep 1; echo 'cannot migrate' >&2; exit 3"
 FALLS = ": >/tmp/ready; echo 'broken' >/data/pages; sleep 4; exit 4"
-CHECK = {"Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"], "Interval": 10**9, "Timeout": 30 * 10**9, "Retries": 3}
+SECOND = 10**9
+CHECK = {
+    "Test": ["CMD", "/bin/sh", "-c", "[ -e /tmp/ready ]"],
+    "Interval": 2 * SECOND,
+    "Timeout": 30 * SECOND,
+    "Retries": 3,
+}
 IN_ITS_PLACES = """
 mount -t tmpfs none /run && ln -s "$1" /run/docker.sock && shift || exit
 mkdir -p units && mount --bind units /etc/systemd/system || exit
