@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from infrakit.backups import Backup
+    from infrakit.monitoring import Monitor
 
 BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 """What images need that start as root, give their data to somebody, and become him; Docker's own default has these and
@@ -542,6 +543,7 @@ class Deployment(NamedTuple):
     relays: tuple[Relay, ...] = ()
     updates: Updates | None = None
     backup: "Backup | None" = None
+    monitor: "Monitor | None" = None
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-FOLDERS = ("/var/cache/infrakit", "/var/lib/infrakit", "/etc/infrakit")
+FOLDERS = ("/var/cache/infrakit", "/var/lib/infrakit", "/etc/infrakit", "/run/infrakit")
 LOCK = "/run/infrakit.lock"
 NEW_MOUNTS, BIND, RECURSIVE, PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 """CLONE_NEWNS (unshare(2)), MS_BIND, MS_REC and MS_PRIVATE (mount(2))."""

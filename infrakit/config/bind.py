@@ -60,6 +60,7 @@ def bind(document: Document) -> Config:
         ignored=tuple(_ignored(index, item) for index, item in enumerate(values.get("doctor", {}).get("ignore", ()))),
         updates=_updates(document.name, values.get("updates", {})),
         backup=_backup(values.get("backup", {})),
+        monitor_s=seconds(values["monitor"].get("every", "1m")) if "monitor" in values else 0,
         said=Said(path for path, _ in leaves(document.root)),
     )
     if any("[" in host.address for host in config.hosts):

@@ -330,4 +330,6 @@ class Config(NamedTuple):
     ignored: tuple[IgnoreConfig, ...]
     updates: Updates | None
     backup: "BackupConfig | None"
+    monitor_s: int
+    """From one look of the monitor to the next; 0 where there is none."""
     said: Said

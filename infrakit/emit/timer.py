@@ -1,5 +1,5 @@
 """Deployment -> systemd/infrakit-update.timer and .service, images that move by themselves, in their window; and the
-same of infrakit-backup, and of infrakit-drill, which tries a backup out.
+same of infrakit-backup, of infrakit-drill, which tries a backup out, and of infrakit-monitor.
 
 The units may write wherever Docker keeps its data, and backups go, which is anywhere; of the machine itself they change
 nothing.
@@ -12,6 +12,7 @@ from infrakit.model import Artifact, Deployment, Origin
 PASS = "emit.timer"
 FOLDER = "systemd"
 UPDATES, BACKUPS, DRILLS = "infrakit-update", "infrakit-backup", "infrakit-drill"
+MONITOR = "infrakit-monitor"
 STOPPED = "/var/lib/infrakit/stopped.json"
 """There while containers stand still for a backup (stack/layout.py)."""
 DRILLING = "/var/lib/infrakit/backup/drilling.json"
@@ -60,6 +61,48 @@ SystemCallArchitectures=native
 """
 
 
+MONITORING = f"""{HEADING}
+[Unit]
+Description=InfraKit: what is wrong with this machine and its stack
+
+[Service]
+Type=oneshot
+Environment=HOME=/root
+ExecStart=/usr/bin/python3 /usr/local/bin/infrakit monitor now --automatic
+SuccessExitStatus=75
+TimeoutStartSec=600
+MemoryMax=256M
+TasksMax=64
+Nice=10
+IOSchedulingPriority=7
+UMask=0077
+ProtectSystem=full
+PrivateTmp=yes
+NoNewPrivileges=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelModules=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+SystemCallArchitectures=native
+"""
+LOOKS = f"""{HEADING}
+[Unit]
+Description=InfraKit: when the machine looks at itself
+
+[Timer]
+OnBootSec=60
+OnUnitActiveSec={{every_s}}
+AccuracySec=5
+
+[Install]
+WantedBy=timers.target
+"""
+
+
 def emit(deployment: Deployment) -> tuple[Artifact, ...]:
     return tuple(Artifact(f"{FOLDER}/{name}", text.encode()) for name, text, _ in _units(deployment))
 
@@ -87,6 +130,9 @@ def _units(deployment: Deployment) -> Iterator[tuple[str, str, Origin]]:
         yield f"{BACKUPS}.timer", _timer("when a backup is made", backup.daily), backup.origin
         if backup.drill in DRILL_DAYS:
             yield from _drill(backup.drill, backup.daily, backup.origin)
+    if deployment.monitor is not None:
+        yield f"{MONITOR}.service", MONITORING, deployment.monitor.origin
+        yield f"{MONITOR}.timer", LOOKS.format(every_s=deployment.monitor.every_s), deployment.monitor.origin
 
 
 def _drill(often: str, daily: str, origin: Origin) -> Iterator[tuple[str, str, Origin]]:

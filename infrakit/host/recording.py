@@ -176,17 +176,24 @@ class Recording(NamedTuple):
 def record(
     machine: Machine, names: Sequence[str] = (), paths: Sequence[str] = (), more: Sequence[tuple[str, ...]] = ()
 ) -> Recording:
-    """Read all files and run all commands, and those that the caller wants, too; `names` are hostnames to look up. The
-    only function here that asks a machine."""
-    contents = ((path, machine.read(path)) for path in (*FILES, *paths))
+    """Read all files and run all commands, and those that the caller wants, too; `names` are hostnames to look up."""
+    lookups = ((*ADDRESSES, name) for name in names)
+    return record_some(machine, (*FILES, *paths), (*COMMANDS, *more, *lookups), FOLDERS)
+
+
+def record_some(
+    machine: Machine, paths: Sequence[str], words: Sequence[tuple[str, ...]], folders: Sequence[str] = ()
+) -> Recording:
+    """Only these. The only function here that asks a machine."""
+    contents = ((path, machine.read(path)) for path in paths)
     files = {path: _shown(content) for path, content in contents if content is not None}
-    listings = ((path, tuple(machine.listing(path))) for path in FOLDERS)
+    listings = ((path, tuple(machine.listing(path))) for path in folders)
     commands: dict[str, tuple[int, str]] = {}
-    for words in (*COMMANDS, *more, *((*ADDRESSES, name) for name in names)):
-        is_lookup = words[: len(ADDRESSES)] == ADDRESSES
-        done = machine.run(words, timeout_s=LOOKUP_TIMEOUT_S if is_lookup else TIMEOUT_S)
+    for command in words:
+        is_lookup = command[: len(ADDRESSES)] == ADDRESSES
+        done = machine.run(command, timeout_s=LOOKUP_TIMEOUT_S if is_lookup else TIMEOUT_S)
         if done.code != NOT_FOUND or done.out:
-            commands[" ".join(words)] = (done.code, _plain(done.out))
+            commands[" ".join(command)] = (done.code, _plain(done.out))
         if is_lookup and done.code == TIMED_OUT:
             break  # no name server answers: do not wait for it once per name
     clock = commands.get("date +%s", (1, ""))[1].strip()

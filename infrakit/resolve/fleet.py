@@ -11,6 +11,7 @@ from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 
 if TYPE_CHECKING:
     from infrakit.backups import Backup
+    from infrakit.monitoring import Monitor
 
 DEFAULT_ARCHITECTURE = "amd64"
 
@@ -124,7 +125,18 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         relays=host.relays,
         updates=config.updates,
         backup=_backup(world, host),
+        monitor=_monitor(world),
     )
+
+
+def _monitor(world: World) -> "Monitor | None":
+    config = world.config
+    if not config.monitor_s:
+        return None
+    from infrakit.monitoring import Known, Monitor
+
+    ignored = [Known(item.code, item.until, item.why, ".".join(map(str, item.path))) for item in config.ignored]
+    return Monitor(config.monitor_s, tuple(ignored), world.origin(("monitor",), "monitor"))
 
 
 def _backup(world: World, host: HostDraft) -> "Backup | None":

@@ -16,6 +16,7 @@ WHAT = {
     timer.UPDATES: ("timer", "updates"),
     timer.BACKUPS: ("backups", "backups"),
     timer.DRILLS: ("drills", "drills of backups"),
+    timer.MONITOR: ("monitor", "looks at this machine"),
 }
 """Name of the units -> that of the step, and what happens by itself."""
 
@@ -29,6 +30,8 @@ def timer_steps(deployment: Deployment) -> tuple[Step, ...]:
         titles[timer.BACKUPS] = f"to {deployment.backup.to}: {deployment.backup.daily}"
         if deployment.backup.drill in timer.DRILL_DAYS:
             titles[timer.DRILLS] = deployment.backup.drill
+    if deployment.monitor is not None:
+        titles[timer.MONITOR] = f"each {deployment.monitor.every_s // 60} min"
     files = [(item.path.rpartition("/")[2], item.content) for item in timer.emit(deployment)]
     return tuple(
         _timer_step(
@@ -76,7 +79,8 @@ class SetTimer(NamedTuple):
 
 
 class NoTimer(NamedTuple):
-    """The units of this name go; what the service is about goes on to its end."""
+    """The units of this name go; what the service is about goes on to its end, but for a look at the machine: it writes
+    down what it saw."""
 
     name: str
 
@@ -86,6 +90,8 @@ class NoTimer(NamedTuple):
 
     def do(self, machine: Machine, tell: Tell) -> None:
         machine.run(("systemctl", "disable", "--now", f"{self.name}.timer"))  # there may be the other file alone
+        if self.name == timer.MONITOR:
+            machine.run(("systemctl", "stop", f"{self.name}.service"))
         for path in self.paths:
             machine.remove(path)
         done = machine.run(RELOAD)

@@ -4,7 +4,7 @@ One function per check, pure; all of them run, and none relies on an earlier one
 apart until its day is over.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from infrakit.host.checks import Finding
@@ -14,6 +14,7 @@ from infrakit.stack.doctor import backups, certificates, containers, doors, dril
 from infrakit.stack.doctor.readings import Readings
 from infrakit.stack.doctor.words import ERROR, NOTE, Trouble, trouble
 
+Check = Callable[[Readings], Iterator[Trouble]]
 CHECKS = (*containers.CHECKS, *doors.CHECKS, *certificates.CHECKS, *backups.CHECKS, *machine.CHECKS, *drills.CHECKS)
 GRAVE = ("docker-missing", "docker-stopped", "compose-missing", "docker-snap")
 """Of preflight's: no hindrance where nothing runs yet, and worse where something should."""
@@ -58,12 +59,18 @@ class Diagnosis(NamedTuple):
         }
 
 
-def diagnose(readings: Readings, looked: "Iterable[tuple[str, Finding | None]]", rules: Sequence[Rule]) -> Diagnosis:
+def diagnose(
+    readings: Readings,
+    looked: "Iterable[tuple[str, Finding | None]]",
+    rules: Sequence[Rule],
+    checks: Iterable[Check] = CHECKS,
+) -> Diagnosis:
     """`looked`: each of preflight's checks, by name, with what it found."""
     found: list[tuple[str, list[Trouble]]] = [
         (name, [_of_preflight(item, readings)] if item else []) for name, item in looked
     ]
-    found += [(check.__name__, list(check(readings))) for check in CHECKS]
+    found += [(check.__name__, list(check(readings))) for check in checks]
+    found = [(name, [item._replace(check=name) for item in items]) for name, items in found]
     codes = {item.code for _, items in found for item in items}
     less = {code for better, worse in SAID_BETTER.items() if better in codes for code in worse}
     troubles = [item for _, items in found for item in items if item.code not in less]
@@ -76,10 +83,10 @@ def diagnose(readings: Readings, looked: "Iterable[tuple[str, Finding | None]]",
         kept += [] if rule else [item]
     for rule in rules:
         if rule.code not in codes:
-            kept.append(trouble("ignored-in-vain", f"{rule.place}: nothing is found of {rule.code}"))
+            kept.append(trouble("ignored-in-vain", f"{rule.place}: nothing is found of {rule.code}", subject=rule.code))
         elif today > rule.until:
             what = f"{rule.place}: {rule.code} was to be ignored until {rule.until} only"
-            kept.append(trouble("ignored-too-long", what, why=rule.why))
+            kept.append(trouble("ignored-too-long", what, subject=rule.code, why=rule.why))
     order = ("error", "warning", NOTE)
     passed = tuple(name.replace("_", "-") for name, items in found if not items)
     return Diagnosis(

@@ -41,7 +41,7 @@ def backup_damaged(readings: Readings) -> Iterator[Trouble]:
     if readings.deployment.backup is None:
         return
     for item in readings.backups.damaged:
-        yield trouble("backup-damaged", words_of(item), remedy=item.remedy)
+        yield trouble("backup-damaged", words_of(item), subject=item.file or item.set or item.what, remedy=item.remedy)
 
 
 CHECKS = (backup_old, backup_partial, backup_damaged)

@@ -25,26 +25,27 @@ def certificate_unreadable(readings: Readings) -> Iterator[Trouble]:
     """Of the file, and none."""
     for item in readings.certificates:
         if not item.text:
-            yield trouble("certificate-unreadable", f"{_title(item)} cannot be read")
+            yield trouble("certificate-unreadable", f"{_title(item)} cannot be read", subject=_title(item))
 
 
 def certificate_time(readings: Readings) -> Iterator[Trouble]:
     """Over, about to be, or not yet begun."""
     now = readings.facts.now_s
     for item in readings.certificates:
-        begins, ends = _time(item.text, "notBefore"), _time(item.text, "notAfter")
+        begins, ends, title = _time(item.text, "notBefore"), _time(item.text, "notAfter"), _title(item)
         if not ends or not now:
             continue
         renew = _renew(readings, item)
         if ends <= now:
-            yield trouble("certificate-ended", f"{_title(item)} ended on {_day(item)}", renew=renew)
+            yield trouble("certificate-ended", f"{title} ended on {_day(item)}", subject=title, renew=renew)
         elif begins > now:
-            yield trouble("certificate-early", f"{_title(item)} begins only on {_day(item, 'notBefore')}")
+            what = f"{title} begins only on {_day(item, 'notBefore')}"
+            yield trouble("certificate-early", what, subject=title)
         elif _is_authority(item):
             if ends - now < AUTHORITY_SOON_S:
-                yield trouble("authority-ends", f"{_title(item)} ends on {_day(item)}", renew=renew)
+                yield trouble("authority-ends", f"{title} ends on {_day(item)}", subject=title, renew=renew)
         elif ends - now < min(SOON_S, (ends - begins) / 5):
-            yield trouble("certificate-ends", f"{_title(item)} ends on {_day(item)}", renew=renew)
+            yield trouble("certificate-ends", f"{title} ends on {_day(item)}", subject=title, renew=renew)
 
 
 def certificate_names(readings: Readings) -> Iterator[Trouble]:
@@ -54,7 +55,7 @@ def certificate_names(readings: Readings) -> Iterator[Trouble]:
         lost = [name for name in item.names if not any(_covers(pattern, name) for pattern in known)]
         if lost and item.text:
             what = f"{_title(item)} is for {listed(known) or 'no name'}, and not for {listed(lost)}"
-            yield trouble("certificate-names", what, renew=_renew(readings, item))
+            yield trouble("certificate-names", what, subject=_title(item), renew=_renew(readings, item))
 
 
 def certificate_key(readings: Readings) -> Iterator[Trouble]:
@@ -62,7 +63,9 @@ def certificate_key(readings: Readings) -> Iterator[Trouble]:
     for item in readings.certificates:
         if item.fits is False and item.text:
             remedy = "" if item.source == "tls_certificate" else _renew(readings, item)
-            yield trouble("certificate-key", f"the key is not that of {_title(item)}", remedy=remedy)
+            yield trouble(
+                "certificate-key", f"the key is not that of {_title(item)}", subject=_title(item), remedy=remedy
+            )
 
 
 def _title(item: Certificate) -> str:

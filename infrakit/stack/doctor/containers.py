@@ -43,14 +43,14 @@ def container_down(readings: Readings) -> Iterator[Trouble]:
             continue
         code, called = running.exit_code, running.name
         if running.state == "paused":
-            yield _mended("container-paused", f"{name} is frozen", called, "unpause", "pause")
+            yield _mended("container-paused", f"{name} is frozen", name, called, "unpause", "pause")
         elif running.oom_killed:
             yield _memory(readings, "container-out-of-memory", container, "was killed, exit code")
         elif container.one_shot and running.state == "exited" and code == 0:
             continue
         elif not container.one_shot and (running.state == "created" or running.state == "exited" and code in BY_SIGNAL):
             how = "was never started" if running.state == "created" else f"was stopped (exit code {code})"
-            yield _mended("container-stopped", f"{name} {how}", called, "start", "stop")
+            yield _mended("container-stopped", f"{name} {how}", name, called, "start", "stop")
         else:
             yield _ill(readings, "container-failed", name, f"ended with exit code {code}", CODES.get(code, ""))
 
@@ -91,19 +91,22 @@ def container_outdated(readings: Readings) -> Iterator[Trouble]:
     """Made from another tree, or image, than what is in force."""
     for item in readings.drift:
         if item.kind == "container" and item.what in ("is another one", "is not of the file"):
-            yield trouble("container-outdated", f"{item.name} {item.what}")
+            yield trouble("container-outdated", f"{item.name} {item.what}", subject=item.name)
 
 
 def container_foreign(readings: Readings) -> Iterator[Trouble]:
     """In a project of our name, and not of ours."""
     for called in readings.strangers:
-        yield trouble("container-foreign", f"{called} is in our project, and none of ours", called=called)
+        yield trouble(
+            "container-foreign", f"{called} is in our project, and none of ours", subject=called, called=called
+        )
 
 
 def port_silent(readings: Readings) -> Iterator[Trouble]:
     """Nobody asks it how it is, and nobody listens where Caddy dials."""
     for name, ports in readings.silent.items():
-        yield trouble("port-silent", f"{name} does not listen at port {', '.join(map(str, ports))}", name=name)
+        what = f"{name} does not listen at port {', '.join(map(str, ports))}"
+        yield trouble("port-silent", what, subject=name, name=name)
 
 
 def image_gone(readings: Readings) -> Iterator[Trouble]:
@@ -209,6 +212,7 @@ def _ill(readings: Readings, code: str, name: str, what: str, known: str = "") -
     return trouble(
         code,
         f"{name} {what}",
+        subject=name,
         name=name,
         said=said,
         why=why,
@@ -221,14 +225,15 @@ def _memory(readings: Readings, code: str, container: Container, how: str) -> Tr
     running = next(item for item in readings.containers or () if item.service == name)
     number = running.restarts if how.endswith("restarts:") else running.exit_code
     key, limit = service_of(readings.deployment, name)[1] + ".memory", size(container.memory_bytes)
-    return trouble(code, f"{name} {how} {number}; its limit is {limit}", key=key, limit=limit)
+    return trouble(code, f"{name} {how} {number}; its limit is {limit}", subject=name, key=key, limit=limit)
 
 
-def _mended(code: str, what: str, called: str, how: str, back: str) -> Trouble:
+def _mended(code: str, what: str, name: str, called: str, how: str, back: str) -> Trouble:
     shown = "{{.State.Running}} {{.State.Paused}}"
     probe = Answers(("docker", "inspect", "--format", shown, called), "true false")
     action = Run(("docker", how, called), 120, f"see: docker logs {called}", (("docker", back, called),))
-    return trouble(code, what, called=called, steps=(Step(f"{how} {called}", f"{called} runs", (probe,), (action,)),))
+    step = Step(f"{how} {called}", f"{called} runs", (probe,), (action,))
+    return trouble(code, what, subject=name, called=called, steps=(step,))
 
 
 CHECKS = (

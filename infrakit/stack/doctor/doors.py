@@ -32,7 +32,7 @@ def door_wrong(readings: Readings) -> Iterator[Trouble]:
         yield trouble("door-silent", what, cause=CLOSED if "refused" in said else SILENT)
     for door, said in dumb:
         if _is_tls(said):
-            yield trouble("door-tls", f"{door.hostname}: {said}", cause=NO_CERTIFICATE)
+            yield trouble("door-tls", f"{door.hostname}: {said}", subject=door.hostname, cause=NO_CERTIFICATE)
     services = {route.hostname: route.service for route in readings.deployment.routes}
     for door, met in readings.met:
         answer, name = met.answer, services.get(door.hostname, "")
@@ -44,14 +44,13 @@ def door_wrong(readings: Readings) -> Iterator[Trouble]:
             why = STATUS.get(answer.status, "{name} fails").replace(
                 "{name}", f"{name} (or authentik)" if asks != name else name
             )
-            yield trouble("door-failing", f"{door.hostname} {wrong}", cause=why, name=name)
+            yield trouble("door-failing", f"{door.hostname} {wrong}", subject=door.hostname, cause=why, name=name)
         elif door.sign_in == "forward_auth" and answer.status < 400:
             called = container_name(readings.deployment.name, name)
-            yield trouble("door-open", f"{door.hostname} {wrong}", called=called)
+            yield trouble("door-open", f"{door.hostname} {wrong}", subject=door.hostname, called=called)
         else:
-            yield trouble(
-                "door-failing", f"{door.hostname} {wrong}", cause=f"{name}, or Authentik, does not know it", name=name
-            )
+            why = f"{name}, or Authentik, does not know it"
+            yield trouble("door-failing", f"{door.hostname} {wrong}", subject=door.hostname, cause=why, name=name)
 
 
 def sign_in_down(readings: Readings) -> Iterator[Trouble]:
@@ -75,7 +74,7 @@ def fleet_door(readings: Readings) -> Iterator[Trouble]:
     """Another host's Caddy, as ours meets it."""
     for host, said in readings.fleet:
         if said:
-            yield trouble("fleet-door", f"{host} {said}", name=host)
+            yield trouble("fleet-door", f"{host} {said}", subject=host, name=host)
 
 
 def secret_gone(readings: Readings) -> Iterator[Trouble]:
@@ -90,7 +89,8 @@ def secret_gone(readings: Readings) -> Iterator[Trouble]:
             ("secret-empty", [item.name for item in there if item.state == states[1] and item.empty]),
         ):
             if names:
-                yield trouble(code, f"{code.replace('-', ' ')}: {listed(names)}", remedy=remedy)
+                what = f"{code.replace('-', ' ')}: {listed(names)}"
+                yield trouble(code, what, subject=states[0], remedy=remedy)
 
 
 def secret_open(readings: Readings) -> Iterator[Trouble]:
@@ -105,10 +105,12 @@ def secret_open(readings: Readings) -> Iterator[Trouble]:
         if mode != wanted:
             step = _settled(path, ("chmod", f"{wanted:o}", path), f"{wanted:o}", "%a", ("chmod", f"{mode:o}", path))
             what = f"{path} has mode {mode:o}, and should have {wanted:o}"
-            yield trouble("secret-mode", what, cause=cause, mode=f"{wanted:o}", path=path, steps=(step,))
+            said = {"cause": cause, "mode": f"{wanted:o}", "path": path}
+            yield trouble("secret-mode", what, subject=path, steps=(step,), **said)
         if owner:
             step = _settled(path, ("chown", "root:root", path), "0", "%u", ("chown", str(owner), path))
-            yield trouble("secret-owner", f"{path} belongs to user {owner}", path=path, steps=(step,))
+            what = f"{path} belongs to user {owner}"
+            yield trouble("secret-owner", what, subject=path, path=path, steps=(step,))
 
 
 def changed_by_hand(readings: Readings) -> Iterator[Trouble]:

@@ -97,7 +97,7 @@ def storage_worn(readings: Readings) -> Iterator[Trouble]:
         if used >= WORN or reserve in ("0x02", "0x03"):
             how = "all of its life" if used >= SPENT else f"up to {used * 10} % of its life" if used else "its reserve"
             bad = ERROR if used >= SPENT or reserve == "0x03" else ""
-            yield trouble("storage-worn", f"/dev/{card} has used {how}", severity=bad)
+            yield trouble("storage-worn", f"/dev/{card} has used {how}", subject=card, severity=bad)
 
 
 def storage_errors(readings: Readings) -> Iterator[Trouble]:
@@ -146,7 +146,7 @@ def unit_failed(readings: Readings) -> Iterator[Trouble]:
     for line in readings.recording.said(*read.FAILED).splitlines():
         name = line.split()[0] if line.split() else ""
         if UNITS.fullmatch(name):
-            yield trouble("unit-failed", f"{name} has failed", name=name)
+            yield trouble("unit-failed", f"{name} has failed", subject=name, name=name)
 
 
 def backup_sheet(readings: Readings) -> Iterator[Trouble]:

@@ -39,6 +39,9 @@ DANGLING = (
     *("--format", "{{.ID}}\t{{.Repository}}\t{{.Size}}"),
 )
 COMMANDS = (KERNEL, FAILED, JOURNAL, DISK, DANGLING)
+QUICK_FILES = (PRESSURE, UPTIME, *HEAT, "/proc/meminfo", "/proc/mounts", "/proc/cmdline")
+QUICK_COMMANDS = (("date", "+%s"), ("df", "-B1", "-P"), ("df", "-i", "-P"), FAILED)
+"""What the checks of each minute want to know."""
 CERTIFICATE = ("openssl", "x509", "-noout", "-subject", "-issuer", "-dates", "-ext", "subjectAltName")
 PUBLIC_OF_CERTIFICATE = ("openssl", "x509", "-noout", "-pubkey")
 PUBLIC_OF_KEY = ("openssl", "pkey", "-pubout", "-passin", "pass:")
@@ -109,19 +112,12 @@ def of_engine(
     machine: Machine, deployment: Deployment, applied: Applied | None, digest: Digest, clean: "Clean"
 ) -> dict[str, object]:
     """What the engine knows. {} where it does not answer."""
-    project = deployment.name
+    images = {item.image for service in deployment.services for item in service.containers}
     try:
-        containers = tuple(machine.engine.containers(project))
-        images = {item.image for service in deployment.services for item in service.containers}
-        wanted = [item for items in wanted_of(deployment, ()).values() for item in items]
-        runs = {item.service for item in containers if item.state == "running"}
-        quiet = {item.name: silent(machine, project, item) for item in wanted if item.name in runs}
         return {
-            "containers": containers,
-            "strangers": tuple(machine.engine.strangers(project)),
-            "words": {item.service: clean(_words(machine, item)) for item in containers if _is_ill(item)},
+            **of_containers(machine, deployment, clean),
+            "strangers": tuple(machine.engine.strangers(deployment.name)),
             "built": {image: machine.engine.image_created(image) for image in sorted(images)},
-            "silent": {name: ports for name, ports in quiet.items() if ports},
             "drift": drift(machine, applied, digest) if applied else (),
         }
     except InfraKitError:
@@ -129,6 +125,23 @@ def of_engine(
 
 
 Clean = Callable[[str], str]
+
+
+def of_containers(machine: Machine, deployment: Deployment, clean: Clean) -> dict[str, object]:
+    """How each is. {} where the engine does not answer."""
+    project = deployment.name
+    try:
+        containers = tuple(machine.engine.containers(project))
+        wanted = [item for items in wanted_of(deployment, ()).values() for item in items]
+        runs = {item.service for item in containers if item.state == "running"}
+        quiet = {item.name: silent(machine, project, item) for item in wanted if item.name in runs}
+        return {
+            "containers": containers,
+            "words": {item.service: clean(_words(machine, item)) for item in containers if _is_ill(item)},
+            "silent": {name: ports for name, ports in quiet.items() if ports},
+        }
+    except InfraKitError:
+        return {}
 
 
 def _is_ill(container: Container) -> bool:
@@ -141,15 +154,16 @@ def _words(machine: Machine, container: Container) -> str:
     return "; ".join(line.strip()[:300] for line in lines if line.strip()) or "it said nothing"
 
 
-def of_doors(machine: Machine, deployment: Deployment) -> dict[str, object]:
-    """Every door, knocked at as a stranger; Authentik's own check; and the certificates that were shown."""
+def of_doors(machine: Machine, deployment: Deployment, *, certificates: bool = True) -> dict[str, object]:
+    """Every door, knocked at as a stranger; Authentik's own check; and the certificates that were shown, where they are
+    asked for."""
     here = doors(deployment)
     portal = next((door for door in here if door.sign_in == "provider"), None)
     asked = [(door.hostname, door.port, door.address, "/") for door in here]
     asked += [(portal.hostname, portal.port, portal.address, READY)] if portal else []
     met = machine.meet(asked) if asked else []
     shown: dict[str, list[str]] = {}
-    for door, found in zip(here, met):
+    for door, found in zip(here, met) if certificates else ():
         shown.setdefault(found.certificate, []).append(door.hostname)
     shown.pop("", None)
     return {

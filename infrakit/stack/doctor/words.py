@@ -13,7 +13,9 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 
 
 class Trouble(NamedTuple):
-    """One finding. `steps`: how InfraKit can mend it by itself, where that does no harm."""
+    """One finding. `steps`: how InfraKit can mend it by itself, where that does no harm. `subject`: whom it is about,
+    where there may be several of a code: with it the same fault is known again at another look. `check`: who found
+    it."""
 
     code: str
     severity: str
@@ -21,6 +23,8 @@ class Trouble(NamedTuple):
     why: str
     remedy: str
     steps: tuple[Step, ...] = ()
+    subject: str = ""
+    check: str = ""
 
 
 LOGS = "sudo infrakit logs {name}"
@@ -159,8 +163,10 @@ KINDS = {
 """Code -> severity, why, remedy."""
 
 
-def trouble(code: str, what: str, *, steps: tuple[Step, ...] = (), severity: str = "", **said: str) -> Trouble:
+def trouble(
+    code: str, what: str, *, subject: str = "", steps: tuple[Step, ...] = (), severity: str = "", **said: str
+) -> Trouble:
     """The finding of this code. `why` and `remedy` among `said` take the place of what the table has."""
     usual, *texts = KINDS[code]
     why, remedy = (PLACE.sub(lambda found: said.get(found[1], found[0]), text) for text in texts)
-    return Trouble(code, severity or usual, what, said.get("why") or why, said.get("remedy") or remedy, steps)
+    return Trouble(code, severity or usual, what, said.get("why") or why, said.get("remedy") or remedy, steps, subject)
