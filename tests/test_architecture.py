@@ -12,6 +12,7 @@ LAYERS = {
     "errors": 0,
     "model": 1,
     "backups": 1,
+    "monitoring": 1,
     "machine": 2,
     "resources": 1,
     "words": 1,

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -13,9 +13,10 @@ from infrakit.config.nearest import nearest
 from infrakit.errors import EXIT_OK, UsageProblem
 from infrakit.stack.change.applied import Applied, in_force
 from infrakit.stack.layout import HALTED, HOSTS, LOCK, LOOKING
-from infrakit.stack.monitor import memory
-from infrakit.stack.monitor.alerts import Alert, Change, Look, Silence, judge
+from infrakit.stack.monitor import memory, shown
+from infrakit.stack.monitor.alerts import Change, Look, Silence, judge
 from infrakit.stack.monitor.memory import Memory
+from infrakit.stack.monitor.shown import iso, row
 from infrakit.system.lock import held, is_held
 from infrakit.system.machine import Machine
 
@@ -62,15 +63,15 @@ def now(automatic: bool, as_json: bool) -> int:
         if after != before.alerts:
             memory.write(machine, Memory(after, before.silences), now_s)
     if as_json:
-        told = [{"state": item.state, **_row(item.alert, (), now_s)} for item in changes]
-        rows = [_row(item, before.silences, now_s) for item in _there(after)]
+        told = [{"state": item.state, **row(item.alert, (), now_s)} for item in changes]
+        rows = shown.rows(Memory(after, before.silences), now_s)
         result_json({"version": VERSION, "whole": whole, "changes": told, "alerts": rows})
         return EXIT_OK
     for change in changes:
         for line in lines_of(change):
             result(line)
     if not automatic:
-        result(f"{len(_there(after))} known, {len(changes)} of it changed")
+        result(f"{len(shown.there(after))} known, {len(changes)} of it changed")
     return EXIT_OK
 
 
@@ -80,21 +81,20 @@ def listing(as_json: bool) -> int:
     need_root()
     machine = Machine()
     found, now_s = memory.read(machine), time.time()
-    rows = [_row(item, found.silences, now_s) for item in _there(found.alerts)]
-    silences = [{"pattern": item.pattern, "until": _iso(item.until_s), "why": item.why} for item in _open(found, now_s)]
+    rows, silences = shown.rows(found, now_s), shown.silent(found, now_s)
     applied = in_force(machine)
     looks = bool(applied and applied.deployment.monitor)
     if as_json:
         result_json({"version": VERSION, "by_itself": looks, "alerts": rows, "silences": silences})
         return EXIT_OK
-    for row in rows:
-        known = f", acknowledged by {row['acknowledged']}" if row["acknowledged"] else ""
-        known += f", silent until {row['silent_until']}" if row["silent_until"] else ""
-        known += "" if row["told"] else ", not told yet"
-        known += ", comes and goes" if row["restless"] else ""
-        result(f"{SIGNS[row['severity']]} {row['what']} [{row['key']}]")
-        result(f"    since {row['since']}{known}")
-        result(f"    {row['remedy']}")
+    for item in rows:
+        known = f", acknowledged by {item['acknowledged']}" if item["acknowledged"] else ""
+        known += f", silent until {item['silent_until']}" if item["silent_until"] else ""
+        known += "" if item["told"] else ", not told yet"
+        known += ", comes and goes" if item["restless"] else ""
+        result(f"{SIGNS[item['severity']]} {item['what']} [{item['key']}]")
+        result(f"    since {item['since']}{known}")
+        result(f"    {item['remedy']}")
     for item in silences:
         result(f"  silent until {item['until']}: {item['pattern']}" + (f" ({item['why']})" if item["why"] else ""))
     if not rows:
@@ -112,7 +112,7 @@ def ack(keys: tuple[str, ...]) -> int:
     by = _caller()
     with held(LOOKING):
         found = memory.read(machine)
-        there = {item.key: item for item in _there(found.alerts)}
+        there = {item.key: item for item in shown.there(found.alerts)}
         for key in keys:
             if key not in there:
                 close = nearest(key, there)
@@ -187,7 +187,7 @@ def lines_of(change: Change) -> Iterator[str]:
     """For a person: what is new, with why and what to do; or what is over."""
     sight = change.alert.sight
     if change.state == "over":
-        yield f"= over: {sight.what} [{sight.key}], since {_iso(change.alert.began_s)}"
+        yield f"= over: {sight.what} [{sight.key}], since {iso(change.alert.began_s)}"
         return
     yield f"{SIGNS[sight.severity]} {sight.what} [{sight.key}]"
     if sight.why:
@@ -195,36 +195,6 @@ def lines_of(change: Change) -> Iterator[str]:
     yield f"    {sight.remedy}"
     if change.alert.restless:
         yield "    it comes and goes; the next word of it is when it was away for an hour"
-
-
-def _there(alerts: Mapping[str, Alert]) -> list[Alert]:
-    """What is wrong, the oldest first."""
-    return sorted((item for item in alerts.values() if item.is_there), key=lambda item: (item.began_s, item.key))
-
-
-def _open(found: Memory, now_s: float) -> list[Silence]:
-    return [item for item in found.silences if now_s < item.until_s]
-
-
-def _row(item: Alert, silences: Sequence[Silence], now_s: float) -> dict[str, Any]:
-    ends = max((found.until_s for found in silences if found.covers(item.key, now_s)), default=0.0)
-    return {
-        "key": item.key,
-        "code": item.sight.code,
-        "severity": item.sight.severity,
-        "what": item.sight.what,
-        "why": item.sight.why,
-        "remedy": item.sight.remedy,
-        "since": _iso(item.began_s),
-        "told": bool(item.told),
-        "restless": item.restless,
-        "acknowledged": item.acknowledged,
-        "silent_until": _iso(ends) if ends else "",
-    }
-
-
-def _iso(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0.0, seconds)))
 
 
 def _caller() -> str:

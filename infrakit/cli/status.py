@@ -17,6 +17,7 @@ from infrakit.model import Deployment
 from infrakit.stack.answers import silent
 from infrakit.stack.doors import Doors
 from infrakit.stack.far_doors import problems
+from infrakit.stack.layout import MONITOR
 from infrakit.stack.networks import as_drawn
 from infrakit.stack.readers import reading
 from infrakit.stack.services import Wanted, is_up_to_date, is_well
@@ -46,12 +47,12 @@ def command(file: str | None, host: str | None, whole: bool, disk: bool, as_json
     rows = rows_of(deployment, wanted_of(deployment, emit(deployment)), machine)
     found = doors.look(deployment, machine, ask_names=whole or as_json)
     if as_json:
-        result_json(object_of(rows, found))
+        result_json({**object_of(rows, found), "alerts": _known(machine)})
     else:
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for service, name, state, well, _ in rows:
             result(f"{'=' if well else '!'} {service:{widths[0]}}  {name:{widths[1]}}  {state}")
-        for line in _moves(machine):
+        for line in (*_moves(machine), *_alerts(machine)):
             result(line)
         if whole:
             result("")
@@ -75,6 +76,23 @@ def _moves(machine: Machine) -> Iterator[str]:
     coming = None if os.geteuid() else arriving(machine)
     if coming:
         yield f"- {coming.shown} is half taken in: infrakit move --take TICKET goes on with it"
+
+
+def _alerts(machine: Machine) -> Iterator[str]:
+    for item in _known(machine):
+        yield f"* {item['what']} [{item['key']}], since {item['since']}: {item['remedy']}"
+
+
+def _known(machine: Machine) -> list[dict[str, Any]]:
+    """What the monitor told and is not over; nothing that anybody but root could see."""
+    if os.geteuid() or not machine.exists(MONITOR):
+        return []
+    import time
+
+    from infrakit.stack.monitor import memory, shown
+
+    found = memory.read(machine)
+    return [item for item in shown.rows(found, time.time()) if item["told"]]
 
 
 def _disk(deployment: Deployment, machine: Machine, *, as_json: bool) -> int:

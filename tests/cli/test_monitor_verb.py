@@ -32,7 +32,7 @@ def alerts(done):
     return {item["key"]: item for item in json.loads(done.stdout)["alerts"]}
 
 
-def test_a_fault_is_told_at_the_second_look_kept_acknowledged_and_silenced(monitor):
+def test_a_fault_is_told_at_the_second_look_kept_acknowledged_and_silenced(monitor, infrakit):
     assert monitor("list").stdout == "nothing is known to be wrong\n"
     first = monitor("now", "--automatic")
     assert first.returncode == 0 and "[container-missing]" not in first.stdout, first
@@ -42,6 +42,9 @@ def test_a_fault_is_told_at_the_second_look_kept_acknowledged_and_silenced(monit
     assert MEMORY.stat().st_mode & 0o777 == 0o600
     found = alerts(monitor("list", "--json"))["container-missing"]
     assert found["told"] and found["severity"] == "error" and found["remedy"] == "sudo infrakit up"
+    said = infrakit("status", "--json", timeout=600)
+    assert "container-missing" in {item["key"] for item in json.loads(said.stdout)["alerts"]}, said
+    assert "\n* not there: " in infrakit("status", timeout=600).stdout
     done = monitor("ack", "container-mising")
     assert done.returncode == 2 and "did you mean 'container-missing'?" in done.stderr
     assert monitor("ack", "container-missing").returncode == 0

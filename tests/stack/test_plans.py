@@ -68,7 +68,7 @@ def test_memory_and_processors_are_asked_for_as_the_containers_may_use_them():
 def test_images_come_before_anything_that_changes_what_runs(name):
     kinds = [step.name.split()[0] for step in plan_up(HOSTS[name], emit(HOSTS[name]), hex_digest).steps]
     order = ["layers", "image", "secrets", "tree", "late", "networks", "readers", "service", "others", "in", "door"]
-    order += ["timer", "backups", "drills"]
+    order += ["timer", "backups", "drills", "monitor"]
 
     assert kinds == sorted(kinds, key=order.index)
     assert kinds.count("service") == len(HOSTS[name].services)
@@ -270,6 +270,8 @@ def test_uninstall_takes_the_last_change_back_first():
         "/etc/systemd/system/infrakit-backup.service",
         "stop infrakit-drill.timer, and remove /etc/systemd/system/infrakit-drill.timer and "
         "/etc/systemd/system/infrakit-drill.service",
+        "stop infrakit-monitor.timer, and remove /etc/systemd/system/infrakit-monitor.timer and "
+        "/etc/systemd/system/infrakit-monitor.service",
         "remove every container of homelab",
         "remove every network of homelab",
         "remove every volume of homelab",
