@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_doctor_verb import FILE
 from tests.cli.test_generation_verbs import STATE, two
 
 pytestmark = [
@@ -32,7 +33,7 @@ def alerts(done):
     return {item["key"]: item for item in json.loads(done.stdout)["alerts"]}
 
 
-def test_a_fault_is_told_at_the_second_look_kept_acknowledged_and_silenced(monitor, infrakit):
+def test_a_fault_is_told_at_the_second_look_kept_acknowledged_and_silenced(monitor, infrakit, tmp_path):
     assert monitor("list").stdout == "nothing is known to be wrong\n"
     first = monitor("now", "--automatic")
     assert first.returncode == 0 and "[container-missing]" not in first.stdout, first
@@ -42,6 +43,7 @@ def test_a_fault_is_told_at_the_second_look_kept_acknowledged_and_silenced(monit
     assert MEMORY.stat().st_mode & 0o777 == 0o600
     found = alerts(monitor("list", "--json"))["container-missing"]
     assert found["told"] and found["severity"] == "error" and found["remedy"] == "sudo infrakit up"
+    (tmp_path / "infrakit.yaml").write_text(FILE)
     said = infrakit("status", "--json", timeout=600)
     assert "container-missing" in {item["key"] for item in json.loads(said.stdout)["alerts"]}, said
     assert "\n* not there: " in infrakit("status", timeout=600).stdout

@@ -19,6 +19,7 @@ from infrakit.stack.change.aside import Data, room
 from infrakit.stack.layout import BEGUN, CONFIGURATION, CURRENT, LOCKED, UPDATING
 from infrakit.stack.wire.doors import Door
 from tests.emit.tree import needs_compose
+from tests.ports import own_range
 from tests.runtime.engine import FOR_EVER, engine, needs_engine, shell_archive
 from tests.runtime.test_start import Local
 from tests.system import fake_registry
@@ -36,6 +37,7 @@ services: {{portainer-edge-agent: {{enabled: false}}, dozzle-agent: {{enabled: f
 """A machine on which apps run, and nothing else; to be formatted."""
 FILE = (
     ALONE
+    + f"network: {{{{pool: {own_range()}}}}}\n"
     + """\
 apps:
   wiki:   # with its pages

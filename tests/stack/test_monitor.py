@@ -17,7 +17,7 @@ from infrakit.stack.layout import MONITOR
 from infrakit.stack.monitor import memory
 from infrakit.stack.monitor.alerts import HOUR_S, Alert, Look, Sight, Silence, judge
 from infrakit.stack.monitor.sights import OF_ENGINE, OF_STACK, QUICK, SAME, key_of, look_of
-from tests.stack.test_doctor import GOOD, HEALTHY, HOST, RUNNING, answered, inspected
+from tests.stack.test_doctor import DOORS, GOOD, HEALTHY, HOST, RUNNING, answered, inspected
 
 NOW_S, MINUTE_S = 1_800_000_000.0, 60.0
 DISK = Sight("disk", "disk_filled", "disk-filled", "warning", "/ is 95 % full", "a full disk stops all", "make room")
