@@ -70,6 +70,19 @@ class Met(NamedTuple):
     certificate: str
 
 
+class Mail(NamedTuple):
+    """One letter, and the server that takes it. tls: starttls, tls or none; `username` "": nobody is asked for."""
+
+    server: str
+    port: int
+    tls: str
+    username: str
+    password: bytes
+    sender: str
+    receiver: str
+    letter: bytes
+
+
 class Network(NamedTuple):
     """One that Compose made. `options` are those of its driver."""
 
@@ -194,6 +207,10 @@ class Machine(Protocol):
     def secret_states(self, folder: str, host: str, specs: Iterable[SecretSpec]) -> Sequence[Stands]: ...
 
     def fetch(self, url: str, most_bytes: int = 1 << 20, timeout_s: float = 60) -> bytes: ...
+
+    def post(self, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float) -> Answer: ...
+
+    def mail(self, letter: Mail, timeout_s: float) -> str: ...
 
     def load_image(self, bundle: str, manifest: Any, reference: str, architecture: str, progress: Any) -> None: ...
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from infrakit.cli import telling
 from infrakit.cli.carry import need_root, note
 from infrakit.cli.talk import result, result_json, say
 from infrakit.config.nearest import nearest
 from infrakit.errors import EXIT_OK, UsageProblem
+from infrakit.notify.spool import waiting
 from infrakit.stack.change.applied import Applied, in_force
 from infrakit.stack.layout import HALTED, HOSTS, LOCK, LOOKING
 from infrakit.stack.monitor import memory, shown
@@ -60,16 +62,24 @@ def now(automatic: bool, as_json: bool) -> int:
             after, changes = judge(before.alerts, look(applied, machine, whole=True), now_s, before.silences)
         if whole:
             memory.has_looked(machine, now_s)
+        telling.keep(machine, applied.deployment, changes)  # before it is called told: a cut here tells it once
         if after != before.alerts:
-            memory.write(machine, Memory(after, before.silences), now_s)
+            memory.write(machine, before._replace(alerts=after), now_s)
+        sent = telling.send(machine, applied.deployment)
+        problems = list(sent.problems)
+        if automatic and not any(item.told == "error" for item in after.values()):
+            problems += telling.say_alive(machine, applied.deployment)
     if as_json:
         told = [{"state": item.state, **row(item.alert, (), now_s)} for item in changes]
         rows = shown.rows(Memory(after, before.silences), now_s)
-        result_json({"version": VERSION, "whole": whole, "changes": told, "alerts": rows})
+        waits = {"sent": sent.sent, "waiting": sent.waiting, "dropped": sent.dropped}
+        result_json({"version": VERSION, "whole": whole, "changes": told, "alerts": rows, **waits})
         return EXIT_OK
     for change in changes:
         for line in lines_of(change):
             result(line)
+    for title, why in problems:
+        say(f"note: {title}: {why}")
     if not automatic:
         result(f"{len(shown.there(after))} known, {len(changes)} of it changed")
     return EXIT_OK
@@ -83,9 +93,9 @@ def listing(as_json: bool) -> int:
     found, now_s = memory.read(machine), time.time()
     rows, silences = shown.rows(found, now_s), shown.silent(found, now_s)
     applied = in_force(machine)
-    looks = bool(applied and applied.deployment.monitor)
+    looks, waits = bool(applied and applied.deployment.monitor), len(waiting(machine))
     if as_json:
-        result_json({"version": VERSION, "by_itself": looks, "alerts": rows, "silences": silences})
+        result_json({"version": VERSION, "by_itself": looks, "alerts": rows, "silences": silences, "waiting": waits})
         return EXIT_OK
     for item in rows:
         known = f", acknowledged by {item['acknowledged']}" if item["acknowledged"] else ""
@@ -99,6 +109,8 @@ def listing(as_json: bool) -> int:
         result(f"  silent until {item['until']}: {item['pattern']}" + (f" ({item['why']})" if item["why"] else ""))
     if not rows:
         result("nothing is known to be wrong")
+    if waits:
+        result(f"{waits} messages wait to be sent: infrakit notify test says why")
     if not looks:
         say("note: this machine does not look at itself; it does with the key monitor in infrakit.yaml: monitor: {}")
     return EXIT_OK

@@ -37,6 +37,7 @@ VERBS = {
     "status": "Say what of this host's stack runs, and how it is.",
     "doctor": "Say what is wrong with this machine and its stack, why, and what to do; mend what does no harm.",
     "monitor": "Look at this machine now; list what is wrong, acknowledge it, or silence it.",
+    "notify": "Who is told of faults: try all channels of infrakit.yaml.",
     "logs": "Print what the containers of a service said last.",
     "sign-in": "Print a link that signs a user in once, for the first time or when a password is lost.",
     "open": "Lead a service's port to this machine's loopback, for when sign-in or Caddy is down.",

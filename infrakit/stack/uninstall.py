@@ -10,6 +10,7 @@ from infrakit.stack.backup.remains import away
 from infrakit.stack.belongings import Belongings
 from infrakit.stack.down import plan_down, plan_purge
 from infrakit.stack.layout import (
+    ALERTS,
     BEGUN,
     BUNDLE,
     CACHE,
@@ -90,6 +91,7 @@ def _own(keep_data: bool, left: Sequence[dict[str, Any]]) -> list[Step]:
             GENERATIONS,
             BEGUN,
             MONITOR,
+            ALERTS,
             SIGHTS,
             SPACE,
             *([] if keep_data else WITH_DATA),

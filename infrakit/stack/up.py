@@ -54,6 +54,7 @@ def plan_up(
         f"bring {deployment.name} up on {deployment.host}",
         (
             *restic_steps(deployment, PACKAGES if bundle is not None and bundle.has_package(RESTIC) else ""),
+            *_apprise(deployment),
             *_images(deployment, bundle),
             *carried(deployment, former),
             *given_steps(deployment.host, given),
@@ -78,6 +79,15 @@ def plan_up(
             *timer_steps(deployment),
         ),
     )
+
+
+def _apprise(deployment: Deployment) -> tuple[Step, ...]:
+    """Where somebody is told by it."""
+    if not any(item.kind == "apprise" for item in deployment.notify):
+        return ()
+    from infrakit.notify.apprise import apprise_steps
+
+    return apprise_steps()
 
 
 def _services(

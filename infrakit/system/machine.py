@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import IO, Any
 
 from infrakit.errors import MachineUnfit
-from infrakit.machine import Answer, Done, Engine, Met
+from infrakit.machine import Done, Engine
 from infrakit.model import SecretEnvironment, SecretFile, SecretSpec
 from infrakit.system import SOCKET, files, process, secrets, seen, tree
+from infrakit.system.asking import Asking
 from infrakit.system.stop import Stop
 
 ENVIRONMENT = {
@@ -25,7 +26,7 @@ ENVIRONMENT = {
 }
 
 
-class Machine:
+class Machine(Asking):
     """The real one. `stop`: whether somebody said stop, which ends waits, fetches and questions at once, by Stopped."""
 
     def __init__(self) -> None:
@@ -233,14 +234,6 @@ class Machine:
         """How the secrets of a host stand."""
         return secrets.states(folder, host, specs)
 
-    def fetch(self, url: str, most_bytes: int = 1 << 20, timeout_s: float = 60) -> bytes:
-        """What a URL answers. MachineUnfit, in words, where it does not."""
-        from infrakit.system.aside import aside
-        from infrakit.system.fetch import fetch
-
-        with self.breakable():
-            return aside(lambda: fetch(url, most_bytes, timeout_s, self.proxies))
-
     def load_image(self, bundle: str, manifest: Any, reference: str, architecture: str, progress: Any) -> None:
         """Give the engine an image of a bundle. Refused where the bundle is not what its manifest says."""
         from infrakit.system.bundle.content import Content
@@ -260,19 +253,6 @@ class Machine:
         with self.breakable(), Content(bundle, manifest) as content:
             unpack(content, system, target)
 
-    def knock(self, hostname: str, port: int, address: str) -> Answer:
-        """What a door of this machine answers a stranger (system/knock.py)."""
-        from infrakit.system.knock import knock
-
-        with self.breakable():
-            return knock(hostname, port, address)
-
-    def meet(self, doors: Sequence[tuple[str, int, str, str]]) -> list[Met]:
-        """The same of several doors at once, (hostname, port, address, path) each, and their certificates."""
-        from infrakit.system.knock import meet_all
-
-        return meet_all(doors)
-
     def group_number(self, name: str) -> int | None:
         """The number of a group of this host, None where there is none."""
         import grp
@@ -282,31 +262,10 @@ class Machine:
         except KeyError:
             return None
 
-    def refuses(self, address: str, port: int) -> bool:
-        """Whether nobody listens there, as far as this machine is told (system/knock.py)."""
-        from infrakit.system.knock import refuses
-
-        with self.breakable():
-            return refuses(address, port)
-
-    def knock_at_fleet(self, doors: Sequence[tuple[str, str]], folder: str) -> list[str]:
-        """What is wrong with the way to each of other hosts' Caddys (system/knock.py)."""
-        from infrakit.system.knock import knock_at_fleet
-
-        with self.breakable():
-            return knock_at_fleet(doors, folder)
-
     def sleep(self, seconds: float) -> None:
         """Wait, until somebody says stop."""
         with self.breakable():
             time.sleep(seconds)
-
-    @cached_property
-    def proxies(self) -> dict[str, str]:
-        """The way to other networks (system/proxies.py)."""
-        from infrakit.system.proxies import proxies
-
-        return proxies()
 
     @cached_property
     def engine(self) -> "Engine":

@@ -4,32 +4,40 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
-from infrakit.stack.layout import LOOKED, MONITOR
+from infrakit.stack.layout import LOOKED, MONITOR, SPARE
 from infrakit.stack.monitor.alerts import Alert, Sight, Silence
 
 VERSION = 1
 MOST_BYTES = 1 << 22
 MOST_CHANGES = 8
+IN_MEMORY = f"{SPARE}/monitor.json"
+"""Where it is while the disk is full, or can only be read."""
 
 
 class Memory(NamedTuple):
-    """`alerts` by key."""
+    """`alerts` by key. `writes`: how often it was written, so that the newer of two is known."""
 
     alerts: Mapping[str, Alert] = {}
     silences: tuple[Silence, ...] = ()
+    writes: int = 0
 
 
 def read(machine: Machine) -> Memory:
     """What was written last; nothing where there is none, or it cannot be read: then all that is wrong is told anew."""
+    return max((_read(machine, path) for path in (MONITOR, IN_MEMORY)), key=lambda found: found.writes)
+
+
+def _read(machine: Machine, path: str) -> Memory:
     try:
-        found = json.loads(machine.read(MONITOR, MOST_BYTES) or b"{}")
+        found = json.loads(machine.read(path, MOST_BYTES) or b"{}")
         alerts = [_alert(item) for item in found.get("alerts", ())]
         silences = tuple(
             Silence(str(item["pattern"]), float(item["until_s"]), str(item["why"]))
             for item in found.get("silences", ())
         )
-        return Memory({item.key: item for item in alerts}, silences)
+        return Memory({item.key: item for item in alerts}, silences, int(found.get("writes", 0)))
     except (ValueError, KeyError, TypeError, AttributeError):
         return Memory()
 
@@ -39,13 +47,20 @@ def write(machine: Machine, memory: Memory, now_s: float) -> None:
     kept = [item for item in memory.silences if now_s < item.until_s]
     tree = {
         "version": VERSION,
+        "writes": memory.writes + 1,
         "alerts": [
             {**item._asdict(), "sight": item.sight._asdict(), "changes": list(item.changes[-MOST_CHANGES:])}
             for item in memory.alerts.values()
         ],
         "silences": [item._asdict() for item in kept],
     }
-    machine.write(MONITOR, json.dumps(tree, sort_keys=True).encode(), 0o600)
+    content = json.dumps(tree, sort_keys=True).encode()
+    try:
+        machine.write(MONITOR, content, 0o600)
+    except InfraKitError:
+        machine.write(IN_MEMORY, content, 0o600)
+        return
+    machine.remove(IN_MEMORY)
 
 
 def looked_s(machine: Machine) -> float:
