@@ -71,7 +71,8 @@ class Met(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """One letter, and the server that takes it. tls: starttls, tls or none; `username` "": nobody is asked for."""
+    """One letter, and the server that takes it. tls: starttls, tls or none; `username` "": nobody is asked for;
+    `certificate`: a file with who may have signed the server's, "" for whom this machine trusts."""
 
     server: str
     port: int
@@ -81,6 +82,7 @@ class Mail(NamedTuple):
     sender: str
     receiver: str
     letter: bytes
+    certificate: str = ""
 
 
 class Network(NamedTuple):
@@ -208,7 +210,9 @@ class Machine(Protocol):
 
     def fetch(self, url: str, most_bytes: int = 1 << 20, timeout_s: float = 60) -> bytes: ...
 
-    def post(self, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float) -> Answer: ...
+    def post(
+        self, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float, authorities: str = ""
+    ) -> Answer: ...
 
     def mail(self, letter: Mail, timeout_s: float) -> str: ...
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from infrakit.backups import Backup
+    from infrakit.channels import Channel
     from infrakit.monitoring import Monitor
 
 BASE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
@@ -544,6 +545,7 @@ class Deployment(NamedTuple):
     updates: Updates | None = None
     backup: "Backup | None" = None
     monitor: "Monitor | None" = None
+    notify: "tuple[Channel, ...]" = ()
 
 
 if TYPE_CHECKING:

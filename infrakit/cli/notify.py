@@ -35,8 +35,7 @@ def test(as_json: bool) -> int:
     message = telling.test_of(deployment, time.time())
     rows = []
     for channel in deployment.notify:
-        secret = telling.secret_of(machine, deployment, channel.secret) if channel.secret else b""
-        why = try_now(machine, channel, secret, message)
+        why = try_now(machine, channel, telling.asker(machine, deployment), message)
         rows.append({"channel": channel.title, "ok": not why, "why": why})
     if as_json:
         result_json({"version": VERSION, "channels": rows})

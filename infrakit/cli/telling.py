@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from infrakit.machine import Machine
 from infrakit.model import Deployment
 from infrakit.notify.message import ALERT, TEST, Message
-from infrakit.notify.spool import Sent, queue, send_waiting, try_now
+from infrakit.notify.spool import Ask, Sent, queue, send_waiting, try_now
 from infrakit.stack.layout import secrets_folder
 from infrakit.stack.monitor.alerts import Change
 
@@ -22,15 +22,14 @@ def keep(machine: Machine, deployment: Deployment, changes: Sequence[Change]) ->
 
 def send(machine: Machine, deployment: Deployment) -> Sent:
     """Tell what is to be told, as far as the receivers take it."""
-    return send_waiting(
-        machine, deployment.notify, lambda name: secret_of(machine, deployment, name), time.time(), limit_s=LIMIT_S
-    )
+    return send_waiting(machine, deployment.notify, asker(machine, deployment), time.time(), limit_s=LIMIT_S)
 
 
 def say_alive(machine: Machine, deployment: Deployment) -> list[tuple[str, str]]:
     """Ask the addresses that are asked while all is well. (channel, why it did not answer)."""
     message = test_of(deployment, time.time())
-    found = [(item.title, try_now(machine, item, b"", message)) for item in deployment.notify if item.kind == "alive"]
+    ask, switches = asker(machine, deployment), [item for item in deployment.notify if item.kind == "alive"]
+    found = [(item.title, try_now(machine, item, ask, message)) for item in switches]
     return [(title, why) for title, why in found if why]
 
 
@@ -60,6 +59,7 @@ def message_of(deployment: Deployment, change: Change) -> Message:
     )
 
 
-def secret_of(machine: Machine, deployment: Deployment, name: str) -> bytes:
-    """Its value, without the end of its line; b"" where it is not there."""
-    return (machine.read(f"{secrets_folder(deployment.host)}/secrets/{name}", 1 << 16) or b"").strip()
+def asker(machine: Machine, deployment: Deployment) -> Ask:
+    """The value of a secret of this host, without the end of its line; b"" where it is not there."""
+    folder = f"{secrets_folder(deployment.host)}/secrets"
+    return lambda name: (machine.read(f"{folder}/{name}", 1 << 16) or b"").strip()

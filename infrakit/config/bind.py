@@ -27,6 +27,7 @@ from infrakit.model import Origin, Updates
 
 if TYPE_CHECKING:
     from infrakit.config.backup import AppBackup, BackupConfig
+    from infrakit.config.notify import ChannelConfig
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -60,7 +61,8 @@ def bind(document: Document) -> Config:
         ignored=tuple(_ignored(index, item) for index, item in enumerate(values.get("doctor", {}).get("ignore", ()))),
         updates=_updates(document.name, values.get("updates", {})),
         backup=_backup(values.get("backup", {})),
-        monitor_s=seconds(values["monitor"].get("every", "1m")) if "monitor" in values else 0,
+        monitor_s=_monitor_s(values),
+        notify=_notify(values.get("notify", []), values["domain"]),
         said=Said(path for path, _ in leaves(document.root)),
     )
     if any("[" in host.address for host in config.hosts):
@@ -290,6 +292,20 @@ def _backup(values: dict[str, Any]) -> "BackupConfig | None":
     from infrakit.config.backup import backup_of
 
     return backup_of(values)
+
+
+def _monitor_s(values: dict[str, Any]) -> int:
+    if "monitor" not in values and not values.get("notify"):
+        return 0
+    return seconds(values.get("monitor", {}).get("every", "1m"))
+
+
+def _notify(items: list[dict[str, Any]], domain: str) -> "tuple[ChannelConfig, ...]":
+    if not items:
+        return ()
+    from infrakit.config.notify import channels_of
+
+    return channels_of(items, domain)
 
 
 def _app_backup(values: dict[str, Any], path: Path) -> "AppBackup | None":

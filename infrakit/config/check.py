@@ -15,6 +15,8 @@ from infrakit.errors import Problem
 Schema = Mapping[str, Any]
 LONGEST_FORM = 60
 SECRET_WORDS = ("password", "secret", "token", "key")
+LOGIN = "//[^/]*:[^/]*@"
+"""Of a URL that has a password in it."""
 NAMES = {
     "object": "a mapping",
     "array": "a list",
@@ -270,7 +272,7 @@ class _Checker:
     def _shown(node: Node, path: Path) -> str:
         """The value as it may be repeated: not where its key speaks of a secret, and never at length."""
         words = [str(step).lower() for step in path]
-        if any(secret in word for word in words for secret in SECRET_WORDS):
+        if any(secret in word for word in words for secret in SECRET_WORDS) or re.search(LOGIN, node.value):
             return "the value"
         text = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
         return (text if node.plain else f'"{text}"') if text else "an empty text"

@@ -11,6 +11,7 @@ from infrakit.model import Pass, Updates
 
 if TYPE_CHECKING:
     from infrakit.config.backup import AppBackup, BackupConfig
+    from infrakit.config.notify import ChannelConfig
 
 Path = tuple[str | int, ...]
 
@@ -332,4 +333,5 @@ class Config(NamedTuple):
     backup: "BackupConfig | None"
     monitor_s: int
     """From one look of the monitor to the next; 0 where there is none."""
+    notify: "tuple[ChannelConfig, ...]"
     said: Said

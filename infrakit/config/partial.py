@@ -18,6 +18,7 @@ BY_ITSELF: tuple[Path, ...] = (
     ("contact",),
     ("updates",),
     ("backup",),
+    ("notify",),
     ("doctor",),
     ("network", "trusted_proxies"),
 )

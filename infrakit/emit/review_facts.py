@@ -23,6 +23,7 @@ def sections(deployment: Deployment) -> tuple[Section, ...]:
         _networks(deployment),
         *_shared_volumes(deployment),
         *_backups(deployment),
+        *_channels(deployment),
         _secrets(deployment),
         people(deployment),
     )
@@ -114,6 +115,14 @@ def _backups(deployment: Deployment) -> list[Section]:
     from infrakit.emit.review_backup import backups
 
     return [backups(deployment, deployment.backup)]
+
+
+def _channels(deployment: Deployment) -> list[Section]:
+    if not deployment.notify:
+        return []
+    from infrakit.emit.review_channels import channels
+
+    return [channels(deployment)]
 
 
 def _docker(deployment: Deployment) -> Section:

@@ -4,10 +4,11 @@ Source: caronc/apprise, apprise/cli.py: a configuration by its path, the body by
 of them took it.
 """
 
+from infrakit.channels import Channel
 from infrakit.host.apt import Install, Refresh
 from infrakit.machine import Machine
-from infrakit.monitoring import Channel
 from infrakit.notify.message import ALERT, OVER, Message
+from infrakit.notify.taken import Secrets
 from infrakit.plan import Answers, Step
 from infrakit.stack.layout import secrets_folder
 
@@ -17,10 +18,10 @@ TIMEOUT_S = 60.0
 """It asks all of its services, one after the other."""
 
 
-def send(machine: Machine, channel: Channel, secret: bytes, message: Message) -> str:
+def send(machine: Machine, channel: Channel, secrets: Secrets, message: Message) -> str:
     """Why it was not taken, "" where it was. One of several URLs that fails has the others hear it again."""
     kind = KINDS[message.severity] if message.state == ALERT else "success" if message.state == OVER else "info"
-    path = f"{secrets_folder(message.host)}/secrets/{channel.secret}"
+    path = f"{secrets_folder(channel.host)}/secrets/{channel.secret('urls')}"
     words = (PACKAGE, "--config", path, "--title", message.title, "--notification-type", kind)
     done = machine.run(words, feed=message.text.encode(), timeout_s=TIMEOUT_S)
     if done.code == 0:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from infrakit.channels import Channel
 from infrakit.errors import InfraKitError
 from infrakit.machine import Machine
-from infrakit.monitoring import Channel
-from infrakit.notify.message import ALERT, OVER, Message
+from infrakit.notify.message import ALERT, OVER, TEST, Message
 from infrakit.stack.layout import ALERTS, SPARE
 
-Secrets = Callable[[str], bytes]
-"""Name -> value, b"" where there is none."""
+Ask = Callable[[str], bytes]
+"""Name of a secret -> its value, b"" where there is none."""
 IN_MEMORY = f"{SPARE}/alerts"
 """Where messages wait while the disk is full, or can only be read."""
 SENT = f"{SPARE}/sent"
@@ -71,9 +71,7 @@ def waiting(machine: Machine) -> list[Entry]:
     return left
 
 
-def send_waiting(
-    machine: Machine, channels: Sequence[Channel], secrets: Secrets, now_s: float, *, limit_s: float
-) -> Sent:
+def send_waiting(machine: Machine, channels: Sequence[Channel], ask: Ask, now_s: float, *, limit_s: float) -> Sent:
     """Send what waits, for so long at most. A channel that does not take something is left alone for a while, longer
     each time, and keeps no other waiting."""
     end_s = machine.monotonic() + limit_s
@@ -93,13 +91,12 @@ def send_waiting(
             if item not in kept:
                 _let_go(machine, item)
                 dropped += 1
-        secret = secrets(channel.secret) if kept and channel.secret else b""
         for place, item in enumerate(kept):
             # Of a clock that was set back a wait has no end.
             if item.again_s > now_s and item.again_s - now_s <= LONGEST_S or machine.monotonic() >= end_s:
                 left += len(kept) - place
                 break
-            why = try_now(machine, channel, secret, item.message)
+            why = try_now(machine, channel, ask, item.message)
             if why:
                 problems.append((channel.title, why))
                 pause_s = min(FIRST_S * 2.0**item.tries, LONGEST_S)
@@ -123,24 +120,22 @@ def _fault(item: Entry) -> tuple[str, float]:
     return item.message.key, item.message.began_s
 
 
-def try_now(machine: Machine, channel: Channel, secret: bytes, message: Message) -> str:
+def try_now(machine: Machine, channel: Channel, ask: Ask, message: Message) -> str:
     """Send one message; why it was not taken, "" where it was."""
-    from infrakit.notify import apprise, mail, ntfy, webhook
-    from infrakit.notify.taken import TIMEOUT_S, verdict
+    from importlib import import_module
 
-    if channel.secret and not secret:
-        return f"its secret is not set: sudo infrakit secrets set {channel.secret}"
-    ways = {"apprise": apprise.send, "mail": mail.send, "ntfy": ntfy.send, "webhook": webhook.send}
+    secrets = {use: ask(name) for use, name in channel.secrets}
+    for use, name in channel.secrets:
+        if not secrets[use]:
+            return f"its secret is not set: sudo infrakit secrets set {name}"
     try:
-        if channel.kind == "alive":
-            return verdict(machine.post(channel.target, None, {}, TIMEOUT_S))
-        return ways[channel.kind](machine, channel, secret, message)
+        return str(import_module(f"infrakit.notify.{channel.kind}").send(machine, channel, secrets, message))
     except InfraKitError as error:
         return error.message
 
 
 def _hears(channel: Channel, message: Message) -> bool:
-    return channel.kind != "alive" and (message.severity in channel.severities or message.state == "test")
+    return channel.kind != "alive" and (channel.wants(message.severity) or message.state == TEST)
 
 
 def _keep(machine: Machine, item: Entry) -> None:

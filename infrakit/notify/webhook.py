@@ -2,16 +2,16 @@
 
 import json
 
+from infrakit.channels import Channel
 from infrakit.machine import Machine
-from infrakit.monitoring import Channel
 from infrakit.notify.message import Message
-from infrakit.notify.taken import TIMEOUT_S, verdict
+from infrakit.notify.taken import TIMEOUT_S, Secrets, url_of, verdict, word
 
 
-def send(machine: Machine, channel: Channel, secret: bytes, message: Message) -> str:
+def send(machine: Machine, channel: Channel, secrets: Secrets, message: Message) -> str:
     """Why it was not taken, "" where it was."""
     headers = {"Content-Type": "application/json", "Idempotency-Key": message.id}
-    if secret:
-        headers["Authorization"] = f"Bearer {secret.decode('ascii', 'replace')}"
+    if channel.secret("authorization"):
+        headers["Authorization"] = word(secrets["authorization"])
     body = json.dumps(message.as_json(), sort_keys=True).encode()
-    return verdict(machine.post(channel.target, body, headers, TIMEOUT_S))
+    return verdict(machine.post(url_of(channel, secrets), body, headers, TIMEOUT_S, channel.certificate))

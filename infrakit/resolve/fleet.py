@@ -11,6 +11,7 @@ from infrakit.resolve.world import HOST_TOKEN, HostDraft, World
 
 if TYPE_CHECKING:
     from infrakit.backups import Backup
+    from infrakit.channels import Channel
     from infrakit.monitoring import Monitor
 
 DEFAULT_ARCHITECTURE = "amd64"
@@ -126,6 +127,7 @@ def _deployment(world: World, host: HostDraft, number: int) -> Deployment:
         updates=config.updates,
         backup=_backup(world, host),
         monitor=_monitor(world),
+        notify=_notify(world, host),
     )
 
 
@@ -145,6 +147,14 @@ def _backup(world: World, host: HostDraft) -> "Backup | None":
     from infrakit.resolve.backups import backup_of
 
     return backup_of(world.config.backup, world, host, _volumes(world, host))
+
+
+def _notify(world: World, host: HostDraft) -> "tuple[Channel, ...]":
+    if not world.config.notify:
+        return ()
+    from infrakit.resolve.channels import channels_of
+
+    return channels_of(world, host.name)
 
 
 def _volumes(world: World, host: HostDraft) -> tuple[SharedVolume, ...]:

@@ -38,6 +38,7 @@ def _gathered(world: World, host: HostDraft) -> HostDraft:
     found.update({spec.name: spec for spec in extra})
     found.update({spec.name: spec for spec in authorities(world, host)})
     found.update({spec.name: spec for spec in _of_backups(world)})
+    found.update({spec.name: spec for spec in _of_channels(world)})
     host = _mounted(host, DOOR, _by_name(extra))
     if host.relays or host.has(LOG_AGENT):
         pair = _pair_of_logs(host)
@@ -145,6 +146,14 @@ def _of_backups(world: World) -> list[SecretSpec]:
     if world.config.backup is None:
         return []
     from infrakit.resolve.backups import secrets_of
+
+    return secrets_of(world)
+
+
+def _of_channels(world: World) -> list[SecretSpec]:
+    if not world.config.notify:
+        return []
+    from infrakit.resolve.channels import secrets_of
 
     return secrets_of(world)
 

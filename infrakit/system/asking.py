@@ -54,11 +54,13 @@ class Asking:
 
         return proxies()
 
-    def post(self, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float) -> Answer:
-        """What came of one request (system/send.py)."""
+    def post(
+        self, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float, authorities: str = ""
+    ) -> Answer:
+        """What came of one request (system/send.py). `authorities`: a file with those that the server is held to."""
         from infrakit.system.send import post
 
-        return post(url, body, headers, timeout_s, self.proxies)
+        return post(url, body, headers, timeout_s, self.proxies, authorities)
 
     def mail(self, letter: Mail, timeout_s: float) -> str:
         """Why a server did not take a letter, "" where it did (system/send.py)."""

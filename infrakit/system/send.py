@@ -22,11 +22,20 @@ class _Stays(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def post(url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float, said: Mapping[str, str]) -> Answer:
-    """What came of it; without a body it only asks. `said`: of proxies.py."""
-    opener = urllib.request.build_opener(handler(said, url), _Stays())
-    request = urllib.request.Request(url, body, {"User-Agent": "infrakit", **headers})
+def post(
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    said: Mapping[str, str],
+    authorities: str,
+) -> Answer:
+    """What came of it; without a body it only asks. `said`: of proxies.py; `trusted`: a file with authorities."""
     try:
+        context = ssl.create_default_context(cafile=trusted or None)
+        https = urllib.request.HTTPSHandler(context=context)
+        opener = urllib.request.build_opener(handler(said, url), _Stays(), https)
+        request = urllib.request.Request(url, body, {"User-Agent": "infrakit", **headers})
         with opener.open(request, timeout=timeout_s) as answer:
             return Answer(int(answer.status), "", "")
     except urllib.error.HTTPError as error:
@@ -38,8 +47,8 @@ def post(url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: fl
 
 def mail(letter: Mail, timeout_s: float) -> str:
     """Why it was not taken, "" where it was."""
-    context = ssl.create_default_context()
     try:
+        context = ssl.create_default_context(cafile=letter.certificate or None)
         server: smtplib.SMTP
         if letter.tls == "tls":
             server = smtplib.SMTP_SSL(letter.server, letter.port, timeout=timeout_s, context=context)

@@ -9,8 +9,8 @@ import shutil
 
 import pytest
 
+from infrakit.channels import Channel
 from infrakit.model import Origin
-from infrakit.monitoring import Channel
 from infrakit.notify import apprise
 from infrakit.notify.message import Message
 from infrakit.notify.spool import try_now
@@ -27,13 +27,19 @@ HOSTILE = ALERT._replace(what="x\r\nBcc: all@example.org\r\n\r\n<b>\x1b[2J", why
 ORIGIN = Origin("infrakit.yaml", ("notify", 0), "channels")
 
 
-def channel(kind, target="", secret="", **settings):
-    return Channel(kind, target, secret, ("warning", "error"), tuple(settings.items()), ORIGIN)
+def channel(kind, to="", *uses, **more):
+    secrets = tuple((use, f"notify_{kind}_{use}") for use in uses)
+    return Channel(kind, f"{kind} here", to, "core", ORIGIN, secrets=secrets, **more)
 
 
-def mail_to(port, tls="starttls", username="", secret="", server="localhost"):
-    said = {"server": server, "port": str(port), "tls": tls, "from": "infrakit@example.org", "username": username}
-    return channel("mail", "ops@example.org", secret, **said)
+def mail_to(port, tls="starttls", username="", **more):
+    said = {"server": "localhost", "port": port, "tls": tls, "sender": "infrakit@example.org", "username": username}
+    return channel("mail", "ops@example.org", *(["password"] if username else []), **said, **more)
+
+
+def told(machine, to, secret=b"", message=None):
+    """Why not; all its secrets have this value."""
+    return try_now(machine, to, lambda name: secret, message or ALERT)
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +60,9 @@ def certificate(tmp_path_factory):
 
 def test_ntfy_is_sent_json_at_its_root_with_the_token(machine):
     with http() as ntfy:
-        assert try_now(machine, channel("ntfy", f"{ntfy.url}/below/alerts", "t"), b"tk_1", ALERT) == ""
+        assert told(machine, channel("ntfy", f"{ntfy.url}/below/alerts", "token"), b"tk_1") == ""
         over = ALERT._replace(state="over")
-        assert try_now(machine, channel("ntfy", f"{ntfy.url}/alerts"), b"", over) == ""
+        assert told(machine, channel("ntfy", f"{ntfy.url}/alerts"), message=over) == ""
     (path, headers, body), (root, plain, _) = ntfy.taken
     assert (path, headers["Authorization"]) == ("/below/", "Bearer tk_1")
     assert root == "/" and "Authorization" not in plain
@@ -70,7 +76,7 @@ def test_ntfy_is_sent_json_at_its_root_with_the_token(machine):
 def test_a_webhook_is_sent_all_of_it_and_the_same_id_each_time(machine):
     with http() as hook:
         for _ in range(2):
-            assert try_now(machine, channel("webhook", f"{hook.url}/hook?x=1", "t"), b"word", ALERT) == ""
+            assert told(machine, channel("webhook", f"{hook.url}/hook?x=1", "authorization"), b"Bearer word") == ""
     (path, headers, body), (_, again, _) = hook.taken
     said = json.loads(body)
     assert path == "/hook?x=1" and headers["Authorization"] == "Bearer word"
@@ -90,31 +96,31 @@ def test_a_webhook_is_sent_all_of_it_and_the_same_id_each_time(machine):
 def test_what_is_not_taken_is_said(machine, answers, said):
     with http() as hook:
         hook.answers = answers
-        why = try_now(machine, channel("webhook", f"{hook.url}/hook"), b"", ALERT)
+        why = told(machine, channel("webhook", f"{hook.url}/hook"))
     assert why and said in why
 
 
 def test_nobody_listens_and_nobody_of_that_name(machine):
     with http() as hook:
         pass
-    assert "refused" in try_now(machine, channel("webhook", f"{hook.url}/hook"), b"", ALERT)
-    assert try_now(machine, channel("webhook", "https://nobody.invalid/hook"), b"", ALERT)
+    assert "refused" in told(machine, channel("webhook", f"{hook.url}/hook"))
+    assert told(machine, channel("webhook", "https://nobody.invalid/hook"))
 
 
 def test_no_redirect_takes_a_secret_along(machine):
     with http() as thief, http() as hook:
         hook.answers, hook.location = [302], f"{thief.url}/"
-        why = try_now(machine, channel("webhook", f"{hook.url}/hook", "t"), b"word", ALERT)
+        why = told(machine, channel("webhook", f"{hook.url}/hook", "authorization"), b"Bearer word")
         assert why.startswith("leads elsewhere (302)") and thief.asked == []
 
 
 def test_a_certificate_is_checked(machine, certificate, monkeypatch):
     context, trusted = certificate
     with http(context) as hook:
-        assert "certificate" in try_now(machine, channel("webhook", f"{hook.url}/hook"), b"", ALERT)
+        assert "certificate" in told(machine, channel("webhook", f"{hook.url}/hook"))
         assert hook.asked == []
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        assert try_now(machine, channel("webhook", f"{hook.url}/hook"), b"", ALERT) == ""
+        assert told(machine, channel("webhook", f"{hook.url}/hook")) == ""
 
 
 def test_who_is_slow_is_not_waited_for(machine):
@@ -130,15 +136,18 @@ def test_mail_goes_encrypted_and_signed_in(machine, certificate, monkeypatch, me
     context, trusted = certificate
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     with smtp(context, password=b"word \xc3\xa9") as (letters, port):
-        to = mail_to(port, username="u", secret="p")
-        assert try_now(machine, to, "word é".encode(), message) == ""
-        assert "password is not the right one" in try_now(machine, to, b"other", message)
+        to = mail_to(port, username="u")
+        assert told(machine, to, "word é".encode(), message) == ""
+        assert "password is not the right one" in told(machine, to, b"other", message)
     ((sender, receivers, content),) = letters.taken
     letter = email.message_from_bytes(content, policy=email.policy.default)
     assert (sender, receivers) == ("infrakit@example.org", ["ops@example.org"])
     assert letter["To"] == "ops@example.org" and letter["Bcc"] is None and letter["X"] is None
     assert letter["Subject"] == f"[homelab] {message.title}" and letter["Auto-Submitted"] == "auto-generated"
-    assert letter["Message-ID"] == f"<{message.id}@example.org>" and letter["Date"].datetime.timestamp() == NOW_S
+    assert (
+        letter["Message-ID"].strip() == f"<{message.id}@example.org>"
+    assert letter["Date"].datetime.timestamp() == NOW_S
+    )
     assert letter.get_content().replace("\r\n", "\n").strip() == message.text
 
 
@@ -146,23 +155,23 @@ def test_mail_by_tls_from_the_beginning_and_by_none(machine, certificate, monkey
     context, trusted = certificate
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     with smtp(context, starttls=False) as (letters, port):
-        assert try_now(machine, mail_to(port, "tls"), b"", ALERT) == "" and len(letters.taken) == 1
+        assert told(machine, mail_to(port, "tls")) == "" and len(letters.taken) == 1
     with smtp() as (letters, port):
-        assert try_now(machine, mail_to(port, "none"), b"", ALERT) == "" and len(letters.taken) == 1
+        assert told(machine, mail_to(port, "none")) == "" and len(letters.taken) == 1
         letters.refused = ("ops@example.org",)
-        assert "does not take mail for ops@example.org (550)" in try_now(machine, mail_to(port, "none"), b"", ALERT)
+        assert "does not take mail for ops@example.org (550)" in told(machine, mail_to(port, "none"))
 
 
 def test_a_password_is_never_sent_in_the_clear_unasked(machine):
     with smtp() as (letters, port):
-        why = try_now(machine, mail_to(port, username="u", secret="p"), b"word", ALERT)
+        why = told(machine, mail_to(port, username="u"), b"word")
     assert why.startswith("it offers no encryption") and letters.taken == []
 
 
 def test_a_server_of_mail_that_is_another_is_not_believed(machine, certificate):
     context, _ = certificate
     with smtp(context) as (letters, port):
-        assert "certificate" in try_now(machine, mail_to(port), b"", ALERT) and letters.taken == []
+        assert "certificate" in told(machine, mail_to(port)) and letters.taken == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="secrets are root's")
@@ -172,20 +181,20 @@ def test_apprise_itself_is_called_with_its_urls_in_the_secret(machine, tmp_path,
     (tmp_path / "core").mkdir()
     with http() as first, http() as second:
         urls = f"# mine\njson://localhost:{first.port}/a\njson://u:word@localhost:{second.port}/b\n"
-        secrets.store(str(tmp_path / "core"), "urls", urls.encode())
+        secrets.store(str(tmp_path / "core"), "notify_apprise_urls", urls.encode())
         to = channel("apprise", "", "urls")
-        assert try_now(machine, to, urls.encode(), ALERT) == ""
+        assert told(machine, to, urls.encode()) == ""
         assert [item["type"] for item in (*first.bodies(), *second.bodies())] == ["failure", "failure"]
         assert first.bodies()[0]["title"] == ALERT.title and "because: its last words" in first.bodies()[0]["message"]
         assert second.taken[0][1]["Authorization"].startswith("Basic ")
         second.answers = [500] * 9
-        why = try_now(machine, to, urls.encode(), ALERT)
+        why = told(machine, to, urls.encode())
         assert "could not send it to all of its services" in why and "word" not in why
 
 
 def test_a_channel_whose_secret_is_not_set_says_how(machine):
-    why = try_now(machine, channel("ntfy", "https://ntfy.sh/x", "ntfy_token"), b"", ALERT)
-    assert why == "its secret is not set: sudo infrakit secrets set ntfy_token"
+    why = told(machine, channel("ntfy", "https://ntfy.sh/x", "token"))
+    assert why == "its secret is not set: sudo infrakit secrets set notify_ntfy_token"
 
 
 def test_a_title_and_a_text_are_plain_lines():

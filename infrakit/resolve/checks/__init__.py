@@ -77,6 +77,10 @@ def said_by_few(config: Config, catalog: Catalog, locate: Locate) -> list[Proble
         from infrakit.resolve.checks.backup import backup_sound
 
         found += backup_sound(config, catalog, locate)
+    if config.notify:
+        from infrakit.resolve.checks.notify import channels_sound
+
+        found += channels_sound(config, locate)
     if any(app.backup for app in config.apps):
         from infrakit.resolve.checks.app_backup import backups_of_apps
 

@@ -24,6 +24,11 @@ def secrets_apart(config: Config, catalog: Catalog, locate: Locate) -> list[Prob
     """Nobody takes the name of a secret of the catalogue's; a secret that the user names may be shared by all who mint
     it, or by all who ask for it."""
     owner = of_catalogue(catalog)
+    if config.notify:
+        from infrakit.resolve.channels import secrets_named, sound
+
+        named = [(name, channel.path) for channel in sound(config.notify) for _, name in secrets_named(channel)]
+        owner |= {name: ("notify", "", path) for name, path in named}
     found = []
     for name, said, kind, path in _said(config):
         other, other_kind, other_path = owner.setdefault(name, (said, kind, path))

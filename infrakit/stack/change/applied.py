@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from infrakit import VERSION, backups, model, monitoring
+from infrakit import VERSION, backups, channels, model, monitoring
 from infrakit.catalog.versions import version
 from infrakit.errors import InfraKitError, UsageProblem
 from infrakit.machine import Machine
@@ -133,4 +133,5 @@ def _value(found: Any) -> Any:
     fields = {name: _value(item) for name, item in found.items()}
     if not kind:
         return fields
-    return next(found for place in (model, backups, monitoring) if (found := getattr(place, kind, None)))(**fields)
+    found_in = next(module for module in (model, backups, channels, monitoring) if hasattr(module, kind))
+    return getattr(found_in, kind)(**fields)
