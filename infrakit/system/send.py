@@ -23,12 +23,7 @@ class _Stays(urllib.request.HTTPRedirectHandler):
 
 
 def post(
-    url: str,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    timeout_s: float,
-    said: Mapping[str, str],
-    authorities: str,
+    url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float, said: Mapping[str, str], trusted: str
 ) -> Answer:
     """What came of it; without a body it only asks. `said`: of proxies.py; `trusted`: a file with authorities."""
     try:

@@ -144,10 +144,8 @@ def test_mail_goes_encrypted_and_signed_in(machine, certificate, monkeypatch, me
     assert (sender, receivers) == ("infrakit@example.org", ["ops@example.org"])
     assert letter["To"] == "ops@example.org" and letter["Bcc"] is None and letter["X"] is None
     assert letter["Subject"] == f"[homelab] {message.title}" and letter["Auto-Submitted"] == "auto-generated"
-    assert (
-        letter["Message-ID"].strip() == f"<{message.id}@example.org>"
+    assert letter["Message-ID"].strip() == f"<{message.id}@example.org>"
     assert letter["Date"].datetime.timestamp() == NOW_S
-    )
     assert letter.get_content().replace("\r\n", "\n").strip() == message.text
 
 

@@ -64,6 +64,9 @@ class Disk(SimpleNamespace):
     def write(self, path, content, mode=0o644):
         self.files[path] = content
 
+    def remove(self, path):
+        self.files.pop(path, None)
+
 
 def test_a_fault_is_told_at_the_second_look_and_once_and_once_that_it_is_over():
     life = Life()
