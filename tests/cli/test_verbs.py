@@ -67,7 +67,7 @@ def test_explain_a_key(infrakit):
     wrong = infrakit("explain", "services.glances.memroy")
     assert wrong.returncode == 2 and "did you mean memory?" in wrong.stderr
     deeper = infrakit("explain", "port")
-    assert deeper.returncode == 2 and "did you mean apps.NAME.port or apps.NAME.doors.NAME.port?" in deeper.stderr
+    assert deeper.returncode == 2 and "did you mean apps.NAME.port or apps.NAME.doors.NAME.port or notify.port?" in deeper.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, MariaDB,
+# Installs, as root on a Debian-like machine, what the tests need: an engine, Compose 2, HAProxy, MariaDB, Apprise,
 # servers of SSH and of restic, yamllint, strace, valgrind,
 # what unpacks and runs the userlands of other processors, what makes fresh hosts and signs their packages, a browser, and what makes
 # and runs whole machines, and sticks for them.
@@ -99,7 +99,7 @@ install_compose() {
 
 install_packages docker.io restic mariadb-server-core mariadb-client yamllint iptables openssl strace valgrind git \
     python3-venv mmdebstrap qemu-user-static gpg openssh-client chromium chromium-driver libnss3-tools \
-    qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck sqlite3
+    qemu-system-x86 e2fsprogs cpio dosfstools mtools iproute2 zstd shellcheck sqlite3 apprise
 install_compose
 install_haproxy
 install_ssh_server
