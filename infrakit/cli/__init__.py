@@ -80,11 +80,6 @@ def _code(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if words == ["--version"]:
-        from infrakit import VERSION
-
-        sys.stdout.write(f"infrakit {VERSION}\n")
-        return 0
     if words in (["--help"], ["-h"]):
         from infrakit import resources
 

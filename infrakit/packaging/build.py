@@ -58,6 +58,7 @@ NESTED = (
     "infrakit/stack/",
     "infrakit/bundle/",
     "infrakit/composed/",
+    "infrakit/notify/",
     "infrakit/templates/",
     "segno/",
     "tomli/",
@@ -68,7 +69,18 @@ NESTED = (
     "infrakit/system/registry/",
     *(
         f"infrakit/system/{name}.py"
-        for name in ("engine", "fetch", "forward", "knock", "machine", "patience", "pull", "redacted")
+        for name in (
+            "asking",
+            "engine",
+            "fetch",
+            "forward",
+            "knock",
+            "machine",
+            "patience",
+            "pull",
+            "redacted",
+            "send",
+        )
     ),
     *(
         f"infrakit/cli/{name}"
@@ -92,7 +104,10 @@ NESTED = (
             "inventory",
             "lock",
             "logs",
+            "looking",
+            "monitor",
             "newer",
+            "notify",
             "open",
             "outdated",
             "plan.py",
@@ -106,6 +121,7 @@ NESTED = (
             "setting",
             "sign_in",
             "status",
+            "telling",
             "templates",
             "trust",
             "uninstall",
