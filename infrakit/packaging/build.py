@@ -69,18 +69,7 @@ NESTED = (
     "infrakit/system/registry/",
     *(
         f"infrakit/system/{name}.py"
-        for name in (
-            "asking",
-            "engine",
-            "fetch",
-            "forward",
-            "knock",
-            "machine",
-            "patience",
-            "pull",
-            "redacted",
-            "send",
-        )
+        for name in ("asking", "engine", "fetch", "forward", "knock", "machine", "patience", "pull", "redacted", "send")
     ),
     *(
         f"infrakit/cli/{name}"
